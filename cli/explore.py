@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
@@ -19,7 +20,7 @@ INSTALL = "pip install 'modelwright[explore]'"
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
-    help=f"Port to listen at; 0 chooses a free one. [default: {PORT}, or a free one if it is taken]",
+    help=f"Port to listen at; 0 is a free one. [default: {PORT}, or a free one if it is taken]",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address only; open no browser.")
 @click.option("--watch", is_flag=True, help="Reload SPEC when another program changes it.")
@@ -66,9 +67,9 @@ def explore(
         fail(f"`modelwright explore` needs {error.name}: {INSTALL}")
     if token is not None and len(token) < 16:
         fail("--token must have at least 16 characters")
-    settings = Settings(spec, watch, host, token or new_token())
+    settings = Settings(spec=spec, watch=watch, host=host, token=token or new_token())
     if not settings.is_local and token is None:
-        fail(f"--host {host} lets other machines in; choose a secret with --token, at least 16 characters")
+        fail(f"--host {host} lets other machines in; it needs --token, a secret that you choose")
     try:
         app = application(settings)
     except PageMissingError as error:
@@ -104,9 +105,9 @@ def _check(spec: Path | None) -> None:
 def _listen(host: str, port: int | None) -> socket.socket:
     """A socket at the port that was asked for, at the usual one, or at a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for number in (PORT, 0) if port is None else (port,):
-        try:
-            return socket.create_server((host, number), family=family)
-        except OSError as error:
-            problem = error.strerror or str(error)
-    fail(f"cannot listen at {host}{'' if port is None else f' port {port}'}: {problem}")
+    try:
+        return socket.create_server((host, PORT if port is None else port), family=family)
+    except OSError as error:
+        if port is None and error.errno == errno.EADDRINUSE:
+            return _listen(host, 0)
+        fail(f"cannot listen at {host} port {port or PORT}: {error.strerror or error}")

@@ -136,7 +136,7 @@ def _options(asked: Request) -> DrawOptions:
 
 
 def _problem(found: SpecError, asked: Request, severity: str) -> Answer:
-    """An error with its start and end in the text; of another file, at the `extends` of the text."""
+    """An error with its start and end in the text; for another file, those of `extends`."""
     mark, message = found.mark, found.message
     if mark.file != asked.name:
         file = mark.file.replace("\\", "/").rpartition("/")[2]

@@ -33,7 +33,7 @@ OF_MODEL = ("name", "family", "description", "modelwright")
 class Item:
     """A part of a pane, and what it stands for.
 
-    own       ops ("op", number) and modules ("scope", path)
+    own       its ops ("op", number) and modules ("scope", path)
     asked     paths of the spec that asked for it
     values    paths of the spec whose value it shows
     reads     paths of the spec whose value it depends on
@@ -86,6 +86,7 @@ class Links:
         def item(one: Item) -> dict[str, Any]:
             lists = {
                 "own": coded(one.own),
+                "modules": coded(thing for thing in one.own if thing[0] == "scope"),
                 "values": coded(one.values),
                 "reads": coded(one.reads),
                 "yaml": sorted(one.yaml),
@@ -133,7 +134,7 @@ class Links:
         for line in source_map["lines"]:
             ops = [self.graph.op(number) for number in line["ops"]]
             scopes = [self.graph.scopes[path] for path in line["scopes"]]
-            asked = {tuple(each.origin) for each in (*ops, *scopes)}
+            asked = {tuple(op.origin) for op in ops} | {tuple(scope.origin) for scope in scopes}
             values = {steps(path) for path in line["spec"]} - asked
             item = Item({("op", op.number) for op in ops}, asked)
             if not ops:
@@ -162,43 +163,45 @@ class Links:
 
     # -- what asked for them
 
-    @cached_property
-    def _known(self) -> set[Path]:
-        """The paths that asked for an item."""
-        panes = (self.figure, self.code, self.weights)
-        return {path for pane in panes for item in pane.values() for path in item.asked}
-
     def _ask_yaml(self) -> None:
         """Give each item the lines that speak about what asked for it."""
-        lines: dict[Path, set[int]] = {path: self.written.home(path) for path in self._known}
+        items = [item for pane in self._panes for item in pane.values()]
+        lines = {path: self.written.home(path) for item in items for path in item.asked}
         for line, paths in self.written.lines.items():
             for path in paths:
-                if (owner := self._owner(path)) is not None:
+                for owner in {path, self._owner(path)} & lines.keys():
                     lines[owner].add(line)
         resolved: dict[Path, set[int]] = {}
         for path, number in self.written.resolved.items():
-            if path in self._known or (owner := self._owner(path)) is None:
-                owner = path
-            resolved.setdefault(owner, set()).add(number)
+            for owner in {path, self._owner(path)} - {()}:
+                resolved.setdefault(owner, set()).add(number)
         of_layers = {stack: self._lines_of(stack, OF_LAYERS) for stack in self.graph.stacks()}
         of_model = self.written.top(OF_MODEL)
-        for pane in (self.figure, self.code, self.weights):
-            for item in pane.values():
-                for path in item.asked:
-                    item.yaml |= lines[path]
-                    item.resolved |= resolved.get(path, set())
-                for kind, place in item.own:
-                    if kind == "scope" and place == "":
-                        item.yaml |= of_model
-                    elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
-                        item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
+        for item in items:
+            for path in item.asked:
+                item.yaml |= lines[path]
+                item.resolved |= resolved.get(path, set())
+            for kind, place in item.own:
+                if kind == "scope" and place == "":
+                    item.yaml |= of_model
+                elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
+                    item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
 
-    def _owner(self, path: Path) -> Path | None:
-        """The innermost path around a value that asked for an item; no stack as a whole."""
-        if path in self._known:
-            return path
-        owner = next((outer for outer in prefixes(path) if outer in self._known), None)
-        return None if owner is None or len(owner) < 3 and owner[:1] in ((), ("stacks",)) else owner
+    @property
+    def _panes(self) -> tuple[dict[Any, Item], ...]:
+        return self.figure, self.code, self.weights
+
+    @cached_property
+    def _parts(self) -> set[Path]:
+        """The paths that asked for an op or a module."""
+        items = (item for pane in self._panes for item in pane.values())
+        return {path for item in items if item.own for path in item.asked}
+
+    def _owner(self, path: Path) -> Path:
+        """The innermost part around a value that asked for an op; () for a whole stack or model."""
+        around = (path, *prefixes(path))
+        owner = next((outer for outer in around if outer in self._parts), ())
+        return () if len(owner) == 2 and owner[0] == "stacks" else owner
 
     def _lines_of(self, stack: str, keys: tuple[str, ...]) -> set[int]:
         paths = [("stacks", stack, key) for key in keys]

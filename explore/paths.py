@@ -38,7 +38,7 @@ class Written:
         self.until: dict[int, int] = {}
         self.tree = spec.tree
         for path, mark in written(self.tree):
-            if self._is_here(mark) and path:
+            if self._is_here(mark) and path and not self._stands_for_all(path, mark):
                 self.lines.setdefault(mark.line, set()).add(path)
                 self.until[mark.line] = max(self.until.get(mark.line, 0), mark.end_line)
         extends = extends_mark(text)  # the tree has it no more
@@ -53,10 +53,10 @@ class Written:
         """
         place = locate(self.tree, path)
         mark = place.node.at
-        if mark.line == self.tree.at.line and mark.column == self.tree.at.column:
+        if self._stands_for_all(path, mark):
             mark = self._family()
         if mark.file != self.spec.source_name:
-            return self.extends
+            return set(self.extends)
         return {mark.line} if mark.line and mark.why != "--set" else set()
 
     def said(self, path: Path) -> set[int]:
@@ -68,6 +68,11 @@ class Written:
     def top(self, keys: Iterable[str]) -> set[int]:
         """The lines of keys of the model itself."""
         return {line for key in keys for line in self.said((key,))}
+
+    def _stands_for_all(self, path: Path, mark: Mark) -> bool:
+        """Is this the place of the document, which a part has that no line of it names?"""
+        whole = self.tree.at
+        return len(path) != 1 and (mark.line, mark.column) == (whole.line, whole.column)
 
     def _family(self) -> Mark:
         found = self.tree.get("family") or self.tree.get("stacks") or self.tree
@@ -89,5 +94,7 @@ class Written:
 def extends_mark(text: str) -> Mark | None:
     """The first `extends` of a YAML text, from its key to the end of its value; None without."""
     tree = parse(text, "", []) if "extends" in text else None
-    found = [] if tree is None else [(m.line, m) for p, m in written(tree) if p[-1:] == ("extends",)]
+    found = (
+        [] if tree is None else [(m.line, m) for p, m in written(tree) if p[-1:] == ("extends",)]
+    )
     return min(found)[1] if found else None

@@ -21,8 +21,8 @@ class RequestError(ValueError):
 class Request(BaseModel):
     """One question about a spec.
 
-    ask       `figure`: problems, the figure and sizes for the sliders; `code`: PyTorch, costs, weights,
-              the resolved spec and links; `masks`; `difference`: compared with another spec
+    ask       `figure`: problems, the figure, and sizes for the sliders; `code`: the PyTorch file,
+              costs, weights, the resolved spec and links; `masks`; `difference`: from `other`
     text      the spec as YAML
     name      its name in messages, without folders
     other     the other spec of a difference, and its name

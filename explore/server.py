@@ -1,9 +1,9 @@
 """The server of the explorer: one page, its files, and questions answered as JSON.
 
-    GET  /                 the page; / page.js and page.css beside it
-    POST /api/start        schema, examples, and the spec to open
-    POST /api/answer       one `Request`; the answer to it
-    POST /api/file         the spec file, if it changed
+GET  /                 the page, beside it /page.js and /page.css
+POST /api/start        schema, examples, and the spec to open
+POST /api/answer       one `Request`; the answer to it
+POST /api/file         the spec file, if it changed
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ..spec import json_schema
 from ..version import __version__
 from .answer import answer
 from .guard import LONGEST_BODY, Guard, page_policy, refusal
-from .request import RequestError
+from .request import LONGEST_TEXT, RequestError
 from .settings import EXAMPLES, Settings
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -35,7 +36,6 @@ PAGE = "index.html"
 FILES = {"page.js": "text/javascript", "page.css": "text/css"}
 """What is served besides the page; nothing else in the folder is."""
 FIRST = "gpt2"
-FOLDERS = ("examples", "spec")
 
 
 class PageMissingError(Exception):
@@ -93,7 +93,9 @@ class _Server:
         async def route(request: HttpRequest) -> Response:
             given = request.headers.get("x-modelwright-token", "")
             if not secrets.compare_digest(given.encode(), self.settings.token.encode()):
-                return refusal(403, "wrong token; open the address that `modelwright explore` printed")
+                return refusal(
+                    403, "wrong token; open the address that `modelwright explore` printed"
+                )
             if request.headers.get("content-type", "").partition(";")[0] != "application/json":
                 return refusal(415, "a question must be application/json")
             body = b""
@@ -144,10 +146,15 @@ class _Server:
         if path is None:
             return None
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open(encoding="utf-8", newline="") as file:
+                text = file.read(LONGEST_TEXT)
         except (OSError, UnicodeDecodeError):
             return None  # being written, or gone: the page keeps its text
-        return {"name": path.name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
+        return {
+            "name": path.name,
+            "text": text,
+            "digest": hashlib.sha256(text.encode()).hexdigest(),
+        }
 
 
 def example(name: str) -> str:
@@ -173,23 +180,15 @@ class Queue:
     MOST_PAGES = 256
 
     def __init__(self) -> None:
-        self._work, self._newest = threading.Lock(), {}  # type: ignore[var-annotated]
+        self._work = threading.Lock()
+        self._newest: dict[tuple[str, str], int] = {}
 
-    def turn(self, page: str, ask: str, number: int) -> _Turn:
+    @contextmanager
+    def turn(self, page: str, ask: str, number: int) -> Iterator[bool]:
+        """Wait for the turn of a question; is it still the last of its kind from this page?"""
+        key = page[:64], ask[:16]
         if len(self._newest) > self.MOST_PAGES:
             self._newest.clear()
-        key = page[:64], ask[:16]
         self._newest[key] = max(number, self._newest.get(key, 0))
-        return _Turn(self, key, number)
-
-
-class _Turn:
-    def __init__(self, queue: Queue, key: tuple[str, str], number: int) -> None:
-        self.queue, self.key, self.number = queue, key, number
-
-    def __enter__(self) -> bool:
-        self.queue._work.acquire()
-        return self.number >= self.queue._newest.get(self.key, 0)
-
-    def __exit__(self, *_: object) -> None:
-        self.queue._work.release()
+        with self._work:
+            yield number >= self._newest.get(key, 0)

@@ -16,7 +16,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a server answers, and to whom.
 
@@ -34,7 +34,9 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Does only this machine reach the server?"""
-        return self.host == "localhost" or (is_address(self.host) and ip_address(self.host).is_loopback)
+        return self.host == "localhost" or (
+            is_address(self.host) and ip_address(self.host).is_loopback
+        )
 
     def answers_to(self, name: str) -> bool:
         """May a request name this host? A page elsewhere can point its own name at this machine.

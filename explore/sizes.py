@@ -91,5 +91,7 @@ def _counts(stack: Stack, block: Block) -> list[int]:
     most = min(MOST_HEADS, stack.d_model // 2)
     free = not _divides(block)
     return [
-        n for n in range(kv, most + 1, kv) if free or (stack.d_model % n == 0 and stack.d_model // n % 2 == 0)
+        n
+        for n in range(kv, most + 1, kv)
+        if free or (stack.d_model % n == 0 and stack.d_model // n % 2 == 0)
     ]

@@ -80,9 +80,10 @@ class Schema {
 
   /** The keys of one type of a part; null where the schema has no such type. */
   namesOf(schema, type) {
+    if (type === undefined) return null;
     for (const branch of this.branches(schema)) {
       for (const rule of branch.allOf ?? []) {
-        if (rule.if?.properties?.type?.const === type) return new Set(rule.then.propertyNames?.enum ?? []);
+        if (rule.if?.properties?.type?.const === type) return new Set(rule.then?.propertyNames?.enum ?? []);
       }
     }
     return null;

@@ -83,13 +83,13 @@ export class Costs {
     const most = Math.max(...rows.map((row) => row.count * row.copies), 1);
     this.rows = rows.map((row, index) => {
       const count = row.count * row.copies;
-      const bar = make("i", { className: `part ${row.part}` });
+      const bar = make("i", { className: `hue ${row.part}` });
       bar.style.width = `${(100 * count) / most}%`;
       return make("tr", { data: { key: index }, tabIndex: index ? -1 : 0 },
-        make("td", {}, make("span", { className: `dot part ${row.part}` }), make("code", { textContent: row.name }),
+        make("td", { className: "name", title: row.name }, make("span", { className: `dot hue ${row.part}` }), make("code", { textContent: row.name }),
           ...(row.copies > 1 ? [make("small", { textContent: ` × ${row.copies}` })] : [])),
-        make("td", {}, make("span", { textContent: row.shape.join(" × ") }), make("small", { textContent: row.expression.replaceAll("*", "·") })),
-        make("td", { className: "number" }, row.tied ? make("small", { textContent: `tied to ${row.tied}` }) : whole(count), make("span", { className: "share" }, bar)));
+        make("td", { title: row.expression }, make("span", { textContent: row.shape.map(whole).join(" × ") }), make("small", { textContent: row.expression.replaceAll("*", "·") })),
+        make("td", { className: "number", title: row.tied && `tied to ${row.tied}` }, row.tied ? make("small", { textContent: "tied" }) : whole(count), make("span", { className: "share" }, bar)));
     });
     const head = ["Weight", "Shape", "Numbers"].map((name, index) => make("th", { textContent: name, scope: "col", className: index === 2 ? "number" : "" }));
     return make("table", { className: "weights" },
@@ -119,12 +119,12 @@ function shares(title, parts) {
   const all = Object.values(parts).reduce((sum, each) => sum + each, 0) || 1;
   const some = Object.entries(parts).filter(([, value]) => value);
   const bar = make("div", { className: "bar", attributes: { "aria-hidden": "true" } }, ...some.map(([part, value]) => {
-    const piece = make("i", { className: `part ${part}` });
+    const piece = make("i", { className: `hue ${part}` });
     piece.style.flexGrow = value / all;
     return piece;
   }));
   const key = make("ul", { className: "key" }, ...some.map(([part, value]) => make("li", {},
-    make("span", { className: `dot part ${part}` }), NAMES[part] ?? part, make("b", { textContent: ` ${((100 * value) / all).toFixed(1)} %` }))));
+    make("span", { className: `dot hue ${part}` }), NAMES[part] ?? part, make("b", { textContent: ` ${((100 * value) / all).toFixed(1)} %` }))));
   return make("section", { className: "shares" }, make("h3", { textContent: title }), bar, key);
 }
 

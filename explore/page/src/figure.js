@@ -36,6 +36,8 @@ export class Figure {
     this.order = this.parts.filter((part) => part.matches(".node")).sort((a, b) => height(b) - height(a));
     this.order.push(...this.parts.filter((part) => part.matches(".frame")));
     this.box.replaceChildren(this.svg);
+    const { width, height: tall } = this.svg.viewBox.baseVal;
+    document.querySelector("main").classList.toggle("wide", width > 0.72 * tall);
     this.setZoom(this.zoom);
     const again = this.part(had || this.at) ?? this.order[0];
     again?.setAttribute("tabindex", "0");

@@ -121,18 +121,24 @@ export function exampleDialog(examples, chosen) {
   const items = Object.entries(examples).map(([name, text]) => {
     const words = said(text);
     const item = make("li", {}, make("button", { on: { click: () => { dialog.close(); chosen(name); } } }, make("code", { textContent: name }), make("span", { textContent: words })));
-    return { item, words: `${name} ${text}`.toLowerCase() };
+    return { item, name, words: `${name} ${text}`.toLowerCase() };
   });
   list.replaceChildren(...items.map(({ item }) => item));
   const narrow = () => {
     const wanted = filter.value.toLowerCase().split(/\s+/);
+    const named = (each) => wanted.every((word) => each.name.includes(word));
     for (const { item, words } of items) item.hidden = !wanted.every((word) => words.includes(word));
+    items.sort((one, other) => named(other) - named(one) || one.name.localeCompare(other.name));
+    list.append(...items.map(({ item }) => item));
   };
   filter.addEventListener("input", narrow);
   dialog.addEventListener("keydown", (event) => {
     const seen = items.filter(({ item }) => !item.hidden).map(({ item }) => item.firstChild);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Enter" && event.target === filter) seen[0]?.click();
+    if (event.key === "Enter" && event.target === filter) {
+      event.preventDefault(); // else the button that opened the dialog gets the key
+      seen[0]?.click();
+    }
     if (!step || !seen.length) return;
     event.preventDefault();
     const now = seen.indexOf(document.activeElement);

@@ -3,13 +3,16 @@
 const STEPS = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 const SPACE = "\u202f";
 
-/** 124439808 is `124.4 M`. */
+/** 124439808 is `124.4 M`; with a unit it has three digits. */
 export function short(number, unit = "") {
   for (const [size, letter] of STEPS) {
-    if (Math.abs(number) >= size) return `${(number / size).toPrecision(4)}${SPACE}${letter}${unit}`;
+    if (Math.abs(number) >= size) return `${digits(number / size, unit ? 3 : 4)}${SPACE}${letter}${unit}`;
   }
   return unit ? `${Math.round(number)}${SPACE}${unit}` : String(Math.round(number));
 }
+
+/** So many digits, or all before the point. */
+const digits = (number, count) => (number >= 10 ** count ? String(Math.round(number)) : number.toPrecision(count));
 
 /** Bytes in binary units. */
 export function bytes(number) {
@@ -17,7 +20,7 @@ export function bytes(number) {
   let step = 0;
   let value = number;
   while (value >= 1024 && step < units.length - 1) [value, step] = [value / 1024, step + 1];
-  return `${step ? value.toPrecision(4) : value}${SPACE}${units[step]}`;
+  return `${step ? digits(value, 3) : value}${SPACE}${units[step]}`;
 }
 
 /** With separators. */

@@ -72,9 +72,9 @@ export class Selection {
   bring(place) {
     if (this.current !== place || !this.found) return;
     for (const pane of PANES) {
-      const { partners, related } = this.found[pane];
-      const keys = partners.size ? partners : related;
-      if (pane !== place.pane && keys.size) this.panes[pane].reveal(keys);
+      const { partners, related, modules } = this.found[pane];
+      const keys = [modules, partners, related].find((some) => some.size);
+      if (pane !== place.pane && keys) this.panes[pane].reveal(keys);
     }
   }
 }
