@@ -6,7 +6,7 @@ The rules follow the threats of a server on one's own machine: other pages in th
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -24,6 +24,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+HOST = re.compile(r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
+"""A name or an address, and a port."""
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -75,8 +77,8 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname if host.isascii() else None
-        return name is not None and self.settings.answers_to(name)
+        found = HOST.fullmatch(host)
+        return found is not None and self.settings.answers_to(found["address"] or found["name"])
 
     def _is_same(self, origin: str, host: str) -> bool:
         return origin == f"http://{host}"

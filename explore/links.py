@@ -17,7 +17,7 @@ from ..backends.diagram.drawing import Box, Drawing, Frame
 from ..backends.diagram.parts import Parts
 from ..backends.diagram.svg import identity
 from ..backends.pytorch import Emitted
-from ..compiler.graph import ModuleGraph, Op, Scope
+from ..compiler.graph import ModuleGraph, Op
 from ..compiler.weight_rows import WeightRow
 from ..spec import ModelSpec
 from .paths import Path, Written, prefixes, steps
@@ -103,32 +103,52 @@ class Links:
     # -- the items of each pane
 
     def _figure(self, drawing: Drawing, parts: Parts) -> Iterator[tuple[str, Item]]:
-        shown: dict[str, list[Op]] = {}
-        for op in self.graph.ops():
-            shown.setdefault(parts.shows(op), []).append(op)
         by_path = {part.path: key for key, part in parts.by_key.items()}
+        keys: dict[str, str] = {}  # of the figure's parts, by their ids
         for part in drawing.parts():
-            key = part.id if part.id in parts.by_key else by_path.get(part.path, "")
+            keys[part.id] = part.id if part.id in parts.by_key else by_path.get(part.path, "")
+        shown = self._shown(parts, set(keys.values()))
+        for part in drawing.parts():
+            ops = shown.get(keys[part.id], [])
             result = self.graph.outputs.get(part.path) if not part.spec else None
             if result is not None:  # the words above a head: what its last op gives
-                shown[key] = [self.graph.op(self.graph.producers[result])]
-            yield identity(part.id), self._part(part, shown.get(key, []))
+                ops = [self.graph.op(self.graph.producers[result])]
+            yield identity(part.id), self._part(part, ops)
+
+    def _shown(self, parts: Parts, drawn: set[str]) -> dict[str, list[Op]]:
+        """The ops of each part that is drawn; those of no part stand at the one nearest to them."""
+        shown: dict[str, list[Op]] = {}
+        placed: set[int] = set()
+        for key, part in parts.by_key.items():
+            for around in dict.fromkeys((key, self._drawn(key, parts, drawn))):
+                shown.setdefault(around, []).extend(part.ops)
+            placed |= {op.number for op in part.ops}
+        for op in self.graph.ops():
+            if op.number not in placed:
+                key = self._drawn(parts.shows(op), parts, drawn)
+                shown.setdefault(key, []).append(op)
+        return shown
+
+    def _drawn(self, key: str, parts: Parts, drawn: set[str]) -> str:
+        """The part itself, or the one that is drawn for all that is inside it."""
+        while key not in drawn and key in parts.by_key and parts.by_key[key].region:
+            region = parts.by_key[key].region
+            key = region if region in parts.by_key else self.graph.scopes[region].parent or ""
+        return key
 
     def _part(self, part: Box | Frame, ops: list[Op]) -> Item:
-        asked = {steps(part.spec)} if part.spec else {tuple(op.origin) for op in ops}
-        item = Item({("op", op.number) for op in ops}, asked)
+        inside = {tuple(op.origin) for op in ops}
+        asked = {path for path in inside if len(path) > 4 or path[:1] != ("stacks",)}
+        item = Item({("op", op.number) for op in ops}, {steps(part.spec)} if part.spec else asked)
+        item.asked |= asked
         for op in ops:
             for weight in op.weights:
                 item.reads |= places_of(weight.shape)
         scope = self.graph.scopes.get(part.path)
         if scope is not None and part.path:
-            item.own |= {("scope", each) for each in self._frame(scope)}
+            around = [scope.parent or ""] if scope.role == "block" else []
+            item.own |= {("scope", path) for path in (scope.path, *around)}
         return item
-
-    def _frame(self, scope: Scope) -> list[str]:
-        """The modules that a part stands for: a kind of layer also for the list of layers."""
-        alone = scope.role == "block" and len(self.graph.children(scope.parent or "")) == 1
-        return [scope.path, scope.parent or ""] if alone else [scope.path]
 
     def _code(self, source_map: dict[str, Any]) -> Iterator[tuple[int, Item]]:
         for line in source_map["lines"]:
@@ -184,6 +204,9 @@ class Links:
             for kind, place in item.own:
                 if kind == "scope" and place == "":
                     item.yaml |= of_model
+                    item.resolved |= {
+                        self.written.resolved[key,] for key in ("name", "description")
+                    }
                 elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
                     item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
 

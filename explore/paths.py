@@ -43,6 +43,9 @@ class Written:
                 self.until[mark.line] = max(self.until.get(mark.line, 0), mark.end_line)
         extends = extends_mark(text)  # the tree has it no more
         self.extends = set() if extends is None else {extends.line}
+        if extends is not None:
+            self.lines.setdefault(extends.line, set())
+            self.until.setdefault(extends.line, extends.line)
         self.resolved = dict(self._resolved_lines(resolved))
 
     def home(self, path: Path) -> set[int]:
