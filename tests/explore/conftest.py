@@ -1,14 +1,25 @@
-"""Servers that tests start."""
+"""Servers that tests start, and a browser."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 from explore_server import Serve, Served
+from explore_view import View
+
+BUNDLE = Path(__file__).parents[2] / "explore" / "bundle"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +47,45 @@ def serve() -> Iterator[Serve]:
     for server, run, _ in running.values():
         server.should_exit = True
         run.join(timeout=20)
+
+
+def missing() -> str:
+    """What the tests in a browser lack, and how to get it; "" where nothing is missing."""
+    if CHROMIUM is None:
+        return "no Chromium here; install it: apt-get install chromium"
+    if not (BUNDLE / "page.js").is_file():
+        return "the page of the explorer is not built; build it: make explore"
+    for name in ("playwright", "uvicorn"):
+        if find_spec(name) is None:
+            return f"no {name} here; install it: pip install {name}"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = missing()
+    for item in items:
+        if item.path.name == "test_explore_page.py":
+            item.add_marker(pytest.mark.xdist_group("browser"))  # one browser for all
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+
+
+@pytest.fixture(scope="module")
+def served(serve: Serve) -> Served:
+    return serve()
+
+
+@pytest.fixture
+def view(browser: Any, served: Served) -> Iterator[View]:
+    """The page with gpt2. What it logs, and what it asks of other hosts, fails the test."""
+    shown = View.open(browser, served)
+    yield shown
+    shown.close()

@@ -46,6 +46,7 @@ export class Costs {
 
   show({ costs, note }) {
     const top = this.panel.scrollTop;
+    const focused = this.keyOf(document.activeElement);
     const { weights, flops, activations, decoding, cache_bytes: cache } = costs;
     const cards = [
       ["Parameters", short(weights.total), weights.active < weights.total ? `${short(weights.active)} active for a token` : bytes(weights.bytes)],
@@ -66,6 +67,7 @@ export class Costs {
       this.table(weights),
     );
     this.panel.scrollTop = top;
+    if (focused !== null) this.rows[focused]?.focus({ preventScroll: true });
   }
 
   controls(note) {

@@ -25,13 +25,13 @@ export class Editor {
         autocompletion({ override: [completions(schema)], icons: false }),
         lintGutter(), search({ top: true }), markedLines,
         EditorView.cspNonce.of(nonce),
-        EditorView.contentAttributes.of({ "aria-label": "Spec in YAML", "aria-describedby": "problems" }),
+        EditorView.contentAttributes.of({ "aria-label": "Spec in YAML", "aria-describedby": "problems", tabindex: "0" }),
         keymap.of([
           { key: "F8", run: nextDiagnostic, preventDefault: true },
           { key: "Shift-F8", run: previousDiagnostic, preventDefault: true },
           ...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...foldKeymap, ...historyKeymap, ...defaultKeymap,
         ]),
-        ...linePlaces("yaml", selection),
+        ...linePlaces("yaml", selection), typedOverLines,
         EditorView.updateListener.of((update) => {
           if (!update.docChanged) return;
           this.ranges = this.ranges.map(([from, to]) => [update.changes.mapPos(from, -1), update.changes.mapPos(to, 1)]);
@@ -91,6 +91,21 @@ export class Editor {
     revealLines(this.view, keys);
   }
 }
+
+// Where one types over several lines, the browser's own editing would join them with an inline
+// style, which the policy of the page refuses: the text is replaced here instead.
+const typedOverLines = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to } = view.state.selection.main;
+    const text = event.inputType === "insertText" ? event.data : null;
+    if (!text || view.state.doc.lineAt(from).to >= to) return false;
+    event.preventDefault();
+    const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type" });
+    const handlers = view.state.facet(EditorView.inputHandler);
+    if (!handlers.some((handle) => handle(view, from, to, text, insert))) view.dispatch(insert());
+    return true;
+  },
+});
 
 // The grammar has one kind of plain value; numbers and words of YAML have a colour of their own.
 const decorator = new MatchDecorator({

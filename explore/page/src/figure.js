@@ -30,8 +30,13 @@ export class Figure {
     for (const part of this.parts) {
       part.setAttribute("role", "button");
       part.setAttribute("tabindex", "-1");
-      const title = part.querySelector("title");
-      part.setAttribute("aria-label", title?.textContent || part.id);
+      const title = part.querySelector(":scope > title");
+      part.dataset.tip = title.textContent;
+      title.remove(); // the footer says it, and a name must be what is seen
+      const texts = [...part.querySelectorAll(":scope > text")];
+      for (const text of texts) text.after(" ");
+      const words = texts.map((text) => text.textContent).join(" ");
+      part.setAttribute("aria-label", words || part.dataset.tip);
     }
     this.order = this.parts.filter((part) => part.matches(".node")).sort((a, b) => height(b) - height(a));
     this.order.push(...this.parts.filter((part) => part.matches(".frame")));

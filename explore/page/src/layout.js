@@ -20,19 +20,23 @@ export class Tabs {
         byId(`tab-${next}`).focus();
       });
     }
-    this.show(this.open);
+    this.display(this.open);
   }
 
   show(name) {
     if (!TABS.includes(name)) return;
+    this.display(name);
+    byId(`tab-${name}`).scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.shown(name);
+  }
+
+  display(name) {
     this.open = name;
     for (const each of TABS) {
       byId(`tab-${each}`).setAttribute("aria-selected", String(each === name));
       byId(`tab-${each}`).tabIndex = each === name ? 0 : -1;
       byId(`panel-${each}`).hidden = each !== name;
     }
-    byId(`tab-${name}`).scrollIntoView({ block: "nearest", inline: "nearest" });
-    this.shown(name);
   }
 }
 

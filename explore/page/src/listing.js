@@ -16,7 +16,7 @@ export class Listing {
         lineNumbers(), foldGutter(), codeFolding(), drawSelection(), highlightActiveLine(),
         language, syntaxHighlighting(classHighlighter), markedLines, search({ top: true }),
         EditorState.readOnly.of(true), EditorView.cspNonce.of(nonce),
-        EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true" }),
+        EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true", tabindex: "0" }),
         keymap.of([...searchKeymap, ...foldKeymap, ...defaultKeymap]),
         ...linePlaces(pane, selection),
       ],

@@ -16,6 +16,7 @@ import { pack, unpack } from "./share.js";
 import { Sliders } from "./sliders.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
+const STEPS = ["askFigure", "askCode", "askTab"]; // the figure first
 const WATCH = 1000; // milliseconds between looks at the file
 
 class Page {
@@ -24,23 +25,23 @@ class Page {
     this.options = { depth: fragment.get("depth") ?? "block", costs: false, theme: preferredTheme(), batch: 1, dtype: "float32", sequence: null };
     this.source = { name: "spec.yaml", folder: "examples", text: "" }; // what was opened
     this.answers = {};
-    this.version = 0; // counts what would change an answer
+    this.pending = new Set(); // the steps whose answers are out of date
     this.running = false;
     const selection = () => this.selection;
     this.editor = new Editor(byId("editor"), { schema: start.schema, nonce, selection, changed: () => this.changed() });
     this.figure = new Figure(byId("figure"), selection);
     this.code = new Listing(byId("panel-code"), { pane: "code", label: "PyTorch file", language: python(), nonce, selection });
     this.resolved = new Listing(byId("panel-resolved"), { pane: "resolved", label: "Resolved spec", language: yaml(), nonce, selection });
-    this.costs = new Costs(byId("panel-weights"), { selection, options: this.options, changed: () => this.again() });
+    this.costs = new Costs(byId("panel-weights"), { selection, options: this.options, changed: () => this.again("askCode", "askTab") });
     this.totals = new Totals();
     this.sliders = new Sliders(byId("sizes"), {
       write: (index, text) => this.editor.write(index, text),
-      tokens: (length) => { this.options.sequence = length; this.again(); },
+      tokens: (length) => { this.options.sequence = length; this.again("askCode", "askTab"); },
     });
-    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.again(), go: (line) => this.editor.go(line) });
+    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.again("askTab"), go: (line) => this.editor.go(line) });
     const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: this.resolved };
     this.selection = new Selection(panes, (place, found, kept) => this.tellSelection(place, found, kept));
-    this.tabs = new Tabs(() => this.again());
+    this.tabs = new Tabs(() => this.again("askTab"));
     this.controls();
   }
 
@@ -62,12 +63,13 @@ class Page {
 
   changed() {
     byId("revert").hidden = this.editor.text === this.source.text;
-    this.again();
+    this.again(...STEPS);
   }
 
-  /** Ask anew: something changed that an answer depends on. */
-  again() {
-    this.version += 1;
+  /** Ask anew for some answers, since something changed that they depend on. */
+  again(...steps) {
+    for (const step of steps) this.pending.add(step);
+    document.body.dataset.state = "asking";
     if (!this.running) this.round();
   }
 
@@ -77,24 +79,53 @@ class Page {
   async round() {
     this.running = true;
     try {
-      for (let version = -1; version !== this.version;) {
-        version = this.version;
-        const began = performance.now();
-        const good = await this.ask("figure", (answer) => this.showFigure(answer));
-        if (good && version === this.version) await this.ask("code", (answer) => this.showCode(answer));
-        if (good && version === this.version) await this.askForTab();
-        if (good && version === this.version) this.tellTime(performance.now() - began);
+      while (this.pending.size) {
+        const steps = STEPS.filter((step) => this.pending.has(step));
+        this.pending.clear();
+        await this.take(steps);
       }
     } catch (error) {
+      this.pending.clear();
       this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad");
       if (!(error instanceof AskError)) throw error;
     } finally {
       this.running = false;
-      document.body.dataset.version = this.version;
+      document.body.dataset.state = "ready";
       this.keepFragment();
     }
   }
 
+  /** Some steps in their order; what a newer change overtakes is asked with it. */
+  async take(steps) {
+    const began = performance.now();
+    for (const [index, step] of steps.entries()) {
+      if (this.pending.size) {
+        for (const rest of steps.slice(index)) this.pending.add(rest);
+        return;
+      }
+      const good = await this[step]();
+      if (!good) return;
+    }
+    if (steps.includes("code")) this.tellTime(performance.now() - began);
+  }
+
+  askFigure() {
+    return this.ask("figure", (answer) => this.showFigure(answer));
+  }
+
+  askCode() {
+    return this.ask("code", (answer) => this.showCode(answer));
+  }
+
+  /** What the open tab shows, where that is asked for only when it is open. */
+  async askTab() {
+    const tab = this.tabs.open;
+    if (tab === "masks") return this.ask("masks", (answer) => showMasks(answer));
+    if (tab === "difference") return this.askDifference();
+    return true;
+  }
+
+  /** Ask a question and show its answer; false for a text with problems or one that changed. */
   async ask(what, show, more = {}) {
     const { batch, sequence, dtype, depth, costs, theme } = this.options;
     const text = this.editor.text;
@@ -102,17 +133,11 @@ class Page {
     const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
     if (answer === null || text !== this.editor.text) return false;
     if (!("svg" in answer) && !("code" in answer)) {
-      this.showProblems(answer.problems);
+      if (!("other" in more)) this.showProblems(answer.problems);
       return false;
     }
     show(answer);
     return true;
-  }
-
-  async askForTab() {
-    const tab = this.tabs.open;
-    if (tab === "masks") await this.ask("masks", (answer) => showMasks(answer));
-    if (tab === "difference") await this.askDifference();
   }
 
   async askDifference() {
@@ -120,7 +145,8 @@ class Page {
     const text = other === OPENED ? this.source.text : this.start.examples[other];
     const names = other === OPENED ? "as opened" : `${other}.yaml`;
     const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), { other: text, other_name: names });
-    if (!shown) this.difference.fail(`${names} cannot be compared.`);
+    if (!shown) this.difference.fail(`${names} cannot be compared: one of the two has problems.`);
+    return true;
   }
 
   // -- showing
@@ -182,7 +208,7 @@ class Page {
   }
 
   nameOf({ pane, key }) {
-    if (pane === "figure") return this.figure.part(key)?.getAttribute("aria-label") ?? "";
+    if (pane === "figure") return this.figure.part(key)?.dataset.tip ?? "";
     if (pane === "weights") return this.answers.code.costs.weights.rows[key]?.name ?? "";
     return `${{ yaml: this.source.name, code: this.answers.code.file, resolved: "resolved spec" }[pane]}:${key}`;
   }
@@ -205,8 +231,8 @@ class Page {
     byId("help").addEventListener("click", () => byId("help-dialog").showModal());
     outside(byId("help-dialog"));
     byId("depth").value = this.options.depth;
-    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.again(); });
-    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.again(); });
+    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.again("askFigure", "askCode"); });
+    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.again("askFigure", "askCode"); });
     byId("zoom-in").addEventListener("click", () => this.figure.step(1));
     byId("zoom-out").addEventListener("click", () => this.figure.step(-1));
     byId("zoom-fit").addEventListener("click", () => this.figure.setZoom(null));
@@ -237,7 +263,7 @@ class Page {
     document.documentElement.dataset.theme = theme;
     byId("theme").setAttribute("aria-pressed", String(theme === "dark"));
     localStorage.setItem("modelwright.theme", theme);
-    if (this.source.text) this.again();
+    if (this.source.text) this.again("askFigure", "askTab");
   }
 
   save(ending, text, type) {

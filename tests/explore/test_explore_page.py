@@ -1,0 +1,439 @@
+"""The page in Chromium: typing and linking, by mouse and keyboard, on large and small screens."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from explore_partners import partners, related
+from explore_server import EXAMPLES, NAMES, SMALL, Serve, Served, asked
+from explore_view import EDITOR, View
+
+AXE = Path(__file__).parents[2] / "explore/page/node_modules/axe-core/axe.min.js"
+WORDS = {
+    "yaml": ("line of YAML", "lines of YAML"),
+    "figure": ("part", "parts"),
+    "code": ("line of code", "lines of code"),
+    "weights": ("weight", "weights"),
+    "resolved": ("resolved value", "resolved values"),
+}
+
+
+def test_it_opens_with_an_example(view: View) -> None:
+    assert view.status.startswith("Gpt2 · 124.4\u202fM parameters · ")
+    assert view.page.inner_text("#file") == "gpt2.yaml"
+    assert view.page.locator("#figure g.node").count() > 8
+    assert "token" not in view.page.url
+    assert "class Config:" in view.page.inner_text("#panel-code")
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES[4::19], pytest.param(NAMES, marks=pytest.mark.slow)], ids=["some", "all"]
+)
+def test_examples_open(view: View, names: list[str]) -> None:
+    for name in names:
+        view.example(name)
+        assert view.status.startswith(asked(name, "figure")["class"]), name
+        assert view.page.locator("#problems .error").count() == 0
+
+
+# -- linking
+
+
+def expected(links: Any, pane: str, key: str) -> dict[str, int]:
+    """The footer for an item, by the rule said in Python."""
+    found = {}
+    for other in WORDS:
+        if other != pane:
+            marked = partners(links, pane, key, other) or related(links, pane, key, other)
+            if marked:
+                found[WORDS[other][len(marked) > 1]] = len(marked)
+    return found
+
+
+@pytest.mark.parametrize("name", ["gpt2", "t5_small"])
+def test_pointing_at_a_box_marks_its_partners(view: View, name: str) -> None:
+    view.example(name)
+    text = view.page.evaluate("() => location.hash")
+    assert "spec=" in text
+    links = links_of(view, name)
+    for key in links["figure"]:
+        box = view.page.locator(f"#{key} > :is(rect, circle, text)").first
+        corner = {"x": 4, "y": 4} if "frame" in key else None  # beside what is inside it
+        box.hover(position=corner, force=True)
+        assert view.marked() == expected(links, "figure", key), key
+        assert key in view.parts()
+
+
+def links_of(view: View, name: str) -> Any:
+    """The links of the text that the page shows: an example without its line for editors."""
+    from modelwright.explore import answer
+    from modelwright.explore.server import example
+
+    asked = {"ask": "code", "text": example(name), "name": f"{name}.yaml"}
+    return answer(asked, EXAMPLES)["links"]
+
+
+def test_lines_of_yaml_by_mouse_and_by_keyboard_mark_the_same(view: View) -> None:
+    links = links_of(view, "gpt2")
+    lines = view.page.locator(f"{EDITOR} .cm-line")
+    pointed = {}
+    for key in links["yaml"]:
+        lines.nth(int(key) - 1).hover(position={"x": 12, "y": 8})
+        pointed[key] = view.marked()
+        assert pointed[key] == expected(links, "yaml", key), key
+        assert view.parts() == partners(links, "yaml", key, "figure")
+        assert view.parts("related") == (
+            related(links, "yaml", key, "figure") - partners(links, "yaml", key, "figure")
+        )
+    view.page.mouse.move(2, 2)
+    view.press("Alt+1", "Control+Home")
+    for number in range(1, len(links["yaml"]) + 2):
+        if str(number) in pointed:
+            assert view.marked() == pointed[str(number)], number
+        view.press("ArrowDown")
+
+
+def test_code_and_weights_mark_too(view: View) -> None:
+    line = view.page.locator("#panel-code .cm-line", has_text="self.query = nn.Linear").first
+    view.page.locator("#n-layers-block-attention").hover()
+    line.wait_for()  # the pane scrolls to the class
+    line.hover()
+    assert view.parts() == {"n-layers-block-attention"}
+    view.page.click("#tab-weights")
+    row = view.page.locator("tr[data-key]", has_text="feed_forward.up.weight")
+    row.hover()
+    assert view.parts() == {"n-layers-block-feed_forward"}
+    assert view.marked()["line of YAML"] == 1
+
+
+def test_a_click_keeps_what_is_marked(view: View) -> None:
+    view.page.click("#n-layers-block-attention")
+    view.page.mouse.move(2, 2)
+    assert view.parts() == {"n-layers-block-attention"}
+    assert "kept" in view.page.inner_text("#selection")
+    view.press("Escape")
+    assert view.parts() == set()
+    assert "partners are marked" in view.page.inner_text("#selection")
+
+
+def test_the_whole_page_without_a_mouse(view: View) -> None:
+    view.press("Alt+2")  # the figure
+    seen = set()
+    for _ in range(14):
+        view.press("ArrowUp")
+        seen |= view.parts()
+    assert len(seen) >= 12
+    view.press("Enter")
+    assert "kept" in view.page.inner_text("#selection")
+    view.press("Escape", "Alt+3")  # the code
+    assert view.page.evaluate("document.activeElement.getAttribute('aria-label')") == "PyTorch file"
+    view.press(*["ArrowDown"] * 27)
+    assert view.marked().get("line of YAML") == 1
+    view.page.focus("#tab-code")
+    view.press("ArrowRight")
+    assert view.page.get_attribute("#tab-weights", "aria-selected") == "true"
+    view.press("Alt+3", "ArrowDown")
+    assert view.page.locator("#panel-weights tr:focus").count() == 1
+    assert "n-position_embedding" in view.parts()
+    view.press("Alt+4")  # the sliders
+    assert view.page.evaluate("document.activeElement.type") == "range"
+    view.press("ArrowRight")
+    view.settle()
+    assert "layers: 13" in view.text
+
+
+# -- editing
+
+
+def test_problems_are_shown_where_they_are(view: View) -> None:
+    view.type("layer: 3")
+    assert view.status == "1 problem"
+    assert view.page.inner_text("#problems") == "15:1\nunknown key layer; did you mean layers?"
+    assert view.page.inner_text(".cm-lintRange-error") == "layer: 3"
+    assert "stale" in view.page.get_attribute("body", "class")
+    view.press("Control+Home", "F8")
+    assert view.page.locator(".cm-diagnostic").inner_text().startswith("unknown key")
+    view.press("Escape", "Control+z")
+    view.settle()
+    assert view.status.startswith("Gpt2")
+    assert "stale" not in view.page.get_attribute("body", "class")
+
+
+def offers(view: View) -> set[str]:
+    view.press("Control+Space")
+    view.page.wait_for_selector(".cm-tooltip-autocomplete li")
+    found = view.page.eval_on_selector_all(
+        ".cm-tooltip-autocomplete .cm-completionLabel", "all => all.map((e) => e.textContent)"
+    )
+    view.press("Escape")
+    return set(found)
+
+
+PLACES = [
+    ("\ndecoder:\n  attention: {type: mla, ", {"kv_rank", "query_rank"}, {"kv_heads", "type"}),
+    ("\ndecoder:\n  attention: {type: mha, ", {"kv_heads", "qk_norm"}, {"kv_rank"}),
+    ("\ndecoder:\n  attention:\n    type: mla\n    ", {"kv_rank"}, {"kv_heads"}),
+    ("\ndecoder:\n  attention: {type: ", {"mha", "mla"}, {"kv_rank"}),
+    ("\nbias: ", {"true", "false"}, {"norm"}),
+    ("\nnorm: ", {"rmsnorm", "layernorm"}, {"true"}),
+    ("\nno", {"norm", "norm_placement"}, {"layers", "name"}),
+    ("\nheads:\n  one: {type: ", {"language_model", "classifier"}, {"mha"}),
+]
+"""What is typed, keys or words that are offered behind it, and such that are not."""
+
+
+def test_completion_knows_the_place(view: View) -> None:
+    for typed, inside, outside in PLACES:
+        view.page.click(EDITOR)
+        view.press("Control+End")
+        view.page.keyboard.insert_text(typed)
+        found = offers(view)
+        assert inside <= found, typed
+        assert not outside & found, typed
+        view.page.click("#revert")
+        view.settle()
+
+
+def test_a_completion_is_taken(view: View) -> None:
+    view.type("norm_pl")
+    view.page.wait_for_selector(".cm-tooltip-autocomplete li")
+    view.page.wait_for_timeout(120)  # until the list takes keys
+    view.press("Enter")
+    view.page.keyboard.type("post")
+    view.press("Escape")
+    view.settle()
+    assert view.text.splitlines()[14] == "norm_placement: post"
+    assert view.status.startswith("Gpt2")
+
+
+def test_sliders_write_the_text(view: View) -> None:
+    slide(view, "layers", 23)
+    assert "layers: 24" in view.text
+    assert view.page.text_content("#figure text.count") == "24×"
+    assert "× 1.68" in view.page.inner_text("#totals")
+    slide(view, "heads", 0)
+    assert "attention: {heads: 1}" in view.text
+    assert view.status.startswith("Gpt2")
+    view.page.click("#revert")
+    view.settle()
+    assert "layers: 12" in view.text
+    slide(view, "tokens", 5)
+    view.page.click("#tab-weights")
+    assert "32 tokens, batch 1" in view.page.inner_text("#panel-weights .cards")
+
+
+def slide(view: View, name: str, value: int) -> None:
+    view.page.locator(f"input[aria-label='{name}']").evaluate(
+        "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }", value
+    )
+    view.settle()
+
+
+def test_random_edits_never_leave_it_stuck(view: View) -> None:
+    edit_at_random(view, 40)
+
+
+@pytest.mark.slow
+def test_many_random_edits_never_leave_it_stuck(view: View) -> None:
+    edit_at_random(view, 500)
+
+
+def edit_at_random(view: View, count: int) -> None:
+    """Type, delete, undo and move; at the end the page answers as after any other edit."""
+    dice = random.Random(0)
+    signs = [*"abz:{}[],#- \n'\"0123456789", "layers: 3\n", "heads: 2", "norm: rmsnorm\n"]
+    keys = ("Backspace", "Delete", "Control+z", "Control+y", "Home", "End", "ArrowUp", "ArrowDown")
+    view.page.click(EDITOR)
+    for _ in range(count):
+        if dice.random() < 0.6:
+            view.page.keyboard.insert_text(dice.choice(signs))
+        else:
+            view.press(dice.choice(keys))
+        if dice.random() < 0.2:
+            view.settle()
+            assert view.status
+    view.press("Control+a")
+    view.page.keyboard.insert_text(SMALL)
+    view.settle()
+    assert view.status.startswith("Small · ")
+
+
+# -- outputs
+
+
+def test_other_tabs_show_their_answers(view: View) -> None:
+    view.page.click("#tab-masks")
+    view.page.wait_for_selector("#panel-masks svg")
+    view.page.click("#tab-difference")
+    view.settle()
+    assert "Nothing differs" in view.page.inner_text("#panel-difference")
+    slide(view, "layers", 5)
+    assert "stacks.decoder.layers" in view.page.inner_text("#panel-difference")
+    assert view.page.locator("#panel-difference svg g.marked").count() >= 1
+    view.page.select_option("#panel-difference select", "llama3_8b")
+    view.settle()
+    assert view.page.locator("#panel-difference tbody tr").count() > 10
+    view.page.click("#tab-resolved")
+    assert "decoder:" in view.page.inner_text("#panel-resolved")
+    view.example("tiny_fastformer")
+    view.page.click("#tab-masks")
+    view.settle()
+    assert view.page.inner_text("#panel-masks")
+
+
+def test_exports_are_what_is_shown(view: View, tmp_path: Path) -> None:
+    for label, name, part in [
+        ("Spec (.yaml)", "gpt2.yaml", "family: decoder-only"),
+        ("PyTorch file (.py)", "gpt2.py", "class Gpt2(nn.Module):"),
+        ("Figure (.svg)", "gpt2.svg", "<svg xmlns="),
+        ("Resolved spec (.yaml)", "gpt2.resolved.yaml", "# default"),
+        ("Costs (.json)", "gpt2.json", '"total": 124439808'),
+    ]:
+        view.page.click("#export")
+        with view.page.expect_download() as waiting:
+            view.page.click(f"#export-menu button:text-is('{label}')")
+        path = tmp_path / name
+        waiting.value.save_as(path)
+        assert waiting.value.suggested_filename == name
+        assert part in path.read_text(encoding="utf-8")
+
+
+def test_a_shared_link_opens_the_same_text(view: View) -> None:
+    view.type("bias: false\n")
+    view.page.click("#tab-weights")
+    view.page.click("#share")
+    view.page.wait_for_selector("#status:text-matches('[Ll]ink')")
+    link = view.page.url
+    assert link.startswith(f"{view.served.address}#spec=")
+    assert view.served.token not in link
+    other = View(view.context, view.served)
+    other.page.goto(link)
+    other.settle()
+    assert other.text == view.text
+    assert other.page.get_attribute("#tab-weights", "aria-selected") == "true"
+    other.page.goto(f"{view.served.address}#spec=damaged")
+    other.settle()
+    assert other.page.locator("#figure g.node").count() > 8
+    assert other.logged == []
+
+
+def test_without_a_token_the_page_says_what_to_do(browser: Any, served: Served) -> None:
+    view = View(browser.new_context(), served)
+    view.page.goto(served.address)
+    view.page.wait_for_selector("#notice:not([hidden])")
+    assert "open the address that" in view.page.inner_text("#notice")
+    view.context.close()
+
+
+def test_a_server_that_is_gone_is_said(view: View) -> None:
+    view.page.route("**/api/**", lambda route: route.abort())
+    view.type("#")
+    assert "does not answer" in view.status
+    view.page.unroute("**/api/**")
+    view.type("#")
+    assert view.status.startswith("Gpt2")
+    view.logged.clear()  # the browser logs each request that failed
+
+
+def test_a_watched_file_is_loaded_again(browser: Any, serve: Serve, tmp_path: Path) -> None:
+    spec = tmp_path / "mine.yaml"
+    spec.write_text(SMALL, encoding="utf-8")
+    view = View.open(browser, serve(spec=spec, watch=True))
+    assert view.status.startswith("Small")
+    spec.write_text(SMALL.replace("name: small", "name: second"), encoding="utf-8")
+    view.page.wait_for_selector("#status:text('Second')")
+    view.type("bias: false\n")
+    spec.write_text(SMALL.replace("name: small", "name: third"), encoding="utf-8")
+    view.page.wait_for_selector("#notice:has-text('mine.yaml changed on disk')")
+    assert "bias: false" in view.text
+    view.page.click("#notice button:text-is('Load it')")
+    view.page.wait_for_selector("#status:text('Third')")
+    view.close()
+
+
+# -- for everybody
+
+
+def test_axe_finds_no_violation(browser: Any, served: Served) -> None:
+    """WCAG 2 A and AA, in both themes and every tab, with a problem, and in the dialogs."""
+    if not AXE.is_file():
+        pytest.skip("no axe-core here; install it: make explore")
+    view = View.open(browser, served, color_scheme="dark")
+    view.page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    for theme in ("dark", "light"):
+        assert view.page.get_attribute("html", "data-theme") == theme
+        for tab in ("weights", "masks", "resolved", "difference", "code"):
+            view.page.click(f"#tab-{tab}")
+            view.settle()
+            view.page.hover("#n-layers-block-attention")
+            view.page.wait_for_timeout(130)  # until colours have changed
+            assert violations(view, "document" if tab == "code" else "'#output'") == []
+        view.type("layer: 3")
+        assert violations(view, "document") == []
+        view.page.click("#revert")
+        for button, dialog in (("#examples", "#example-dialog"), ("#help", "#help-dialog")):
+            view.page.click(button)
+            assert violations(view, f"'{dialog}'") == []
+            view.press("Escape")
+        view.page.click("#theme")
+        view.settle()
+    view.close()
+
+
+def violations(view: View, place: str) -> list[Any]:
+    found = view.page.evaluate(
+        f"() => axe.run({place}, {{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],"
+        " resultTypes: ['violations']}).then((r) => r.violations.map("
+        "(v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120) + n.failureSummary).slice(0, 3)]))"
+    )
+    return list(found)
+
+
+def test_narrow_screens(browser: Any, served: Served) -> None:
+    view = View.open(browser, served, viewport={"width": 390, "height": 844})
+    for width in (1024, 760, 390):
+        view.page.set_viewport_size({"width": width, "height": 844})
+        if width <= 760:
+            view.page.click("#views button[data-view=output]")
+        for tab in ("code", "weights", "difference"):
+            view.page.click(f"#tab-{tab}")
+            view.settle()
+            assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+    view.page.click("#views button[data-view=figure]")
+    view.page.click("#n-layers-block-attention")
+    assert view.page.is_visible("#selection")
+    assert not view.page.is_visible("#editor")
+    assert view.page.locator("#figure svg").bounding_box()["width"] <= 390
+    view.close()
+
+
+def test_reduced_motion_and_the_theme_are_kept(browser: Any, served: Served) -> None:
+    view = View.open(browser, served, reduced_motion="reduce")
+    seconds = view.page.eval_on_selector(
+        "#figure g.node", "e => getComputedStyle(e).transitionDuration"
+    )
+    assert seconds == "0s"
+    view.page.click("#theme")
+    view.settle()
+    assert view.page.locator("#figure rect.page").get_attribute("fill") == "#16181C"
+    view.page.reload()
+    view.settle()
+    assert view.page.get_attribute("html", "data-theme") == "dark"
+    view.close()
+
+
+def test_its_policy_stops_scripts_of_others(view: View) -> None:
+    run = view.page.evaluate(
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.ran = true';
+            document.body.append(script);
+            return window.ran === true;
+        }"""
+    )
+    assert not run
+    assert any("Content Security Policy" in text for text in view.logged)
+    view.logged.clear()
