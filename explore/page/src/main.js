@@ -106,7 +106,7 @@ class Page {
       const good = await this[step]();
       if (!good) return;
     }
-    if (steps.includes("code")) this.tellTime(performance.now() - began);
+    if (steps.includes("askCode")) this.tellTime(performance.now() - began);
   }
 
   askFigure() {
