@@ -13,6 +13,7 @@ from typing import Any
 
 from ..backends.diagram import DrawError, DrawOptions
 from ..backends.diagram.compare import draw_difference
+from ..backends.diagram.drawing import Drawing
 from ..backends.diagram.figure import figure
 from ..backends.diagram.masks import MaskOptions, draw_masks
 from ..backends.diagram.parts import Parts
@@ -48,7 +49,7 @@ def answer(request: Mapping[str, Any], folder: Path | None = None) -> Answer:
 
 def _figure(asked: Request, folder: Path | None) -> Answer:
     spec, graph = _read(asked.text, asked.name, folder)
-    drawn = svg(figure(graph, _options(asked))).decode()
+    drawn = svg(_drawn(graph, asked.depth, asked.costs, asked.theme)).decode()
     return {
         "problems": [_problem(each, asked, "warning") for each in spec.located_warnings],
         "notes": list(spec.notes),
@@ -64,8 +65,7 @@ def _code(asked: Request, folder: Path | None) -> Answer:
     emitted = emit_file(graph)
     costs, note = _report(graph, asked)
     resolved = show(spec)
-    options = _options(asked)
-    drawn = figure(graph, options), Parts(graph, options)
+    drawn = _drawn(graph, asked.depth, asked.costs, asked.theme), Parts(graph, _options(asked))
     links = Links(spec, graph, drawn, emitted, costs.weight_rows, (asked.text, resolved))
     return {
         "problems": [],
@@ -129,6 +129,12 @@ def _read(text: str, name: str, folder: Path | None) -> tuple[ModelSpec, ModuleG
 def _kept(text: str, name: str) -> tuple[ModelSpec, ModuleGraph]:
     spec = loads(text, name)
     return spec, lower(spec)
+
+
+@lru_cache(maxsize=4)
+def _drawn(graph: ModuleGraph, depth: str, costs: bool, theme: str) -> Drawing:
+    """The figure, which both answers need."""
+    return figure(graph, DrawOptions(depth=depth, costs=costs, theme=theme))
 
 
 def _options(asked: Request) -> DrawOptions:

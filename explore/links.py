@@ -195,6 +195,9 @@ class Links:
         for path, number in self.written.resolved.items():
             for owner in {path, self._owner(path)} - {()}:
                 resolved.setdefault(owner, set()).add(number)
+        values = {value for item in self.code.values() for value in item.values}
+        for item in self.figure.values():
+            item.reads |= {value for value in values if self._owner(value) in item.asked}
         of_layers = {stack: self._lines_of(stack, OF_LAYERS) for stack in self.graph.stacks()}
         of_model = self.written.top(OF_MODEL)
         for item in items:

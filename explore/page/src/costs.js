@@ -85,11 +85,12 @@ export class Costs {
     const most = Math.max(...rows.map((row) => row.count * row.copies), 1);
     this.rows = rows.map((row, index) => {
       const count = row.count * row.copies;
+      const [, head, tail] = /^(.*\{layer\}\.)?(.*)$/.exec(row.name);
       const bar = make("i", { className: `hue ${row.part}` });
       bar.style.width = `${(100 * count) / most}%`;
       return make("tr", { data: { key: index }, tabIndex: index ? -1 : 0 },
-        make("td", { className: "name", title: row.name }, make("span", { className: `dot hue ${row.part}` }), make("code", { textContent: row.name }),
-          ...(row.copies > 1 ? [make("small", { textContent: ` × ${row.copies}` })] : [])),
+        make("td", { className: "name", title: row.name }, make("span", { className: `dot hue ${row.part}` }), make("code", { textContent: tail }),
+          make("small", { textContent: head ? `${head} × ${row.copies || "shared"}` : "" })),
         make("td", { title: row.expression }, make("span", { textContent: row.shape.map(whole).join(" × ") }), make("small", { textContent: row.expression.replaceAll("*", "·") })),
         make("td", { className: "number", title: row.tied && `tied to ${row.tied}` }, row.tied ? make("small", { textContent: "tied" }) : whole(count), make("span", { className: "share" }, bar)));
     });

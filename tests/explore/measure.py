@@ -1,0 +1,108 @@
+"""Milliseconds from a key press until every pane shows the new text, for each example.
+
+`python tests/explore/measure.py [EXAMPLE …]` types a character behind the name of the model, some
+times for each example, and prints medians: of the figure, of all panes, and of the processor time
+of the two answers, which a busy machine changes less. The other two need a quiet one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+TIMES = 7
+PROBE = """
+(() => {
+  const done = new MutationObserver(() => {
+    const now = performance.now();
+    if (document.body.dataset.state === 'ready') window.panes = now;
+  });
+  done.observe(document.body, {attributes: true, attributeFilter: ['data-state']});
+  new MutationObserver(() => { window.figure = performance.now(); })
+    .observe(document.querySelector('#figure'), {childList: true});
+  document.querySelector('#editor').addEventListener(
+    'keydown', () => { window.pressed = performance.now(); }, true);
+})()
+"""
+
+
+def main(names: list[str]) -> None:
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from modelwright.explore.server import application
+    from modelwright.explore.settings import EXAMPLES, Settings
+
+    settings = Settings()
+    config = uvicorn.Config(application(settings), port=8799, log_level="error", lifespan="off")
+    threading.Thread(target=uvicorn.Server(config).run, daemon=True).start()
+    names = names or sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1500, "height": 900})
+        page.goto(f"http://127.0.0.1:8799/#token={settings.token}")
+        page.wait_for_selector("#status.good")
+        page.evaluate(PROBE)
+        found = {name: _measure(page, name) for name in names}
+    found = {name: (*shown, *_answers(name)) for name, shown in found.items()}
+    for name, times in found.items():
+        figure, panes, first, second = times
+        print(
+            f"{name:24} figure {figure:6.1f}   all panes {panes:6.1f}   "
+            f"processor {first:5.1f} + {second:5.1f}"
+        )
+    for index, what in enumerate(("figure", "all panes")):
+        medians = [each[index] for each in found.values()]
+        print(f"{what}: median {statistics.median(medians):.1f}, most {max(medians):.1f}")
+    sums = [each[2] + each[3] for each in found.values()]
+    print(f"processor: median {statistics.median(sums):.1f}, most {max(sums):.1f}")
+
+
+def _answers(name: str) -> tuple[float, float]:
+    """Processor time of the two answers about a text that is new each time."""
+    from modelwright.explore import answer
+    from modelwright.explore.settings import EXAMPLES
+
+    text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
+    times = []
+    for number in range(TIMES):
+        asked = {"text": f"{text}# {number}\n", "name": f"{name}.yaml"}
+        began = time.process_time()
+        answer({"ask": "figure", **asked}, EXAMPLES)
+        between = time.process_time()
+        answer({"ask": "code", **asked}, EXAMPLES)
+        times.append((between - began, time.process_time() - between))
+    first, second = zip(*times, strict=True)
+    return 1000 * statistics.median(first), 1000 * statistics.median(second)
+
+
+def _measure(page: Any, name: str) -> tuple[float, float]:
+    page.click("#examples")
+    page.fill("#example-filter", name)
+    page.click(f"#example-list button:has(code:text-is('{name}'))")
+    page.wait_for_selector("body[data-state=ready]")
+    page.locator("#editor .cm-line", has_text="name:").first.click()
+    page.keyboard.press("End")
+    times = []
+    for _ in range(TIMES):
+        page.keyboard.press("a")
+        while not page.evaluate("window.panes > window.pressed"):
+            page.wait_for_timeout(2)
+        times.append(
+            page.evaluate("[window.figure - window.pressed, window.panes - window.pressed]")
+        )
+        page.wait_for_timeout(30)
+    figure, panes = zip(*times, strict=True)
+    return statistics.median(figure), statistics.median(panes)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+    main(sys.argv[1:])
