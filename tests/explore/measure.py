@@ -12,7 +12,6 @@ import statistics
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 TIMES = 7
@@ -104,5 +103,4 @@ def _measure(page: Any, name: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[3]))
     main(sys.argv[1:])

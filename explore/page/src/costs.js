@@ -85,7 +85,7 @@ export class Costs {
     const most = Math.max(...rows.map((row) => row.count * row.copies), 1);
     this.rows = rows.map((row, index) => {
       const count = row.count * row.copies;
-      const [, head, tail] = /^(.*\{layer\}\.)?(.*)$/.exec(row.name);
+      const [, head, tail] = /^(?:(.*\{layer\})\.)?(.*)$/.exec(row.name);
       const bar = make("i", { className: `hue ${row.part}` });
       bar.style.width = `${(100 * count) / most}%`;
       return make("tr", { data: { key: index }, tabIndex: index ? -1 : 0 },
