@@ -52,6 +52,11 @@ def test_every_folder_of_the_package_is_listed(root: Path) -> None:
     assert set(listed["tool"]["setuptools"]["packages"]) == found
 
 
+def page_files(root: Path) -> list[str]:
+    """The page of the explorer, which is no file of the repository: none where it is not built."""
+    return [f"explore/bundle/{path.name}" for path in (root / "explore" / "bundle").glob("*")]
+
+
 @pytest.fixture(scope="module")
 def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist, built from a copy in a folder with a dash."""
@@ -61,7 +66,7 @@ def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=root, capture_output=True, text=True, check=True,
     ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, files):
+    for name in filter(None, [*files, *page_files(root)]):
         source = root / name
         if source.is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +85,7 @@ def test_wheel_holds_the_package_and_nothing_else(root: Path, built: Path) -> No
     expected |= {f"modelwright/{p.relative_to(root).as_posix()}" for p in fonts.iterdir()}
     expected |= {"modelwright/py.typed", "modelwright/examples/schema.json"}
     expected |= {"modelwright/backends/huggingface/defaults.json"}
+    expected |= {f"modelwright/{name}" for name in page_files(root)}
     assert names == expected
 
 
@@ -123,10 +129,10 @@ def test_ci_runs_the_tests(root: Path) -> None:
 
 
 def test_the_lowest_versions_are_those_of_pyproject(root: Path) -> None:
-    """constraints-lowest.txt names the lower bound of each dependency but torch."""
+    """constraints-lowest.txt has the lower bounds of dependencies and of `explore`, but torch."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     bounds = {}
-    for requirement in project["dependencies"]:
+    for requirement in project["dependencies"] + project["optional-dependencies"]["explore"]:
         found = re.match(r"([\w-]+)>=([\d.]+)", requirement)
         assert found, requirement
         bounds[found[1]] = [int(part) for part in found[2].split(".")]
