@@ -138,6 +138,7 @@ class Links:
 
     def _part(self, part: Box | Frame, ops: list[Op]) -> Item:
         inside = {tuple(op.origin) for op in ops}
+        # What is said of a stack or a kind of layer as a whole is not said of each part of it.
         asked = {path for path in inside if len(path) > 4 or path[:1] != ("stacks",)}
         item = Item({("op", op.number) for op in ops}, {steps(part.spec)} if part.spec else asked)
         item.asked |= asked
@@ -156,13 +157,12 @@ class Links:
             scopes = [self.graph.scopes[path] for path in line["scopes"]]
             asked = {tuple(op.origin) for op in ops} | {tuple(scope.origin) for scope in scopes}
             values = {steps(path) for path in line["spec"]} - asked
-            item = Item({("op", op.number) for op in ops}, asked)
+            if values and not ops and line["scopes"] in ([], [""]):  # a field of `Config`
+                yield line["line"], Item(asked=set(values), values=values)
+                continue
+            item = Item({("op", op.number) for op in ops}, asked, reads=values)
             if not ops:
                 item.own |= {("scope", scope.path) for scope in scopes}
-            if ops or scopes:
-                item.reads = values
-            else:
-                item.values, item.asked = values, values
             yield line["line"], item
 
     def _weight(self, row: WeightRow) -> Item:

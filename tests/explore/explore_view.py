@@ -76,10 +76,14 @@ class View:
     @property
     def text(self) -> str:
         """The text of the spec, as the editor has it."""
-        lines = self.page.eval_on_selector_all(
-            f"{EDITOR} .cm-line", "lines => lines.map((line) => line.textContent)"
+        return "\n".join(self.lines(EDITOR))
+
+    def lines(self, content: str) -> list[str]:
+        """The lines of an editor that are in sight."""
+        found = self.page.eval_on_selector_all(
+            f"{content} .cm-line", "lines => lines.map((line) => line.textContent)"
         )
-        return "\n".join(lines)
+        return list(found)
 
     def marked(self) -> dict[str, int]:
         """How many items the footer says are marked, by their names."""

@@ -128,9 +128,9 @@ def test_the_whole_page_without_a_mouse(view: View) -> None:
     assert len(seen) >= 12
     view.press("Enter")
     assert "kept" in view.page.inner_text("#selection")
-    view.press("Escape", "Alt+3")  # the code
+    view.press("Escape", "Alt+3", "Control+Home")  # the code
     assert view.page.evaluate("document.activeElement.getAttribute('aria-label')") == "PyTorch file"
-    code = view.page.inner_text("#panel-code .cm-content").splitlines()
+    code = view.lines("#panel-code")
     view.press(*["ArrowDown"] * code.index("    d_model: int = 768"))
     assert view.marked()["line of YAML"] == 1
     view.page.focus("#tab-code")
