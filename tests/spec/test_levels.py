@@ -257,7 +257,7 @@ def test_a_link_leads_nowhere_outside(tmp_path: Path) -> None:
 
 
 def test_a_text_extends_nothing() -> None:
-    with pytest.raises(SpecErrors, match="a text has no folder"):
+    with pytest.raises(SpecErrors, match="`extends` needs a folder"):
         loads(TINY + "extends: gpt2.yaml\n")
 
 
