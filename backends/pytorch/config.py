@@ -93,13 +93,13 @@ def _least(fields: list[Field]) -> list[Statement]:
 
 
 SIZES = """\
-if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
     raise ValueError(f"every size must be at least 1: {self}")
 """
 SIZES_OR_ZERO = """\
 for f in fields(self):
     least = 0 if f.name in zero else 1
-    if isinstance(f.default, int) and getattr(self, f.name) < least:
+    if isinstance(f.default, int) and vars(self)[f.name] < least:
         raise ValueError(f"{f.name} must be at least {least}: {self}")
 """
 TESTS = {

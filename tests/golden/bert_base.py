@@ -39,7 +39,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
@@ -181,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: eec824ab817e1289007b739c63258629c0b6cdcab5886ebcfff8076f1df0c6e8
+# sha256 of the above: 919e909ab89e0effd9f3837961df4575dbdee5c617a835fbc50b119cec68e56d

@@ -50,7 +50,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
@@ -266,4 +266,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 830972904449f9079123367a140fa7ce1538ec4f5ebf6cd869369cb1669895d2
+# sha256 of the above: 0bc5f6ab9d40e7d1cbd584b88562ebd40ef8dc68d3e261d3c6bc453f674c5530

@@ -57,7 +57,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.rope_dim % 2:
             raise ValueError(f"rope_dim ({self.rope_dim}) must be even")
@@ -456,4 +456,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: f6ea93eac2ee919fc5557a3ad70d8654301a816f8676ab01a0d9a2e61d9f4357
+# sha256 of the above: 2b44407403eb3ee4c59bdd1c873582b68b86dc6e0ab1361f4d25d4c6d3e32bd9

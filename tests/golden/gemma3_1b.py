@@ -43,7 +43,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
@@ -436,4 +436,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: cd5d63b6ded4755292c6d1a3bafc9bf3a6b447845ad6f33d48bb88914b6348ac
+# sha256 of the above: c0c371094b8fc8aa472633607da65ec54ae113592e434d953baf20b81643364f

@@ -34,7 +34,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
@@ -292,4 +292,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: aa0c624fbff05aa9dfbd9ef6a24a3a99450c6cc250e3e57204001b216e31bd93
+# sha256 of the above: 9b77c5d054c4d5d0dff1efc5948b789566c726348bb43261aee5bf6d9265988e

@@ -51,7 +51,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
@@ -544,4 +544,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f61d79ffc155f30d9c1e10d77ac2f8c8c23daf1a78892c7a3dbd97d9d3ade91d
+# sha256 of the above: c5a0502134342d6e017477b762312245858a6528c2894be0543fb0682a64818b

@@ -36,7 +36,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
@@ -280,4 +280,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f7fa4d11a5047044a621b9c8db6fa4a6af587af4447705cfe4e53c98028d9472
+# sha256 of the above: c74713c4af3001fbf5cb6b1d3570a775b969741ce583e6f0e79ecfc895954f1e

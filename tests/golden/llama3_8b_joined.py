@@ -36,7 +36,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
@@ -346,4 +346,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9901862e87349818136a00c05be37bcbb83f9757d96c8e3e01ab177e460d758d
+# sha256 of the above: 2e925ad1c6ed081752e21d98253fc41ddecdae9b1a7b69fc4bde260e1d41fb11

@@ -43,7 +43,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
@@ -419,4 +419,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: d4f9c8fc1512464f138383d4c0e7c02da211b748d41bb725a1615c675bc2d8be
+# sha256 of the above: e7d64af3640142ea3501b9e41a0ec7dc1bfda3de3fb11438ee334b806e66923c

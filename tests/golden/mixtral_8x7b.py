@@ -39,7 +39,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
@@ -335,4 +335,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e0da19fc3f70ba7e31a6bd837ad9afd15cb6ae51a35c5e764ef5af50cb862e36
+# sha256 of the above: b1a736be55956e4c607bc41067a9a85238e3387831bcf750349cd395075199b7

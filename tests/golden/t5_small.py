@@ -42,7 +42,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
@@ -390,4 +390,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: ac859a8831a33d1510bae63243c3a663eb381a4266e2e1ea66a6291f6f1baa5c
+# sha256 of the above: 88083cd2eacfd3342a23f9d8e0b7f0a9043dfce6a488a3c4dd024422ba067f44

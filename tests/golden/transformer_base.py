@@ -34,7 +34,7 @@ class Config:
     d_ff: int = 2048
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % 2:
             raise ValueError(f"d_model ({self.d_model}) must be even")
@@ -379,4 +379,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: aca0e6cbd60e1fcff4454e77dc81c5d723bc6769e84aad19bbf9b82b73718853
+# sha256 of the above: 5229a696d9caf7afd11274e3902d438d5c768057a6a3607de4c0e2ec656a94a2

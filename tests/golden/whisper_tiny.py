@@ -43,7 +43,7 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel ({self.kernel}) must be odd")
@@ -375,4 +375,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0f58b9922281b7c2faad316f0911a83a735ca3eb4a8f584cd592ef7fa985802b
+# sha256 of the above: 41378e9f0d091097ab7912153113c80c84b9f1c4c2cf6b4b5ffaa93b53a50795

@@ -235,7 +235,7 @@ LAYERS = re.compile(
 """Numbers of layers for which the file would be wrong."""
 SIZES = re.compile(
     r"any\(\(isinstance\(f\.default, int\) and .*|isinstance\(f\.default, int\)"
-    r"|getattr\(self, f\.name\) < (1|least)|f\.name in \(.*"
+    r"|vars\(self\)\[f\.name\] < (1|least)|f\.name in \(.*"
 )
 """Sizes that are too small."""
 

@@ -28,7 +28,7 @@ STEMS = {
     "{channels: 16, kernel: 3, gated: true}]",
     "separable_unpadded": "channels: 2, padded: false, project: true, scale: 3, layers: "
     "[{channels: 6, kernel: 4, stride: 3, separable: true, normalize: frames, gated: true}]",
-    "wide": "channels: 4, argument: sound, normalize: before_positions, "
+    "wide": "channels: 4, argument: sound, normalize: true, "
     "layers: [{channels: 16, kernel: 7, stride: 3, dilation: 2, separable: true}]",
 }
 
