@@ -11,7 +11,10 @@ export function takeToken(fragment) {
   const parts = new URLSearchParams(fragment.replace(/^#/, ""));
   const given = parts.get("token");
   parts.delete("token");
-  if (given) localStorage.setItem(KEY, given);
+  if (given) {
+    localStorage.setItem(KEY, given);
+    history.replaceState(null, "", `#${parts}`); // so that no copied address contains it
+  }
   token = given ?? localStorage.getItem(KEY) ?? "";
   return parts;
 }

@@ -18,6 +18,7 @@ import { Sliders } from "./sliders.js";
 const nonce = document.querySelector("script[nonce]").nonce;
 const STEPS = ["askFigure", "askCode", "askTab"]; // the figure first
 const WATCH = 1000; // milliseconds between looks at the file
+const KEEP = 400; // milliseconds from an answer to the new address
 
 class Page {
   constructor(start, fragment) {
@@ -281,8 +282,10 @@ class Page {
     return parts.toString();
   }
 
-  async keepFragment() {
-    history.replaceState(null, "", `#${await this.fragment()}`);
+  /** Put the spec into the address, a little later: browsers limit how often that may be done. */
+  keepFragment() {
+    clearTimeout(this.keeping);
+    this.keeping = setTimeout(async () => history.replaceState(null, "", `#${await this.fragment()}`), KEEP);
   }
 
   async openFragment(parts) {
@@ -297,6 +300,7 @@ class Page {
 
   async share() {
     const address = `${location.origin}/#${await this.fragment()}`;
+    clearTimeout(this.keeping);
     history.replaceState(null, "", address);
     try {
       await navigator.clipboard.writeText(address);
