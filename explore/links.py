@@ -186,7 +186,8 @@ class Links:
     def _ask_yaml(self) -> None:
         """Give each item the lines that speak about what asked for it."""
         items = [item for pane in self._panes for item in pane.values()]
-        lines = {path: self.written.home(path) for item in items for path in item.asked}
+        asked = {path for item in items for path in item.asked}
+        lines = {path: self.written.home(path) for path in asked}
         for line, paths in self.written.lines.items():
             for path in paths:
                 for owner in {path, self._owner(path)} & lines.keys():
@@ -196,8 +197,9 @@ class Links:
             for owner in {path, self._owner(path)} - {()}:
                 resolved.setdefault(owner, set()).add(number)
         values = {value for item in self.code.values() for value in item.values}
+        owners = [(value, self._owner(value)) for value in values]
         for item in self.figure.values():
-            item.reads |= {value for value in values if self._owner(value) in item.asked}
+            item.reads |= {value for value, owner in owners if owner in item.asked}
         of_layers = {stack: self._lines_of(stack, OF_LAYERS) for stack in self.graph.stacks()}
         of_model = self.written.top(OF_MODEL)
         for item in items:

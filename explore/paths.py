@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from ..spec import Mark, ModelSpec
 from ..spec.locate import locate, written
@@ -11,6 +12,7 @@ from ..spec.source import parse
 Path = tuple[str | int, ...]
 
 
+@lru_cache(maxsize=4096)
 def steps(dotted: str) -> Path:
     """`stacks.decoder.input.0` as a tuple; numbers are indices of lists."""
     if not dotted:
@@ -33,7 +35,7 @@ class Written:
     """
 
     def __init__(self, spec: ModelSpec, text: str, resolved: str) -> None:
-        self.spec = spec
+        self.spec, self.file = spec, spec.source_name
         self.lines: dict[int, set[Path]] = {}
         self.until: dict[int, int] = {}
         self.tree = spec.tree
@@ -58,7 +60,7 @@ class Written:
         mark = place.node.at
         if self._stands_for_all(path, mark):
             mark = self._family()
-        if mark.file != self.spec.source_name:
+        if mark.file != self.file:
             return set(self.extends)
         return {mark.line} if mark.line and mark.why != "--set" else set()
 
@@ -82,7 +84,7 @@ class Written:
         return found.at
 
     def _is_here(self, mark: Mark) -> bool:
-        return mark.line > 0 and not mark.why and mark.file == self.spec.source_name
+        return mark.line > 0 and not mark.why and mark.file == self.file
 
     def _resolved_lines(self, text: str) -> Iterator[tuple[Path, int]]:
         tree = parse(text, "", []) if text else None
