@@ -1,4 +1,4 @@
-"""How far a mask formula lets a query see: the most keys to its left and to its right.
+"""How many keys before and after its position a query may attend to, from the mask formula.
 
 >>> from .formula import parse_formula
 >>> reach(parse_formula("causal & window(8)"))
@@ -18,15 +18,15 @@ from typing import Any
 from .formula import And, Atom, Formula, Not, Or, atoms
 
 Bound = int | tuple[str, Any, Any] | None
-"""A number of keys, perhaps a named size; `min` or `max` of two; None for no bound."""
+"""A number of keys (an int or a named size), `min` or `max` of two bounds, or None: no bound."""
 
 RELATIVE = ("full", "causal", "window", "band", "strided")
-"""Atoms that depend on the distance of query and key alone."""
+"""Predicates that depend only on the distance of query and key."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """The most keys before and after a query that it may see; None where nothing bounds them."""
+    """The largest number of keys before and after a query; None if there is no bound."""
 
     left: Bound
     right: Bound
@@ -40,7 +40,7 @@ EVERYTHING = Reach(None, None)
 
 
 def reach(formula: Formula) -> Reach:
-    """Bounds of the distance of a query and the keys that a formula admits."""
+    """Bounds on the distance between a query and the keys that a formula allows."""
     if isinstance(formula, (And, Or)):
         found = [reach(part) for part in formula.parts]
         join = _least if isinstance(formula, And) else _most
@@ -61,7 +61,7 @@ ATOMS: dict[str, Callable[..., Reach]] = {
 
 
 def _least(a: Bound, b: Bound) -> Bound:
-    """The smaller bound; one that is known to be 0 or less is the smaller one."""
+    """The smaller bound; 0 is always the smaller one."""
     if a is None or b is None:
         return b if a is None else a
     return 0 if 0 in (a, b) else a if a == b else ("min", a, b)
@@ -74,12 +74,12 @@ def _most(a: Bound, b: Bound) -> Bound:
 
 
 def is_relative(formula: Formula) -> bool:
-    """Does the formula depend on the distance of query and key alone?"""
+    """Whether the formula depends only on the distance of query and key."""
     return all(atom.name in RELATIVE for atom in atoms(formula))
 
 
 def most(bound: Bound) -> int:
-    """The number that a bound comes to."""
+    """The value of a bound."""
     assert bound is not None
     if isinstance(bound, tuple):
         sign, a, b = bound

@@ -8,7 +8,7 @@ from .classes import MODULE, Written
 from .code.nodes import NOWHERE, Class, Function, Name, Parameter
 from .code.walk import union
 
-TITLE = "Projections of `Attention` and of `CrossAttention`, each with weights of its own."
+TITLE = "Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:

@@ -1,4 +1,4 @@
-"""The model card: the docstring of an emitted file, printed from the graph that made it."""
+"""The docstring of an emitted file: kind of model, weights by part, how to rebuild it, axes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def write_card(
     source = clean(document.name or f"{name}.yaml")
     changes, unsaid = said_changes(document.sets)
     commands: list[str] = []
-    written = f"{source} (sha256 {document.sha[:12]}). Write it"
+    written = f"{source} (sha256 {document.sha[:12]}). To rebuild it"
     if source == IMPORTED:
         source = f"{name}.yaml"
-        written = f"the {IMPORTED} of the folder {name}. Write it, beside that folder,"
+        written = f"{IMPORTED} in the folder {name}. To rebuild it, run beside that folder"
         commands = command([f"modelwright import {quoted(name)}", f"-o {quoted(source)}"])
     build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]
     commands += command(build)
@@ -40,7 +40,7 @@ def write_card(
     if document.description:
         lines += [*wrap(clean(document.description)), ""]
     lines += [
-        *wrap(f"Written by modelwright {__version__} from {written} again:"),
+        *wrap(f"Written by modelwright {__version__} from {written}:"),
         *commands,
         *unsaid,
         "",
@@ -72,7 +72,7 @@ def said_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """The `--set` options to repeat in the command, and a line about omitted ones."""
     plain = [text for text in sets if re.fullmatch(r"[ -~]{1,80}", text) and not QUOTES & {*text}]
     left = len(sets) - len(plain)
-    note = [f"    and {left} --set too long or too strange to repeat here"] if left else []
+    note = [f"    and {left} more --set, which contain quotes or are too long"] if left else []
     return [f"--set {quoted(text)}" for text in plain], note
 
 
@@ -130,9 +130,9 @@ def table(graph: ModuleGraph) -> list[str]:
     return lines
 
 
-WITHOUT_CACHE = {"T": "tokens", "S": "tokens as keys"}
+WITHOUT_CACHE = {"T": "tokens", "S": "tokens (keys)"}
 CHUNKS = {"C", "N"}
-"""Axes that docstrings of helpers explain themselves: tokens of a chunk, chunks."""
+"""Axes that docstrings of helpers explain: tokens of a chunk, chunks."""
 
 
 def glossary(graph: ModuleGraph, notes: Iterable[str]) -> list[str]:

@@ -32,7 +32,7 @@ from .sizes import field_of, formula_lines, term_over
 from .writer import SELF
 
 FROZEN = expression("dataclass(frozen=True)")
-TITLE = "Sizes of the model. The defaults are the spec's."
+TITLE = "Hyperparameters of the model. The defaults are those of the spec."
 
 
 def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:

@@ -46,11 +46,11 @@ class Slots:
     method    the method or stack that computes hidden states
     passed    its arguments in each step
     limit     the maximum length, as an expression over the Config; None if there is none
-    absolute  whether its mask depends on indices that count padding
+    absolute  whether its mask depends on absolute positions, which padding would shift
     placed    whether it takes `position_ids`, so that positions of padded rows skip padding
     dropout   whether it has dropout, which must be off during generation
     static    whether the cache has a fixed size, so that a step is compiled only once
-    asked     data of its mask: name in the loop -> argument of the method
+    asked     arguments with data for its mask: name in the loop -> argument of the method
     ids       whether its first argument is token ids, not vectors
     switches  lengths at which LongRoPE switches frequencies
     path      the scope of the stack that each step calls
@@ -164,7 +164,7 @@ def slots_of(model: Model) -> Slots | None:
 
 
 ROLES = {"prefix_length": "prefix_length", "global_mask": "marks"}
-"""Data argument of a mask -> its name in the loop."""
+"""Argument with data for a mask -> its name in the loop."""
 
 
 def switches_of(model: Model, stack: str) -> tuple[Expr, ...]:
@@ -185,11 +185,11 @@ def limit_of(model: Model, stack: str) -> Expr | None:
 
 
 ABSOLUTE = ("global", "keys", "queries", "random")
-"""Predicates of masks that depend on the index in the row, including padding."""
+"""Predicates of masks that depend on absolute positions, counted with padding."""
 
 
 def counts_places(graph: ModuleGraph, stack: str) -> bool:
-    """Whether left padding changes which tokens a mask of this stack refers to."""
+    """Whether a mask of this stack depends on absolute positions, which left padding shifts."""
     return any(
         op.kind == "mask"
         and graph.scopes[op.scope].stack == stack
@@ -305,7 +305,7 @@ def _parameters(
 
 
 COMPILED = """\
-With a `compile_mode` such as "reduce-overhead", steps after the first are compiled, once
+With a `compile_mode` such as "reduce-overhead", all steps but the first are compiled, once
 for each `capacity` of the cache."""
 
 
@@ -315,7 +315,7 @@ def _doc(slots: Slots) -> str:
         first = (
             f"Generate up to `max_new_tokens` tokens after the start token, given `{slots.source}`."
         )
-    more = "A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token."
+    more = "A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token."
     return "\n\n".join([first, more, *([COMPILED] if slots.static else [])])
 
 
@@ -347,7 +347,7 @@ def truth(test: Any, flags: dict[str, bool]) -> bool | None:
     """The value of a test on slots; None for other tests."""
     if isinstance(test, Dot) and test.of == SLOT:
         if test.name not in flags:
-            raise UnboundNameError(f"generate asks for slot.{test.name}, which is no slot")
+            raise UnboundNameError(f"generate asks for slot.{test.name}, which is not a slot")
         return flags[test.name]
     if isinstance(test, Unary) and test.sign == "not ":
         value = truth(test.of, flags)

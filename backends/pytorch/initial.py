@@ -43,7 +43,7 @@ DRAWS = {
 WORDS = {
     "normal": "normal(0, std)",
     "truncated_normal": "normal(0, std) truncated at 2 std",
-    "xavier": "xavier",
+    "xavier": "Xavier uniform",
     "orthogonal": "orthogonal",
 }
 FILLS = {1.0: "nn.init.ones_(weight)", 0.0: "nn.init.zeros_(weight)"}
@@ -188,10 +188,10 @@ class Initial:
         if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
             words.append("norms to identity")
         if any(name.endswith("bias") for name in self.names.get(Way(0.0), [])):
-            words.append("biases 0")
-        words.append(f"the rest {WORDS[self.init.kind]}")
+            words.append("biases to 0")
+        words.append(f"rest {WORDS[self.init.kind]}")
         if any(way.layers for way in self.names):
-            words.append("less for residual projections")
+            words.append("smaller in residual projections")
         text = ", ".join(words)
         return text[0].upper() + text[1:]
 

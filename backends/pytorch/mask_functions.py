@@ -202,7 +202,7 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     )
     title = f"True where query q may attend to key k: {formula}."
     if implicit:
-        title += " None where `is_causal` suffices."
+        title += " None if `is_causal` is enough."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
     found: Function = written_for(made_for, *[op.number for op in ops])
@@ -210,7 +210,7 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
 
 
 MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"
-NARROWED = {"window": "the last `{}`", "blocks": "within a block"}
+NARROWED = {"window": "in the last `{}`", "blocks": "in the same block"}
 
 
 def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
@@ -236,9 +236,9 @@ def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
         *([Parameter("attention_mask", OPTIONAL)] if padded else []),
         Parameter("like", TENSOR),
     )
-    title = f"True where q may attend to k: causal, {NARROWED[atom.name].format(size)}."
+    title = f"True where q may attend to k: causal and {NARROWED[atom.name].format(size)}."
     if implicit:
-        title += " None where `is_causal` suffices."
+        title += " None if `is_causal` is enough."
     made = Function(name, parameters, OPTIONAL if implicit else TENSOR, body, title)
     found: Function = written_for(made, *[op.number for op in ops])
     return found

@@ -50,9 +50,9 @@ RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
 """Output of a model's only head, by its type; other heads return vectors."""
 TYING = "Press, Wolf 2016, arXiv:1608.05859"
 TITLES = {
-    "classifier": "A classifier; its head scores the classes for each {}.",
-    "projection": "An encoder; its head makes one vector of each {}.",
-    "contrastive": "Two encoders; the head compares their vectors.",
+    "classifier": "A classifier. Its head returns a logit per class for each {}.",
+    "projection": "An encoder. Its head returns one vector for each {}.",
+    "contrastive": "Two encoders. The head compares their vectors.",
 }
 
 
@@ -267,7 +267,7 @@ class Model:
         heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
-            return f"The last hidden states of {first}, {shape}."
+            return f"Final hidden states {shape} of {first}."
         if len(heads) > 1:
             return f"The output of each head for {first}."
         (output,) = self.graph.outputs.values()
@@ -314,7 +314,7 @@ class Model:
         """The docstring of the class, by its head."""
         heads = list(self.graph.heads.values())
         if not heads:
-            return "The model without a head: it gives hidden states."
+            return "The model without a head. It returns hidden states."
         if len(heads) > 1:
             return f"The model with its heads: {', '.join(head.name for head in heads)}."
         kind, name = heads[0].kind, heads[0].name
@@ -325,10 +325,10 @@ class Model:
             last = self.graph.producer(last.first)
         tied = last is not None and bool(last.weights[0].tied)
         if last is not None and self.graph.scopes[last.scope].role == "module":
-            ends = ", which ends in the token embedding" if tied else ""
-            return f"The language model; its head is `{self.graph.scopes[last.scope].noun}`{ends}."
+            ends = ", whose last layer is the token embedding" if tied else ""
+            return f"Language model with the head `{self.graph.scopes[last.scope].noun}`{ends}."
         if tied:
-            return f"Language model; its head is the token embedding ({TYING})."
+            return f"Language model with tied input and output embeddings ({TYING})."
         return "Language model with an untied output head."
 
 

@@ -1,7 +1,7 @@
-"""Origins for the source map: those that lines and helpers have from what they call.
+"""Origins for the source map that follow from calls: between methods, classes and helpers.
 
-Nodes know what they were written for. What one part of a file has from another is found when a map
-is asked for: emitting a file does not need it.
+A node stores the ops and modules that it was written for. What follows from calls is computed only
+when a source map is requested, because emitting a file does not need it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ MODEL: Origins = frozenset({""})
 
 
 def with_called(parts: list[Statement]) -> list[Statement]:
-    """The parts, where calls of the model's own methods, its stacks and `Cache` have their origins.
+    """The parts, in which calls within the model also have the origins of what they call.
 
-    `self.logits(x)` is of the ops of the head, `self.encoder(x)` of that stack, `Cache(length)` of
-    the ops that keep something in it.
+    `self.logits(x)` gets the ops of the head, `self.encoder(x)` that stack, `Cache(length)` the ops
+    that store something in the cache.
     """
     *others, model = parts
     assert isinstance(model, Class)
@@ -55,7 +55,7 @@ def with_called(parts: list[Statement]) -> list[Statement]:
 
 
 def _held(model: Class) -> dict[str, Origins]:
-    """The origins of the model's methods, and of the modules that its constructor makes."""
+    """The origins of the model's methods and of the modules that its constructor creates."""
     found = {part.name: part.origins for part in model.body if isinstance(part, Function)}
     for part in model.body:
         for line in part.body if isinstance(part, Function) and part.name == "__init__" else ():
@@ -66,9 +66,9 @@ def _held(model: Class) -> dict[str, Origins]:
 
 
 def with_users(parts: list[Statement]) -> list[Statement]:
-    """The parts, where each helper has the origins of its direct and indirect callers.
+    """The parts, in which each helper has the origins of its direct and indirect callers.
 
-    What nothing calls is of the model: a function that loads its weights.
+    A part without a caller, such as a function that loads weights, belongs to the model.
     """
     helpers = [part for part in parts if isinstance(part, Copied)]
     users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
@@ -78,7 +78,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
             if called:
                 origins = placed(origins_in(statement), around)
                 users |= {name: users[name] | origins for name in called}
-    for _ in helpers:  # until no chain of helpers is longer
+    for _ in helpers:  # enough for the longest chain of calls
         for helper in helpers:
             for name in helper.needs & users.keys():
                 users[name] |= users[helper.name]
@@ -87,7 +87,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 
 
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
-    """Each statement without nested statements in a part, with the origins of enclosing nodes."""
+    """The innermost statements of a part, each with the origins of the nodes around it."""
     around = placed(part.origins, around)
     if not isinstance(part, (Class, Function, If, For, With, Try)):
         yield part, around

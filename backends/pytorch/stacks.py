@@ -190,8 +190,8 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     text = f"Hidden states {shape} of {described(graph, step.given[0])}"
     hidden = graph.hidden.values()
     memory = next((g.name for g in step.given if g.value in hidden), "")
-    text += f" over the `{memory}` (B, M, D)" if memory else ""
-    more = "; with a cache, they extend it" if step.cached else ""
+    text += f", given `{memory}` (B, M, D)" if memory else ""
+    more = ", which follow the tokens in `cache`" if step.cached else ""
     return f"{text}{more}." if len(text + more) < LONG - 14 else f"{text}."
 
 

@@ -22,7 +22,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class WeightsError(ValueError):
-    """A checkpoint does not fit the model; the message lists all differences."""
+    """A checkpoint does not match the model; the message lists all differences."""
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
@@ -163,7 +163,7 @@ def _check(
     problems = [not_floating(own, found.dtypes[own]) for n, own in stored.items() if n in wanted]
     if refused := [problem for problem in problems if problem]:
         text = "\n  ".join(limited(refused))
-        raise WeightsError(f"{Path(path).name} does not fit the model:\n  {text}")
+        raise WeightsError(f"{Path(path).name} does not match the model:\n  {text}")
 
 
 _LIBRARY = ("self_attn.q_proj", "attention.self.query", "attn.c_attn", "SelfAttention.q")
@@ -195,5 +195,5 @@ def check_shapes(wanted: Shapes, found: Shapes, file: str, *, note: str | None =
     problems = [*limited(missing, "missing"), *limited(unexpected, "unexpected")]
     problems += limited(shapes, "of another shape")
     if problems:
-        lines = [f"{file} does not fit the model:", *problems, *([] if note is None else [note])]
+        lines = [f"{file} does not match the model:", *problems, *([] if note is None else [note])]
         raise WeightsError("\n  ".join(lines))

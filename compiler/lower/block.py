@@ -3,7 +3,7 @@
 pre-norm    x + branch(norm(x))                     Xiong et al. 2020, arXiv:2002.04745
 post-norm   norm(x + branch(x))                     Vaswani et al. 2017, arXiv:1706.03762
 sandwich    x + norm(branch(norm(x)))               Ding et al. 2021, arXiv:2105.13290
-output      x + norm(branch(x))                     OLMo Team 2024, arXiv:2501.00656
+output      x + norm(branch(x))                     OLMo Team 2025, arXiv:2501.00656
 parallel    x + attention(norm(x)) + feed_forward(norm(x))   Wang, Komatsuzaki 2021 (GPT-J)
 DeepNorm    norm(alpha * x + branch(x))             Wang et al. 2022, arXiv:2203.00555
 layer scale x + vector * branch(norm(x))            Touvron et al. 2021, arXiv:2103.17239
@@ -91,7 +91,7 @@ NORMED = {
     "pre": "with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)",
     "post": "with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)",
     "sandwich": "with norms before and after each branch (Ding et al. 2021, arXiv:2105.13290)",
-    "output": "with a norm after each branch (OLMo Team 2024, arXiv:2501.00656)",
+    "output": "with a norm after each branch (OLMo Team 2025, arXiv:2501.00656)",
     "none": "without norms",
 }
 SHORTLY = {
@@ -116,7 +116,7 @@ def block_title(b: Builder, state: StackState, block: Block) -> str:
         return "A layer of parallel branches (Wang, Komatsuzaki 2021), " + _each(parts, placements)
     if len({*placements}) > 1:
         return "A layer with " + _each(parts, placements)
-    return f"A layer {NORMED[placements[0]]}." if parts else "A layer that does nothing."
+    return f"A layer {NORMED[placements[0]]}." if parts else "A layer that returns its input."
 
 
 def _each(parts: list[Branch], placements: list[str]) -> str:

@@ -19,7 +19,7 @@ from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
-TITLE = "Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."
+TITLE = "Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:

@@ -35,7 +35,7 @@ def lower_language_model(
     if transform is None and not (tied and head.bias):
         logits = _unembed(b, x, name, vocab, tied=tied, bias=head.bias)
     else:
-        title = "Hidden states to logits over the vocabulary."
+        title = "Language-model head: logits over the vocabulary, from hidden states."
         with b.module(name, noun="LanguageModelHead", title=title):
             if transform is not None:
                 width = state.table_width if tied and state.table_width else b.width(x)
@@ -140,7 +140,7 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
     """Logits of the classes, (B, C), or (B, T, C) without a pool."""
     classes = Dim("C", b.size("classes", head.classes))
-    with b.module(name, noun="Classifier", title="Logits of the classes."):
+    with b.module(name, noun="Classifier", title="Classifier: a logit for each class."):
         x = lower_pool(b, state, head.pool, x)
         if has_norm(head, "pooled_norm"):
             x = lower_norm(b, head.norm, x, "norm", out="x")
@@ -164,13 +164,22 @@ def _linear(b: Builder, x: str, name: str, out: Dim, *, bias: bool = True) -> st
 def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionHead, x: str) -> str:
     """Vectors of another width, (B, N), or (B, T, N) without a pool."""
     size = Dim("N", b.size("projection_size", head.size, at=("size",)))
-    title = "One vector per sequence." if head.pool.type != "none" else "One vector per token."
     noun = "Pooler" if head.pool.type != "none" else "Projection"
-    with b.module(name, noun=noun, title=title):
+    with b.module(name, noun=noun, title=_projection_title(head)):
         x = lower_pool(b, state, head.pool, x)
         x = _linear(b, x, "dense", size, bias=head.bias)
         x = lower_activation(b, head.activation, x)
         return b.op("l2_normalize", x) if head.normalize else x
+
+
+def _projection_title(head: ProjectionHead) -> str:
+    """The docstring of a projection: what it returns, and BERT's pooler by its source."""
+    if head.pool.type == "none":
+        return "One vector per token."
+    activation = getattr(head.activation, "type", "none")
+    if (head.pool.type, activation) == ("first", "tanh"):
+        return "One vector per sequence, by its first token (Devlin et al. 2018, arXiv:1810.04805)."
+    return "One vector per sequence."
 
 
 def lower_contrastive(
@@ -178,7 +187,7 @@ def lower_contrastive(
 ) -> str:
     """Similarity logits of all pairs of items of two towers, (B, B)."""
     size = Dim("N", b.size("projection_size", head.size, at=("size",)))
-    title = f"Scaled cosines of the vectors of two towers ({CONTRASTIVE[head.loss]})."
+    title = f"Scaled cosine similarities of two towers ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []
         for stack, tower in head.towers.items():

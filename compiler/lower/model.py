@@ -198,7 +198,8 @@ def _counts(stack: Stack) -> bool:
 
 def _stack_title(name: str, spec: ModelSpec) -> str:
     reads = readers(spec, name)
-    return f"The {name} stack" + (f", which reads the {' and the '.join(reads)}." if reads else ".")
+    attends = f", which attends to the {' and the '.join(reads)}" if reads else ""
+    return f"The {name} stack{attends}."
 
 
 def _ids(b: Builder, name: str) -> str:

@@ -186,7 +186,7 @@ def test_top_k_may_be_off_and_prompts_are_padded_on_the_left() -> None:
     model = made(BASE)
     assert model.generate(PROMPT, 3, top_k=0).size(1) == 6
     padded, mask = torch.tensor([[3, 4, 6, 0, 0]]), torch.tensor([[1, 1, 1, 0, 0]])
-    with pytest.raises(ValueError, match="pad prompts on the left"):
+    with pytest.raises(ValueError, match="pad them on the left"):
         model.generate(padded, 4, mask, temperature=0)
 
 

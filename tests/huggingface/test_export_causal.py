@@ -103,8 +103,8 @@ def test_logits_and_loss_are_ours(pair: tuple[Any, Any]) -> None:
     ("options", "message"),
     [
         ({"output_attentions": True}, "output_attentions is not supported: "),
-        ({"inputs_embeds": torch.zeros(1, 2, 32)}, "either ids of tokens or their vectors"),
-        ({"input_ids": None}, "either ids of tokens or their vectors"),
+        ({"inputs_embeds": torch.zeros(1, 2, 32)}, "pass either token ids or their embeddings"),
+        ({"input_ids": None}, "pass either token ids or their embeddings"),
     ],
 )
 def test_what_it_cannot_do_is_said(folder: Path, options: dict[str, Any], message: str) -> None:

@@ -150,7 +150,7 @@ def test_nothing_is_left_of_one_that_failed(place: Path, monkeypatch: pytest.Mon
 def test_weights_that_do_not_fit(place: Path) -> None:
     result = export(place, "--set", "layers=6")
     assert result.exit_code == 2
-    assert "odd.safetensors does not fit the model:\n  missing: layers.4." in result.stderr
+    assert "odd.safetensors does not match the model:\n  missing: layers.4." in result.stderr
     result = export(place, "--set", "d_model=16")
     assert "shape of layers.0." in result.stderr
     assert not (place / "out").exists()
@@ -181,7 +181,7 @@ def test_places_that_cannot_be_written(place: Path) -> None:
 
 
 def test_weights_of_another_model_from_python(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="the given model does not fit the model"):
+    with pytest.raises(WeightsError, match="the given model does not match the model"):
         export_custom(loads(DECODER), moved(DECODER.replace("layers: 4", "layers: 5")), tmp_path)
 
 

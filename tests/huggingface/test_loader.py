@@ -115,7 +115,7 @@ def test_what_is_read_is_what_the_importer_reads(name: str, tmp_path: Path) -> N
 def problems(module: ModuleType, folder: Path) -> str:
     model = own_class(module)()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with pytest.raises(ValueError, match="does not fit the model:") as caught:
+    with pytest.raises(ValueError, match="does not match the model:") as caught:
         module.load_checkpoint(model, folder)
     assert all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())
     return str(caught.value)
@@ -132,7 +132,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     change(tmp_path, **{"model.norm.weight": None})
     assert "norm.weight is missing" in problems(module, tmp_path)
     change(tmp_path, **{"model.norm.weight": torch.ones(3)})
-    assert "norm.weight has the shape [3], not [32]" in problems(module, tmp_path)
+    assert "norm.weight has shape [3], expected [32]" in problems(module, tmp_path)
     change(tmp_path, **{"model.norm.weight": torch.ones(32), "model.other": torch.ones(2)})
     assert "other is unexpected" in problems(module, tmp_path)
 

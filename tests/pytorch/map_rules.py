@@ -1,7 +1,7 @@
-"""What a source map must say of a file, judged by the text of the file and by its graph.
+"""Rules for source maps, checked with the text of a file and its graph.
 
-These rules read Python, not the printer: a line that calls `self.attention(…)` is a line of that
-module, a line that makes `FeedForward(…)` of the modules of this class, and so on.
+They parse the Python text and do not use the printer: a line that calls `self.attention(…)` must
+be mapped to that module, a line that creates `FeedForward(…)` to the modules of this class, etc.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Mapped:
 
     @property
     def kept(self) -> set[int]:
-        """The ops that keep something in a cache."""
+        """The ops that store something in a cache."""
         return {op.number for op in self.graph.keepers()}
 
     def scopes_of(self, name: str) -> list[str]:

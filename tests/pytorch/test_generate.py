@@ -175,7 +175,7 @@ def test_too_many_tokens_are_refused_before_the_first_step() -> None:
 
 def test_prompts_padded_on_the_right_and_empty_ones_are_refused() -> None:
     model = model_of(SMALL)
-    with pytest.raises(ValueError, match="pad prompts on the left"):
+    with pytest.raises(ValueError, match="pad them on the left"):
         model.generate(PROMPT, 3, torch.tensor([[1, 1, 0]]))
     with pytest.raises(ValueError, match="none may be empty"):
         model.generate(PROMPT[:, :0], 3)

@@ -110,7 +110,7 @@ def test_every_difference_is_named_and_nothing_changes(
     before = state(model)
     with pytest.raises(WeightsError) as caught:
         mw.load_weights(model, path)
-    assert str(caught.value) == f"other.safetensors does not fit the model:\n  {message}"
+    assert str(caught.value) == f"other.safetensors does not match the model:\n  {message}"
     assert unchanged(model, before)
 
 

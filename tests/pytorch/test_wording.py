@@ -20,6 +20,18 @@ def test_papers_have_their_arxiv_id(name: str) -> None:
             assert text[: found.start()].endswith("arXiv:"), text
 
 
+CITED = re.compile(r"[A-Z][\w-]+( et al\.|, [A-Z][\w-]+| Team)? \d{4},$")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_papers_have_their_authors_and_year(name: str) -> None:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = " ".join(node.value.split())
+            for found in re.finditer("arXiv:", text):
+                assert CITED.search(text[: found.start()].rstrip()), text
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_helper_says_what_it_computes(name: str) -> None:
     functions = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]

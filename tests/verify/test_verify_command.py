@@ -83,7 +83,7 @@ def test_weights_that_do_not_fit(examples: Path, tmp_path: Path) -> None:
         examples / "tiny_gpt.yaml", *QUICK, "--weights", tmp_path / "other.safetensors"
     )
     assert result.exit_code == 2
-    assert "does not fit the model" in result.stderr
+    assert "does not match the model" in result.stderr
 
 
 def test_mistakes_are_exit_code_2(examples: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     ]
     if wrong:
         more = f"; {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        fail(f"{path} does not fit the model: {'; '.join(sorted(wrong)[:3])}{more}")
+        fail(f"{path} does not match the model: {'; '.join(sorted(wrong)[:3])}{more}")
     model.load_state_dict(found)
 
 

@@ -1,4 +1,4 @@
-"""What all exported models have in common."""
+"""The base class of exported models."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class NamePreTrainedModel(PreTrainedModel):
 
     def resize_token_embeddings(self, *sizes: Any, **options: Any) -> nn.Embedding:
         raise NotImplementedError(
-            f"{type(self).__name__} has weights of the vocabulary's size "
-            "beside its table and its head: change vocab_size in the spec"
+            f"{type(self).__name__} has more weights of the vocabulary's size than "
+            "its embedding and its head; change vocab_size in the spec instead"
         )
 
     def _set_gradient_checkpointing(
@@ -90,7 +90,7 @@ class NamePreTrainedModel(PreTrainedModel):
             yield ids
             return
         if ids is not None or vectors is None:
-            raise ValueError("either ids of tokens or their vectors must be given")
+            raise ValueError("pass either token ids or their embeddings")
         table = vars(self.get_input_embeddings())
         table["forward"] = lambda _: vectors
         try:
@@ -102,9 +102,9 @@ class NamePreTrainedModel(PreTrainedModel):
     def embedded_ids(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
         """Ids (B, T); raises for `inputs_embeds`, which this model does not support."""
         if vectors is not None:
-            raise ValueError("vectors in place of tokens are not supported: NO_VECTORS")
+            raise ValueError("inputs_embeds is not supported: NO_VECTORS")
         if ids is None:
-            raise ValueError("ids of tokens must be given")
+            raise ValueError("token ids are required")
         yield ids
 
     def observed(self, states: bool | None, weights: bool | None) -> Observed:

@@ -24,7 +24,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         self, input_ids: Tensor, inputs_embeds: Tensor | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         """The arguments of `forward` for each step of generation."""
-        kwargs["inputs_embeds"] = inputs_embeds  # `generate` takes what is named here
+        kwargs["inputs_embeds"] = inputs_embeds  # `generate` accepts only arguments named here
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs

@@ -1,4 +1,4 @@
-"""Expressions on one line, with brackets where Python needs them."""
+"""Expressions on one line, with parentheses where precedence requires them."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ def _slice(e: Slice, wide: bool = False) -> str:
 
 
 def items_in(e: Items | Dictionary) -> str:
-    """What stands between the brackets."""
+    """The text between the brackets."""
     alone = type(e) is Items and len(e.items) == 1 and e.brackets in ("", "()")
     return ", ".join([flat(item) for item in e.items]) + ("," if alone else "")
 
 
 def arguments_in(e: Call) -> str:
-    """What stands between the brackets of a call."""
+    """The text between the parentheses of a call."""
     return ", ".join([argument(a) for a in e.arguments])
 
 

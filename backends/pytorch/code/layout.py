@@ -51,7 +51,7 @@ BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-")
 
 
 class Place(NamedTuple):
-    """Where a statement stands: the columns before it, and those that a line may have."""
+    """The indentation of a statement, and the maximum width of a line."""
 
     indent: int
     width: int
@@ -65,19 +65,19 @@ class Place(NamedTuple):
         return Place(self.indent + 4, self.width)
 
     def fits(self, text: str, more: int = 0) -> bool:
-        """Does this line fit, with some more columns behind it?"""
+        """Whether this line fits, with some more columns after it."""
         return len(text) + more <= self.width
 
 
 class Piece(NamedTuple):
-    """A part of a line outside of all brackets, or a pair of brackets with its content."""
+    """A part of a line: text outside of brackets, or one pair of brackets with its content."""
 
-    inner: str  # the text, or what stands between the brackets
+    inner: str  # the text, or the content of the brackets
     nodes: tuple[Any, ...] = ()  # the content, separated by commas
     brackets: str = ""
-    sign: str = ""  # the piece is an operator
-    word: str = ""  # or the `if` or `else` of a conditional expression
-    dot: bool = False  # or `.name`
+    sign: str = ""  # the operator, if the piece is one
+    word: str = ""  # `if` or `else`, if it is one of a conditional expression
+    dot: bool = False  # whether it is `.name`
     origins: Origins = NOWHERE
 
     @property
@@ -94,7 +94,7 @@ class Printed(NamedTuple):
 
     own     origins of the line itself
     nodes   trees printed on it, whose origins belong to the line too
-    around  origins of the enclosing nodes, for lines whose own name no op or scope
+    around  origins of enclosing nodes, used if those of the line contain no op or scope
     """
 
     text: str

@@ -1,8 +1,8 @@
-"""How long statements are: what the program itself decides by.
+"""Width and height of statements when printed.
 
-A person gives a part of a long statement a name of its own. Such choices belong to the program:
-they are made before it is printed, for lines of LONG columns, and are the same whatever width it
-is printed at. The printer only breaks lines.
+They decide whether a part of a long expression gets a name. These decisions are part of the
+program: they are made before it is printed, for lines of LONG columns, so that the program is the
+same for every width at which it is printed. The printer only breaks lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .nodes import Statement
 from .show import columns, show
 
 LONG = 100
-"""Columns beyond which a statement is long."""
+"""A statement with more columns than this is long."""
 
 
 def width(statement: Statement, depth: int = 0) -> int:
@@ -23,6 +23,6 @@ def width(statement: Statement, depth: int = 0) -> int:
 
 
 def height(body: tuple[Any, ...], depth: int) -> tuple[bool, int]:
-    """Whether a line of these statements is too long however they are broken, and their lines."""
+    """Whether some line is still too long after line breaks; and the number of lines."""
     lines = [line for statement in body for line in show(statement, depth, LONG)]
     return any(len(line.text) > LONG for line in lines), len(lines)

@@ -1,9 +1,8 @@
 """Syntax tree of emitted programs: expressions and statements of Python.
 
-Nodes are immutable and compared by value; classes with equal trees are merged. `origins` say where
-a
-node comes from, for source maps: the number of an op, the path of a scope, or the path of a spec
-value as a tuple. Comparison ignores them.
+Nodes are immutable and compared by value; classes with equal trees are merged. The `origins` of a
+node, for source maps, are numbers of ops, paths of scopes, and paths of spec values as tuples.
+Comparison ignores them.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
 else:
 
     def tree_node(*, frozen: bool, slots: bool, kw_only: bool = False):
-        """A dataclass that is immutable for type checkers; `frozen=True` would take a tenth of the
-            time of
-        emitting a file."""
+        """A dataclass that is immutable for type checkers only: at run time, `frozen=True` would
+        make emitting a file a tenth slower."""
         return dataclass(unsafe_hash=frozen, slots=slots, kw_only=kw_only)
 
 
@@ -34,7 +32,7 @@ class Node:
     origins: Origins = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
-        raise TypeError("a node has no text of its own: the printer makes it (code/show.py)")
+        raise TypeError("nodes have no text; print them with code/show.py")
 
 
 # -- expressions

@@ -1,4 +1,4 @@
-"""Python source to nodes: statements, with the comments that stand behind and above them."""
+"""Convert Python source to nodes: statements with their comments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .parse_expressions import SIGNS, read_expression, read_target, refuse
 
 
 def read_block(text: str) -> tuple[Statement, ...]:
-    """All statements of a source text, with comments as notes."""
+    """All statements of a source text; comments at the end of a line become notes."""
     reader = _Reader(comments(text))
     found = tuple(reader.block(ast.parse(text).body))
     reader.refuse_lost(1, text.count("\n") + 1)
@@ -63,7 +63,7 @@ def comments(text: str) -> dict[int, tuple[str, bool]]:
 
 
 class _Reader:
-    """Converts statements, with the comments after and above them."""
+    """Converts statements, with comments at the end of their line and on lines above."""
 
     def __init__(self, notes: dict[int, tuple[str, bool]]) -> None:
         self.notes = notes
@@ -91,7 +91,7 @@ class _Reader:
         """Raise KeyError if a comment between these lines would be lost."""
         lost = [line for line in self.notes if first <= line <= last and line not in self.taken]
         where = ", ".join(f"{line} (# {self.notes[line][0]})" for line in lost)
-        refuse(lost, f"place for the comments of lines {where}")
+        refuse(lost, f"comments at lines {where}")
 
     def statement(self, node: ast.stmt) -> Statement:
         made: Statement = STATEMENTS[type(node)](self, node)
@@ -153,7 +153,7 @@ def _try(reader: _Reader, node: ast.Try) -> Any:
 
 
 def _parameters(node: ast.arguments) -> Iterator[Parameter]:
-    refuse(node.posonlyargs, "parameters by position only")
+    refuse(node.posonlyargs, "positional-only parameters")
     defaults = [None] * (len(node.args) - len(node.defaults)) + [*node.defaults]
     given = list(zip(node.args, defaults, strict=True))
     named = list(zip(node.kwonlyargs, node.kw_defaults, strict=True))

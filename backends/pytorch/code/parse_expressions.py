@@ -1,4 +1,4 @@
-"""Parsed expressions of Python to nodes. What the vocabulary has no node for is refused."""
+"""Convert parsed Python expressions to nodes. Syntax without a node type raises KeyError."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _arguments(node: ast.Call) -> Iterator[Argument]:
         if isinstance(item, ast.Starred):
             yield read_expression(item)
         elif isinstance(item, ast.GeneratorExp) and len(node.args) + len(node.keywords) == 1:
-            yield Argument(_generator("")(item))  # its brackets are those of the call
+            yield Argument(_generator("")(item))  # the call's parentheses are its own
         else:
             yield Argument(read_expression(item))
     for key in node.keywords:
@@ -93,7 +93,7 @@ def _compare(node: ast.Compare) -> Any:
 
 
 def _compares(part: Any) -> bool:
-    """Whether it is a comparison, and so not an operand of a chain such as `a < b < c`."""
+    """Whether it is a comparison, which is parenthesised as an operand of another one."""
     return isinstance(part, Binary) and part.sign in COMPARISONS
 
 
@@ -130,7 +130,7 @@ def _format(node: ast.JoinedStr) -> Any:
 
 
 def _in_quotes(node: ast.AST) -> Any:
-    """An expression in an f-string, whose own strings need other quotes."""
+    """An expression in an f-string; strings in it need the other kind of quotes."""
 
     def exchange(part: Any) -> Any:
         text = isinstance(part, Literal) and isinstance(part.value, str)
@@ -200,6 +200,6 @@ def read_expression(node: ast.AST) -> Any:
 
 
 def read_target(node: ast.AST) -> Any:
-    """What is assigned to; a tuple has no brackets there."""
+    """The target of an assignment; a tuple has no parentheses there."""
     found = read_expression(node)
     return Sequence(found.items, "") if isinstance(found, Sequence) else found

@@ -31,7 +31,7 @@ SELF, CONFIG = Name("self"), Name("config")
 
 
 class UnboundNameError(AssertionError):
-    """An emitted function reads a name before it is set: a bug of the compiler."""
+    """An emitted function reads a name that is undefined, or not yet set: a compiler bug."""
 
 
 class Names:

@@ -34,13 +34,13 @@ from .nodes import (
 from .walk import is_placed, origins_in
 
 WIDTH = 100
-NARROWER = 4  # columns that a long docstring has less
+NARROWER = 4  # a wrapped docstring is this much narrower than the code
 
 
 def show(statement: Statement, depth: int = 0, width: int = WIDTH) -> list[Printed]:
     """The lines of a statement, indented by four columns per level.
 
-    They have at most `width` columns where there is a place to break them.
+    Lines are at most `width` columns wide, unless nothing in them can be broken.
     """
     return list(SHOW[type(statement)](statement, Place(4 * depth, width)))
 
@@ -73,7 +73,7 @@ def _parts(s: Any) -> tuple[str, str, str, Any]:
 
 
 def columns(s: Any) -> int:
-    """How many columns a simple statement, or the first line of another, takes without its note."""
+    """Width of a simple statement, or of the first line of a compound one, without its note."""
     return len("".join(_parts(s)[:3]))
 
 
@@ -109,12 +109,12 @@ def _simple(s: Any, at: Place, before: str = "") -> list[Printed]:
     if at.fits(text):
         return [Printed(text, s.origins, (tree,))]
     lines = wrap(_line(s, before), at, s.note)
-    around = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op
+    around = s.origins or origins_in(tree)  # for brackets, and arguments without an op
     return [Printed(line.text, line.own, line.nodes, around) for line in lines]
 
 
 def _if(s: If, at: Place, before: str = "") -> Iterator[Printed]:
-    """An `if`, or with `el` before it the next test of another one."""
+    """An `if`; with `before="el"`, an `elif`."""
     yield from _simple(s, at, before)
     yield from _within(s, show_all(s.then, at.deeper))
     if len(s.other) == 1 and isinstance(s.other[0], If):
@@ -161,7 +161,7 @@ def _function(s: Function, at: Place) -> Iterator[Printed]:
 
 
 def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iterator[Printed]:
-    """Give lines without an op or scope the origins of the nearest enclosing node that has one."""
+    """The lines; those without an op or scope get the origins of the enclosing node."""
     for line in lines:
         if not line.text or not s.origins or is_placed(line.around):
             yield line

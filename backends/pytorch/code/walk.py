@@ -1,4 +1,4 @@
-"""Walking trees and changing them: children, origins, exchanges of nodes, unions of equal trees."""
+"""Walk and change trees: children, origins, replacing nodes, merging equal trees."""
 
 from __future__ import annotations
 
@@ -103,15 +103,15 @@ def origins_in(*found: Any) -> Origins:
 
 
 def is_placed(origins: Origins) -> bool:
-    """Do they name an op or a scope, and not only values of the spec?"""
-    for origin in origins:  # noqa: SIM110 (asked for every line)
+    """Whether they contain an op or a scope, and not only values of the spec."""
+    for origin in origins:  # noqa: SIM110 (called for every line)
         if type(origin) is not tuple:
             return True
     return False
 
 
 def placed(own: Origins, around: Origins) -> Origins:
-    """A part's own origins; also those of what it stands in, if its own name no op or scope."""
+    """The origins of a part; if they contain no op or scope, also those around it."""
     return own if is_placed(own) else own | around
 
 

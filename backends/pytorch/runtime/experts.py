@@ -24,7 +24,10 @@ class BiasedRouter(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores, -inf outside the `kept` groups with highest sums of `members` (arXiv:2412.19437)."""
+    """Group-limited routing: the scores, with -inf outside the `kept` groups with the best scores.
+
+    The score of a group is the sum of its `members` best (DeepSeek-AI 2024, arXiv:2412.19437).
+    """
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -34,8 +37,8 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
 def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Tensor]:
     """Weights and indices of `top_k` experts (SparseMixer, Liu et al. 2024, arXiv:2409.12136).
 
-    Experts are chosen one at a time. The weight is a softmax over the remaining experts with (best
-    - logit) / max(|logit|, best) <= 2 * jitter.
+    Experts are chosen one at a time, the best of those that remain. Its weight is a softmax over
+    the remaining experts whose logit is close: (best - logit) / max(|logit|, best) <= 2 * jitter.
     """
     left, weights, chosen = logits, [], []
     for _ in range(top_k):
@@ -49,9 +52,10 @@ def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Ten
 
 
 def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int) -> Tensor:
-    """Weights (B, T, A), set to 0 for tokens after the first `capacity` that chose an expert.
+    """Routing weights (B, T, A) with 0 where an expert already has `capacity` tokens.
 
-    Each sequence is counted separately.
+    Experts take the tokens of a sequence in order; each sequence is counted separately (Switch
+    Transformers, Fedus et al. 2021, arXiv:2101.03961).
     """
     in_turn = chosen.flatten(1)  # ordered by token, then by choice
     counts = F.one_hot(in_turn, experts).cumsum(1)
@@ -62,15 +66,16 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
-    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    `expert` (J,) is the index of the expert of each row, in ascending order. Compiled code must not
+    have shapes that depend on the routing: it copies the rows into blocks of equal size, each for
+    one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -83,8 +88,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
 def grouped_expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Supports float32, bfloat16 and
-    float16; rows must be multiples of 16 bytes.
+    `expert` (J,) is the index of the expert of each row, in ascending order. `grouped_mm` supports
+    float32, bfloat16 and float16, and rows whose size is a multiple of 16 bytes.
     """
     if torch.is_autocast_enabled(x.device.type):  # autocast does not cast grouped_mm
         dtype = torch.get_autocast_dtype(x.device.type)

@@ -18,14 +18,14 @@ def swish(x: Tensor, beta: float) -> Tensor:
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
-    """Bound x smoothly to [-cap, cap] (Bello et al. 2016, arXiv:1611.09940)."""
+    """Logit soft-capping: keep x within [-cap, cap] (Bello et al. 2016, arXiv:1611.09940)."""
     return cap * torch.tanh(x / cap)
 
 
 def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
-    """Stochastic depth: in training, drop the branch of a sequence with probability `rate`.
+    """Stochastic depth: in training, zero the branch output of a sequence with probability `rate`.
 
-    Huang et al. 2016, arXiv:1603.09382.
+    The rest is divided by 1 - rate (Huang et al. 2016, arXiv:1603.09382).
     """
     if not training:
         return x
@@ -34,19 +34,19 @@ def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
+    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
-    """Index of the first real token of each row, (B, 1, 1, 1)."""
+    """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
     return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
 
 
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
-    """Concatenate masks along the head axis; each applies to an equal share of the heads."""
+    """One mask (B or 1, H, T, S) of several, each for an equal share of the heads, in order."""
     none = masks[0].new_zeros(1, 1, 1, 1)
     for mask in masks:
         none = none & mask  # broadcast to the shape of all masks: (B or 1, 1, T, S)
@@ -55,26 +55,26 @@ def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
 
 
 def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
-    """True at global tokens; without `global_mask` there are none."""
+    """True at queries that are global tokens, (B, 1, T, 1); all False without `global_mask`."""
     if global_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
     return global_mask.bool()[:, None, :, None]  # (B, 1, T, 1)
 
 
 def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
-    """True at tokens with `first` <= index < `stop`, (1, 1, T, 1)."""
+    """True at queries with `first` <= index < `stop`, (1, 1, T, 1)."""
     position = torch.arange(end, device=device)[None, None, :, None]
     return (position >= first) & (position < stop)  # (1, 1, T, 1)
 
 
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
-    """Scaled dot-product scores, bounded smoothly to [-cap, cap], (B, H, T, S)."""
+    """Scaled dot-product scores with soft-capping to [-cap, cap], (B, H, T, S)."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     return cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)  # (B, H, T, S)
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
-    """Softmax of the scores times the values; zeros for queries without allowed keys."""
+    """Softmax of the scores times the values; 0 for queries that may attend to no key."""
     v = v.repeat_interleave(scores.size(1) // v.size(1), dim=1)
     unseen = scores == -torch.inf
     scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
@@ -91,10 +91,10 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
 
 
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Append a zero key and value; its score is the attention sink of each head.
+    """Append a key and a value of zeros, whose score is the attention sink of the head.
 
-    The sink takes part in the softmax, so the other weights sum to less than 1 (Xiao et al. 2023,
-    arXiv:2309.17453). Keys and values shared by several heads are repeated.
+    The sink takes part in the softmax, so the weights of the real keys sum to less than 1 (OpenAI
+    2025, arXiv:2508.10925). Keys and values that heads share are repeated for each head.
     """
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
@@ -110,7 +110,7 @@ def attention_with_sinks(
     dropout: float = 0.0,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention with one more zero key, whose score is the attention sink of each head."""
+    """Attention with a learned sink per head (gpt-oss, OpenAI 2025, arXiv:2508.10925)."""
     bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
     k, v, bias = with_sinks(k, v, bias, sinks)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
@@ -125,7 +125,7 @@ def explicit_attention(
     cap: float,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Attention with scores bounded to [-cap, cap] before mask and softmax."""
+    """Attention with soft-capping of the scores, before mask and softmax (Gemma 2)."""
     scores = capped_scores(q, k, scale, cap)
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
@@ -135,14 +135,14 @@ def explicit_attention(
 def biased_explicit_attention(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, cap: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention with scores bounded to [-cap, cap] before bias and softmax."""
+    """Attention with soft-capping of the scores, before bias and softmax (Gemma 2)."""
     return weighted_values(capped_scores(q, k, scale, cap) + bias, v, dropout)
 
 
 def distance_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention with scaled negative squared distances of queries and keys as scores."""
+    """Attention whose scores are -scale * |q - k|^2, the squared distance of query and key."""
     bias = q.new_zeros(1)
     if mask is not None:
         bias = bias.where(mask, -torch.inf)
@@ -152,10 +152,10 @@ def distance_attention(
 def biased_distance_attention(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention with scaled negative squared distances of queries and keys, plus a bias.
+    """Attention whose scores are -scale * |q - k|^2 plus a bias.
 
-    -|q - k|^2 = 2 q k - |k|^2 - |q|^2; softmax is invariant to |q|^2, which is the same for all
-    keys.
+    -|q - k|^2 = 2 q.k - |k|^2 - |q|^2, and |q|^2 is the same for all keys, so that the softmax does
+    not depend on it.
     """
     groups = q.size(1) // k.size(1)
     k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
@@ -166,7 +166,7 @@ def biased_distance_attention(
 
 
 def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
-    """Additive scores: vector . tanh(q + k), (B, H, T, S) (Bahdanau et al. 2014,
+    """Additive scores, vector . tanh(q + k): (B, H, T, S) (Bahdanau et al. 2014,
     arXiv:1409.0473).
     """
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
@@ -192,7 +192,7 @@ def biased_additive_attention(
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The vector of each sequence's last real token (B, D); zeros if there is only padding."""
+    """The vector of the last token that is not padding (B, D); 0 if all are padding."""
     if attention_mask is None:
         return x[:, -1]
     real = attention_mask.bool()
@@ -202,7 +202,7 @@ def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The mean over each sequence's real tokens (B, D); zeros if there is only padding."""
+    """The mean over the tokens that are not padding (B, D); 0 if all are padding."""
     if attention_mask is None:
         return x.mean(1)
     real = attention_mask[..., None].type_as(x)  # (B, T, 1)
@@ -210,7 +210,7 @@ def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The elementwise maximum over each sequence's real tokens (B, D); zeros if there are none."""
+    """The elementwise maximum over the tokens that are not padding (B, D); 0 if all are padding."""
     if attention_mask is None:
         return x.amax(1)
     real = attention_mask.bool()[..., None]  # (B, T, 1)
@@ -218,7 +218,10 @@ def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The mean of the tokens, weighted by a softmax of their scores (B, T, 1), without padding."""
+    """Mean of the tokens without padding, weighted by a softmax of their scores (B, T, 1).
+
+    After Lin et al. 2017, arXiv:1703.03130.
+    """
     if attention_mask is None:
         return (scores.softmax(1) * x).sum(1)
     padding = ~attention_mask.bool()[..., None]

@@ -1,8 +1,8 @@
-"""`generate`: one loop for every way in which a model takes its tokens.
+"""`generate`, for decoders and encoder-decoders, with or without a static cache.
 
-`slot` stands for what differs between models. A model gets this method with each slot filled: an
-`if` on a slot is decided, and `slot.name` becomes the expression that the model has there. See
-`backends/pytorch/generate.py` for what each slot means.
+This is a template. `slot` stands for what differs between models: an `if` on a slot is resolved
+when the file is written, and `slot.name` is replaced by an expression of the model. The slots are
+described in `backends/pytorch/generate.py`.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def generate(
         tokens = step = source
     if slot.extends and slot.absolute:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
-            raise ValueError("the mask of this model counts places: prompts of one length only")
+            raise ValueError("prompts must have one length, without padding: masks use positions")
     elif slot.extends:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
     if not (temperature == 0 or 1e-6 <= temperature <= 1000):
         raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
     if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
         raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
     if slot.measured:
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if slot.limited:
             if length > slot.limit:
                 raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
@@ -67,9 +67,9 @@ def generate(
     elif slot.measured:
         cache = Cache(length)
     elif slot.reads_memory:
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
     else:
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
     ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
     if slot.extends and slot.placed:
         mask = position_ids = None
@@ -80,7 +80,7 @@ def generate(
     if slot.switches:
         short = slot.lengths  # lengths with the short LongRoPE factors
         if slot.extends and slot.masked:
-            padding = 0  # of the longest row
+            padding = 0  # of the longest prompt
             if attention_mask is not None:
                 padding = source.size(1) - int(attention_mask.sum(-1).max())
     if slot.dropout:
@@ -94,13 +94,13 @@ def generate(
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
             if slot.switches:
-                if slot.seen - 1 in short:  # angles change: encode all tokens again
+                if slot.seen - 1 in short:  # the angles change: recompute all tokens
                     if slot.static:
                         cache, step = StaticCache(cache.capacity, tokens.device), tokens
                     else:
                         cache, step = Cache(length), tokens
             if slot.extends and slot.masked:
-                if attention_mask is not None:  # new tokens are real; padding is not counted
+                if attention_mask is not None:  # new tokens are not padding; positions skip it
                     mask = F.pad(attention_mask, (0, slot.end - source.size(1)), value=1)
                     if slot.placed:
                         position_ids = slot.positions
@@ -109,7 +109,7 @@ def generate(
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
             if slot.static:
                 if slot.number == 0 and compile_mode is not None:

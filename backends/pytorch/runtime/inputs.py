@@ -1,4 +1,4 @@
-"""What the arguments of a model are checked for, once, where they enter it."""
+"""The check of a model's integer arguments, made once, where they enter it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class JoinedLinear(nn.Linear):
-    """Linear layers with the same input, fused; state dicts contain each under its own name."""
+    """Linear layers with the same input, fused. State dicts contain them as separate layers."""
 
     def __init__(self, d_in: int, parts: dict[str, int], bias: bool = True) -> None:
         super().__init__(d_in, sum(parts.values()), bias)
@@ -20,7 +20,7 @@ class JoinedLinear(nn.Linear):
 
 
 def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], list[int]]]:
-    """For each fused weight: its name, and the names and sizes of its parts."""
+    """Each fused weight or bias: its name, and the names and sizes of the parts in state dicts."""
     found = []
     for name, module in model.named_modules(prefix=prefix.removesuffix(".")):
         if isinstance(module, JoinedLinear):
@@ -31,7 +31,7 @@ def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], li
 
 
 def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """State-dict hook: replace fused weights by views of their parts."""
+    """Hook after `state_dict`: replace each fused weight by views of its parts."""
     for joined, names, sizes in joined_names(model, prefix):
         if joined in state:
             state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
@@ -46,8 +46,8 @@ def put_together(
     missing: list[str],
     *_: object,
 ) -> None:
-    """Hook before `load_state_dict`: fuse weights from their parts. Missing parts are reported and
-    keep their values.
+    """Hook before `load_state_dict`: fuse the parts of each weight. Parts that are missing are
+    reported and keep their values.
     """
     for joined, names, sizes in joined_names(model, prefix):
         weight = model.get_parameter(joined.removeprefix(prefix))

@@ -1,4 +1,4 @@
-"""Read a Hugging Face checkpoint by a table of names."""
+"""Load a Hugging Face checkpoint with a table of weight names."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Stored:
-    """How a tensor of a checkpoint holds weights of the model.
+    """How the checkpoint stores one or several weights of the model.
 
-    ours        names of the weights or their modules, `{}` is the layer; several are one tensor
-    beside      names of more tensors, which a weight stacks behind the first
-    numbered    the weight stacks tensors, which `{e}` numbers
-    transposed  the last two axes are swapped
-    axis        along which several weights are joined
-    groups      … in this many groups, each with an equal part of every weight
-    halves      in this many groups of rows, the two halves are swapped
-    factor      the values are multiplied by this
-    reshaped    the tensor has another shape with the same number of elements
+    ours        names of the weights or modules, `{}` is the layer; several are stored as one tensor
+    beside      more tensors of the checkpoint, which the weight stacks after the first
+    numbered    the weight stacks the tensors whose names have 0, 1, … in place of `{e}`
+    transposed  the checkpoint has the last two axes swapped
+    axis        the axis along which several weights are concatenated
+    groups      number of groups along this axis; each contains an equal part of every weight
+    halves      number of groups of rows in which the first and the second half are swapped
+    factor      multiply the stored values by this
+    reshaped    the stored shape may differ, with the same number of elements
     """
 
     ours: tuple[str, ...]
@@ -41,7 +41,7 @@ class Stored:
     reshaped: bool = False
 
     def shape(self, shapes: list[torch.Size]) -> list[int]:
-        """The shape of what holds weights of these shapes, with the stacked axis."""
+        """The stored shape of weights with these shapes, before stacked tensors are separated."""
         whole = list(shapes[0])
         if len(shapes) > 1:
             whole[self.axis] = sum(shape[self.axis] for shape in shapes)
@@ -50,7 +50,7 @@ class Stored:
         return whole
 
     def weights(self, tensors: list[Tensor], shapes: list[torch.Size]) -> list[Tensor]:
-        """The weights of these shapes out of the checkpoint's tensors."""
+        """Convert tensors of the checkpoint to weights with these shapes."""
         whole = torch.stack(tensors) if self.is_stacked else tensors[0]
         whole = whole.reshape(self.shape(shapes))
         if self.transposed and whole.dim() > 1:
@@ -68,20 +68,20 @@ class Stored:
 
     @property
     def is_stacked(self) -> bool:
-        """Is the first axis of the weight the number of a tensor?"""
+        """Whether the weight is a stack of several tensors of the checkpoint."""
         return self.numbered or bool(self.beside)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The names of a checkpoint.
+    """The names of tensors in a checkpoint.
 
-    rows     a tensor, or a module of tensors, to the weight or module of the model
-    prefix   what may stand before each name of a tensor
-    renamed  endings of names in older files, and what they are today
-    instead  tensors that are read in place of others, where a file has them
-    copies   tensors that must equal another one, to which they are tied
-    unread   a pattern for names of tensors that are not read
+    rows     name of a tensor or module in the checkpoint -> that of the weight or module here
+    prefix   optional prefix of all names in the checkpoint
+    renamed  (old, new) suffixes of names, for older checkpoints
+    instead  (name, other): read the tensor `other` instead, if the checkpoint has it
+    copies   (name, other): the checkpoint also stores the tied weight `other` under `name`
+    unread   regular expression for names of tensors that are ignored
     """
 
     rows: dict[str, str | Stored]
@@ -92,7 +92,7 @@ class Checkpoint:
     unread: str = ""
 
     def normal(self, name: str) -> str:
-        """A name of a file as the rows have it."""
+        """The name of a tensor as in `rows`: without prefix, with new suffix."""
         name = name.removeprefix(self.prefix)
         for old, new in self.renamed:
             if name.endswith(old):
@@ -100,7 +100,7 @@ class Checkpoint:
         return name
 
     def moves(self, target: dict[str, Tensor]) -> list[tuple[list[str], list[str], Stored]]:
-        """For each weight of a model, or several that are one tensor: ours, theirs, and how."""
+        """The names of weights here, those of their tensors in the checkpoint, and the row."""
         found, done = [], set[str]()
         for theirs, value in self.rows.items():
             row = Stored((value,)) if isinstance(value, str) else value
@@ -118,7 +118,7 @@ class Checkpoint:
 
 
 def open_tensors(folder: Path, files: ExitStack) -> dict[str, tuple[Any, str]]:
-    """The tensors of a Hugging Face folder by their names: an open safetensors file, own name."""
+    """The tensors of a folder: name -> the open safetensors file, and the name in this file."""
     index = folder / "model.safetensors.index.json"
     names = ["model.safetensors"]
     if index.exists():
@@ -126,13 +126,13 @@ def open_tensors(folder: Path, files: ExitStack) -> dict[str, tuple[Any, str]]:
     stored = {}
     for name in names:
         file = files.enter_context(safe_open(folder / name, framework="pt"))
-        keys = file.keys()  # it is no dict, and cannot be looped over
+        keys = file.keys()  # a safetensors file is not iterable
         stored.update({CHECKPOINT.normal(key): (file, key) for key in keys})
     return stored
 
 
 def stored_tensor(stored: dict[str, tuple[Any, str]], name: str) -> Tensor:
-    """Read one tensor."""
+    """Read one tensor from its file."""
     file, own = stored[name]
     found: Tensor = file.get_tensor(own)
     return found
@@ -143,7 +143,7 @@ def unfit_rows(
     stored: dict[str, tuple[Any, str]],
     moves: list[tuple[list[str], list[str], Stored]],
 ) -> list[str]:
-    """Tensors that are missing or of another shape."""
+    """Messages about tensors that are missing or have the wrong shape."""
     problems = []
     for ours, theirs, row in moves:
         wanted = row.shape([target[name].shape for name in ours])[row.is_stacked :]
@@ -156,12 +156,12 @@ def unfit_rows(
             if row.reshaped and math.prod(shape) == math.prod(wanted):
                 continue
             if shape != wanted:
-                problems.append(f"{name} has the shape {shape}, not {wanted}")
+                problems.append(f"{name} has shape {shape}, expected {wanted}")
     return problems
 
 
 def unfit_rest(stored: dict[str, tuple[Any, str]], read: set[str]) -> list[str]:
-    """Tensors that are not read and should be, or that differ from those they are tied to."""
+    """Messages about unexpected tensors, and copies that differ from the tied weight."""
     problems = []
     copies = dict(CHECKPOINT.copies)
     for name in sorted(stored.keys() - read - {old for old, _ in CHECKPOINT.instead}):
@@ -176,10 +176,10 @@ def unfit_rest(stored: dict[str, tuple[Any, str]], read: set[str]) -> list[str]:
 
 
 def load_checkpoint(model: nn.Module, folder: str | Path) -> nn.Module:
-    """Read the weights of a Hugging Face folder into the model; returns the model.
+    """Load the safetensors of a Hugging Face folder into the model; return the model.
 
-    Raises ValueError, before anything is changed, for tensors that are missing, unexpected, of
-    another shape, or not equal to those that they are tied to.
+    Raises ValueError, before any weight is changed, if tensors are missing, unexpected, of another
+    shape, or differ from the weight to which they are tied.
     """
     target = model.state_dict()
     with ExitStack() as files, torch.no_grad():
@@ -191,10 +191,10 @@ def load_checkpoint(model: nn.Module, folder: str | Path) -> nn.Module:
         ]
         read = {name for _, theirs, _ in moves for name in theirs}
         unknown = target.keys() - {name for ours, _, _ in moves for name in ours}
-        problems = [f"{name} has no name in the table" for name in sorted(unknown)]
+        problems = [f"{name} is not in the table of names" for name in sorted(unknown)]
         problems += [*unfit_rows(target, stored, moves), *unfit_rest(stored, read)]
         if problems:
-            raise ValueError("\n  ".join([f"{folder} does not fit the model:", *problems[:20]]))
+            raise ValueError("\n  ".join([f"{folder} does not match the model:", *problems[:20]]))
         for ours, theirs, row in moves:
             shapes = [target[name].shape for name in ours]
             parts = row.weights([stored_tensor(stored, name) for name in theirs], shapes)

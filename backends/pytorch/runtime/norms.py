@@ -1,7 +1,7 @@
 """Norms that torch does not have.
 
-Their names say what they do: `Offset` multiplies by `offset + weight`, `PerHead` has a weight for
-each head, `Biased` adds a learned bias.
+`Offset` in a name: multiplies by `offset + weight`; `PerHead`: each head has its own weight;
+`Biased`: adds a learned bias.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 
 class NarrowingRMSNorm(nn.RMSNorm):
-    """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
+    """RMS norm, computed in the dtype of `x` and returned in that of the weight."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
 
 
 class WideningLinear(nn.Linear):
-    """A linear layer that a float16 model computes in float32, to avoid overflow (T5)."""
+    """A linear layer that computes in float32 if `x` is float16, whose range T5 exceeds."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x
@@ -27,7 +27,7 @@ class WideningLinear(nn.Linear):
 
 
 class OffsetRMSNorm(nn.RMSNorm):
-    """RMS norm (Zhang, Sennrich 2019, arXiv:1910.07467) that multiplies by `1 + weight`."""
+    """RMS norm that multiplies by `1 + weight` (Zhang, Sennrich 2019, arXiv:1910.07467)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, 1 + self.weight, self.eps)
@@ -114,7 +114,7 @@ class BiasedPerHeadLayerNorm(nn.Module):
 
 
 class OffsetPerHeadRMSNorm(nn.Module):
-    """RMS norm over each head's width, multiplied by the head's `offset + weight`."""
+    """RMS norm over each head's width, times `offset + weight`, with a weight for each head."""
 
     def __init__(self, heads: int, width: int, eps: float, offset: float) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class OffsetPerHeadRMSNorm(nn.Module):
 
 
 class OffsetPerHeadLayerNorm(nn.Module):
-    """Layer norm over each head's width, multiplied by the head's `offset + weight`."""
+    """Layer norm over each head's width, times `offset + weight`, with a weight for each head."""
 
     def __init__(self, heads: int, width: int, eps: float, offset: float) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class OffsetPerHeadLayerNorm(nn.Module):
 
 
 class BiasedOffsetPerHeadLayerNorm(nn.Module):
-    """Layer norm over each head's width, times its `offset + weight`, and a bias."""
+    """Layer norm over each head's width, times `offset + weight`, plus a bias; both per head."""
 
     def __init__(self, heads: int, width: int, eps: float, offset: float) -> None:
         super().__init__()

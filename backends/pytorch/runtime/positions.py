@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position of each pair, (R/2,), for RoPE (Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: radians per position of each pair, (R/2,) (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -19,7 +19,11 @@ def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
 def llama3_frequencies(
     frequencies: Tensor, factor: float, low: float, high: float, original_max_positions: int
 ) -> Tensor:
-    """Divide low frequencies by `factor`, keep high ones (Llama Team 2024, arXiv:2407.21783)."""
+    """RoPE frequencies of Llama 3.1 (Grattafiori et al. 2024, arXiv:2407.21783).
+
+    Pairs that turn more than `high` times over the original length keep their frequency, those that
+    turn less than `low` times have it divided by `factor`; between these, it is interpolated.
+    """
     turns = original_max_positions * frequencies / (2 * math.pi)
     keep = ((turns - low) / (high - low)).clamp(0, 1)
     return frequencies * (keep + (1 - keep) / factor)  # (R/2,)
@@ -28,9 +32,10 @@ def llama3_frequencies(
 def dynamic_frequencies(
     frequencies: Tensor, position_ids: Tensor, factor: float, original_max_positions: int
 ) -> Tensor:
-    """Lower the frequencies as the sequence exceeds the original length ("dynamic NTK").
+    """Dynamic NTK: RoPE frequencies for a larger theta, which grows with the sequence.
 
-    The highest frequency is kept, the lowest is changed most, as with a larger theta.
+    Up to the original length they are unchanged. Beyond it the highest frequency is kept and the
+    lowest is reduced most (Peng et al. 2023, arXiv:2309.00071, section 3.3).
     """
     length = (position_ids.max() + 1).clamp(min=original_max_positions).to(frequencies.dtype)
     growth = factor * length / original_max_positions - (factor - 1)
@@ -46,11 +51,11 @@ def yarn_frequencies(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
+    """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
-    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are rounded to
-    whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
+    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
+    ramp over the index of the pair interpolates; its ends are rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -71,11 +76,11 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
+    """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
-    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
-    to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
+    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
+    ramp over the index of the pair interpolates; its ends are not rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -95,21 +100,25 @@ def by_length(
     original_max_positions: int,
     like: Tensor,
 ) -> Tensor:
-    """`short` up to the original length, else `long` (Ding et al. 2024, arXiv:2402.13753)."""
+    """LongRoPE: `long` beyond the original length, else `short` (Ding et al. 2024,
+    arXiv:2402.13753).
+    """
     dtype = torch.promote_types(like.dtype, torch.float32)
     either = torch.tensor([short, long], device=like.device, dtype=dtype)
     return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor of a query, growing every `length` positions (Nakanishi 2025, arXiv:2501.19399)."""
+    """Factor for queries, 1 + slope * log(1 + position // length), against attention that fades in
+    long contexts (Nakanishi 2025, arXiv:2501.19399).
+    """
     dtype = torch.promote_types(like.dtype, torch.float32)
     steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
     return 1 + slope * torch.log1p(steps)
 
 
 def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: cosine and sine of the angles at each position (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = positions[..., None, :, None].to(dtype) * theta**-exponent
@@ -117,14 +126,16 @@ def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tu
 
 
 def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position times frequency, the same for all heads."""
+    """RoPE: cosine and sine of position times frequency (Su et al. 2021, arXiv:2104.09864)."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
 def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine for the patches of an image: half of the pairs rotate with the row, half with
-    the column. The `front` prefix tokens are not rotated.
+    """RoPE on a grid: half of the pairs rotate with the row of a patch, half with its column.
+
+    Returns cosine and sine. The `front` tokens before the patches are not rotated (Heo et al. 2024,
+    arXiv:2403.13298).
     """
     positions = torch.arange(rows * columns, device=frequencies.device)
     row, column = (
@@ -138,9 +149,11 @@ def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tup
 def centred_grid_angles(
     rows: int, columns: int, front: int, frequencies: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine for the patches of an image, with coordinates from -1 to 1 in full turns:
-    half of the pairs rotate with the row, half with the column. The `front` prefix tokens are not
-    rotated.
+    """RoPE on a grid of patches: half of the pairs rotate with the row, half with the column.
+
+    Rows and columns are coordinates from -1 to 1, frequencies are in full turns. Returns cosine and
+    sine. The `front` tokens before the patches are not rotated (DINOv3, Siméoni et al. 2025,
+    arXiv:2508.10104).
     """
     positions = torch.arange(rows * columns, device=frequencies.device)
     row, column = (
@@ -198,8 +211,8 @@ def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Ten
 def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 
-    The slopes are 2^(-8 i / n) for i = 1 … n, where n is the largest power of two; the remaining
-    heads use every other slope of the next power.
+    The slopes are 2^(-8 i / n) for i = 1 … n, where n is the largest power of two up to `heads`;
+    the remaining heads use every other slope of 2 n heads.
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     power = 2 ** math.floor(math.log2(heads))
@@ -213,7 +226,7 @@ def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tens
 def alibi_bias_ceil(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 
-    The slopes are those of the next power of two: every other one first, then those between.
+    The slopes are those of the next power of two of heads: every other one first, then the rest.
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     power = 2 ** math.ceil(math.log2(heads))
@@ -225,7 +238,7 @@ def alibi_bias_ceil(positions: Tensor, end: int, heads: int, scale: float, like:
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """Bucket of each distance >= 0: half of them exact, half logarithmic (T5, arXiv:1910.10683)."""
+    """Bucket of distances >= 0: half exact, half log (Raffel et al. 2019, arXiv:1910.10683)."""
     exact = buckets // 2
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
@@ -233,14 +246,14 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 def relative_places(positions: Tensor, end: int, max_distance: int) -> Tensor:
-    """Index of each distance q - k in a table (Shaw et al. 2018, arXiv:1803.02155), (T, S)."""
+    """Index of each distance q - k in a table, (T, S) (Shaw et al. 2018, arXiv:1803.02155)."""
     distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
     return distance.clamp(-max_distance, max_distance - 1) + max_distance
 
 
 def relative_log_places(positions: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
-    """Index of each distance q - k in a table: half of the buckets in each direction hold one
-    distance, the others grow logarithmically (He et al. 2020, arXiv:2006.03654), (T, S).
+    """Index of each distance q - k in a table, (T, S). In each direction, half of the buckets hold
+    one distance, the others grow logarithmically (DeBERTa v3, He et al. 2021, arXiv:2111.09543).
     """
     distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
     half = buckets // 2
@@ -251,20 +264,24 @@ def relative_log_places(positions: Tensor, end: int, buckets: int, max_distance:
 
 
 def content_to_position(q: Tensor, position_key: Tensor, places: Tensor) -> Tensor:
-    """Scores (B, H, T, S) of queries with positions of keys (He et al. 2020, arXiv:2006.03654)."""
+    """DeBERTa's scores (B, H, T, S) of content and key position (He et al. 2020,
+    arXiv:2006.03654).
+    """
     scores = q @ position_key.transpose(-2, -1)  # (B, H, T, U)
     return scores.gather(-1, places.expand(*scores.shape[:2], -1, -1))  # (B, H, T, S)
 
 
 def position_to_content(k: Tensor, position_query: Tensor, places: Tensor) -> Tensor:
-    """Scores (B, H, T, S) of keys with positions of queries (He et al. 2020, arXiv:2006.03654)."""
+    """DeBERTa's scores (B, H, T, S) of query position and content (He et al. 2020,
+    arXiv:2006.03654).
+    """
     scores = k @ position_query.transpose(-2, -1)  # (B, H, S, U)
     columns = places.transpose(0, 1).expand(*scores.shape[:2], -1, -1)  # (B, H, S, T)
     return scores.gather(-1, columns).transpose(-2, -1)  # (B, H, T, S)
 
 
 def positions_past_padding(attention_mask: Tensor | None, positions: Tensor) -> Tensor:
-    """Position of each new token, counting real tokens only; -1 at padding."""
+    """Position of each new token, counting only tokens that are not padding; -1 at padding."""
     if attention_mask is None:
         return positions  # (T,)
     real = attention_mask.long()
@@ -278,8 +295,8 @@ def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
 
 
 def grid_offsets(grid: int, device: torch.device) -> Tensor:
-    """Index of the relative offset (rows, columns) of each pair of patches on a square grid, (T,
-    T).
+    """Index of the offset (rows, columns) between two patches of a square grid, (T, T) (BEiT, Bao
+    et al. 2021, arXiv:2106.08254).
     """
     positions = torch.arange(grid * grid, device=device)
     row, column = positions // grid, positions % grid
@@ -289,7 +306,7 @@ def grid_offsets(grid: int, device: torch.device) -> Tensor:
 
 
 def grid_offsets_behind(grid: int, front: int, device: torch.device) -> Tensor:
-    """As `grid_offsets`, with three more indices for pairs with one of `front` prefix tokens."""
+    """As `grid_offsets`, with three more indices for pairs with the `front` tokens before them."""
     last = (2 * grid - 1) ** 2
     offsets = F.pad(grid_offsets(grid, device), (front, 0, front, 0), value=last)
     offsets[front:, :front] = last + 1

@@ -13,7 +13,7 @@ from .scores import weights_rate
 TITLE = """\
 Additive attention (Fastformer, Wu et al. 2021, arXiv:2108.09084).
 
-One pooled query multiplies the keys, one pooled key the values."""
+The keys are multiplied by one pooled query, then the values by one pooled key."""
 
 
 def lower_fastformer(

@@ -275,5 +275,5 @@ def _title(part: Mha, cross: bool, *, cached: bool) -> str:
         kind = f"Grouped-query attention{over}: K key/value heads ({source})"
     if part.separate_global:
         kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv:2004.05150)"
-        return f"{kind}.\n\nGlobal rows have projections of their own."
+        return f"{kind}.\n\nGlobal tokens have separate projections."
     return f"{kind}."

@@ -19,7 +19,7 @@ from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs
 
-TITLE = "Multi-head latent attention{}: k and v of one vector (DeepSeek-AI 2024, arXiv:2405.04434)."
+TITLE = "Multi-head latent attention{}: k, v from one vector (DeepSeek-AI 2024, arXiv:2405.04434)."
 
 
 @dataclass(frozen=True, eq=False)
