@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it again:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -12,7 +12,7 @@ Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it
     head.dense                         590,592
     total                          109,482,240
 
-Shapes:  B batch  T tokens  D d_model  H heads  E head width  N projection size
+Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  N projection size
 """
 
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 768
     max_positions: int = 512
@@ -53,7 +53,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
+    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
@@ -108,7 +108,7 @@ class Block(nn.Module):
 
 
 class Pooler(nn.Module):
-    """One vector per sequence."""
+    """One vector per sequence, by its first token (Devlin et al. 2018, arXiv:1810.04805)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Pooler(nn.Module):
 
 
 class BertBase(nn.Module):
-    """An encoder; its head makes one vector of each sequence."""
+    """An encoder. Its head returns one vector for each sequence."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -181,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 919e909ab89e0effd9f3837961df4575dbdee5c617a835fbc50b119cec68e56d
+# sha256 of the above: b74d0995a8a81be85b91f322f168536566ef6bd6b5b698d2e76e8fe8750156a1

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). Write it again:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -19,8 +19,8 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). Write
     head.scale                                    1
     total                               151,277,313
 
-Shapes:  B batch  T tokens  S tokens as keys  D d_model  H heads  E head width  N projection
-         size  G patches of an image
+Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size
+         G patches of an image
 """
 
 from dataclasses import dataclass, fields
@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     vision_d_model: int = 768
     image_size: int = 224
@@ -79,7 +79,7 @@ def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -207,7 +207,7 @@ class Text(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """Scaled cosines of the vectors of two towers (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
+    """Scaled cosine similarities of two towers (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class Contrastive(nn.Module):
 
 
 class ClipVitB32(nn.Module):
-    """Two encoders; the head compares their vectors."""
+    """Two encoders. The head compares their vectors."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class ClipVitB32(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -266,4 +266,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 0bc5f6ab9d40e7d1cbd584b88562ebd40ef8dc68d3e261d3c6bc453f674c5530
+# sha256 of the above: 74928000b23b0451c48ad80c4f44a6e29487e36526d03daf2799aad47328ac41

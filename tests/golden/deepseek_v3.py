@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write it again:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -11,11 +11,10 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write 
     head                      926,679,040
     total                 671,026,419,200
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  Ev width of a
-         head's values  En width of the part of a head that is not rotated  Er width of the part
-         of a head that is rotated  L latent width of keys and values  R rotated width of a head
-         F feed-forward width  X experts  A experts per token  J pairs of a token and one of its
-         experts, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev head_dim of
+         values  En head_dim without RoPE  Er head_dim with RoPE  L width of the latent vector
+         of keys and values  R head_dim rotated by RoPE  F feed-forward width  X experts  A
+         experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -28,7 +27,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 7168
     vocab_size: int = 129280
@@ -108,7 +107,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position of each pair, (R/2,), for RoPE (Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: radians per position of each pair, (R/2,) (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -122,11 +121,11 @@ def yarn_frequencies(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
+    """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
-    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are rounded to
-    whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
+    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
+    ramp over the index of the pair interpolates; its ends are rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -140,7 +139,7 @@ def yarn_frequencies(
 
 
 def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position times frequency, the same for all heads."""
+    """RoPE: cosine and sine of position times frequency (Su et al. 2021, arXiv:2104.09864)."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
@@ -161,7 +160,9 @@ class Router(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores, -inf outside the `kept` groups with highest sums of `members` (arXiv:2412.19437)."""
+    """Scores, with -inf outside the `kept` groups of experts whose `members` best scores have the
+    largest sums (DeepSeek-AI 2024, arXiv:2412.19437).
+    """
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -171,15 +172,15 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
-    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
+    depend on the routing, copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -197,16 +198,16 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -215,7 +216,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class LatentAttention(nn.Module):
-    """Multi-head latent attention: k and v of one vector (DeepSeek-AI 2024, arXiv:2405.04434)."""
+    """Multi-head latent attention: k, v from one vector (DeepSeek-AI 2024, arXiv:2405.04434)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -292,7 +293,7 @@ class Experts(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
+    """Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -352,7 +353,7 @@ class DeepseekV3(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -368,7 +369,7 @@ class DeepseekV3(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
@@ -430,30 +431,30 @@ class DeepseekV3(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
-            if attention_mask is not None:  # new tokens are real; padding is not counted
+            if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: 2b44407403eb3ee4c59bdd1c873582b68b86dc6e0ab1361f4d25d4c6d3e32bd9
+# sha256 of the above: 5d34db35fbb0c7c5e4fac8cdc4ef41f63aa7773156080c3c6dc44e97efd45e99

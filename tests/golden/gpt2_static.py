@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). Write it again:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -10,7 +10,7 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). Write it agai
     norm                               1,536
     total                        124,439,808
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  V vocabulary
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 768
     max_positions: int = 1024
@@ -83,10 +83,10 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -94,7 +94,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     positions: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and positions.size(0) == end:
         return None
     q = positions[:, None]  # (T, 1)
@@ -157,7 +157,7 @@ class Block(nn.Module):
 
 
 class Gpt2(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
+    """Language model with tied input and output embeddings (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class Gpt2(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std), less for residual projections."""
+        """Norms to identity, biases to 0, rest normal(0, std), smaller in residual projections."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -188,7 +188,7 @@ class Gpt2(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         end = length if cache is None else cache.capacity
         check_shapes((batch, length), input_ids=input_ids)
@@ -247,19 +247,19 @@ class Gpt2(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
 
-        With a `compile_mode` such as "reduce-overhead", steps after the first are compiled, once
+        With a `compile_mode` such as "reduce-overhead", all steps but the first are compiled, once
         for each `capacity` of the cache.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if capacity is not None and capacity < length:
@@ -275,14 +275,14 @@ class Gpt2(nn.Module):
                 done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
                 if ends.numel() and not torch.compiler.is_compiling() and done.all():
                     break
-                if attention_mask is not None:  # new tokens are real; padding is not counted
+                if attention_mask is not None:  # new tokens are not padding; positions skip it
                     mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
                     position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
                         :, tokens.size(1) - step.size(1) : tokens.size(1)
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
@@ -292,4 +292,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9b77c5d054c4d5d0dff1efc5948b789566c726348bb43261aee5bf6d9265988e
+# sha256 of the above: 89dc6299ffede7982ea8f9065acfc3ff89af17d9f8513a9085ac7d39787d8c7d

@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). Write it again:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -11,10 +11,9 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). Write 
     head                      579,133,440
     total                  20,914,757,184
 
-Shapes:  B batch  T new tokens  S tokens so far  Q queries of a tile  Sq keys of a tile  D
-         d_model  H heads  K key/value heads  E head width  R rotated width of a head  F feed-
-         forward width  X experts  A experts per token  J pairs of a token and one of its
-         experts, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F feed-forward
+         width  X experts  A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -28,7 +27,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 2880
     vocab_size: int = 201088
@@ -103,7 +102,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position of each pair, (R/2,), for RoPE (Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: radians per position of each pair, (R/2,) (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -117,11 +116,11 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
+    """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
-    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
-    to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
+    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
+    ramp over the index of the pair interpolates; its ends are not rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -135,7 +134,7 @@ def yarn_frequencies_between_pairs(
 
 
 def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of position times frequency, the same for all heads."""
+    """RoPE: cosine and sine of position times frequency (Su et al. 2021, arXiv:2104.09864)."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
@@ -152,10 +151,10 @@ def swish(x: Tensor, beta: float) -> Tensor:
 
 
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Append a zero key and value; its score is the attention sink of each head.
+    """Append a key and a value of zeros, whose score is the attention sink of the head.
 
-    The sink takes part in the softmax, so the other weights sum to less than 1 (Xiao et al. 2023,
-    arXiv:2309.17453). Keys and values shared by several heads are repeated.
+    The sink takes part in the softmax, so the weights of the real keys sum to less than 1 (OpenAI
+    2025, arXiv:2508.10925). Keys and values that heads share are repeated for each head.
     """
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
@@ -171,7 +170,7 @@ def attention_with_sinks(
     dropout: float = 0.0,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention with one more zero key, whose score is the attention sink of each head."""
+    """Attention with a learned sink per head (gpt-oss, OpenAI 2025, arXiv:2508.10925)."""
     bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
     k, v, bias = with_sinks(k, v, bias, sinks)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
@@ -273,15 +272,15 @@ class BiasedRouter(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
-    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
+    depend on the routing, copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -299,10 +298,10 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -393,7 +392,7 @@ class Experts(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
+    """Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -437,7 +436,7 @@ class GptOss20b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -453,7 +452,7 @@ class GptOss20b(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
@@ -518,30 +517,30 @@ class GptOss20b(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
-            if attention_mask is not None:  # new tokens are real; padding is not counted
+            if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: c5a0502134342d6e017477b762312245858a6528c2894be0543fb0682a64818b
+# sha256 of the above: e068af175e81dde908346e312dfbe16c1374da3dbeb0a1264df22b002ae2bd2e

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 a47d649be7ae). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 a47d649be7ae). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 a47d649be7ae). Write it
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  V vocabulary
 """
 
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 4096
     vocab_size: int = 128256
@@ -77,7 +77,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: cosine and sine of the angles at each position (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = positions[..., None, :, None].to(dtype) * theta**-exponent
@@ -98,16 +98,16 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -186,7 +186,7 @@ class Llama3_8b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, the rest normal(0, std)."""
+        """Norms to identity, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -200,7 +200,7 @@ class Llama3_8b(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
@@ -254,30 +254,30 @@ class Llama3_8b(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
-            if attention_mask is not None:  # new tokens are real; padding is not counted
+            if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: c74713c4af3001fbf5cb6b1d3570a775b969741ce583e6f0e79ecfc895954f1e
+# sha256 of the above: e40fe6ff4a4e1baf3663204dcb219c79385571ea2670af73377a3c3c04ae6ccb

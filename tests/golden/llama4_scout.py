@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write it again:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -11,9 +11,9 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write
     head                    1,034,485,760
     total                 107,769,861,120
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
-         J pairs of a token and one of its experts, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  F feed-forward width  X experts  A experts per token  J
+         token-expert pairs, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass, fields
@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 5120
     vocab_size: int = 202048
@@ -86,14 +86,16 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor of a query, growing every `length` positions (Nakanishi 2025, arXiv:2501.19399)."""
+    """Factor for queries, 1 + slope * log(1 + position // length), against attention that fades in
+    long contexts (Nakanishi 2025, arXiv:2501.19399).
+    """
     dtype = torch.promote_types(like.dtype, torch.float32)
     steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
     return 1 + slope * torch.log1p(steps)
 
 
 def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: cosine and sine of the angles at each position (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = positions[..., None, :, None].to(dtype) * theta**-exponent
@@ -108,7 +110,7 @@ def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
-    """Index of the first real token of each row, (B, 1, 1, 1)."""
+    """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
     return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
@@ -125,15 +127,15 @@ class Router(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
-    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
+    depend on the routing, copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -151,10 +153,10 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -162,7 +164,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     start: int, end: int, block_size: int | None, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where q may attend to k: causal, within a block. None where `is_causal` suffices."""
+    """True where q may attend to k: causal and in the same block. None if `is_causal` is enough."""
     if block_size is None and attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -244,7 +246,7 @@ class FeedForward(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
+    """Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -318,7 +320,7 @@ class Llama4Scout(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, the rest normal(0, std)."""
+        """Norms to identity, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -332,7 +334,7 @@ class Llama4Scout(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
@@ -393,30 +395,30 @@ class Llama4Scout(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
-            if attention_mask is not None:  # new tokens are real; padding is not counted
+            if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: e7d64af3640142ea3501b9e41a0ec7dc1bfda3de3fb11438ee334b806e66923c
+# sha256 of the above: 36aa245c3dcb6be825bcfc23b4f971d8237918a1c0d546b07392f050025fabde

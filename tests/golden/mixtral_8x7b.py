@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). Write it again:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -10,9 +10,9 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). Write
     head                      131,072,000
     total                  46,702,792,704
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
-         J pairs of a token and one of its experts, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  F feed-forward width  X experts  A experts per token  J
+         token-expert pairs, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 4096
     vocab_size: int = 32000
@@ -82,7 +82,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
+    """RoPE: cosine and sine of the angles at each position (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = positions[..., None, :, None].to(dtype) * theta**-exponent
@@ -106,15 +106,15 @@ class Router(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
-    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
+    depend on the routing, copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -132,16 +132,16 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -197,7 +197,7 @@ class Experts(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
+    """Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ class Mixtral8x7b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, the rest normal(0, std)."""
+        """Norms to identity, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -255,7 +255,7 @@ class Mixtral8x7b(nn.Module):
         position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         batch, length = input_ids.size(0), input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
@@ -309,30 +309,30 @@ class Mixtral8x7b(nn.Module):
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
-            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+            raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
                 break
-            if attention_mask is not None:  # new tokens are real; padding is not counted
+            if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: b1a736be55956e4c607bc41067a9a85238e3387831bcf750349cd395075199b7
+# sha256 of the above: 6a0e6e19f8d2567eba2b1dab531b13f77eac2252ba6e3fd5b81d29367a7c9712

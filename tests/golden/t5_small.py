@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -13,8 +13,8 @@ Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). Write it 
     decoder.norm                            512
     total                            60,506,624
 
-Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
+         head_dim  V vocabulary
 """
 
 import math
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 512
     vocab_size: int = 32128
@@ -86,7 +86,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """Bucket of each distance >= 0: half of them exact, half logarithmic (T5, arXiv:1910.10683)."""
+    """Bucket of distances >= 0: half exact, half log (Raffel et al. 2019, arXiv:1910.10683)."""
     exact = buckets // 2
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
@@ -94,14 +94,14 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 class NarrowingRMSNorm(nn.RMSNorm):
-    """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
+    """RMS norm, computed in the dtype of `x` and returned in that of the weight."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
 
 
 class WideningLinear(nn.Linear):
-    """A linear layer that a float16 model computes in float32, to avoid overflow (T5)."""
+    """A linear layer that computes in float32 if `x` is float16, whose range T5 exceeds."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x
@@ -109,7 +109,7 @@ class WideningLinear(nn.Linear):
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
+    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
@@ -121,10 +121,10 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -137,7 +137,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Projections(nn.Module):
-    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
+    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -267,7 +267,7 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder stack, which reads the encoder."""
+    """The decoder stack, which attends to the encoder."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class Decoder(nn.Module):
         decoder_attention_mask: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D), given `memory` (B, M, D)."""
         batch, length, _ = x.shape
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
@@ -307,7 +307,7 @@ class Decoder(nn.Module):
 
 
 class T5Small(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
+    """Language model with tied input and output embeddings (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -318,7 +318,7 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, the rest normal(0, std)."""
+        """Norms to identity, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -363,14 +363,14 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -382,7 +382,7 @@ class T5Small(nn.Module):
                     break
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
                 tokens = torch.cat([tokens, step], dim=1)
         finally:
             for module in training:
@@ -390,4 +390,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 88083cd2eacfd3342a23f9d8e0b7f0a9043dfce6a488a3c4dd024422ba067f44
+# sha256 of the above: 7ba0c1e27cebcd26091b78fccdeee7d912c7cfb04dc7af4d76c2a6dc4be56376

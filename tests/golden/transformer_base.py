@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 0bb47eff7140). Write it again:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 0bb47eff7140). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -9,8 +9,8 @@ Written by modelwright 0.1.0 from transformer_base.yaml (sha256 0bb47eff7140). W
     decoder.layer x6           25,224,192
     total                      63,082,496
 
-Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
+         head_dim  V vocabulary
 """
 
 import math
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 512
     vocab_size: int = 37000
@@ -85,7 +85,7 @@ def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Ten
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
+    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
@@ -97,16 +97,16 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -115,7 +115,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Projections(nn.Module):
-    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
+    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder stack, which reads the encoder."""
+    """The decoder stack, which attends to the encoder."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ class Decoder(nn.Module):
         decoder_position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D), given `memory` (B, M, D)."""
         batch, length, _ = x.shape
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
@@ -290,7 +290,7 @@ class Decoder(nn.Module):
 
 
 class TransformerBase(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
+    """Language model with tied input and output embeddings (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ class TransformerBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest xavier."""
+        """Norms to identity, biases to 0, rest Xavier uniform."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -352,14 +352,14 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -371,7 +371,7 @@ class TransformerBase(nn.Module):
                     break
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
                 tokens = torch.cat([tokens, step], dim=1)
         finally:
             for module in training:
@@ -379,4 +379,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5229a696d9caf7afd11274e3902d438d5c768057a6a3607de4c0e2ec656a94a2
+# sha256 of the above: 9c5d22888c206ccab87139b96c16df856f8159b71ae68104dfb99e27bfbdcd37

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write it again:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write
     decoder.norm                                 768
     total                                 37,184,640
 
-Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary  Z1 channels after convolution 1
+Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
+         head_dim  V vocabulary  Z1 channels after convolution 1
 """
 
 from dataclasses import dataclass, fields
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the model. The defaults are the spec's."""
+    """Hyperparameters of the model. The defaults are those of the spec."""
 
     d_model: int = 384
     encoder_max_positions: int = 1500
@@ -102,16 +102,16 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
-    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+    if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        beyond = (before >= top_p) & (before > 0)  # never the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -120,7 +120,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Projections(nn.Module):
-    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
+    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder stack, which reads the encoder."""
+    """The decoder stack, which attends to the encoder."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ class Decoder(nn.Module):
         decoder_position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T), given `memory` (B, M, D)."""
         batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
@@ -292,7 +292,7 @@ class Decoder(nn.Module):
 
 
 class WhisperTiny(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
+    """Language model with tied input and output embeddings (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -302,7 +302,7 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -348,7 +348,7 @@ class WhisperTiny(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_features`.
 
-        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
@@ -356,7 +356,7 @@ class WhisperTiny(nn.Module):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.decoder_max_positions:
             raise ValueError(
                 f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
@@ -370,9 +370,9 @@ class WhisperTiny(nn.Module):
                 break
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: 41378e9f0d091097ab7912153113c80c84b9f1c4c2cf6b4b5ffaa93b53a50795
+# sha256 of the above: b9a24919686ebd13c9d531a5459b736ff95c3dc995f7211140f671a29f7cdfc4

@@ -24,9 +24,8 @@ class BiasedRouter(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Group-limited routing: the scores, with -inf outside the `kept` groups with the best scores.
-
-    The score of a group is the sum of its `members` best (DeepSeek-AI 2024, arXiv:2412.19437).
+    """Scores, with -inf outside the `kept` groups of experts whose `members` best scores have the
+    largest sums (DeepSeek-AI 2024, arXiv:2412.19437).
     """
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
@@ -66,9 +65,8 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the index of the expert of each row, in ascending order. Compiled code must not
-    have shapes that depend on the routing: it copies the rows into blocks of equal size, each for
-    one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
+    depend on the routing, copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
