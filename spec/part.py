@@ -1,8 +1,8 @@
 """Base class of the parts of a spec: strict, frozen mappings; and the choice of a class by `type`.
 
 A field for a component is annotated `Annotated[A | B | Nothing, Tagged("key")]` and registered with
-`declare`. A word is a type (rule 1); a mapping without `type` has the default type. Validators are
-built on first use, to keep imports fast.
+`declare`. A word is short for a type (rule 1); a mapping without `type` has the default type.
+Validators are built on first use, to keep imports fast.
 
 Modules that define parts do not use `from __future__ import annotations`, because pydantic would
 have to evaluate 350 annotations from strings at import, a tenth of the time of `check`.

@@ -27,31 +27,33 @@ head: {type: language_model, tied: true}
 
 ## Five rules
 
-1. **A word is a type.** The value of a component (`norm`, `attention`, …) is a mapping with a
-   `type`, or a word, which is short for it: `norm: rmsnorm` means `norm: {type: rmsnorm}`. If
-   `type` is missing, it is the one printed **bold** below. `none` switches a part off.
+1. **A component has a type.** The value of a component (`norm`, `attention`, …) is a mapping with a
+   `type`. A single word is short for a mapping: `norm: rmsnorm` means `norm: {type: rmsnorm}`. The
+   default type is printed **bold** below. `none` turns a component off.
 2. **Outer levels are defaults for inner ones.** The levels are *model ⊃ stack ⊃ block ⊃ component*.
-   A key may be written at its own level or at any outer one, where it applies to everything inside
-   that does not set it. So a model with one stack needs no stack section, and an encoder and a
-   decoder share what is written at the top.
-3. **Values are merged in one way.** This applies to outer and inner levels, `extends`, `--set` and
-   named blocks: mappings are merged key by key, any other value is replaced. A mapping with **a
-   different `type` replaces the whole mapping**: options of the old type are dropped, and `check`
-   lists them. A value that no layer has, because all inner levels of the same document replace it,
-   is an error; values of a file that is extended, and those that `--set` changes, may be replaced.
-4. **The reader names its source.** Cross-attention names the stack it attends to (`memory`), an
-   input names its `argument` or `stack`, a head its `stack`, a tied embedding the stack that owns
-   it. Circular references are errors.
-5. **Which norm and where are different keys.** `norm` chooses the normalisation; `norm_placement`,
-   `final_norm`, `input.normalize` and `qk_norm` choose where one is applied. `positions` and `mask`
-   are keys beside `attention`, not inside it, so they are kept when the type of attention changes.
+   A key may be written at its own level or at any outer one. There it is the default of everything
+   inside. So a model with one stack needs no section for it, and an encoder and a decoder share
+   what is written at the top.
+3. **Mappings are merged, other values are replaced.** This is how an inner level changes an outer
+   one, and how `extends`, `--set` and named blocks work. Mappings are merged key by key, but a
+   mapping with **a different `type` replaces the whole mapping**: options of the old type are
+   dropped, and `check` lists them. A value that all inner levels of the same document replace has
+   no effect and is an error. Values of an extended file may be replaced, and so may values that
+   `--set` changes.
+4. **References point to the source.** Cross-attention names the stack it attends to (`memory`), an
+   input its `argument` or `stack`, a head its `stack`, and a tied embedding the stack that has the
+   table. Circular references are errors.
+5. **The kind of a norm and its place are separate keys.** `norm` chooses the normalisation;
+   `norm_placement`, `final_norm`, `input.normalize` and `qk_norm` choose where one is applied. In
+   the same way, `positions` and `mask` are not options of `attention`, so they are kept when its
+   type changes.
 
 Unknown keys are errors, and so is `null`; write `none`. Nothing is inferred from names.
 
 ## Levels
 
-`↑` means that the default is the value of the enclosing level. *Not yet* marks what the language
-defines but this version does not support; it raises an error.
+In the column of defaults, `↑` is the value of the enclosing level. *Not yet* marks keys and types
+that are reserved for a later version; using one is an error.
 """
 
 LEVELS = {
@@ -83,16 +85,16 @@ positions act on the input of the stack, so they cannot be set in a block.
     "masks": """\
 A mask is a formula of the predicates below, with `&` (and), `|` (or), `~` (not) and parentheses;
 `&` binds tighter than `|`. A query at index *q* may attend to a key at index *k* if the formula is
-true; indices count from 0 over all tokens, including cached ones. Inside `{…}` or `[…]` a formula
-with a comma must be quoted. Padding (0 in `attention_mask`) is never attended to. The attention
-output of a query without any allowed key is zero.
+true; indices count from 0 over all tokens, including cached ones. No query attends to padding (0 in
+`attention_mask`). The attention output of a query that may attend to no key is zero. Within `{…}`
+or `[…]`, a formula that contains a comma must be quoted.
 """,
-    "words": "What to write instead of names that other libraries use. Errors suggest the same.\n",
+    "words": "Names that other libraries use, and what to write here. Errors suggest the same.\n",
 }
 
 AFTER = """\
-In `fixed`, `blocks` and `prefix`, indices count from the first token of a row that is not padding;
-in all others, from the first token of the row. For `random`, each pair of a query block i and a key
+In `fixed`, `blocks` and `prefix`, indices count from the first token of a sequence that is not
+padding; in all others, padding counts too. For `random`, each pair of a query block i and a key
 block j has a pseudo-random number x: start with x = (92837111 i XOR 689287499 j XOR 283923481 s)
 AND 0x7FFFFFFF, then apply x = 48271 x mod 2147483647 twice. The queries of block i attend to the m
 key blocks with the smallest x; ties go to the lower j.
@@ -100,19 +102,20 @@ key blocks with the smallest x; ties go to the lower j.
 Longformer is `band(256) | global(given)`, BigBird `blocks(64, 1) | global(0:64) | global(-64:) |
 random(64, 3)`, PaliGemma `causal | prefix`, Llama 4 `causal & blocks(8192)`. `window(n)` counts the
 query itself and `band(n)` does not: published models use both conventions, a frequent source of
-off-by-one errors. `check` warns about a decoder that is not causal and an encoder that is.
+off-by-one errors. `check` warns if a decoder is not causal or an encoder is.
 
 ## Arguments
 
 A stack that reads `input_ids` also takes the optional arguments `attention_mask` and `position_ids`
 (B, T), and those that its masks need: `document_ids`, `prefix_length`, `global_mask`. Their names
-get the prefix of the stack's input: `decoder_` for `decoder_input_ids`, `text_` for `text_ids`. For
-a stack that reads vectors, in a model of several stacks, the prefix is the stack's name.
+have the same prefix as the stack's input: `decoder_` for `decoder_input_ids`, `text_` for
+`text_ids`. If a model has several stacks and one of them reads vectors, its prefix is the name of
+the stack.
 
-The defaults are: no padding, one document, a prefix of length 0, no global tokens, and positions 0,
-1, 2, … in each row. Positions do not depend on `attention_mask`: for sequences padded on the left,
-pass `position_ids`. Distances (ALiBi, `relative_bias`, masks, …) are differences of indices in the
-row, not of `position_ids`.
+If they are not passed, there is no padding, one document, no prefix and no global token, and
+positions are 0, 1, 2, … in each row. Positions do not depend on `attention_mask`: for sequences
+padded on the left, pass `position_ids`. Distances (ALiBi, `relative_bias`, masks, …) are
+differences of indices in the row, not of `position_ids`.
 
 ## Layers that differ
 
@@ -126,14 +129,16 @@ pattern: [local * 5, global]                   # repeated and cut: 26 layers end
 
 `pattern` is a list of block names that repeats; `overrides` are exceptions for single layers or
 ranges: `overrides: {0..2: dense, -1: {norm: none}}`. An override is the name of a block, which
-replaces that of the layer, or a mapping, which is merged into it. Without `pattern`, all other
-layers are the stack's own, unnamed block. With `share: true`, all layers of a block share weights.
+replaces the block of the layer, or a mapping, which is merged into it. Without `pattern`, all
+layers without an override have the keys of the stack itself. With `share: true`, all layers of a
+block share their weights.
 
 ## Variants
 
-`extends: base.yaml` merges this document into that one, by rule 3; `name` is not inherited. In a
-stack, `extends: clip.yaml#vision` starts from the stack `vision` of that file, including what its
-outer levels set. Paths are relative to the file and must be inside the folder of the spec.
+`extends: base.yaml` starts from that file and merges this document into it by rule 3; `name` is not
+inherited. In a stack, `extends: clip.yaml#vision` starts from the stack `vision` of that file,
+including the values of its outer levels. Paths are relative to the file and must be inside the
+folder of the spec.
 
 `--set decoder.layers=6 --set positions=alibi --set overrides.0=none` sets one key each; the value
 is YAML. It is applied after `extends` and before the levels are resolved. To remove an element of
@@ -149,10 +154,10 @@ anchors, aliases, `<<`, directives and control characters are errors. A spec can
 characters, 10,000 values and 32 levels of nesting.
 
 The order of keys does not matter, with one exception: `stacks`, `heads` and the entries of `add`
-determine the order of the model's arguments and outputs. Specs that differ only in the order of
-other keys, in flow or block style, in how a number is written (`1e-5`, `0.00001`), or in whether
-defaults are written out give the same file. Writing a derived size as a number (`head_dim: 64`)
-gives the same code, but another hash of the spec in the file.
+determine the order of the model's arguments and outputs. Two specs give the same file if they
+differ only in the order of other keys, in flow or block style, in the form of a number (`1e-5`,
+`0.00001`), or in defaults that are written out. If a derived size is written as a number
+(`head_dim: 64`), the code is the same, but not the hash of the spec in it.
 
 ## From Python
 

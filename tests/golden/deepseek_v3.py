@@ -172,8 +172,8 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
-    depend on the routing, copies the rows into blocks of equal size, each for one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code must not have shapes
+    that depend on the routing; it copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
@@ -457,4 +457,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5d34db35fbb0c7c5e4fac8cdc4ef41f63aa7773156080c3c6dc44e97efd45e99
+# sha256 of the above: 0adf038d6ba4dbef87624cc12ef22f37c929def5ffd9ec9aa8df7f2451a0a30d

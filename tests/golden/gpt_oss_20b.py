@@ -272,8 +272,8 @@ class BiasedRouter(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
-    depend on the routing, copies the rows into blocks of equal size, each for one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code must not have shapes
+    that depend on the routing; it copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
@@ -543,4 +543,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e068af175e81dde908346e312dfbe16c1374da3dbeb0a1264df22b002ae2bd2e
+# sha256 of the above: 61feb0a7157fe8f11ff7e83e34caf11a1d8356dfa94815df3037dd1bd91f939b

@@ -127,8 +127,8 @@ class Router(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
-    depend on the routing, copies the rows into blocks of equal size, each for one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code must not have shapes
+    that depend on the routing; it copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
@@ -421,4 +421,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 36aa245c3dcb6be825bcfc23b4f971d8237918a1c0d546b07392f050025fabde
+# sha256 of the above: be9cffdd0f8943e366a51b56fb61f773100ca4f181093b5c7455e9ece0a7488f

@@ -106,8 +106,8 @@ class Router(nn.Linear):
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
-    depend on the routing, copies the rows into blocks of equal size, each for one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code must not have shapes
+    that depend on the routing; it copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
@@ -335,4 +335,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6a0e6e19f8d2567eba2b1dab531b13f77eac2252ba6e3fd5b81d29367a7c9712
+# sha256 of the above: 24ffab075cab5fcb7d98b1f05e67710fee3f3924a251da1a5da9e56423db563f

@@ -31,7 +31,7 @@ ALL = (*FAULTS, *DOCUMENT_FAULTS, *REFERENCE_FAULTS)
 TOOLS = {"data-dependent branch", "fixed sequence length"}
 """Faults that only `torch.compile` or `torch.export` shows."""
 
-HEADING = "| fault | model | invariants that fail |\n|---|---|---|\n"
+HEADING = "| fault | model | laws that fail |\n|---|---|---|\n"
 
 
 def laws_for(fault: Fault) -> list[str]:

@@ -65,8 +65,8 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Compiled code, whose shapes must not
-    depend on the routing, copies the rows into blocks of equal size, each for one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code must not have shapes
+    that depend on the routing; it copies the rows into blocks of equal size, each for one expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
