@@ -46,7 +46,7 @@ def generate(
         tokens = step = source
     if slot.extends and slot.absolute:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
-            raise ValueError("prompts must have one length, without padding: masks use positions")
+            raise ValueError("prompts must not be empty or padded: the mask depends on positions")
     elif slot.extends:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
