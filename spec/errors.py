@@ -46,10 +46,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class SpecError:
-    """A problem and its location. The message describes it and, after `; `, the correction."""
+    """A problem and its location. The message describes it and, after `; `, the correction.
+
+    replaced: path of a value that has no effect as inner levels replace it; () for other problems
+    """
 
     mark: Mark
     message: str
+    replaced: tuple[str, ...] = ()
 
     @property
     def hint(self) -> str:

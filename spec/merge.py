@@ -57,10 +57,10 @@ class Reading:
     named: set[int] = field(default_factory=set)
     unnamed: dict[int, tuple[str, Node, Node]] = field(default_factory=dict)
 
-    def problem(self, place: Node | Mark, message: str) -> None:
-        """Add a problem at this key or location."""
+    def problem(self, place: Node | Mark, message: str, replaced: tuple[str, ...] = ()) -> None:
+        """Add a problem at this key or location; `replaced` is the path of a replaced value."""
         mark = place.at if isinstance(place, Node) else place
-        self.problems.append(SpecError(mark, message))
+        self.problems.append(SpecError(mark, message, replaced))
 
     def wrong(self, node: Node, message: str) -> None:
         """Add a problem with this value, which becomes BROKEN to avoid consequential errors."""

@@ -46,7 +46,7 @@ def report_shadowed(
         else:
             continue
         if not path[-1].isdigit() or path[-1] == "0":
-            reading.problem(node.mark, text)
+            reading.problem(node.mark, text, path)
     _report_unnamed(own, reading)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ...spec import SpecErrors, from_data
+
 Layer = tuple[str, Mapping[str, Any]]
 """Name of a layer's block, and the keys of this block."""
 
@@ -64,6 +66,38 @@ def _usual(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if not alone and all(value["type"] != most["type"] for value in others):
             usual[key] = most
     return usual
+
+
+def without_replaced(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without values that have no effect as inner levels replace them in every layer.
+
+    >>> sizes = {"name": "small", "d_model": 8, "vocab_size": 9, "layers": 2}
+    >>> blocks = {"a": {"attention": {"heads": 2}}}
+    >>> data = {"family": "decoder-only", **sizes, "positions": "rotary", "blocks": blocks}
+    >>> "attention" in without_replaced({**data, "attention": {"heads": 4}, "pattern": ["a"]})
+    False
+    """
+    left = dict(data)
+    while True:
+        try:
+            from_data(left)
+        except SpecErrors as errors:
+            paths = [problem.replaced for problem in errors.problems if problem.replaced]
+            if not paths:
+                return left  # valid but for other problems, which are reported later
+            for path in paths:
+                left = _without(left, path)
+        else:
+            return left
+
+
+def _without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """The data without a value, and without mappings that become empty."""
+    key, *inner = path
+    rest = {name: value for name, value in data.items() if name != key}
+    value = data.get(key)
+    less = _without(value, inner) if inner and isinstance(value, Mapping) else None
+    return {name: less if name == key else data[name] for name in data} if less else rest
 
 
 def said_once(data: Mapping[str, Any]) -> dict[str, Any]:

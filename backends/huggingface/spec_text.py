@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...spec import ModelSpec, SpecErrors, from_data
-from .layers import folded, said_once
+from .layers import folded, said_once, without_replaced
 from .text import shortest, yaml_text
 
 SPEC_KEY = "spec"
@@ -51,7 +51,8 @@ def _by_family(spec: ModelSpec) -> dict[str, Any] | None:
     data |= {"head": heads["head"]} if set(heads) == {"head"} else {"heads": heads}
     if len(names) == 1:
         return {**data, **_folded(stacks[names[0]])}
-    return said_once({**data, **{name: _folded(stack) for name, stack in stacks.items()}})
+    folded_stacks = {name: _folded(stack) for name, stack in stacks.items()}
+    return without_replaced(said_once({**data, **folded_stacks}))
 
 
 def _folded(stack: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         option
         for option in options
         if not option.used
-        and not _says_nothing(option)
+        and not (_says_nothing(option) and not levels.overrule(option))
         and not levels.excuse(option)
         and not _of_family(spec, option)
         and not _without_layers(spec, option)
@@ -287,6 +287,17 @@ class Levels:
         if outer:
             return written[max(outer, key=len)] == key[2]
         return option.usual or _is_default(option)
+
+    def overrule(self, option: Option) -> bool:
+        """Do inner levels use another value?"""
+        split = _split(option)
+        if split is None:
+            return False
+        level, key = split
+        return any(
+            other != key and other[:2] == key[:2] and any(_is_inside(at, level) for at in levels)
+            for other, levels in self.used.items()
+        )
 
     def _is_of_a_stack(self, key: Key) -> bool:
         """Has a stack this value too?"""

@@ -26,8 +26,9 @@ def run(*words: object) -> Result:
 
 def test_bases_of_bases_are_read_once(tmp_path: Path) -> None:
     """Sixteen files, each of which extends the next one three times: 3^15 stacks."""
-    head = "name: x\nvocab_size: 9\nd_model: 8\nlayers: 1\nattention: {heads: 2}\n"
+    sizes = "vocab_size: 9\nd_model: 8\nlayers: 1\nattention: {heads: 2}\n"
     for number in range(16):
+        head = "name: x\n" + (sizes if number == 15 else "")
         base = f"extends: f{number + 1}.yaml#s0, " if number < 15 else ""
         stacks = [f"s{k}: {{{base}input: {{argument: a{k}}}}}" for k in range(3)]
         text = f"{head}stacks: {{{', '.join(stacks)}}}\n"

@@ -81,7 +81,7 @@ def test_every_family_has_a_small_and_a_known_example() -> None:
 def test_it_says_what_it_is_and_after_whom(example: Path) -> None:
     first, *rest = example.read_text(encoding="utf-8").splitlines()
     assert re.match(r"# \S", first)
-    assert re.search(r"\d{4}\.\d{5}|\"[^\"]+\"|After GPT-2", first), "no source"
+    assert re.search(r"\d{4}\.\d{4,5}|\"[^\"]+\"|(, |\()(19|20)\d\d\)", first), "no source"
     assert "# yaml-language-server: $schema=schema.json" in rest
     assert len(example.read_text(encoding="utf-8").splitlines()) <= 30
     assert all(len(line) <= 100 for line in [first, *rest])

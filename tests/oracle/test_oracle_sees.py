@@ -27,7 +27,7 @@ DECODER = (
 PADDED = DECODER.replace("decoder-only", "encoder-only")
 CHANGES = [
     "norm: {eps: 0.1}",
-    "norm_placement: none, final_norm: true, norm: none",
+    "norm_placement: none, norm: none",
     "mask: causal & window(3)",
     "mask: causal & documents",
     "mask: causal | prefix",

@@ -227,7 +227,7 @@ DECODES = {
     "tables": changed(
         DECODER,
         "positions: {type: relative_bias, buckets: 8, max_distance: 20, bidirectional: false}",
-        "blocks: {a: {attention: {heads: 2}}, b: {attention: {heads: 4}}}",
+        "blocks: {a: {attention: {heads: 2}}, b: {}}",
         "pattern: [a, b]",
     ),
     "masks of the same atoms": changed(
@@ -250,8 +250,6 @@ DECODES = {
     "two causal masks": changed(
         TRANSLATOR,
         "encoder: {mask: causal, positions: alibi}",
-        "decoder: {positions: rotary}",
-        "positions: none",
     ),
     "translator": TRANSLATOR,
     "translator with distances": changed(

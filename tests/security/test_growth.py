@@ -25,7 +25,8 @@ def chain(folder: Path, files: int, *, last: str = "{}") -> Path:
         base = f"extends: f{i + 1}.yaml#s0, " if i + 1 < files else ""
         stacks = ", ".join(f"s{j}: {{{base}input: {{argument: a{j}}}}}" for j in range(3))
         stacks = stacks if base else f"s0: {last}"
-        (folder / f"f{i}.yaml").write_text(f"{HEAD}layers: 1\nstacks: {{{stacks}}}\n")
+        head = "name: x\n" if base else f"{HEAD}layers: 1\n"  # each stack takes what it extends
+        (folder / f"f{i}.yaml").write_text(f"{head}stacks: {{{stacks}}}\n")
     return folder / "f0.yaml"
 
 

@@ -58,7 +58,7 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
     """
     in_turn = chosen.flatten(1)  # ordered by token, then by choice
     counts = F.one_hot(in_turn, experts).cumsum(1)
-    rank = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # (B, T, A), from 1
+    rank = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # from 1, (B, T, A)
     return weights * (rank <= capacity)
 
 
