@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-FIGURES = Path(__file__).resolve().parent / "figures"
+SCREENSHOTS = Path(__file__).resolve().parent / "explore"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,9 +50,9 @@ def problem(page: Any) -> None:
 
 
 SHOTS = {
-    "explore.png": (attention, {"viewport": {"width": 1440, "height": 860}}),
-    "explore_costs.png": (costs, {"viewport": {"width": 1440, "height": 860}}),
-    "explore_problem.png": (problem, {"viewport": {"width": 1440, "height": 860}}),
+    "attention.png": (attention, {"viewport": {"width": 1440, "height": 860}}),
+    "costs.png": (costs, {"viewport": {"width": 1440, "height": 860}}),
+    "problem.png": (problem, {"viewport": {"width": 1440, "height": 860}}),
 }
 """File -> what is done before the screenshot, and the size of the window."""
 
@@ -87,7 +87,7 @@ def main() -> None:
             page.eval_on_selector(
                 "#status", "e => { e.textContent = e.textContent.replace(/ · [0-9]+ ms$/, ''); }"
             )
-            page.screenshot(path=FIGURES / name)
+            page.screenshot(path=SCREENSHOTS / name)
             print(f"wrote docs/figures/{name}")
 
 
