@@ -1,4 +1,4 @@
-"""Every benchmark of speed: emitted models against their peers, in turns.
+"""Speed of emitted models compared with other implementations: all tables of docs/benchmarks.md.
 
 python -m benchmarks --write                       # every table of docs/benchmarks.md
 python -m benchmarks --table bfloat16 --json build/bf16.json
@@ -55,7 +55,7 @@ def main(
     path: Path | None,
     write: bool,
 ) -> None:
-    """Time emitted models next to their peers: one run, alternating, on the CPU."""
+    """Time emitted models and other implementations alternately in one run, on the CPU."""
     if write and only:
         raise click.UsageError("a part of a table is not written: leave --only out")
     quiet_libraries()
@@ -95,7 +95,7 @@ def quiet_libraries() -> None:
 
 
 def measured(plan: Plan, only: str, rounds: int, clock: str) -> list[Timed]:
-    """The tasks of a table, those of one model after those of another."""
+    """The tasks of a table, grouped by model."""
     results = []
     for key, case in CASES.items():
         if not plan.has_case(key) or only.lower() not in f"{key} {case.name}".lower():
@@ -119,7 +119,7 @@ def measured(plan: Plan, only: str, rounds: int, clock: str) -> list[Timed]:
 
 
 def rates(plan: Plan) -> Mapping[str, object]:
-    """What the machine does at most."""
+    """The peak speed of the machine: matrix products and memory."""
     rate = matrix_rate(getattr(torch, plan.dtype)) / 1e9
     return {
         f"{plan.dtype} matrix products, GFLOP/s:": round(rate, 1),
@@ -128,7 +128,7 @@ def rates(plan: Plan) -> Mapping[str, object]:
 
 
 def loads(rounds: int, *, write: bool) -> dict[str, object]:
-    """Times and memory of loading checkpoints; a round of them takes long, and scatters little."""
+    """Times and memory of loading checkpoints, with few rounds: they are slow and vary little."""
     rounds = min(rounds, 3)
     facts: dict[str, object] = {**conditions(), "rounds": rounds}
     found = {name: load.compare(name, rounds) for name in load.MODELS}

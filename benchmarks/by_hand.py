@@ -1,6 +1,6 @@
-"""GPT-2 and BERT as a careful person writes them for speed: fused projections, few modules.
+"""GPT-2 and BERT written by hand for speed: fused projections, few modules.
 
-They are what emitted models are measured against. The architecture is that of the papers (GPT-2:
+Emitted models are compared with them. The architecture is that of the papers (GPT-2:
 Radford et al., 2019; BERT: Devlin et al., 2018, arXiv:1810.04805).
 """
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 
 class Memory:
-    """Keys and values of every layer in two tensors that are allocated once."""
+    """Key-value cache of all layers: two tensors, allocated once."""
 
     def __init__(self, *shape: int, like: Tensor) -> None:
         self.keys = like.new_empty(shape)  # layers, batch, heads, capacity, width
@@ -53,7 +53,7 @@ class GptBlock(nn.Module):
 
 
 class Gpt2(nn.Module):
-    """GPT-2, 124M. A memory may hold a prompt; then one token follows at a time."""
+    """GPT-2, 124M. The cache may contain a prompt; then tokens are added one at a time."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Gpt2(nn.Module):
 
     @torch.inference_mode()
     def generate(self, ids: Tensor, new: int) -> Tensor:
-        """Greedy."""
+        """Greedy decoding."""
         width = self.norm.normalized_shape[0] // self.heads
         shape = len(self.blocks), len(ids), self.heads, ids.size(1) + new, width
         memory = Memory(*shape, like=self.tokens.weight)

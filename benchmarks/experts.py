@@ -1,10 +1,10 @@
-"""Mixtures of experts: emitted as usual and with `grouped_mm`, against `transformers`.
+"""Mixtures of experts: emitted with and without `grouped_mm`, compared with `transformers`.
 
     python -m benchmarks.experts
     git worktree add /tmp/older COMMIT
-    python -m benchmarks.experts --before /tmp/older     # and against what that commit emitted
+    python -m benchmarks.experts --before /tmp/older     # also the file of that commit
 
-Forward, training step and greedy decoding, alternating in one run, all with the same weights.
+Forward, training step and greedy decoding, alternately in one run, with the same weights.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ MIXTURES = {
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="wall", show_default=True)
 def main(only: str, before: Path | None, rounds: int, dtype: str, threads: int, clock: str) -> None:
-    """Time emitted experts next to those of `transformers`: the median of ratios by round."""
+    """Time emitted experts and those of `transformers`; print the median of ratios over rounds."""
     quiet_libraries()
     torch.set_num_threads(threads)
     click.echo(f"{dtype}, threads: {threads}, clock: {clock}, rounds: {rounds}")
@@ -81,7 +81,7 @@ def main(only: str, before: Path | None, rounds: int, dtype: str, threads: int, 
 
 
 def rivals_of(case: Case, before: Path | None) -> Rivals:
-    """The models of a case, once all of them have given the same result."""
+    """The models of a case, after a check that their results are equal."""
     with tempfile.TemporaryDirectory() as folder:
         theirs = saved(case, folder)
         ours = mw.from_pretrained(folder)
@@ -99,7 +99,7 @@ def rivals_of(case: Case, before: Path | None) -> Rivals:
 
 
 def emitted_before(checkout: Path, folder: str) -> nn.Module:
-    """The model that another version emits for the same folder."""
+    """The model that another version of Modelwright emits for the same folder."""
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "modelwright").symlink_to(checkout.resolve())
         spec, file = Path(place) / "spec.yaml", Path(place) / "before.py"

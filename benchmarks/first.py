@@ -1,4 +1,4 @@
-"""From a spec to the first logits, in fresh processes that take turns."""
+"""Time from a spec to the first logits, in fresh processes, alternately."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GPT2LMHeadModel(GPT2Config(vocab_size=256, n_embd=128, n_layer=4, n_head=4, n_po
 
 
 def first_logits(rounds: int) -> Timed:
-    """Start of Python, imports, a tiny GPT built from its description, and its first result."""
+    """Time to start Python, import, build a tiny GPT from its spec and compute its first logits."""
 
     def run(code: str) -> Callable[[], object]:
         place = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""What the machine can do at most: the matrix products of a model, and nothing else."""
+"""Lower bounds of time on this machine: the matrix products of a model alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .measure import Candidate
 
 
 def products(model: nn.Module, rows: list[int], head_rows: list[int]) -> Candidate:
-    """Every linear layer of a model once for each number of rows, the head for its own.
+    """Call every linear layer of a model once per entry of `rows`, the head per `head_rows`.
 
-    A table of tokens that is also the head has no layer: it is found by its shape. What attention
-    multiplies is left out, and so is everything that moves numbers about.
+    A head that is tied to the token embedding is found by its shape. The matrix products of
+    attention and all other work are left out.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
     table = next((m for m in model.modules() if isinstance(m, nn.Embedding)), None)
@@ -41,7 +41,7 @@ def products(model: nn.Module, rows: list[int], head_rows: list[int]) -> Candida
 
 
 def matrix_rate(dtype: torch.dtype, size: int = 1536, rounds: int = 7) -> float:
-    """FLOP per second of a square matrix product, the best of several."""
+    """FLOP/s of a square matrix product, the best of several runs."""
     import time
 
     a, b = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
@@ -54,7 +54,7 @@ def matrix_rate(dtype: torch.dtype, size: int = 1536, rounds: int = 7) -> float:
 
 
 def read_rate(megabytes: int = 512, rounds: int = 7) -> float:
-    """Bytes per second at which memory is read, the best of several."""
+    """Bytes per second at which memory is read, the best of several runs."""
     import time
 
     block = torch.ones(megabytes * 2**18)

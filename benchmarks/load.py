@@ -1,12 +1,12 @@
-"""Loading a checkpoint, ours against `transformers`: time and peak memory, in fresh processes.
+"""Load a checkpoint with both libraries, in fresh processes: time and peak memory.
 
     python -m benchmarks.load                 # GPT-2's 124M and a Llama of 1B
     python -m benchmarks.load --only "GPT-2 124M" --rounds 5
 
-Both read the same folder of random weights. What is imported is imported before the clock starts.
-Memory is measured twice, as a multiple of the weights: at its peak while loading, that of the
-process alone (`RssAnon`; mapped pages of the file are the system's, and may not be read yet), and
-at its peak up to the first logits all that is resident (`VmRSS`), pages of the file with it.
+Modelwright and `transformers` read the same folder of random weights. Imports are not timed. Two
+peaks of memory are measured, as multiples of the size of the weights: the private memory while
+loading (`RssAnon`, without mapped pages of the file, which may not have been read yet), and the
+resident memory up to the first logits (`VmRSS`, which includes mapped pages).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def checkpoint(name: str, folder: Path) -> None:
 
 
 def memory(kind: str) -> int:
-    """Bytes of this process: `RssAnon` are no pages of a file, `VmRSS` is all that is in memory."""
+    """Bytes of this process: `RssAnon` is private memory, `VmRSS` includes mapped files."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
@@ -61,7 +61,7 @@ def memory(kind: str) -> int:
 
 
 class Peak:
-    """The most memory of a kind while it is entered, beyond that at its start."""
+    """The peak of a kind of memory within the context, minus its value at the start."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -85,7 +85,7 @@ class Peak:
 
 
 def loader(side: str) -> Callable[[str], Any]:
-    """The function that loads a folder, with all that it needs imported."""
+    """The function that loads a folder; imports are already done."""
     import torch
 
     torch.set_grad_enabled(False)
@@ -104,7 +104,7 @@ def loader(side: str) -> Callable[[str], Any]:
 
 
 def measure(side: str, folder: str) -> dict[str, float]:
-    """One load in this process: seconds, bytes, and seconds with one forward pass after it."""
+    """Load once in this process: seconds, bytes, and seconds including one forward pass."""
     import torch
 
     load = loader(side)
@@ -126,7 +126,7 @@ def measure(side: str, folder: str) -> dict[str, float]:
 
 
 def compare(name: str, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """The measures of both sides, in fresh processes that take turns."""
+    """Measurements of both libraries, in fresh processes, alternately."""
     found: dict[str, dict[str, list[float]]] = {side: {} for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint(name, Path(folder))
@@ -144,7 +144,7 @@ HEAD = ("checkpoint, measure", "emitted", "transformers", "transformers / emitte
 
 
 def lines(name: str, found: Mapping[str, Mapping[str, list[float]]]) -> list[tuple[str, ...]]:
-    """The medians of both sides, and of theirs divided by ours of the same round."""
+    """The medians of both libraries, and of the ratio (theirs / ours) within each round."""
     made = []
     for key in found[SIDES[0]]:
         ours, theirs = (found[side][key] for side in SIDES)

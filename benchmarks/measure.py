@@ -1,4 +1,4 @@
-"""Timing that holds on a busy machine: candidates take turns, and are compared round by round."""
+"""Timing on a busy machine: candidates run alternately and are compared within each round."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Candidate = Callable[[], object]
 
 @dataclass(frozen=True)
 class Timed:
-    """The seconds that each candidate took in each round; `rounds[name][i]` belong together."""
+    """Seconds per candidate and round; the `rounds[name][i]` of one `i` are comparable."""
 
     task: str
     rounds: Mapping[str, list[float]]
@@ -21,12 +21,12 @@ class Timed:
         return statistics.median(self.rounds[name])
 
     def spread(self, name: str) -> float:
-        """How far the middle half of the rounds lies apart, as a share of the median."""
+        """Interquartile range of the rounds, divided by the median."""
         low, _, high = statistics.quantiles(self.rounds[name], n=4)
         return (high - low) / self.median(name)
 
     def ratio(self, name: str, other: str) -> float:
-        """The median over the rounds of one time divided by another of the same round."""
+        """The median over rounds of the ratio of two times of the same round."""
         pairs = zip(self.rounds[name], self.rounds[other], strict=True)
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
@@ -50,10 +50,10 @@ def alternate(
     repeat: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timed:
-    """Time every candidate once a round, each round in another order, after unmeasured rounds.
+    """Time every candidate once per round, in another order in each round, after warm-up rounds.
 
-    What is short is done `repeat` times, and a time is that of one. `clock` may be
-    `time.process_time`, which other programs on the machine disturb less.
+    A short task is repeated `repeat` times; times are per repetition. `clock` may be
+    `time.process_time`, which depends less on other programs on the machine.
     """
     names = list(candidates)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -70,7 +70,7 @@ def alternate(
 
 
 def table(results: list[Timed], ours: str) -> str:
-    """A line for each task: the median and spread of each candidate, and ours as a multiple."""
+    """A line per task: median and spread of each candidate, and the ratio to the emitted model."""
     names = list(results[0].rounds)
     others = [name for name in names if name != ours]
     head = ["task", *names, *(f"{ours}/{name}" for name in others)]

@@ -1,4 +1,4 @@
-"""The same model with the same weights: emitted, with joined projections too, and by others."""
+"""One model with the same weights: emitted, with joined projections, and by other code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Rivals:
-    """Candidates for one architecture: the models, and a function that calls each."""
+    """The models of one architecture, and a function that calls each of them."""
 
     models: Mapping[str, nn.Module]
     call: Mapping[str, Callable[..., Tensor]]
@@ -89,7 +89,7 @@ def bert(packed: bool = False) -> Rivals:
 def agreeing(
     models: Mapping[str, nn.Module], call: Mapping[str, Callable[..., Tensor]], *given: Tensor
 ) -> Rivals:
-    """The rivals, once they have given the same result."""
+    """The rivals, after a check that their results are equal."""
     rivals = Rivals(models, call)
     rivals.train(False)
     with torch.no_grad():
@@ -138,7 +138,7 @@ def _renamed(weights: Mapping[str, Tensor], rows: Mapping[str, str]) -> State:
 
 
 def _gpt2_of_transformers(weights: Mapping[str, Tensor]) -> State:
-    """Its linear layers hold their weights the other way round."""
+    """The packed weights of a `transformers` GPT-2, whose linear layers are stored transposed."""
     state = _renamed(weights, _GPT2_OF_TRANSFORMERS)
     turned = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
     state = {name: w.T if name.endswith(turned) else w for name, w in state.items()}

@@ -1,4 +1,4 @@
-"""What a run found, as text, as parts of a page and as figures."""
+"""The results of a run as text, as parts of docs/benchmarks.md and as figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def begin(key: str) -> str:
 
 
 def conditions() -> dict[str, object]:
-    """The machine, the versions, the day."""
+    """The hardware, the versions and the date."""
     return {
         "date": date.today().isoformat(),
         "processor": processor(),
@@ -51,7 +51,7 @@ def processor() -> str:
 
 
 def text_table(results: list[Timed]) -> str:
-    """Tables for a terminal: those tasks together that have the same candidates."""
+    """Tables for a terminal; tasks with the same candidates share a table."""
     groups: dict[tuple[str, ...], list[Timed]] = {}
     for timed in results:
         groups.setdefault(tuple(timed.rounds), []).append(timed)
@@ -63,7 +63,7 @@ def names_of(results: list[Timed]) -> list[str]:
 
 
 def rows(results: list[Timed]) -> list[Row]:
-    """The table of a page, its head first: our time, those of the peers as multiples of it."""
+    """The table of a page, with its header: our time, and the others as multiples of it."""
     peers = [name for name in names_of(results) if name not in (OURS, FLOOR)]
     with_floor = any(FLOOR in timed.rounds for timed in results)
     head = ["task", "emitted", *(f"{peer} / emitted" for peer in peers)]
@@ -95,7 +95,7 @@ def _row(cells: Row) -> str:
 
 
 def written(page: str, key: str, made: str) -> str:
-    """The page with its part `key` replaced; all other words stay."""
+    """The page with the part `key` replaced; the rest is unchanged."""
     before, mark, rest = page.partition(begin(key))
     _, end, after = rest.partition(END)
     if not mark or not end:
@@ -117,7 +117,7 @@ def write_rows(key: str, facts: Mapping[str, object], table: list[Row], image: s
 
 
 def figure(results: list[Timed]) -> str:
-    """One bar a task: how many times as long `transformers` takes; the line is 1."""
+    """One bar per task: the time of `transformers` divided by ours; a line marks 1."""
     bars = [
         (timed.task, timed.ratio(LIBRARY, OURS)) for timed in results if LIBRARY in timed.rounds
     ]

@@ -1,8 +1,8 @@
-"""What emitted models are measured against: the same architecture in other libraries.
+"""The architectures that are measured, in other libraries.
 
-Each case holds ours and the model of `transformers` with the same weights, which must give the same
-result before anything is timed. `x-transformers` and `torch.nn` have no loader for such weights:
-theirs are random, and the sizes are the same.
+Each case has an emitted model and one of `transformers` with the same weights; their results must
+be equal before anything is timed. `x-transformers` and `torch.nn` cannot load these weights: their
+models have the same sizes and random weights.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ X_TRANSFORMERS, TORCH = "x-transformers", "torch.nn"
 
 @dataclass(frozen=True)
 class Case:
-    """An architecture: its config for `transformers`, and what its models read and give."""
+    """An architecture: its config for `transformers`, and the inputs and outputs of its models."""
 
     name: str
     auto: str  # the class of `transformers` that makes the model
@@ -40,7 +40,7 @@ class Case:
 
     @property
     def repeat(self) -> int:
-        """How often a task is done for one time: short ones would drown in the clock's noise."""
+        """Repetitions per measurement: short tasks are repeated, to exceed clock noise."""
         return 10 if self.short else 1
 
     @property
@@ -52,16 +52,16 @@ class Case:
         return int(self.config["vocab_size"])
 
     def inputs(self, batch: int, length: int) -> tuple[Tensor, ...]:
-        """Token ids (B, T); twice for those that read a text and write another."""
+        """Token ids (B, T); two of them for encoder-decoders."""
         generator = torch.Generator().manual_seed(batch * length)
         ids = torch.randint(2, self.vocab_size, (batch, length), generator=generator)
         return (ids, ids.flip(1)) if self.reads == "pair" else (ids,)
 
 
 def rivals_of(case: Case, dtype: torch.dtype, *, all_peers: bool = True) -> Rivals:
-    """The models of a case, in eval mode; those with the same weights give the same result.
+    """The models of a case, in eval mode, checked for equal results if they share weights.
 
-    Without all peers there are ours and that of `transformers`.
+    Without `all_peers`: only the emitted model and that of `transformers`.
     """
     rivals = case.by_hand() if case.by_hand is not None else same_weights(case)
     kept = [name for name in rivals.models if all_peers or name in (OURS, LIBRARY)]
@@ -76,7 +76,7 @@ def rivals_of(case: Case, dtype: torch.dtype, *, all_peers: bool = True) -> Riva
 
 
 def same_weights(case: Case) -> Rivals:
-    """Ours, imported from a folder that `transformers` wrote, and its own."""
+    """The model of `transformers`, and ours, imported from the folder that it wrote."""
     with tempfile.TemporaryDirectory() as folder:
         theirs = saved(case, folder)
         ours = mw.from_pretrained(folder)
@@ -85,7 +85,7 @@ def same_weights(case: Case) -> Rivals:
 
 
 def saved(case: Case, folder: str) -> nn.Module:
-    """The model of `transformers` with random weights, written to a folder."""
+    """Write a model of `transformers` with random weights to a folder."""
     import transformers
 
     config = dict(case.config)
@@ -114,7 +114,7 @@ def called_by_library(model: nn.Module, case: Case) -> Callable[..., Tensor]:
 
 
 class TorchEncoder(nn.Module):
-    """`torch.nn.TransformerEncoder` between a table of tokens and, of a decoder, its logits."""
+    """`torch.nn.TransformerEncoder` with a token embedding and, for a decoder, logits."""
 
     def __init__(self, vocab: int, width: int, heads: int, layers: int, *, causal: bool) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class TorchEncoder(nn.Module):
 
 
 class TorchPair(nn.Module):
-    """`torch.nn.Transformer` between one table of tokens and the logits."""
+    """`torch.nn.Transformer` with a token embedding and logits."""
 
     def __init__(self, vocab: int, width: int, heads: int, layers: int, hidden: int) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def x_decoder(vocab: int, width: int, heads: int, layers: int, **options: Any) -
 
 
 class XEncoder(nn.Module):
-    """An encoder of `x-transformers`, which gives the vector of the first token."""
+    """An encoder of `x-transformers` that returns the vector of the first token."""
 
     def __init__(self, vocab: int, width: int, heads: int, layers: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md: what each measures, and in which conditions."""
+"""The tables of docs/benchmarks.md: models, tasks and conditions of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """A table. It has all cases and all tasks where none is named."""
+    """A table; with all cases and all tasks unless some are named."""
 
     title: str
     dtype: str = "float32"

@@ -1,4 +1,4 @@
-"""How long `check`, `inspect` and `visualize` take, against importing the libraries they need.
+"""Time of `check`, `inspect` and `visualize`, compared with importing the libraries they need.
 
 python -m benchmarks.startup
 """
@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 def started(words: list[str]) -> Candidate:
-    """A fresh interpreter that keeps its bytecode, in a folder where no import works by chance."""
+    """A fresh interpreter with cached bytecode, in a folder without importable files."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, *words]
     return lambda: subprocess.run(
@@ -45,7 +45,7 @@ def started(words: list[str]) -> Candidate:
 @click.option("--rounds", default=15, show_default=True, type=click.IntRange(min=3))
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the numbers there.")
 def main(rounds: int, path: Path | None) -> None:
-    """Time fresh processes in turn. Exit code 1 when a command is above its limit."""
+    """Time fresh processes alternately. Exit code 1 if a command exceeds its limit."""
     candidates = {name: started(words) for name, words in COMMANDS.items()}
     timed = alternate("a fresh process", candidates, rounds=rounds, warm_up=2)
     failed = False

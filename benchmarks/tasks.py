@@ -1,4 +1,4 @@
-"""The work that models are timed at: forward, training step, greedy decoding."""
+"""The tasks that are timed: forward, training step, greedy decoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Task = tuple[str, dict[str, Candidate]]
 
 
 def timed_tasks(plan: Plan, case: Case) -> Iterator[Task]:
-    """The tasks of a case that are in a table: the name of each, and what each candidate does."""
+    """The tasks of a case in a table: name -> a function per candidate."""
     rivals = rivals_of(case, getattr(torch, plan.dtype), all_peers=plan.all_peers)
     return tasks_of(case, rivals, compiled=plan.compiled, wanted=plan.has_task)
 
@@ -32,7 +32,7 @@ def tasks_of(
     compiled: bool = False,
     wanted: Callable[[str], bool] = lambda name: True,
 ) -> Iterator[Task]:
-    """The wanted tasks of a case: the name of each, and what each candidate does."""
+    """The named tasks of a case: name -> a function per candidate."""
     if compiled:
         rivals = compiled_ones(rivals)
     for task, make in _tasks(case, rivals, compiled=compiled):
@@ -67,7 +67,7 @@ def _tasks(
 def forward(
     case: Case, rivals: Rivals, batch: int, length: int, *, floor: bool
 ) -> dict[str, Candidate]:
-    """The result, in inference mode; beside it the linear layers alone."""
+    """A forward pass in inference mode; also the linear layers alone."""
     rivals.train(False)
     given = case.inputs(batch, length)
 
@@ -82,14 +82,14 @@ def forward(
 
 
 def compiled_ones(rivals: Rivals) -> Rivals:
-    """Ours and that of `transformers` through `torch.compile`."""
+    """The emitted model and that of `transformers`, both compiled by `torch.compile`."""
     torch.compiler.reset()
     call = {name: torch.compile(rivals.call[name]) for name in (OURS, LIBRARY)}
     return Rivals({name: rivals.models[name] for name in call}, call)
 
 
 def padded(case: Case, rivals: Rivals, batch: int, length: int) -> dict[str, Candidate]:
-    """Texts of different length in one batch, with a mask: ours and those of the same weights."""
+    """A batch of texts of different lengths, with a mask, for models with the same weights."""
     (ids,) = case.inputs(batch, length)
     lengths = torch.linspace(length // 8, length, batch).long()[:, None]
     mask = (torch.arange(length) < lengths).long()
@@ -105,7 +105,7 @@ def padded(case: Case, rivals: Rivals, batch: int, length: int) -> dict[str, Can
 
 
 def training(case: Case, rivals: Rivals) -> dict[str, Candidate]:
-    """Forward with dropout, loss, backward and a step of SGD, which moves nothing visible."""
+    """Forward with dropout, loss, backward, and an SGD step with a negligible learning rate."""
     rivals.train(True)
     given = case.inputs(1, 128)
 
@@ -132,10 +132,9 @@ def training(case: Case, rivals: Rivals) -> dict[str, Candidate]:
 
 
 def decoding(case: Case, rivals: Rivals, batch: int) -> dict[str, Candidate]:
-    """Greedy decoding with a cache; those with the same weights must say the same.
+    """Greedy decoding with a cache; models with the same weights must decode the same tokens.
 
-    Beside them what the linear layers of one such run cost alone: the prompt once, then one row
-    for each token.
+    Also the linear layers of one run alone: the prompt once, then one row per token.
     """
     rivals.train(False)
     (ids,) = case.inputs(batch, PROMPT)

@@ -1,9 +1,9 @@
-"""Train a small BERT to tell what a stretch of Python's documentation is about.
+"""Train a small BERT to classify pieces of Python's documentation by topic.
 
     python examples/classify.py
 
-Class 0: how programs run (the debugger, imports, names). Class 1: strings and their formats. It
-reads 128 bytes at a time; the paragraphs that it is tested on were held out.
+Class 0: how programs run (the debugger, imports, names). Class 1: strings and their formats. Each
+piece has 128 bytes. The test uses paragraphs that are not in the training data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUPS = (("debugger", "import", "execmodel"), ("string-methods", "formatstrings
 
 
 def read_texts() -> tuple[list[Tensor], list[Tensor]]:
-    """The bytes of each class: what to learn from, and every fifth paragraph, held out."""
+    """The bytes of each class: training data, and every fifth paragraph as held-out data."""
     groups = [{p for topic in group for p in paragraphs_of(topic)} for group in GROUPS]
     learnt, held_out = [], []
     for own, other in (groups, groups[::-1]):
@@ -36,7 +36,7 @@ def read_texts() -> tuple[list[Tensor], list[Tensor]]:
 
 
 def paragraphs_of(topic: str) -> list[str]:
-    """The paragraphs of a topic with single spaces, so that the layout gives nothing away."""
+    """The paragraphs of a topic, with single spaces, so that the layout is no clue."""
     return [" ".join(part.split()) for part in topics.topics[topic].split("\n\n")]
 
 
@@ -45,7 +45,7 @@ def as_bytes(paragraphs: list[str]) -> Tensor:
 
 
 def draw_batch(texts: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """As many stretches of each class, (B, T), and their classes, (B,)."""
+    """The same number of pieces of each class, (B, T), and their classes, (B,)."""
     stretches = [
         text[start : start + LENGTH]
         for text in texts
@@ -55,7 +55,7 @@ def draw_batch(texts: list[Tensor], generator: torch.Generator) -> tuple[Tensor,
 
 
 def train(model: nn.Module, texts: list[Tensor], steps: int) -> float:
-    """Train; the last loss."""
+    """Train; return the last loss."""
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     generator = torch.Generator().manual_seed(0)
@@ -75,7 +75,7 @@ def train(model: nn.Module, texts: list[Tensor], steps: int) -> float:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, texts: list[Tensor]) -> float:
-    """The mean over the classes of the share of stretches that is recognised: 50 % is chance."""
+    """Balanced accuracy: the mean over classes of the share of correct pieces; 50 % is chance."""
     model.eval()
     shares = []
     for label, text in enumerate(texts):
@@ -87,7 +87,7 @@ def accuracy(model: nn.Module, texts: list[Tensor]) -> float:
 @click.command()
 @click.option("--steps", default=500, show_default=True)
 def main(steps: int) -> None:
-    """Train examples/tiny_bert.yaml as a classifier, and test it on text it has not seen."""
+    """Train examples/tiny_bert.yaml as a classifier, and test it on held-out text."""
     learnt, held_out = read_texts()
     model = mw.compile(SPEC, seed=0, sets=["dropout=0"])  # so short a run gains nothing from it
     before = accuracy(model, held_out)

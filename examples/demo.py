@@ -1,9 +1,9 @@
 """What modelwright does, in about three minutes: `make demo`.
 
-1. builds and draws a model of each family into build/demo/;
-2. imports a real checkpoint and embeds real sentences with it, next to `transformers`;
-3. trains the GPT that it built, on Python's own documentation, and lets it write;
-4. does the same by commands, with a tokenizer of its own: tokenizer, data, train, generate.
+1. builds and draws a model of each family, in build/demo/;
+2. imports a published checkpoint, embeds sentences, and compares with `transformers`;
+3. trains the GPT on Python's documentation and generates text;
+4. trains with commands and a new tokenizer: tokenizer, data, train, generate.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ console = Console(highlight=False)
 
 
 def modelwright(*words: str | Path) -> None:
-    """Run the command line from the repository, and show what one would type."""
+    """Print a command as one would type it, and run it in the repository."""
     typed = [shown(word) for word in words]
     console.print("[bold]$ modelwright " + " ".join(typed), soft_wrap=True)
     subprocess.run([sys.executable, "-m", "modelwright", *typed], check=True, cwd=ROOT)
 
 
 def shown(word: str | Path) -> str:
-    """A path as it is called from the repository."""
+    """A path relative to the repository."""
     inside = isinstance(word, Path) and word.is_relative_to(ROOT)
     return str(Path(word).relative_to(ROOT) if inside else word)
 
 
 def build_and_draw() -> list[Path]:
-    """A PyTorch file and a figure for a model of each family; where they are."""
+    """Build and draw a model of each family; return the paths of the files."""
     made = []
     for family, name in FAMILIES.items():
         console.rule(f"{family}: {name}")
@@ -61,7 +61,7 @@ def build_and_draw() -> list[Path]:
 
 
 def import_built(path: Path) -> nn.Module:
-    """The model of a built file, imported as any Python file is."""
+    """The model of a built file, which is imported as a module."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -74,7 +74,7 @@ def import_built(path: Path) -> nn.Module:
 
 
 def import_and_embed() -> float:
-    """The spec of a real checkpoint, and its sentences; the largest difference to transformers."""
+    """Import a checkpoint and embed sentences; return the largest difference from transformers."""
     console.rule("a real checkpoint: all-MiniLM-L6-v2")
     folder = installed_folder()
     modelwright("import", folder, "-o", OUTPUT / "minilm.yaml")
@@ -83,7 +83,7 @@ def import_and_embed() -> float:
 
 
 def train_and_write(built: Path, seconds: float) -> tuple[float, float]:
-    """Train the built GPT and print what it writes; its held-out loss before and after."""
+    """Train the built GPT and print generated text; return held-out loss before and after."""
     console.rule(f"training the GPT that was built, {seconds:.0f} seconds")
     model = import_built(built)
     losses = train_with_a_bar(model, seconds=seconds)
@@ -94,7 +94,7 @@ def train_and_write(built: Path, seconds: float) -> tuple[float, float]:
 
 
 def tokenize_and_train(steps: int) -> dict[str, float]:
-    """Tokenizer, data, training and text by four commands; the last evaluation."""
+    """Tokenizer, data, training and text with four commands; return the last evaluation."""
     console.rule(f"the commands for training: {steps} steps of a GPT with a tokenizer of its own")
     spec, text, run = EXAMPLES / "tiny_gpt.yaml", OUTPUT / "topics.txt", OUTPUT / "run"
     tokenizer, tokens = OUTPUT / "tokenizer.json", OUTPUT / "tokens"

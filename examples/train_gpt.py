@@ -1,8 +1,8 @@
-"""Train a GPT that reads bytes on Python's own documentation, then let it write.
+"""Train a byte-level GPT on Python's documentation, then generate text.
 
     python examples/train_gpt.py --seconds 60 --weights tiny_gpt.safetensors
 
-What was trained goes on from the command line too:
+To generate from the trained weights on the command line:
 
     modelwright generate examples/tiny_gpt.yaml --weights tiny_gpt.safetensors \
         --tokenizer bytes --prompt "The with statement " --temperature 0.7 --top-k 40
@@ -30,7 +30,7 @@ PROMPT = "The with statement is used to "
 
 
 def read_text() -> tuple[Tensor, Tensor]:
-    """The text as bytes: what to learn from, and a tenth that is held out."""
+    """The text as bytes: training data, and a tenth as held-out data."""
     text = "\n".join(topics.topics.values()).encode()
     data = torch.frombuffer(bytearray(text), dtype=torch.uint8).long()
     held_out = len(data) // 10
@@ -38,14 +38,14 @@ def read_text() -> tuple[Tensor, Tensor]:
 
 
 def draw_batch(data: Tensor, generator: torch.Generator, size: int = BATCH) -> Tensor:
-    """Some stretches of the text, (B, T)."""
+    """A batch of random pieces of the text, (B, T)."""
     starts = torch.randint(len(data) - LENGTH, (size,), generator=generator)
     return torch.stack([data[start : start + LENGTH] for start in starts])
 
 
 @torch.no_grad()
 def held_out_loss(model: nn.Module, data: Tensor) -> float:
-    """Nats per byte on the same 64 stretches each time."""
+    """Loss in nats per byte, always on the same 64 pieces."""
     model.eval()
     ids = draw_batch(data, torch.Generator().manual_seed(0), size=64)
     loss = model.loss(model(ids), ids)
@@ -54,7 +54,7 @@ def held_out_loss(model: nn.Module, data: Tensor) -> float:
 
 
 def learning_rate(done: float) -> float:
-    """Warm up over the first twentieth of the run, then fall along a cosine."""
+    """Linear warm-up over the first twentieth of the run, then cosine decay."""
     return LEARNING_RATE * min(1.0, 20 * done) * (0.55 + 0.45 * math.cos(math.pi * done))
 
 
@@ -66,9 +66,9 @@ def train(
     steps: int | None = None,
     told: Callable[[float, float], None] = lambda done, loss: None,
 ) -> int:
-    """Train for `seconds`, or for `steps` if those end earlier; how many steps it took.
+    """Train for `seconds`, or for `steps` if these end earlier; return the number of steps.
 
-    `told` hears after each step how much is done (0 to 1), and the loss.
+    `told` is called after each step with the progress (0 to 1) and the loss.
     """
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
     generator = torch.Generator().manual_seed(0)
@@ -93,7 +93,7 @@ def train(
 def train_with_a_bar(
     model: nn.Module, *, seconds: float, steps: int | None = None
 ) -> tuple[float, float]:
-    """Train, and show it; the held-out loss before and after."""
+    """Train with a progress display; return the held-out loss before and after."""
     data, held_out = read_text()
     before = held_out_loss(model, held_out)
     words = TextColumn("{task.description}")
@@ -115,7 +115,7 @@ def train_with_a_bar(
 
 
 def write(model: nn.Module, prompt: str, *, length: int = 240) -> str:
-    """What the model makes of a prompt, the prompt included. It sees at most 128 bytes at once."""
+    """Generate text from a prompt, and return both. The model has a context of 128 bytes."""
     model.eval()
     torch.manual_seed(0)
     written = list(prompt.encode())

@@ -39,7 +39,7 @@ def with_norms(
     """Input and output of a branch, each normalised if the placement says so.
 
     `pre`: Xiong et al., 2020, arXiv:2002.04745. `sandwich`: Ding et al., 2021, arXiv:2105.13290.
-    `output`: OLMo 2, arXiv:2501.00656, section 3.2.
+    `output`: OLMo Team, 2025, arXiv:2501.00656, section 3.2.
     """
     read = x
     if part.norm_placement in BEFORE:

@@ -109,7 +109,7 @@ def best(values: Array, count: int) -> list[int]:
 
 def within_groups(groups: Groups, values: Array) -> Array:
     """Set scores of experts in other groups to -inf (DeepSeek-AI, 2024, arXiv:2405.04434, 2.2.2;
-    the sum of the two best: DeepSeek-V3, arXiv:2412.19437, 2.1.2).
+    the sum of the two best: DeepSeek-AI, 2024, arXiv:2412.19437, 2.1.2).
     """
     runs = values.reshape(groups.count, -1)
     members = {"max": 1, "top2_sum": 2}[groups.score]

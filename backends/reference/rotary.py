@@ -3,7 +3,7 @@
 rope      Su et al. 2021, arXiv:2104.09864
 linear    Chen et al. 2023, arXiv:2306.15595
 dynamic   bloc97 and emozilla 2023 ("dynamic NTK"): theta grows with the length
-llama3    Llama Team 2024, arXiv:2407.21783
+llama3    Grattafiori et al. 2024, arXiv:2407.21783
 yarn      Peng et al. 2023, arXiv:2309.00071
 longrope  Ding et al. 2024, arXiv:2402.13753
 """

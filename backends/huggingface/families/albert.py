@@ -1,4 +1,4 @@
-"""ALBERT (Lan et al., 2020, arXiv:1909.11942): layers share weights."""
+"""ALBERT (Lan et al., 2019, arXiv:1909.11942): layers share weights."""
 
 from __future__ import annotations
 

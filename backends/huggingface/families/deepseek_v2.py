@@ -1,4 +1,4 @@
-"""DeepSeek-V2 (2024, arXiv:2405.04434): latent attention, group-limited experts."""
+"""DeepSeek-V2 (DeepSeek-AI, 2024, arXiv:2405.04434): latent attention, group-limited experts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSeek-V3 and R1 (2024, arXiv:2412.19437): latent attention, sigmoid router."""
+"""DeepSeek-V3 and R1 (DeepSeek-AI, 2024, arXiv:2412.19437): latent attention, sigmoid router."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GLM-4 (2024, arXiv:2406.12793): interleaved rotary positions on half of each head."""
+"""GLM-4 (Team GLM, 2024, arXiv:2406.12793): interleaved rotary positions on half of each head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GLM-4.5 (2025, arXiv:2508.06471)."""
+"""GLM-4.5 (GLM-4.5 Team, 2025, arXiv:2508.06471)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HyperCLOVA X (2024, arXiv:2404.01954): multipliers like those of Granite."""
+"""HyperCLOVA X (Yoo et al., 2024, arXiv:2404.01954): multipliers like those of Granite."""
 
 from __future__ import annotations
 

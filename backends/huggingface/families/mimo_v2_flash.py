@@ -1,4 +1,4 @@
-"""MiMo-V2-Flash (Xiaomi, 2026, arXiv:2601.02780): windows with sinks, narrow values."""
+"""MiMo-V2-Flash (Xiao et al., 2026, arXiv:2601.02780): windows, sinks, narrow values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MiniMax (2025, arXiv:2501.08313): lightning attention in most layers, softmax in some."""
+"""MiniMax-01 (MiniMax, 2025, arXiv:2501.08313): most layers have Lightning attention."""
 
 from __future__ import annotations
 

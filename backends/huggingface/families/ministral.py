@@ -1,4 +1,4 @@
-"""Ministral (Mistral AI, 2024) and Ministral 3 (2026, arXiv:2601.08584)."""
+"""Ministral (Mistral AI, 2024) and Ministral 3 (Liu et al., 2026, arXiv:2601.08584)."""
 
 from __future__ import annotations
 

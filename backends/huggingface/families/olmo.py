@@ -1,4 +1,4 @@
-"""OLMo (Groeneveld et al., 2024, arXiv:2402.00838) and OLMo 2 (2025, arXiv:2501.00656), OLMo 3."""
+"""OLMo (Groeneveld et al., 2024, arXiv:2402.00838) and OLMo 2 and 3 (2025, arXiv:2501.00656)."""
 
 from __future__ import annotations
 

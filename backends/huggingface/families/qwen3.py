@@ -1,4 +1,4 @@
-"""Qwen 3 (2025, arXiv:2505.09388): norms on queries and keys, no biases."""
+"""Qwen 3 (Yang et al., 2025, arXiv:2505.09388): norms on queries and keys, no biases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Qwen 3 with experts (2025, arXiv:2505.09388)."""
+"""Qwen 3 with experts (Yang et al., 2025, arXiv:2505.09388)."""
 
 from __future__ import annotations
 

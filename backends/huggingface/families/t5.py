@@ -1,4 +1,4 @@
-"""T5 (Raffel et al., 2020, arXiv:1910.10683) and its version 1.1, Flan-T5 among them."""
+"""T5 (Raffel et al., 2019, arXiv:1910.10683) and its version 1.1, Flan-T5 among them."""
 
 from __future__ import annotations
 
