@@ -1,14 +1,14 @@
-"""The attention of emitted files under sparse masks, by length, against causal SDPA.
+"""Attention of emitted files with sparse masks, by length, compared with causal SDPA.
 
     python -m benchmarks.scaling                 # 1k to 32k tokens: about 40 minutes
     python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
     python -m benchmarks.scaling --only window --dtype bfloat16 --lengths 16384
 
-12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer; the code of
-its file makes the tiles and attends, without the projections around. Dense attention is one call of
-`scaled_dot_product_attention(is_causal=True)`, in turns with the emitted code; it has no mask to
-read and computes half of the scores. Forward is timed without gradients. The peak of memory is that
-of a process of its own, less what the process had before.
+12 heads of 64, one sequence, one thread. For each mask, a model of one layer is built; its code that
+makes tiles and attends is timed, without the projections. Dense attention is one call of
+`scaled_dot_product_attention(is_causal=True)`, alternately with the emitted code; it reads no mask
+and computes half of the scores. Forward is timed without gradients. Peak memory is measured in a
+separate process, minus its memory before the call.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MASKS = {
     "longformer": "band(256) | global(0:1)",
     "bigbird": "blocks(64, 1) | global(0:64) | global(-64:) | random(64, 3)",
 }
-"""What a column is called, and the mask of its spec."""
+"""Name in the table -> mask formula of the spec."""
 DENSE = "dense causal"
 SPEC = """
 name: scaling
@@ -61,7 +61,7 @@ head: none
 
 @dataclass(frozen=True)
 class Emitted:
-    """The attention of one mask, as an emitted file computes it."""
+    """Attention with one mask, computed by the functions of an emitted file."""
 
     file: dict[str, Any]
     make: str  # the function that makes the tiles
@@ -84,7 +84,7 @@ class Emitted:
 
 
 def emitted(mask: str) -> Emitted | None:
-    """The attention of a mask; None where its file makes no tiles."""
+    """Attention with a mask; None if its file has no tiles."""
     family = "decoder-only" if mask.startswith("causal") else "encoder-only"
     text = SPEC.format(family=family, mask=mask, width=HEADS * WIDTH, heads=HEADS)
     model: Any = mw.compile(mw.loads(text))
@@ -109,14 +109,14 @@ def _names(function: Any) -> list[str]:
 
 
 def inputs(length: int, dtype: torch.dtype, *, gradients: bool) -> list[Tensor]:
-    """Queries, keys and values as projections leave them: heads of a token side by side."""
+    """Queries, keys and values in the memory layout of projections: (B, T, H, E) transposed."""
     torch.manual_seed(0)
     made = [torch.randn(1, length, HEADS, WIDTH, dtype=dtype).transpose(1, 2) for _ in range(3)]
     return [x.requires_grad_(gradients) for x in made]
 
 
 def work(attend: Callable[..., Tensor], length: int, dtype: torch.dtype, *, backward: bool) -> Any:
-    """A function that attends once, and computes the gradients where `backward`."""
+    """A function that computes attention once, and with `backward` its gradients."""
     q, k, v = inputs(length, dtype, gradients=backward)
     if not backward:
 
@@ -144,7 +144,7 @@ def attention(name: str) -> Callable[..., Tensor] | None:
 
 
 def peak(name: str, length: int, dtype: str, *, backward: bool) -> float:
-    """MB that a process needs for one run more than it had before."""
+    """Additional MB that a process needs for one run, at the peak."""
     command = [sys.executable, "-m", "benchmarks.scaling", "--peak", name, "--lengths", str(length)]
     command += ["--dtype", dtype, *(["--backward"] if backward else [])]
     here = Path(__file__).resolve().parent.parent
@@ -168,11 +168,11 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
 @click.command()
 @click.option("--lengths", help="Tokens, separated by commas.")
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(["float32", "bfloat16"]))
-@click.option("--only", default="", help="Masks whose name holds this.")
+@click.option("--only", default="", help="Only masks whose name contains this.")
 @click.option("--rounds", type=click.IntRange(min=1), help="[default: 5; 3 with --quick]")
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="cpu", show_default=True)
 @click.option("--quick", is_flag=True, help="Up to 8k tokens, float32, three rounds.")
-@click.option("--memory/--no-memory", default=True, help="Measure the peak of memory too.")
+@click.option("--memory/--no-memory", default=True, help="Also measure peak memory.")
 @click.option("--peak", "of_peak", hidden=True)
 @click.option("--backward", is_flag=True, hidden=True)
 def main(
@@ -186,7 +186,7 @@ def main(
     of_peak: str | None,
     backward: bool,
 ) -> None:
-    """Time the attention of emitted files by length, next to dense causal SDPA."""
+    """Time the attention of emitted files by length, and dense causal SDPA."""
     torch.set_num_threads(1)
     asked = tuple(map(int, lengths.split(","))) if lengths else QUICK if quick else LENGTHS
     if of_peak is not None:
@@ -212,7 +212,7 @@ def table(
     *,
     backward: bool,
 ) -> None:
-    """Print one table: ms, how many times faster than dense, MB, and the exponent of time."""
+    """Print one table: ms, speedup over dense attention, MB, and growth with the length."""
     click.echo(f"\n{dtype}, {'forward and backward' if backward else 'forward'}")
     click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'MB':>8}")
     times: dict[str, dict[int, float]] = {}
@@ -238,7 +238,7 @@ def table(
 
 
 def _exponent(times: dict[int, float]) -> str:
-    """How time grows from 4k tokens to the longest: log(time ratio) / log(length ratio)."""
+    """Exponent of time from 4k tokens to the longest: log(time ratio) / log(length ratio)."""
     longest = max(times)
     if longest <= 4096 or 4096 not in times:
         return ""

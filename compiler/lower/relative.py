@@ -1,6 +1,7 @@
 """Scores between content and relative positions, added to content scores.
 
-disentangled    He et al. 2020, arXiv:2006.03654; buckets: He et al. 2021, arXiv:2111.09543
+disentangled    He et al. 2020, arXiv:2006.03654; buckets and shared projections: He et al. 2021,
+                arXiv:2111.09543
 transformer_xl  Dai et al. 2019, arXiv:1901.02860
 """
 

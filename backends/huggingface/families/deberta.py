@@ -1,4 +1,4 @@
-"""DeBERTa (He et al., 2020, arXiv:2006.03654) and its version 3 (He et al., 2021, arXiv:2111.09543)."""
+"""DeBERTa (He et al., 2020, arXiv:2006.03654), versions 2 and 3 (2021, arXiv:2111.09543)."""
 
 from __future__ import annotations
 
