@@ -17,7 +17,7 @@ KINDS: dict[str, tuple[Word, ...]] = {
     "equal": ("equal",),
     "differs": ("differs",),
     "refused": ("not yet", "fails"),
-    "the library cannot": ("cannot be built", "not a transformer"),
+    "invalid in the library": ("cannot be built", "not a transformer"),
 }
 Counts = dict[tuple[str, str], tuple[int, ...]]  # of a type and its head, one for each kind
 Reasons = dict[tuple[str, str, str], str]  # of a type, its head and the change
