@@ -4,7 +4,7 @@
     python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
     python -m benchmarks.scaling --only window --dtype bfloat16 --lengths 16384
 
-12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer. The functions
+12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer. Functions
 that make tiles and attend are timed, without the projections. Dense attention is one call of
 `scaled_dot_product_attention(is_causal=True)`, alternately with the emitted code; it reads no mask
 and computes half of the scores. Forward is timed without gradients. Peak memory is measured in a
