@@ -17,7 +17,9 @@ LETTERS = {
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
-    "Q": "chunks of 64 tokens, padded with zeros at the beginning",
+    "Q": "chunks of 96 tokens",
+    "P": "pairs of tokens in the same chunk",
+    "C": "tokens of the longest chunk",
 }
 
 

@@ -9,7 +9,7 @@ from .density import density
 from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph, Op
 from .ops import OPS
-from .ops.sums import CHUNK
+from .ops.sums import chunk_letters
 
 LONGEST = 1024
 
@@ -66,8 +66,7 @@ def default_sequence(graph: ModuleGraph) -> int:
 
 def lengths_at(batch: int, length: int) -> dict[str, int]:
     """Values of the letters in costs if every stack has `length` tokens."""
-    chunks = -(-length // CHUNK) + 1  # see `chunks_of`
-    return {"B": batch, **dict.fromkeys("TSM", length), "Q": chunks}
+    return {"B": batch, **dict.fromkeys("TSM", length), **chunk_letters(length)}
 
 
 def mask_density(formula: Formula | HeadFormulas, length: int) -> float:

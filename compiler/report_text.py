@@ -179,7 +179,7 @@ def _attention(report: Costs) -> list[str]:
         "  query-key pairs that the masks allow",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQ".index)
+    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQPC".index)
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 

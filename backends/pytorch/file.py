@@ -18,15 +18,13 @@ from .caches import cache_class
 from .card import write_card
 from .classes import Written
 from .code.layout import Printed
-from .code.nodes import (
-    Set,
-    Statement,
-)
+from .code.nodes import Copied, Function, Set, Statement
 from .code.scope import Names, UnboundNameError, bound_by, notes_of
 from .code.show import WIDTH, show
 from .config import config_class
 from .file_classes import plan_file
 from .generate import generate_method
+from .group_queries import grouped_attention
 from .grouped import require_grouped
 from .helpers import collect
 from .initial import init_fields
@@ -150,7 +148,8 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     last = [*names, *constants(plan), model.write(methods, generate)]
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
-    helpers = collect(read.outer | ({FUNCTION} if names else set()))
+    helpers: list[Copied | Function] = [*collect(read.outer | ({FUNCTION} if names else set()))]
+    helpers += grouped_attention([*rest, *helpers])
     read.add(helpers)
     own += tile_constants(graph, read.outer)
     config = config_class(graph, read.fields, init_fields(graph))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from .code.nodes import (
     NOWHERE,
@@ -70,7 +70,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 
     A part without a caller, such as a function that loads weights, belongs to the model.
     """
-    helpers = [part for part in parts if isinstance(part, Copied)]
+    helpers = [part for part in parts if _is_helper(part)]
     users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
     for part in parts:
         for statement, around in simple_statements(part):
@@ -80,10 +80,15 @@ def with_users(parts: list[Statement]) -> list[Statement]:
                 users |= {name: users[name] | origins for name in called}
     for _ in helpers:  # enough for the longest chain of calls
         for helper in helpers:
-            for name in helper.needs & users.keys():
+            for name in getattr(helper, "needs", NOWHERE) & users.keys():
                 users[name] |= users[helper.name]
-    found = [replace(p, origins=users[p.name]) if isinstance(p, Copied) else p for p in parts]
+    found = [replace(p, origins=users[p.name]) if _is_helper(p) else p for p in parts]
     return [p if is_placed(p.origins) else written_for(p, *MODEL) for p in found]
+
+
+def _is_helper(part: Any) -> TypeGuard[Copied | Function]:
+    """Is it a function for all that call it, and not for one op?"""
+    return isinstance(part, Copied) or (isinstance(part, Function) and not is_placed(part.origins))
 
 
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:

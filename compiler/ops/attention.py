@@ -110,6 +110,14 @@ def _repeated(s: Saving, slot: str, kind: str = "float") -> Own:
     return Own(kind, _keys(s) * elements(s.shape(slot)[-1:]))
 
 
+def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
+    """What a product keeps of keys or values; with sinks, a copy with one more of them."""
+    if s.given("sinks"):
+        yield Own("float", s.size(slot) + elements((*s.shape(slot)[:2], s.shape(slot)[-1])))
+    else:
+        yield operand(s, slot)
+
+
 def attend_saves(s: Saving) -> Iterator[Kept]:
     kernel = s.op.attrs["kernel"]
     if kernel in ("explicit", "additive"):
@@ -126,7 +134,7 @@ def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
     yield from ("q", OUT, Own("wide", s.rows("q")))
     if s.given("sinks"):
-        yield from (_repeated(s, "k"), _repeated(s, "v"), Own("float", _scores(s)))
+        yield from (*_keys_or_values(s, "k"), *_keys_or_values(s, "v"), Own("float", _scores(s)))
         return
     yield from ("k", "v")
     if s.given("bias"):
@@ -153,8 +161,8 @@ def _written_out(s: Saving) -> Iterator[Kept]:
         copies = 2 if by_token(s.source("q")) else 1
         yield Own("float", copies * sums + s.size("q"))  # the tanh, the vectors
     else:
-        yield from (operand(s, "q"), _repeated(s, "k"), Own("float", scores))  # the tanh
-    yield _repeated(s, "v")
+        yield from (operand(s, "q"), *_keys_or_values(s, "k"), Own("float", scores))  # the tanh
+    yield from _keys_or_values(s, "v")
     booleans = s.given("mask") and not s.op.attrs.get("tiles")
     if booleans and not s.given("bias") and not s.given("sinks"):
         yield Own("bool", s.storage("mask"))

@@ -137,4 +137,8 @@ def by_token(made: Saving | None) -> bool:
 
 def operand(s: Saving, slot: str) -> Kept:
     """What a batched product saves of a factor: itself if it is contiguous, else a copy."""
-    return s.own(slot) if by_token(s.source(slot)) else slot
+    made = s.source(slot)
+    if made is not None and made.op.kind == "cache":  # a view of what it is given
+        place = made.op.outputs.index(s.op.arg(slot))
+        made = made.source(("first", "second")[place])
+    return s.own(slot) if by_token(made) else slot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..axes import ONE, Dim
 from ..cost import Poly, elements
@@ -10,26 +11,43 @@ from ..graph import Op, Value, Weight
 from ..sizes import number
 from .attention import attend_shape
 from .row import NORMAL, Attrs, Row, declared
-from .saved import OUT, Kept, Own, Saving, operand, view
+from .saved import Kept, Own, Saving, operand, view
 
 
 def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size, attrs["width"].size), NORMAL),)
 
 
-CHUNK = 64
+CHUNK = 96
 """Chunk length of chunked causal linear attention."""
 
 
-def chunks_of(length: Dim) -> tuple[Poly, int]:
-    """Number of chunks for a length, and tokens per chunk; the first chunk is never full.
+@dataclass(frozen=True)
+class Chunks:
+    """The chunks of a length; the last one may be shorter.
 
-    A decoding step with one token has two chunks of one.
+    number  of chunks
+    pairs   of tokens in the same chunk: the sum of the squares of their lengths
+    most    tokens of a chunk
     """
-    if length.size is None:
-        return Poly.of("Q"), CHUNK
-    tokens = int(length.size)
-    return (Poly.of(2), 1) if tokens == 1 else (Poly.of(-(-tokens // CHUNK) + 1), CHUNK)
+
+    number: Poly
+    pairs: Poly
+    most: Poly
+
+    @classmethod
+    def of(cls, length: Dim) -> Chunks:
+        if length.size is None:
+            return cls(Poly.of("Q"), Poly.of("P"), Poly.of("C"))
+        letters = chunk_letters(int(length.size))
+        return cls(*[Poly.of(letters[letter]) for letter in "QPC"])
+
+
+def chunk_letters(tokens: int) -> dict[str, int]:
+    """Values of the letters of chunks in costs."""
+    whole, rest = divmod(tokens, CHUNK)
+    number = whole + bool(rest)
+    return {"Q": number, "P": whole * CHUNK**2 + rest**2, "C": min(tokens, CHUNK)}
 
 
 def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -38,22 +56,13 @@ def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """FLOPs of keys times values, queries times their sum and, if causal, pairs in chunks.
-
-    The first chunks are padded with zeros, which are computed too. With decay rates, the sum of
-    each chunk contributes to every later one, so the cost is quadratic in the number of chunks.
-    """
+    """FLOPs of keys times values, queries times their sum and, if causal, pairs in chunks."""
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     width = elements(v[-1:])
+    sums = 2 * elements(k) * width + 2 * elements(q) * width
     if not op.attrs["causal"]:
-        return 2 * elements(k) * width + 2 * elements(q) * width
-    (chunks, chunk), heads = chunks_of(q[-2]), elements(q[:2])
-    tokens, state = chunk * heads * chunks, elements(q[-1:]) * width
-    flops = 4 * tokens * state + 2 * chunk * tokens * (elements(q[-1:]) + width)
-    if not op.arg("rates"):
-        return flops
-    cached = 2 * heads * state if chunk == 1 else Poly()  # queries times the cached sum
-    return flops + 2 * heads * chunks * chunks * state + cached
+        return sums
+    return sums + 2 * elements(q[:2]) * Chunks.of(q[-2]).pairs * (elements(q[-1:]) + width)
 
 
 # -- tensors saved for the backward pass
@@ -79,23 +88,13 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
     if not s.op.attrs["causal"]:
         yield from (*(operand(s, slot) for slot in "qkv"), Own("float", heads * state))
         return
-    chunks, chunk = chunks_of(q[-2])
-    tokens = chunk * heads * chunks
-    operands = tokens * (elements(q[-1:]) + elements(k[-1:]) + elements(v[-1:]) + chunk)
-    yield Own("wide", operands + heads * chunks * state)
-    if s.given("rates"):  # queries and keys times their decay, sums, decays
-        decayed = tokens * (elements(q[-1:]) + elements(k[-1:])) + heads * chunks * state
-        own = elements(q[1:2])
-        yield Own("wide", decayed + own * (chunks * chunks + chunk * chunk + 2 * chunk))
-
-
-def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
-    """The result for whole chunks; the tokens are a view of it."""
-    q, v = s.shape("q"), s.shape("v")
-    if not s.op.attrs["causal"] or s.narrow:  # a cast to a narrower dtype copies only the tokens
-        return "float", s.size(OUT)
-    chunks, chunk = chunks_of(q[-2])
-    return "float", chunk * elements(q[:2]) * chunks * elements(v[-1:])
+    yield from (s.own(slot, "wide") if s.narrow else operand(s, slot) for slot in "qkv")
+    chunks = Chunks.of(q[-2])
+    yield Own("wide", heads * (chunks.pairs + chunks.number * state))
+    if s.given("rates"):  # keys times their decay, less those of the last chunk, and the decays
+        keys = (chunks.number + -1) * chunks.most
+        yield Own("wide", heads * keys * elements(k[-1:]))
+        yield Own("wide", elements(q[1:2]) * (chunks.most * chunks.most + chunks.most + keys))
 
 
 ROWS: dict[str, Row] = {
@@ -145,6 +144,5 @@ ROWS: dict[str, Row] = {
         part="attention",
         attrs=("causal", "formula", "cached", "heads", "kv_heads"),
         saves=linear_attend_saves,
-        stores=linear_attend_stores,
     ),
 }

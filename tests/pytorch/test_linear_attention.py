@@ -1,18 +1,31 @@
-"""Sums that run along in chunks give what all pairs give, also from one cached step to the next."""
+"""A running state over chunks gives what all pairs give, also from one cached step to the next."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
 from modelwright.backends.pytorch.runtime.linear import (
     causal_linear_attention,
+    compiled_fading_attention,
+    compiled_linear_attention,
     fading_linear_attention,
     lightning_rates,
 )
 
-LENGTHS = (1, 2, 63, 64, 65, 130, 200)
+LENGTHS = (0, 1, 2, 95, 96, 97, 250)
+Attend = Callable[..., tuple[Tensor, Tensor]]
+FORMS: dict[str, tuple[Attend, bool]] = {
+    "linear": (causal_linear_attention, False),
+    "linear, compiled": (compiled_linear_attention, False),
+    "fading": (fading_linear_attention, True),
+    "fading, compiled": (compiled_fading_attention, True),
+}
 
 
 def of_pairs(q: Tensor, k: Tensor, v: Tensor, rates: Tensor) -> Tensor:
@@ -22,27 +35,46 @@ def of_pairs(q: Tensor, k: Tensor, v: Tensor, rates: Tensor) -> Tensor:
     return weights.tril() @ v
 
 
-@pytest.mark.parametrize("fading", [False, True])
+@pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("length", LENGTHS)
-def test_chunks_and_steps_give_what_pairs_give(length: int, fading: bool) -> None:
+def test_chunks_and_steps_give_what_pairs_give(length: int, name: str) -> None:
+    """Results and gradients, in one piece and in several."""
     torch.manual_seed(0)
-    q, k, v = (torch.randn(2, 4, length, width, dtype=torch.float64) for width in (8, 8, 5))
-    rates = torch.rand(4, dtype=torch.float64) if fading else torch.zeros(4, dtype=torch.float64)
-
-    def attend(first: int, last: int, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        given = [x[:, :, first:last] for x in (q, k, v)]
-        if fading:
-            return fading_linear_attention(*given, rates, state)
-        return causal_linear_attention(*given, state)
-
+    form, fading = FORMS[name]
+    q, k, v = (
+        torch.randn(2, 4, length, width, dtype=torch.float64, requires_grad=True)
+        for width in (8, 8, 5)
+    )
+    rates = torch.rand(4, dtype=torch.float64) * fading
     wanted = of_pairs(q, k, v, rates)
-    assert torch.allclose(attend(0, length, None)[0], wanted, rtol=1e-12, atol=1e-12)
-    state, steps = None, []
-    for first, last in [(0, length // 2), (length // 2, length - 1), (length - 1, length)]:
-        if last > first:
-            y, state = attend(first, last, state)
-            steps.append(y)
-    assert torch.allclose(torch.cat(steps, dim=2), wanted, rtol=1e-12, atol=1e-12)
+    upstream = torch.randn_like(wanted)
+    gradients = torch.autograd.grad(wanted, (q, k, v), upstream)
+    for ends in ((), (length // 2, length - 1), (1, 2, 3, 100), (0,)):
+        state, found = None, []
+        for first, last in pairwise(sorted({0, *(n for n in ends if 0 <= n < length), length})):
+            given = [x[:, :, first:last] for x in (q, k, v)]
+            y, state = form(*given, *([rates] if fading else []), state)
+            found.append(y)
+        if not found:  # no token at all
+            found = [form(q, k, v, *([rates] if fading else []), None)[0]]
+        whole = torch.cat(found, dim=2)
+        assert torch.allclose(whole, wanted, rtol=1e-12, atol=1e-11)
+        for one, other in zip(
+            torch.autograd.grad(whole, (q, k, v), upstream), gradients, strict=True
+        ):
+            assert torch.allclose(one, other, rtol=1e-12, atol=1e-11)
+
+
+def test_one_graph_serves_all_lengths() -> None:
+    """`torch.compile` has no loop over chunks, so that longer texts are not compiled again."""
+    counter = CompileCounter()
+    attend = torch.compile(causal_linear_attention, fullgraph=True, backend=counter, dynamic=True)
+    for length in (20, 100, 129, 300, 1000):
+        q, k, v = (torch.randn(1, 2, length, 4, dtype=torch.float64) for _ in range(3))
+        found, wanted = attend(q, k, v, None), causal_linear_attention(q, k, v, None)
+        for one, other in zip(found, wanted, strict=True):
+            assert torch.allclose(one, other)
+    assert counter.frame_count == 1
 
 
 def test_half_precision_sums_in_float32() -> None:

@@ -16,11 +16,15 @@ BLOCKS: list[str] = []
 
 
 class AttentionWeights(TorchFunctionMode):
-    """Appends the attention weights (B, H, T, S) of each SDPA call in its context to a list."""
+    """Appends the attention weights (B, H, T, S) of each SDPA call in its context to a list.
+
+    tokens: the queries T of the running layer; for one, the heads of a group may be the queries
+    """
 
     def __init__(self, found: list[Tensor]) -> None:
         super().__init__()
         self.found = found
+        self.tokens = 0
 
     def __torch_function__(
         self,
@@ -33,7 +37,10 @@ class AttentionWeights(TorchFunctionMode):
             query, key, _, *rest = args
             keys = torch.eye(key.size(2), dtype=query.dtype, device=query.device)
             values = keys.expand(*key.shape[:2], -1, -1)  # each key's value is its number, one-hot
-            self.found.append(function(query, key, values, *rest, **(kwargs or {})))
+            weights = function(query, key, values, *rest, **(kwargs or {}))
+            if self.tokens == 1:  # (B, K, H/K, S) too
+                weights = weights.flatten(1, 2).unsqueeze(2)  # (B, H, 1, S)
+            self.found.append(weights)
         return function(*args, **(kwargs or {}))
 
 
@@ -55,7 +62,7 @@ class Observed:
             self._watch(self.states)
         if self.weights is not None:
             self._in_one_tile()
-            self.hooks.enter_context(AttentionWeights(self.weights))
+            self._count(self.hooks.enter_context(AttentionWeights(self.weights)))
         return self
 
     def _in_one_tile(self) -> None:
@@ -67,6 +74,16 @@ class Observed:
 
     def __exit__(self, *_: object) -> None:
         self.hooks.close()
+
+    def _count(self, weights: AttentionWeights) -> None:
+        """Tell `weights` how many tokens a layer computes before it runs."""
+
+        def count(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+            weights.tokens = given[0].size(1)
+
+        for module in self.model.modules():
+            if type(module).__name__ in BLOCKS:
+                self.hooks.callback(module.register_forward_pre_hook(count).remove)
 
     def _watch(self, states: list[Tensor]) -> None:
         for module in self.model.modules():

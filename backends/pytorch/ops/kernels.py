@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from ....compiler.axes import ONE
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
 from ..code.measure import height
@@ -13,6 +15,7 @@ from ..code.read import call, constant, dotted, expression, names
 from ..writer import Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
+GROUPED = dotted("grouped_attention")
 NONE = constant(None)
 
 
@@ -67,7 +70,8 @@ QUERY, KEY, VALUE, MASK = map(Name, ("q", "k", "v", "mask"))
 
 def sdpa_of_tile(f: Writer, op: Op) -> Any:
     arguments = [Argument(QUERY), Argument(KEY), Argument(VALUE)]
-    name = SDPA
+    grouped = _groups(f, op)
+    name: Expr = GROUPED if grouped else SDPA
     if op.arg("sinks"):
         name = Name("attention_with_sinks")
         arguments += [Argument(MASK), Argument(f.use(op.arg("sinks")))]
@@ -77,12 +81,24 @@ def sdpa_of_tile(f: Writer, op: Op) -> Any:
         arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
     if op.attrs["tiles"] == "causal":
         case = causal_case(f, MASK, expression("q.size(2)"))
+        if grouped:  # of one query it is not read
+            case = expression("mask is None")
         arguments.append(Argument(case, "is_causal"))
     if op.attrs["scale"] is not None:
         arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
-    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
+    if _shared(op) and not grouped and not op.arg("sinks"):
         arguments.append(Argument(constant(True), "enable_gqa"))
     return Call(name, tuple(arguments))
+
+
+def _shared(op: Op) -> bool:
+    """Do several query heads share keys and values?"""
+    return bool(op.attrs["heads"] != op.attrs["kv_heads"])
+
+
+def _groups(f: Writer, op: Op) -> bool:
+    """The same, and there may be one query for many keys, as a cache has."""
+    return _shared(op) and f.cached
 
 
 def explicit_of_tile(f: Writer, op: Op) -> Any:
@@ -103,6 +119,9 @@ def additive_of_tile(f: Writer, op: Op) -> Any:
 
 def sdpa(f: Writer, op: Op) -> Any:
     operands, given = _with_sinks(f, op)
+    grouped = _groups(f, op)
+    if grouped and _by_head(f, op):
+        given = expression("by_group(given, k.size(1))", given=given, k=operands[1])
     arguments = [Argument(value) for value in operands]
     if given is not None:
         arguments.append(Argument(given, "attn_mask"))
@@ -112,12 +131,21 @@ def sdpa(f: Writer, op: Op) -> Any:
         arguments.append(Argument(Name("causal"), "is_causal"))
     elif op.attrs["causal"] and not f.plan.causal_given:
         case = causal_case(f, given, expression("q.size(2)", q=operands[0]))
+        if grouped:  # of one query it is not read
+            case = expression("mask is None", mask=given or NONE)
         arguments.append(Argument(case, "is_causal"))
     if op.attrs["scale"] is not None:
         arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
-    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
+    if _shared(op) and not grouped:
         arguments.append(Argument(constant(True), "enable_gqa"))
-    return _with_named_case(f, op, arguments, case)
+    return _with_named_case(f, op, Call(GROUPED if grouped else SDPA, tuple(arguments)), case)
+
+
+def _by_head(f: Writer, op: Op) -> bool:
+    """Have the heads biases or masks of their own, (…, H, T, S)?"""
+    given = op.arg("bias") or op.arg("mask")
+    shape = f.graph.values[given].shape if given else ()
+    return bool(op.arg("sinks")) or (len(shape) > 2 and shape[-3].label != ONE.label)
 
 
 def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
@@ -129,13 +157,14 @@ def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
     return expression("mask is None", mask=mask)
 
 
-def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | None) -> Any:
+def _with_named_case(f: Writer, op: Op, whole: Call, case: Expr | None) -> Any:
     """The call of SDPA; the value of `is_causal` gets a variable if this is shorter."""
-    whole = Call(SDPA, tuple(arguments))
     if case is None:
         return whole
     named = Argument(Name("causal"), "is_causal")
-    short = Call(SDPA, tuple(named if a.value is case else a for a in arguments))
+    short = replace(
+        whole, arguments=tuple(named if a.value is case else a for a in whole.arguments)
+    )
     note = f.note(*op.outputs)
     rows = _rows(whole, note)
     if rows <= 2 or rows <= _rows(short, note) + 1:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .grouped import grouped_attention
+
 
 def quick_gelu(x: Tensor) -> Tensor:
     """GELU approximated by a sigmoid (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
@@ -69,17 +71,18 @@ def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tenso
 
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
     """Scaled dot-product scores with soft-capping to [-cap, cap], (B, H, T, S)."""
-    k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
-    return cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)  # (B, H, T, S)
+    groups = torch.unflatten(q, 1, (k.size(1), -1)).flatten(2, 3)  # H/K * T rows for each key head
+    scores = cap * torch.tanh(groups @ k.transpose(-2, -1) * scale / cap)
+    return scores.view(*q.shape[:3], k.size(2))  # (B, H, T, S)
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
     """Softmax of the scores times the values; 0 for queries that may attend to no key."""
-    v = v.repeat_interleave(scores.size(1) // v.size(1), dim=1)
     unseen = scores == -torch.inf
     scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
-    weights = scores.softmax(-1).masked_fill(unseen, 0.0)
-    return F.dropout(weights, dropout) @ v
+    weights = F.dropout(scores.softmax(-1).masked_fill(unseen, 0.0), dropout)  # (B, H, T, S)
+    groups = torch.unflatten(weights, 1, (v.size(1), -1)).flatten(2, 3)
+    return (groups @ v).view(*scores.shape[:3], v.size(3))  # (B, H, T, E)
 
 
 def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
@@ -94,9 +97,8 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
     """Append a key and a value of zeros, whose score is the attention sink of the head.
 
     The sink takes part in the softmax, so the weights of the real keys sum to less than 1 (OpenAI
-    2025, arXiv:2508.10925). Keys and values that heads share are repeated for each head.
+    2025, arXiv:2508.10925).
     """
-    k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
     return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
 
@@ -113,7 +115,15 @@ def attention_with_sinks(
     """Attention with a learned sink per head (gpt-oss, OpenAI 2025, arXiv:2508.10925)."""
     bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
     k, v, bias = with_sinks(k, v, bias, sinks)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+    bias = by_group(bias, k.size(1))
+    return grouped_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+
+
+def by_group(bias: Tensor, kv_heads: int) -> Tensor:
+    """The bias of `grouped_attention`, (B or 1, H, T, S); for one query (B or 1, K, H/K, S)."""
+    if bias.size(-2) != 1:
+        return bias
+    return torch.unflatten(bias, -3, (kv_heads, -1)).squeeze(-2)
 
 
 def explicit_attention(

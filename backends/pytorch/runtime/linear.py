@@ -24,6 +24,41 @@ def linear_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return q @ (k.transpose(-2, -1) @ v)
 
 
+def causal_linear_attention(
+    q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Causal linear attention (B, H, T, E), and the new state (B, H, E, E).
+
+    Pairs are computed within chunks; what precedes a chunk is one sum of keys times values, and
+    `state` what precedes the first (Katharopoulos et al. 2020, arXiv:2006.16236).
+    """
+    if torch.compiler.is_compiling():  # one graph for any length
+        return compiled_linear_attention(q, k, v, state)
+    dtype, found = torch.promote_types(q.dtype, torch.float32), []
+    if state is None:
+        state = q.new_zeros(*q.shape[:2], q.size(3), v.size(3), dtype=dtype)
+    parts = [torch.split(x, 96, dim=2) for x in (q, k, v)]
+    for part in zip(*parts, strict=True):
+        qs, ks, vs = [x.to(dtype).contiguous() for x in part]
+        y = (qs @ ks.mT).tril() @ vs + qs @ state
+        found.append(y.type_as(q))
+        state = state + ks.mT @ vs
+    return torch.cat(found, dim=2), state
+
+
+def compiled_linear_attention(
+    q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The same for all chunks at once, without a loop whose length depends on the text's."""
+    queries, keys, values = in_chunks(state, q, k, v)
+    sums = keys.mT @ values  # of each chunk, (B, H, N, E, E)
+    before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # sums of the previous chunks
+    before = before if state is None else before + state[:, :, None]
+    y = (queries @ keys.mT).tril() @ values + queries @ before
+    y = y.flatten(2, 3)
+    return y[:, :, y.size(2) - q.size(2) :].type_as(q), before[:, :, -1] + sums[:, :, -1]
+
+
 def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
     """Split (B, H, T, E) into N chunks of C tokens, (B, H, N, C, E), in float32 or wider.
 
@@ -31,29 +66,11 @@ def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
     specialise.
     """
     tokens = given[0].size(2)
-    chunk = 1 if state is not None and tokens == 1 else 64
+    chunk = 1 if state is not None and tokens == 1 else 96
     count = (tokens + 2 * chunk - 1) // chunk
     dtype = torch.promote_types(given[0].dtype, torch.float32)
     filled = [F.pad(x.to(dtype), (0, 0, count * chunk - tokens, 0)) for x in given]
     return [torch.unflatten(x, 2, (count, chunk)) for x in filled]
-
-
-def causal_linear_attention(
-    q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Causal linear attention (B, H, T, E), and the new state (B, H, E, E).
-
-    Pairs are computed within chunks; previous chunks contribute the sum of their keys times values,
-    and previous steps `state`.
-    """
-    queries, keys, values = in_chunks(state, q, k, v)
-    sums = keys.transpose(-2, -1) @ values  # (B, H, N, E, Ev)
-    before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # sums of the previous chunks
-    before = before if state is None else before + state[:, :, None]
-    y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ before
-    after = before[:, :, -1] + sums[:, :, -1]
-    y = y.flatten(2, 3)
-    return y[:, :, y.size(2) - q.size(2) :].type_as(q), after
 
 
 def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor:
@@ -66,23 +83,47 @@ def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor
 def fading_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, rates: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Causal linear attention where a key at distance d is weighted by exp(-rate * d).
+    """Causal linear attention where a key at distance d is weighted by exp(-rate * d)."""
+    if torch.compiler.is_compiling():  # one graph for any length
+        return compiled_fading_attention(q, k, v, rates, state)
+    dtype, found = torch.promote_types(q.dtype, torch.float32), []
+    if state is None:
+        state = q.new_zeros(*q.shape[:2], q.size(3), v.size(3), dtype=dtype)
+    rates = rates[:, None, None]  # (H, 1, 1)
+    position = torch.arange(min(96, q.size(2)), device=q.device)[:, None]  # (C, 1)
+    near = torch.exp(-rates * (position - position.T).clamp(min=0)).tril()  # (H, C, C)
+    fade = torch.exp(-rates * (position + 1))  # (H, C, 1)
+    parts = [torch.split(x, 96, dim=2) for x in (q, k, v)]
+    for part in zip(*parts, strict=True):
+        qs, ks, vs = [x.to(dtype).contiguous() for x in part]
+        n = qs.size(2)
+        y = near[:, :n, :n] * (qs @ ks.mT) @ vs + fade[:, :n] * (qs @ state)
+        found.append(y.type_as(q))
+        left = torch.exp(-rates * (n - 1 - position[:n]))  # of each key at the end of the chunk
+        state = torch.exp(-rates * n) * state + (ks * left).mT @ vs
+    return torch.cat(found, dim=2), state
+
+
+def compiled_fading_attention(
+    q: Tensor, k: Tensor, v: Tensor, rates: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The same for all chunks at once, without a loop whose length depends on the text's.
 
     The terms are within a chunk, between chunks, and from `state`, the sum over previous steps.
     """
     queries, keys, values = in_chunks(state, q, k, v)
     tokens, chunk = q.size(2), queries.size(3)
     position = torch.arange(chunk, device=q.device)[:, None]
-    rates = rates[:, None, None]  # (H, 1, 1)
-    near = torch.exp(-rates * (position - position.T).clamp(min=0)).tril()  # (H, C, C)
-    to_end = torch.exp(-rates * (chunk - 1 - position))[:, None]  # (H, 1, C, 1)
-    sums = (keys * to_end).transpose(-2, -1) @ values  # at the end of each chunk, (B, H, N, E, Ev)
+    rates = rates[:, None, None]
+    near = torch.exp(-rates * (position - position.T).clamp(min=0)).tril()  # of pairs, (H, C, C)
+    to_end = torch.exp(-rates * (chunk - 1 - position))[:, None]  # of tokens, (H, 1, C, 1)
+    sums = (keys * to_end).mT @ values  # at the end of each chunk, (B, H, N, E, Ev)
     number = torch.arange(queries.size(2), device=q.device)[:, None]
     gap = (number - 1 - number.T).clamp(min=0)
-    far = torch.exp(-rates * chunk * gap).tril(-1)  # (H, N, N)
+    far = torch.exp(-rates * chunk * gap).tril(-1)  # of pairs of chunks, (H, N, N)
     before = torch.einsum("hnm,bhmde->bhnde", far, sums)
-    from_end = torch.exp(-rates * (position + 1))[:, None]  # (H, 1, C, 1)
-    y = near[:, None] * (queries @ keys.transpose(-2, -1)) @ values + queries * from_end @ before
+    from_end = torch.exp(-rates * (position + 1))[:, None]  # of tokens, (H, 1, C, 1)
+    y = near[:, None] * (queries @ keys.mT) @ values + queries * from_end @ before
     y = y.flatten(2, 3)
     y = y[:, :, y.size(2) - tokens :]
     after = before[:, :, -1] * torch.exp(-rates * chunk) + sums[:, :, -1]

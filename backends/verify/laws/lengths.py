@@ -22,8 +22,8 @@ from .choice import tied_at
 from .equality import by_oracle
 from .padding import first_length
 
-LONGEST = 140
-"""The maximum length: more than two chunks of 64."""
+LONGEST = 200
+"""The maximum length: more than two chunks of linear attention, of 96 tokens."""
 
 SHORT = ((3, 1), (3, 2), (1, 1), (1, 2), (2, 3))
 """Rows and tokens of batches so small that some experts get no tokens."""
@@ -35,7 +35,7 @@ FEW = 14
 def lengths(subject: Subject) -> Measured | NotHere:
     """Compare a sequence of each length with the reference, and the longest with the oracle.
 
-    With a cache, the longest sequence is also computed in chunks that end around 64 tokens.
+    With a cache, the longest sequence is also computed in chunks that end around 96 tokens.
     """
     arguments = subject.arguments
     if not arguments.streams():
@@ -73,7 +73,7 @@ def _longest(subject: Subject, data: Data, largest: Largest) -> None:
     if first_length(subject) < length:
         return
     whole = subject.hidden(subject.cached, data)
-    for sizes in ((63, 1, 1, length), (64, 1, 65, 1, length), (1, length)):
+    for sizes in ((95, 1, 1, length), (96, 1, 97, 1, length), (1, length)):
         found_pieces = pieces(subject, data, sizes)
         largest.compare(found_pieces, whole, f"pieces of {', '.join(map(str, sizes))}")
 
@@ -125,7 +125,7 @@ NAMES = ("original_max_positions", "max_distance", "length", "capacity", "kernel
 
 def _named(subject: Subject) -> set[int]:
     """Windows, strides, blocks, original lengths of RoPE scalings, sizes of position tables."""
-    found: set[int] = {64}
+    found: set[int] = {96}
     for part in parts_of(subject.spec):
         for name in type(part).model_fields:
             value = getattr(part, name)
