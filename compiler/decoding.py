@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .axes import Dim, Shape
+from .axes import Dim, S, Shape
 from .cost import Poly, elements
 from .count import Lengths, attends, layers_of
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
+from .reach import most
 from .sizes import Size
 
 ONE = Size.of(1)
@@ -43,17 +44,26 @@ class Step:
 
 
 class StepLengths(Lengths):
-    """Lengths in a decoding step: T is 1."""
+    """Lengths in a decoding step: T is 1, and S what a layer keeps of `tokens` tokens."""
+
+    def __init__(self, graph: ModuleGraph, tokens: int) -> None:
+        super().__init__(graph)
+        self.seen = {
+            op.scope: Dim("S", Size.of(min(tokens, most(op.attrs["kept"]) + 1)))
+            for op in graph.ops()
+            if op.kind == "cache" and op.attrs.get("kept") is not None
+        }
 
     def values(self, op: Op) -> dict[str, Value]:
         found = super().values(op)
-        return {name: replace(value, shape=_one_new(value.shape)) for name, value in found.items()}
+        known = {"T": Dim("T", ONE), "S": self.seen.get(op.scope, S)}
+        return {name: replace(v, shape=_known(v.shape, known)) for name, v in found.items()}
 
 
-def _one_new(shape: Shape) -> Shape:
+def _known(shape: Shape, known: dict[str, Dim]) -> Shape:
+    """The shape with these axes in place of those of the same letter."""
     return tuple(
-        Dim("T", ONE) if dim.label == "T" else replace(dim, parts=_one_new(dim.parts))
-        for dim in shape
+        known.get(dim.label) or replace(dim, parts=_known(dim.parts, known)) for dim in shape
     )
 
 
@@ -63,13 +73,13 @@ def decoding_stack(graph: ModuleGraph) -> str | None:
     return graph.scopes[keepers[0].scope].stack if keepers else None
 
 
-def decoding_step(graph: ModuleGraph) -> Step | None:
-    """The costs of one step; None without a cache."""
+def decoding_step(graph: ModuleGraph, tokens: int) -> Step | None:
+    """The costs of a step after which `tokens` tokens are seen; None without a cache."""
     stack = decoding_stack(graph)
     if stack is None:
         return None
     ops = list(_ops_of_step(graph, stack))
-    lengths = StepLengths(graph)
+    lengths = StepLengths(graph, tokens)
     flops = Poly()
     for op in ops:
         flops = flops + layers_of(graph, op) * OPS[op.kind].flops(op, lengths.values(op))
@@ -103,17 +113,21 @@ def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int,
     return whole, rows, tuple(experts)
 
 
-def cached(graph: ModuleGraph) -> dict[str, Poly]:
-    """Elements of the cache: keys and values (or latents) of S tokens and of all memories, in the
-    dtype of the activations (`float`), and sums of linear attention, at least float32 (`wide`).
+def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
+    """Elements of a cache for `tokens` tokens: keys and values (or latents) of S tokens and of all
+    memories, in the dtype of the activations (`float`), and sums of linear attention, at least
+    float32 (`wide`). A layer with a window has room for its last tokens (see `bound_caches`).
     """
     lengths = Lengths(graph)
     kept, sums = Poly(), Poly()
     caching = {graph.scopes[op.scope].stack for op in graph.keepers()}
     for op in graph.ops():
         if op.kind == "cache":
+            bound = op.attrs.get("kept")
+            known = {} if bound is None else {"S": Dim("S", Size.of(places(most(bound), tokens)))}
             for name in op.outputs:
-                kept = kept + layers_of(graph, op) * elements(graph.values[name].shape)
+                shape = _known(graph.values[name].shape, known)
+                kept = kept + layers_of(graph, op) * elements(shape)
         if op.kind == "attend_linearly" and op.attrs["cached"]:  # independent of the length
             key, value = (graph.values[op.arg(slot)].shape for slot in ("k", "v"))
             sums = sums + layers_of(graph, op) * elements((*key[:2], key[-1], value[-1]))
@@ -123,3 +137,11 @@ def cached(graph: ModuleGraph) -> dict[str, Poly]:
             for name in (attend.op.arg("k"), attend.op.arg("v")):
                 kept = kept + len(attend.layers) * elements(values[name].shape)
     return {"float": kept, "wide": sums}
+
+
+def places(kept: int, tokens: int) -> int:
+    """The places of a cache for so many previous tokens, with room to slide, for `tokens` tokens.
+
+    It is the rule of `Cache.append` in emitted files.
+    """
+    return min(tokens, kept + kept // 16 + 1)

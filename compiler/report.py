@@ -92,7 +92,7 @@ def report(
         attention_formula=str(every_score),
         density=shares,
         activations=_activations(graph, at, dtype),
-        cache_bytes=in_bytes(cached(graph), at, dtype),
+        cache_bytes=in_bytes(cached(graph, at["S"]), at, dtype),
         decoding=_decoding(graph, at, dtype),
         attends=found,
     )
@@ -118,14 +118,14 @@ def _activations(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Activati
 
 
 def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | None:
-    step = decoding_step(graph)
+    step = decoding_step(graph, at["S"])
     if step is None:
         return None
     return Decoding(
         cache_length=at["S"],
         flops=step.flops.at(**at),
         weight_bytes=round(step.weights_read(at["B"]) * BYTES[dtype]),
-        cache_bytes=in_bytes(cached(graph), at, dtype),
+        cache_bytes=in_bytes(cached(graph, at["S"]), at, dtype),
         exact=at["B"] == 1 or not step.experts,
     )
 

@@ -69,7 +69,7 @@ class EmittedFile:
     def cached(self, method: str) -> bool:
         """Whether a method takes a cache that Hugging Face's `generate` can manage."""
         takes = any(one.name == "cache" for one in self.methods.get(method, ()))
-        return takes and self.cache <= {"__init__", "append", "state"}
+        return takes and self.cache <= {"__init__", "append", "state", "set_state"}
 
     @property
     def pair(self) -> tuple[str, str] | None:

@@ -23,7 +23,8 @@ TITLES = {
     "memory, by layer.",
 }
 STATIC = "Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."
-METHODS = {KEYS: "append", STATES: "state"}
+SLIDING = " A layer with a window keeps its last tokens."
+METHODS = {KEYS: ("append",), STATES: ("state", "set_state")}
 
 
 def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
@@ -41,13 +42,23 @@ def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
 def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
     """The cache class, with the methods that the graph needs."""
     parts = parts_of(graph)
-    whole = trees("cache")["StaticCache" if static else "Cache"]
-    assert isinstance(whole, Class)
-    methods = {part.name: part for part in whole.body if isinstance(part, Function)}
+    slides = not static and any(op.attrs.get("kept") is not None for op in graph.keepers())
+    own = "StaticCache" if static else "SlidingCache" if slides else "Cache"
+    methods = {**_methods("Cache"), **_methods(own)}
     unused = {Dot(SELF, part) for part in (KEYS, MEMORY, STATES) if part not in parts}
     made = methods["__init__"]
     kept = [s for s in made.body if not (isinstance(s, Set) and s.target in unused)]
-    names = [*(["begin"] if static else []), *(METHODS[p] for p in parts if p in METHODS)]
+    names = [*(["begin"] if static else []), *(m for p in parts for m in METHODS.get(p, ()))]
     body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
     keepers = frozenset(op.number for op in graph.keepers())
-    return Class("Cache", (), body, STATIC if static else TITLES[parts], origins=keepers)
+    title = STATIC if static else TITLES[parts]
+    if slides:
+        title = f"{title.split('. ')[0].removesuffix('.')}.{SLIDING}"
+    return Class("Cache", (), body, title, origins=keepers)
+
+
+def _methods(name: str) -> dict[str, Function]:
+    """The methods of a cache of the runtime."""
+    whole = trees("cache")[name]
+    assert isinstance(whole, Class)
+    return {part.name: part for part in whole.body if isinstance(part, Function)}

@@ -56,3 +56,11 @@ def term_over(tree: Any, write: Callable[[Field], Expr]) -> Expr:
         return call(word, *(term_over(part, write) for part in parts))
     left, right = parts
     return Binary(term_over(left, write), SIGNS.get(word, word), term_over(right, write))
+
+
+def over_bound(bound: Any, number: Callable[[Any], Any]) -> Any:
+    """A bound of distances as an expression: sizes written by `number`, `min` or `max` of two."""
+    if isinstance(bound, tuple):
+        sign, *sides = bound
+        return call(sign, *[over_bound(side, number) for side in sides])
+    return number(bound)

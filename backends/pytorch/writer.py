@@ -52,6 +52,7 @@ class Writer:
         self.pending: dict[str, int] = {}  # value id -> number of remaining uses
         self.uses_end = False
         self.doing: Op | None = None  # the op that is being written
+        self.seen: dict[Expr, tuple[Name, Any]] = {}  # previous tokens -> their count, the padding
         self.first: tuple[int, str] | None = None  # where the first (B, T, …) is computed; its name
 
     # -- names

@@ -203,6 +203,7 @@ ROWS: dict[str, Row] = {
         "ones: (..., S, E)",
         ("first", "second"),
         cached_shape,
+        attrs=("kept?",),
         view=view("first", "second"),
     ),
     "score_vector": Row(

@@ -56,7 +56,7 @@ ROWS: dict[str, Row] = {
         mask_shape,
         dtype="bool",
         part="attention",
-        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?", "tiles?"),
+        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?", "tiles?", "kept?"),
         stores=mask_stores,
     ),
     "head_masks": Row(

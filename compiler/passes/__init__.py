@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..graph import ModuleGraph
+from .bound_caches import bound_caches
 from .check import IllegalGraphError, check
 from .choose_kernels import choose_kernels
 from .choose_tiles import choose_tiles
@@ -20,6 +21,7 @@ PASSES: tuple[Pass, ...] = (
     name_shared_values,
     choose_kernels,
     choose_tiles,
+    bound_caches,
 )
 
 

@@ -37,10 +37,10 @@ MOST_LINES = {
     "bert_base": 190,
     "t5_small": 393,  # 13 of them keep float16 finite, 7 check sizes and arguments
     "transformer_base": 383,  # 5 check sizes and arguments
-    "gemma3_1b": 445,  # 120 of them compute attention in tiles, 5 check sizes and arguments
+    "gemma3_1b": 470,  # 120 of them compute attention in tiles, 24 keep the last tokens of a window
     "mixtral_8x7b": 345,
     "llama4_scout": 470,
-    "gpt_oss_20b": 550,
+    "gpt_oss_20b": 575,
     "deepseek_v3": 460,  # 11 check sizes and arguments, 5 compute the scale from them
 }
 HERE = Path(__file__).parent
@@ -161,6 +161,7 @@ SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()
 SAMPLING |= {"not (temperature == 0 or 1e-06 <= temperature <= 1000)", "top_k"}
 SAMPLING |= {"min(max_new_tokens, top_k or 0) < 0", "not 0 <= (top_p or 0) <= 1"}
 LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
+LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
 LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
@@ -196,6 +197,7 @@ DATA = (
     "total",
     "mask",
     "window",  # of a mask that some layers have
+    "previous",  # tokens that a layer keeps; None for all
     "block_size",
     "attention_mask",
     "position_ids",
@@ -235,9 +237,10 @@ LONGROPE = re.compile(
 )
 COUNT = r"(\d+|(self\.)?config\.\w*layers( - \d+)?)"
 LAYER = re.compile(
-    rf"i( % \d+)? (<|==|>=) {COUNT}|{COUNT} <= i <= {COUNT}|i( % \d+)? in \([\d, ]+\)"
+    rf"(i|layer)( % \d+)? (<|==|>=) {COUNT}|{COUNT} <= (i|layer) <= {COUNT}"
+    r"|(i|layer)( % \d+)? in \([\d, ]+\)"
 )
-"""Which class, masks and angles layer `i` is given."""
+"""Which class, masks and angles layer `i` is given, and what its cache keeps."""
 LAYERS = re.compile(
     r"self\.\w*layers (<|!=) \d+|not \d+ <= self\.\w*layers <= \d+"
     r"|self\.\w*layers % \d+ (!= \d+|not in \([\d, ]+\))"

@@ -16,14 +16,22 @@ class KeptCache:
         self.length = int(kept.get_seq_length())
         self.filled = 0
 
-    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    def append(
+        self, layer: int, k: Tensor, v: Tensor, previous: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (B, K, T, E); return those of all tokens (B, K, S, E).
+
+        With `previous`, those of so many tokens before the new ones, and of these.
 
         Layers are numbered in the order of their calls; layers without keys and values are skipped.
         """
+        new = k.size(-2)
         k, v = self.kept.update(k, v, self.filled)
         self.filled += 1
-        return k, v
+        if previous is None:
+            return k, v
+        first = max(0, k.size(-2) - new - previous)
+        return k[..., first:, :], v[..., first:, :]
 
 
 class KeptMemory:

@@ -55,3 +55,7 @@ class KeptStates(KeptCache):
         if state is not None and state.size(0) != batch:
             raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
         return state
+
+    def set_state(self, layer: int, state: Tensor) -> None:
+        """Store the running sum of a layer after the new tokens."""
+        self.states[layer] = state

@@ -6,9 +6,12 @@ from typing import Any
 
 from ....compiler.axes import ONE
 from ....compiler.graph import Op
-from ..code.nodes import If, Name, Sequence, Set
-from ..code.read import expression
-from ..writer import Writer
+from ..code.nodes import Dot, If, Name, Sequence, Set
+from ..code.read import call, constant, expression
+from ..code.walk import change
+from ..patterns import by_layer
+from ..sizes import config_expression, over_bound
+from ..writer import SELF, Writer
 from .kernels import KERNELS, tiled
 from .row import Row
 
@@ -42,13 +45,35 @@ def concat(f: Writer, op: Op) -> Any:
 def cache(f: Writer, op: Op) -> None:
     k, v = f.given(op, "first", "second")
     if f.cached:
-        longer = expression("cache.append(layer, k, v)", layer=f.layer(), k=k, v=v)
+        longer = call("cache.append", f.layer(), k, v, *previous_tokens(f, op))
         append = Set(Sequence((k, v), ""), longer, f.note(*op.outputs))
         f.say(If(expression("cache is not None"), (append,)), op=op)
     for value, name in zip(op.outputs, (k, v), strict=True):
         f.names[value] = name
         if isinstance(name, Name):
             f.holds[name.id] = value
+
+
+def previous_tokens(f: Writer, op: Op) -> list[Any]:
+    """How many previous tokens the cache of a layer keeps; nothing where all layers keep all."""
+    layers = f.graph.layers_of(op.scope)
+    assert layers is not None, "a cache stands in a layer"
+    found: dict[str, Any] = {}
+    for block in f.graph.children(layers.path):
+        for cached in f.graph.subtree(block.path):
+            if cached.kind == "cache":
+                found[block.name] = cached.attrs.get("kept")
+    if f.static or all(kept is None for kept in found.values()):
+        return []
+    number = f.number if f.by_call else config_expression
+    none = constant(None)
+    values = {kind: none if n is None else over_bound(n, number) for kind, n in found.items()}
+    value = change(by_layer(layers, values, number, listed=False), {Name("i"): Name("layer")})
+    if f.by_call:
+        return [value]
+    f.needs.attributes["previous"] = value
+    f.needs.layer = True
+    return [Dot(SELF, "previous")]
 
 
 def attend(f: Writer, op: Op) -> Any:

@@ -8,6 +8,7 @@ from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
 from ..code.nodes import Name
 from ..code.read import call, constant, expression
+from ..sizes import over_bound
 from ..writer import Writer
 from .kernels import causal_case
 from .row import Row
@@ -27,7 +28,8 @@ def mask(f: Writer, op: Op) -> None:
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
         if name == CAUSAL and narrowed(f.graph):
             sizes = sizes or [constant(None)]
-        made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
+        start, end, data = ends_of(f, op, data)
+        made = call(name, start, end, *sizes, *data, like=f.like)
         note = ""
     bound = f.bind(value.id, value.name)
     f.assign(bound, made, note, op)
@@ -46,7 +48,31 @@ def tiles_of(f: Writer, op: Op, data: list[Any]) -> Any:
     sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
     name = mask_name(f.graph, op)
     f.needs.masks.setdefault(name, []).append(op)
-    return call(tiles_name(name), f.first_place(op), f.end(), *sizes, *data, like=f.like)
+    start, end, data = ends_of(f, op, data)
+    return call(tiles_name(name), start, end, *sizes, *data, like=f.like)
+
+
+def ends_of(f: Writer, op: Op, data: list[Any]) -> tuple[Any, Any, list[Any]]:
+    """The first query, the number of keys, and the data of a mask.
+
+    Where a cache keeps the last tokens only, the keys are these and the new tokens.
+    """
+    kept = op.attrs.get("kept")
+    if kept is None or not f.cached or f.static:
+        return f.first_place(op), f.end(), data
+    previous = over_bound(kept, f.number)
+    if previous not in f.seen:
+        number = f"{len(f.seen) + 1}" if f.seen else ""
+        seen, recent = Name(f"seen{number}"), Name(f"recent{number}")
+        value = expression("min(start, previous)", previous=previous)
+        f.assign(seen.id, value, "previous tokens in the cache", op)
+        if data:
+            columns = expression("padding[:, start - seen :]", padding=data[0], seen=seen)
+            given = {"padding": data[0], "columns": columns}
+            f.assign(recent.id, expression("None if padding is None else columns", **given), "", op)
+        f.seen[previous] = seen, recent
+    seen, recent = f.seen[previous]
+    return seen, expression("seen + length", seen=seen), [recent] * len(data)
 
 
 def tiled(op: Op) -> bool:

@@ -39,7 +39,7 @@ STEP = """\
 state = None if cache is None else cache.state(layer, x.size(0))
 y, state = attended
 if cache is not None:
-    cache.states[layer] = state
+    cache.set_state(layer, state)
 """
 
 
