@@ -1,0 +1,247 @@
+"""Decoding and linear attention: the forms that files emit now against those that they had.
+
+    python -m benchmarks.decode                       # calls, whole layers and linear attention
+    python -m benchmarks.decode --only linear --clock cpu
+    python -m benchmarks.decode --tokens 2048 --rounds 5
+
+One step of one sequence behind a cache of 16,384 tokens: the call of attention, and a whole layer
+with its projections. Before, each query head read the keys and values of its group again, and a
+window was a mask over all keys. Candidates alternate in one process.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import modelwright as mw
+from modelwright.backends.pytorch.compile import import_text
+from modelwright.backends.pytorch.runtime.grouped import grouped_attention
+from modelwright.backends.pytorch.runtime.linear import (
+    causal_linear_attention,
+    compiled_fading_attention,
+    compiled_linear_attention,
+    fading_linear_attention,
+    lightning_rates,
+)
+
+from .__main__ import CLOCKS
+from .measure import Candidate, Timed, alternate
+
+DTYPES = ("float32", "bfloat16")
+LENGTHS = (2048, 8192, 32768)
+NOW, BEFORE = "now", "before"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An attention: query heads, key/value heads, head width, and the window or 0."""
+
+    name: str
+    heads: int
+    kv_heads: int
+    width: int
+    window: int = 0
+
+
+SHAPES = (
+    Shape("Llama 3 8B", 32, 8, 128),
+    Shape("Llama 3 8B, window 512", 32, 8, 128, 512),
+    Shape("Gemma 3 1B", 4, 1, 256),
+    Shape("Gemma 3 1B, window 512", 4, 1, 256, 512),
+)
+SPEC = """
+name: one-layer
+family: decoder-only
+vocab_size: 32
+max_positions: {most}
+d_model: {width}
+layers: 1
+positions: rotary
+norm: rmsnorm
+mask: {mask}
+attention: {{heads: {heads}, kv_heads: {kv_heads}, head_dim: {head}}}
+feed_forward: {{type: glu, activation: silu, d_ff: {d_ff}}}
+head: language_model
+"""
+
+
+@click.command()
+@click.option("--only", type=click.Choice(["calls", "layers", "linear"]), help="[default: all]")
+@click.option("--tokens", default=16384, show_default=True, type=click.IntRange(min=600))
+@click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=3))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--clock", type=click.Choice(list(CLOCKS)), default="wall", show_default=True)
+def main(only: str | None, tokens: int, rounds: int, threads: int, clock: str) -> None:
+    """Time decoding steps and linear attention; the last column is before / now."""
+    torch.set_num_threads(threads)
+    click.echo(f"threads: {threads}, clock: {clock}, rounds: {rounds}, tokens: {tokens}")
+    tables: dict[str, Callable[..., Iterator[Timed]]] = {"calls": calls, "layers": layers}
+    with torch.inference_mode():
+        for name, table in tables.items():
+            if only in (None, name):
+                for timed in table(tokens, rounds, CLOCKS[clock]):
+                    _print(timed)
+    if only in (None, "linear"):
+        linear(rounds, CLOCKS[clock])
+
+
+def _print(timed: Timed) -> None:
+    found = "  ".join(f"{name} {timed.median(name) * 1e3:9.3f} ms" for name in (NOW, BEFORE))
+    click.echo(f"{timed.task:44} {found}  {timed.ratio(BEFORE, NOW):6.2f} x")
+
+
+def calls(tokens: int, rounds: int, clock: Callable[[], float]) -> Iterator[Timed]:
+    """The call of attention in one step."""
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            size = (1, shape.kv_heads, tokens, shape.width)
+            k, v = (torch.randn(size, dtype=getattr(torch, dtype)) for _ in range(2))
+            q = torch.randn(1, shape.heads, 1, shape.width, dtype=k.dtype)
+            near = [x[:, :, -shape.window :] for x in (k, v)] if shape.window else [k, v]
+            mask = torch.arange(tokens)[None] >= tokens - shape.window if shape.window else None
+
+            def before(q: Tensor = q, k: Tensor = k, v: Tensor = v, mask: Any = mask) -> Tensor:
+                return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+
+            def now(q: Tensor = q, near: list[Tensor] = near) -> Tensor:
+                return grouped_attention(q, *near)
+
+            yield _timed(f"call, {shape.name}, {dtype}", {NOW: now, BEFORE: before}, rounds, clock)
+
+
+def layers(tokens: int, rounds: int, clock: Callable[[], float]) -> Iterator[Timed]:
+    """One step of a model of one layer: the emitted file, and the same with the earlier forms."""
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            mask = f"causal & window({shape.window})" if shape.window else "causal"
+            wide = shape.heads * shape.width
+            text = SPEC.format(
+                most=2 * tokens,
+                width=wide,
+                mask=mask,
+                heads=shape.heads,
+                kv_heads=shape.kv_heads,
+                head=shape.width,
+                d_ff=7 * wide // 2,
+            )
+            steps = {
+                NOW: _step(mw.emit(mw.loads(text)), tokens, dtype),
+                BEFORE: _step(_as_before(mw.emit(mw.loads(text))), tokens, dtype),
+            }
+            yield _timed(f"layer, {shape.name}, {dtype}", steps, rounds, clock)
+
+
+def _as_before(text: str) -> str:
+    """The file where one query is no case of its own and caches keep all tokens."""
+    changed = text.replace("if q.size(2) != 1:", "if True:")
+    changed = changed.replace("is_causal=is_causal", "is_causal=is_causal and q.size(2) > 1")
+    if "self.previous" in changed:
+        changed = changed.replace(", self.previous)", ", None)").replace(
+            "seen = min(start, ", "seen = max(start, "
+        )
+    assert changed != text, "the emitted file has no form that this benchmark knows"
+    return changed
+
+
+def _step(text: str, tokens: int, dtype: str) -> Candidate:
+    """The next token of a model behind a cache that is filled with `tokens` tokens."""
+    module: Any = import_text(text, f"layer_{len(sys.modules)}")
+    (kind,) = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, nn.Module) and hasattr(each, "init_weights")
+    ]
+    torch.manual_seed(0)
+    model = kind().to(getattr(torch, dtype)).eval()
+    cache, ids = module.Cache(tokens + 1), torch.zeros(1, tokens, dtype=torch.long)
+    for part in ids.split(512, dim=1):
+        model(part, cache=cache)
+
+    def step() -> Tensor:
+        cache.length = tokens
+        if hasattr(cache, "first"):  # the same room in each step
+            cache.first = dict(first)
+        found: Tensor = model(ids[:, :1], cache=cache)
+        return found
+
+    first = dict(getattr(cache, "first", {}))
+    return step
+
+
+def _timed(
+    name: str, candidates: dict[str, Candidate], rounds: int, clock: Callable[[], float]
+) -> Timed:
+    start = time.perf_counter()
+    candidates[NOW]()
+    repeat = max(1, math.ceil(0.02 / max(time.perf_counter() - start, 1e-5)))
+    return alternate(name, candidates, rounds=rounds, warm_up=2, repeat=repeat, clock=clock)
+
+
+# -- linear attention
+
+
+def linear(rounds: int, clock: Callable[[], float]) -> None:
+    """Linear and lightning attention, 8 heads of 64, over the lengths, and their exponents.
+
+    `before` computes all chunks at once, as compiled files still do.
+    """
+    rates = lightning_rates(8, 0, 12, torch.zeros(1))
+    forms: dict[str, dict[str, Callable[..., tuple[Tensor, Tensor]]]] = {
+        "linear": {NOW: causal_linear_attention, BEFORE: compiled_linear_attention},
+        "lightning": {
+            NOW: lambda q, k, v, _: fading_linear_attention(q, k, v, rates, None),
+            BEFORE: lambda q, k, v, _: compiled_fading_attention(q, k, v, rates, None),
+        },
+    }
+    for name, both in forms.items():
+        for backward in (False, True):
+            found = [_at(name, both, length, backward, rounds, clock) for length in LENGTHS]
+            for timed in found:
+                _print(timed)
+            growth = found[-1].median(NOW) / found[0].median(NOW)
+            exponent = math.log(growth) / math.log(LENGTHS[-1] / LENGTHS[0])
+            click.echo(f"{name}: exponent {exponent:.2f}")
+
+
+def _at(
+    name: str,
+    both: dict[str, Callable[..., tuple[Tensor, Tensor]]],
+    length: int,
+    backward: bool,
+    rounds: int,
+    clock: Callable[[], float],
+) -> Timed:
+    given = [torch.randn(1, length, 8, 64).abs() for _ in range(3)]  # heads of a token together
+    q, k, v = (x.transpose(1, 2).requires_grad_(backward) for x in given)
+    upstream = torch.randn(1, 8, length, 64)
+
+    def run(form: Callable[..., tuple[Tensor, Tensor]]) -> object:
+        with torch.set_grad_enabled(backward):
+            y = form(q, k, v, None)[0]
+            return torch.autograd.grad(y, (q, k, v), upstream) if backward else y
+
+    candidates: dict[str, Candidate] = {
+        key: (lambda form=form: run(form))  # type: ignore[misc]
+        for key, form in both.items()
+    }
+    more = " and backward" if backward else ""
+    return alternate(
+        f"{name}, {length} tokens, forward{more}",
+        candidates,
+        rounds=max(3, rounds // 2),
+        clock=clock,
+    )
+
+
+if __name__ == "__main__":
+    main()
