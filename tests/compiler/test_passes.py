@@ -9,6 +9,7 @@ import modelwright as mw
 from modelwright.compiler import PASSES, ModuleGraph, check, run_passes
 from modelwright.compiler import passes as passes_module
 from modelwright.compiler.lower import lower_spec
+from modelwright.compiler.passes.bound_caches import bound_caches
 from modelwright.compiler.passes.choose_kernels import choose_kernels
 from modelwright.compiler.passes.choose_tiles import choose_tiles
 from modelwright.compiler.passes.hoist_invariants import hoist_invariants
@@ -36,7 +37,7 @@ def graph(request: pytest.FixtureRequest) -> ModuleGraph:
 
 def test_the_order_is_the_documented_one() -> None:
     documented = (hoist_invariants, merge_equal, name_shared_values, choose_kernels)
-    documented += (choose_tiles,)
+    documented += (choose_tiles, bound_caches)
     assert documented == PASSES
 
 

@@ -467,12 +467,12 @@ memory for batch 1, sequence 8 in float32
   activations saved for training  12.5 KiB  on the CPU, loss included
     with fused GPU kernels        12.5 KiB  an estimate
     with gradient checkpointing    2.9 KiB  plus 3.2 KiB for the layer that is recomputed
-  cache                              768 B
+  cache                              384 B
 
 one decoding step for batch 1, 8 tokens cached, in float32
-  FLOPs, over all cached keys  4.6 kFLOPs
+  FLOPs, over all cached keys  4.3 kFLOPs
   weights read                    8.7 KiB
-  cache read                        768 B
+  cache read                        384 B
 
 attention
   FLOPs of all scores and weighted sums: 96 B S T
