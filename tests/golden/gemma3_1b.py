@@ -53,26 +53,46 @@ class Config:
 
 
 class Cache:
-    """Key-value cache of a decoder, by layer. Not part of the state dict."""
+    """Key-value cache of a decoder, by layer. A layer with a window keeps its last tokens."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
         self.kv: dict[int, list[Tensor]] = {}
+        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
 
-    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
+    def append(
+        self, layer: int, k: Tensor, v: Tensor, previous: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+
+        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
+        is full, what is kept moves to the front.
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        kept = self.capacity if previous is None else previous
         if layer not in self.kv:
-            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            room = min(self.capacity, kept + kept // 16 + 1)
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
+            self.first[layer] = 0
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
-        return keys[..., :end, :], values[..., :end, :]
+        first = self.first[layer]
+        old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
+        if last <= keys.size(-2):
+            keys[..., new:last, :] = k
+            values[..., new:last, :] = v
+            return keys[..., old:last, :], values[..., old:last, :]
+        k = torch.cat([keys[..., old:new, :], k], dim=-2)
+        v = torch.cat([values[..., old:new, :], v], dim=-2)
+        kept = min(kept, k.size(-2))
+        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
+        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        self.first[layer] = end - kept
+        return k, v
 
 
 DENSE = 1024  # fewer queries are one tile
@@ -208,6 +228,27 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
+def grouped_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
+
+    For one query, the heads of a group become its queries: keys and values are read only once.
+    """
+    if q.size(2) != 1:
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=attn_mask, is_causal=is_causal, scale=scale, enable_gqa=True
+        )
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask, scale=scale)
+    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
+
+
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
@@ -255,6 +296,7 @@ class Attention(nn.Module):
         super().__init__()
         self.layer = layer
         self.head_dim = config.head_dim
+        self.previous = config.window - 1 if layer % 6 < 5 else None
         self.scale = config.scale
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
         self.query_norm = OffsetRMSNorm(config.head_dim, config.eps)
@@ -272,17 +314,9 @@ class Attention(nn.Module):
         q = apply_rope(self.query_norm(q), cos, sin)
         k = apply_rope(self.key_norm(k), cos, sin)
         if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+            k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
         outputs = [
-            F.scaled_dot_product_attention(
-                q,
-                k,
-                v,
-                attn_mask=mask,
-                is_causal=q.size(2) > 1 and mask is None,
-                scale=self.scale,
-                enable_gqa=True,
-            )
+            grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
             for q, k, v, mask in split_tiles(q, k, v, tiles)
         ]
         y = join_tiles(outputs)  # (B, H, T, E)
@@ -360,7 +394,9 @@ class Gemma3_1b(nn.Module):
         local_cos, local_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        local_tiles = causal_window_tiles(start, end, self.config.window, attention_mask, like=x)
+        seen = min(start, self.config.window - 1)  # previous tokens in the cache
+        recent = None if attention_mask is None else attention_mask[:, start - seen :]
+        local_tiles = causal_window_tiles(seen, seen + length, self.config.window, recent, like=x)
         global_cos, global_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
@@ -435,4 +471,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ce8a3b8066298443aaaf094dae6425b935d3d1d8b68353cf07e20a83421c8880
+# sha256 of the above: e6befc3528dbe6386c91fbf9d85e81a9599751e9bd4ab5ed4060574f8438663d

@@ -68,26 +68,46 @@ class Config:
 
 
 class Cache:
-    """Key-value cache of a decoder, by layer. Not part of the state dict."""
+    """Key-value cache of a decoder, by layer. A layer with a window keeps its last tokens."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
         self.kv: dict[int, list[Tensor]] = {}
+        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
 
-    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
+    def append(
+        self, layer: int, k: Tensor, v: Tensor, previous: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+
+        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
+        is full, what is kept moves to the front.
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        kept = self.capacity if previous is None else previous
         if layer not in self.kv:
-            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            room = min(self.capacity, kept + kept // 16 + 1)
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
+            self.first[layer] = 0
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
-        return keys[..., :end, :], values[..., :end, :]
+        first = self.first[layer]
+        old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
+        if last <= keys.size(-2):
+            keys[..., new:last, :] = k
+            values[..., new:last, :] = v
+            return keys[..., old:last, :], values[..., old:last, :]
+        k = torch.cat([keys[..., old:new, :], k], dim=-2)
+        v = torch.cat([values[..., old:new, :], v], dim=-2)
+        kept = min(kept, k.size(-2))
+        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
+        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        self.first[layer] = end - kept
+        return k, v
 
 
 DENSE = 1024  # fewer queries are one tile
@@ -154,9 +174,8 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
     """Append a key and a value of zeros, whose score is the attention sink of the head.
 
     The sink takes part in the softmax, so the weights of the real keys sum to less than 1 (OpenAI
-    2025, arXiv:2508.10925). Keys and values that heads share are repeated for each head.
+    2025, arXiv:2508.10925).
     """
-    k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
     return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
 
@@ -173,7 +192,15 @@ def attention_with_sinks(
     """Attention with a learned sink per head (gpt-oss, OpenAI 2025, arXiv:2508.10925)."""
     bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
     k, v, bias = with_sinks(k, v, bias, sinks)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+    bias = by_group(bias, k.size(1))
+    return grouped_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+
+
+def by_group(bias: Tensor, kv_heads: int) -> Tensor:
+    """The bias of `grouped_attention`, (B or 1, H, T, S); for one query (B or 1, K, H/K, S)."""
+    if bias.size(-2) != 1:
+        return bias
+    return torch.unflatten(bias, -3, (kv_heads, -1)).squeeze(-2)
 
 
 class Tile(NamedTuple):
@@ -306,6 +333,29 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
+def grouped_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
+
+    For one query, the heads of a group become its queries: keys and values are read only once.
+    """
+    if q.size(2) != 1:
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=attn_mask, dropout_p=dropout_p, scale=scale, enable_gqa=True
+        )
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    y = F.scaled_dot_product_attention(
+        q, k, v, attn_mask=attn_mask, dropout_p=dropout_p, scale=scale
+    )
+    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
+
+
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
@@ -341,6 +391,7 @@ class Attention(nn.Module):
         super().__init__()
         self.layer = layer
         self.head_dim = config.head_dim
+        self.previous = config.window - 1 if layer % 2 == 0 else None
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim)
         self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
         self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
@@ -356,7 +407,7 @@ class Attention(nn.Module):
         q = apply_rope(q, cos, sin)
         k = apply_rope(k, cos, sin)
         if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+            k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
         outputs = [
             attention_with_sinks(q, k, v, mask, self.sinks)
             for q, k, v, mask in split_tiles(q, k, v, tiles)
@@ -473,7 +524,9 @@ class GptOss20b(nn.Module):
         )
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
-        local_tiles = causal_window_tiles(start, end, self.config.window, attention_mask, like=x)
+        seen = min(start, self.config.window - 1)  # previous tokens in the cache
+        recent = None if attention_mask is None else attention_mask[:, start - seen :]
+        local_tiles = causal_window_tiles(seen, seen + length, self.config.window, recent, like=x)
         global_tiles = causal_tiles(start, end, attention_mask, like=x)
         for i, block in enumerate(self.layers):
             tiles = local_tiles if i % 2 == 0 else global_tiles
@@ -543,4 +596,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 61feb0a7157fe8f11ff7e83e34caf11a1d8356dfa94815df3037dd1bd91f939b
+# sha256 of the above: 5e3726df590acfb19bcebbeea57f43f128a11e37a222c9dde4abec5322614c34

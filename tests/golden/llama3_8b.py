@@ -106,6 +106,22 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
+def grouped_attention(
+    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
+
+    For one query, the heads of a group become its queries: keys and values are read only once.
+    """
+    if q.size(2) != 1:
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
+        )
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
+    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
+
+
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
@@ -137,9 +153,7 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
-        )  # (B, H, T, E)
+        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -280,4 +294,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e40fe6ff4a4e1baf3663204dcb219c79385571ea2670af73377a3c3c04ae6ccb
+# sha256 of the above: 8fc9d80774359b8c394013d23d97b2e45716fa59a911e84dce039f00bddc52ee

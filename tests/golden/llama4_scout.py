@@ -161,6 +161,22 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
+def grouped_attention(
+    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
+
+    For one query, the heads of a group become its queries: keys and values are read only once.
+    """
+    if q.size(2) != 1:
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
+        )
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
+    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
+
+
 def causal_mask(
     start: int, end: int, block_size: int | None, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
@@ -206,9 +222,7 @@ class LocalAttention(nn.Module):
         k = self.key_norm(k)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
-        )  # (B, H, T, E)
+        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -281,9 +295,7 @@ class GlobalAttention(nn.Module):
         q = (q * sharpness).type_as(q)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
-        )  # (B, H, T, E)
+        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -421,4 +433,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: be9cffdd0f8943e366a51b56fb61f773100ca4f181093b5c7455e9ece0a7488f
+# sha256 of the above: 6f6bd11380650e587a0a95b29e14a9ef2a3738c2e9d9c4343b43aa6d6b06120a
