@@ -59,6 +59,6 @@ def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
 
 def _methods(name: str) -> dict[str, Function]:
     """The methods of a cache of the runtime."""
-    whole = trees("cache")[name]
+    whole = trees("sliding_cache" if name == "SlidingCache" else "cache")[name]
     assert isinstance(whole, Class)
     return {part.name: part for part in whole.body if isinstance(part, Function)}

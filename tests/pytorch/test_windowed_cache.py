@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import modelwright as mw
-from modelwright.backends.pytorch.runtime.cache import SlidingCache
+from modelwright.backends.pytorch.runtime.sliding_cache import SlidingCache
 from modelwright.compiler.decoding import places
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

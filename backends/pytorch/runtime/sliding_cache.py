@@ -1,0 +1,51 @@
+"""The key-value cache of models with windows (`Cache` in `cache.py` keeps all tokens)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class SlidingCache:
+    """What a decoder stores, by layer, where some layers keep only their last tokens."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kv: dict[int, list[Tensor]] = {}
+        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+        self.states: dict[int, Tensor] = {}
+
+    def append(
+        self, layer: int, k: Tensor, v: Tensor, previous: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+
+        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
+        is full, what is kept moves to the front.
+        """
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        kept = self.capacity if previous is None else previous
+        if layer not in self.kv:
+            room = min(self.capacity, kept + kept // 16 + 1)
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
+            self.first[layer] = 0
+        keys, values = self.kv[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+        first = self.first[layer]
+        old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
+        if last <= keys.size(-2):
+            keys[..., new:last, :] = k
+            values[..., new:last, :] = v
+            return keys[..., old:last, :], values[..., old:last, :]
+        k = torch.cat([keys[..., old:new, :], k], dim=-2)
+        v = torch.cat([values[..., old:new, :], v], dim=-2)
+        kept = min(kept, k.size(-2))
+        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
+        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        self.first[layer] = end - kept
+        return k, v
