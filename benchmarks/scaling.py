@@ -72,15 +72,9 @@ class Emitted:
         length = q.size(2)
         data = [None] * ("attention_mask" in self.file[self.make].__annotations__)
         tiles = self.file[self.make](0, length, *self.sizes, *data, like=q)
-        causal = "causal" in self.make
-        outputs = [
-            F.scaled_dot_product_attention(
-                q, k, v, attn_mask=mask, is_causal=causal and mask is None
-            )
-            for q, k, v, mask in self.file["split_tiles"](q, k, v, tiles)
-        ]
-        joined: Tensor = self.file["join_tiles"](outputs)
-        return joined
+        function = "gathered_attention" if "keys_of" in self.file else "tiled_attention"
+        found: Tensor = self.file[function](q, k, v, tiles, F.scaled_dot_product_attention)
+        return found
 
 
 def emitted(mask: str) -> Emitted | None:

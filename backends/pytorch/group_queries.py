@@ -19,10 +19,17 @@ def grouped_attention(parts: Iterable[Any]) -> list[Function]:
     whole = trees("grouped")[NAME]
     assert isinstance(whole, Function)
     trees_of = [part for each in parts for part in _trees(each)]
-    calls = [node for node in walk(*trees_of) if isinstance(node, Call) and node.of == Name(NAME)]
-    given = {argument.name for call in calls for argument in call.arguments}
+    calls = [call for call in _calls(trees_of) if call.of == Name(NAME)]
+    passed = [call for call in _calls(trees_of) if any(a.value == Name(NAME) for a in call.arguments)]
+    given = {argument.name for call in calls + passed for argument in call.arguments}
+    if passed:  # to functions that compute tiles
+        given |= {"attn_mask", "is_causal"}
     options = {p.name for p in whole.parameters if p.default is not None}
-    return [_without(whole, options - given)] if calls else []
+    return [_without(whole, options - given)] if calls or passed else []
+
+
+def _calls(parts: Iterable[Any]) -> list[Call]:
+    return [node for node in walk(*parts) if isinstance(node, Call)]
 
 
 def _trees(part: Any) -> Iterable[Any]:

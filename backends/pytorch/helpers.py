@@ -19,6 +19,7 @@ FILES = (
     "norms",
     "functions",
     "tiles",
+    "ranges",
     "experts",
     "sampling",
     "loading",

@@ -29,7 +29,7 @@ from .sizes import over
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
 TENSOR, OPTIONAL, INT = Name("Tensor"), expression("Tensor | None"), Name("int")
-START_TO_END = Slice(Name("start"), Name("end"))
+START_TO_END, START_TO_STOP = (Slice(Name("start"), Name(end)) for end in ("end", "stop"))
 
 
 def number(value: Any) -> Any:
@@ -74,22 +74,23 @@ def blocks(atom: Any) -> Any:
 
 def random(atom: Any) -> Any:
     count, size, seed = (number(arg) for arg in (*atom.args, 0)[:3])
-    return expression("random_blocks(q, k, count, size, seed)", count=count, size=size, seed=seed)
+    draw = "random_blocks(start, stop, k, end, count, size, seed)"
+    return expression(draw, count=count, size=size, seed=seed)
 
 
 def in_range(letter: str, limits: Any) -> Any:
     """`letter` in a:b; negative limits count from the end."""
     of, parts = Name(letter), []
     if limits.start is not None and limits.start != 0:
-        parts.append(expression("of >= start", of=of, start=_from_end(limits.start)))
+        parts.append(expression("of >= start", of=of, start=from_end(limits.start)))
     if limits.stop is not None:
-        parts.append(expression("of < stop", of=of, stop=_from_end(limits.stop)))
+        parts.append(expression("of < stop", of=of, stop=from_end(limits.stop)))
     if not parts:
         return expression("of >= 0", of=of)
     return joined("&", parts)
 
 
-def _from_end(limit: int) -> Any:
+def from_end(limit: int) -> Any:
     if limit < 0:
         return expression("end - n", n=constant(-limit))
     return constant(int(limit))
@@ -162,28 +163,38 @@ COUNTED = ("blocks", "fixed", "prefix")
 FIRST = "first_places(attention_mask, like.device)"
 
 
-def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function that computes a mask; `static`: it gets the position of every query."""
+def mask_function(
+    name: str, ops: list[Op], *, static: bool = False, indexed: bool = False
+) -> Function:
+    """The function that computes a mask.
+
+    static: it gets the position of every query
+    indexed: it gets the positions of keys, of which a run of queries may attend to some
+    """
     if not tiled(ops[-1]) and len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
         return causal_or_narrower(name, ops, static=static)
     op = ops[-1]  # sizes that differ are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
-    keys = Name("positions") if static else START_TO_END
-    admits = with_queries(predicate(formula), keys)
+    queries = Name("positions") if static else START_TO_STOP if indexed else START_TO_END
+    admits = with_queries(predicate(formula), queries)
+    if not indexed:
+        admits = change(admits, {Name("stop"): Name("end")})
+    for data in DATA if indexed else ():
+        every, some = (expression(f"{data}[:, None, None, {keys}]") for keys in (":", "k"))
+        admits = change(admits, {every: some})
     counts = any(atom.name in COUNTED for atom in atoms_of(formula))
     if counts and "attention_mask" not in given:  # no padding
         admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
     read = Names([Return(admits)]).outer
     if "q" in read:
-        made = (
-            "positions[:, None]"
-            if static
-            else "torch.arange(start, end, device=like.device)[:, None]"
-        )
-        body.append(Set(Name("q"), expression(made), "(T, 1)"))
-    if admits == expression("k <= q"):
+        stop = "stop" if indexed else "end"
+        made = f"torch.arange(start, {stop}, device=like.device)[:, None]"
+        body.append(Set(Name("q"), expression("positions[:, None]" if static else made), "(T, 1)"))
+    if indexed:
+        pass
+    elif admits == expression("k <= q"):
         admits = expression("torch.arange(end, device=like.device) <= q")
     elif "k" in read:
         body.append(Set(Name("k"), expression("torch.arange(end, device=like.device)"), "(S,)"))
@@ -191,10 +202,13 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
         body.append(Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)"))
     for absent in given:
         body += ABSENT.get(absent, ())
-    body += _result(formula, admits, read, padded="attention_mask" in given, static=static)
+    tokens = "positions.size(0)" if static else "stop - start" if indexed else "end - start"
+    seen = "k" if indexed else ":"
+    body += _result(formula, admits, read, tokens, seen, padded="attention_mask" in given)
     sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
     parameters = (
         Parameter("positions", TENSOR) if static else Parameter("start", INT),
+        *([Parameter("stop", INT), Parameter("k", TENSOR)] if indexed else []),
         Parameter("end", INT),
         *sizes,
         *(Parameter(name, OPTIONAL) for name in given),
@@ -263,32 +277,31 @@ def with_queries(admits: Any, keys: Any) -> Any:
 
 
 def _result(
-    formula: Any, admits: Any, read: set[str], *, padded: bool, static: bool
+    formula: Any, admits: Any, read: set[str], tokens: str, keys: str, *, padded: bool
 ) -> list[Statement]:
     atoms = atoms_of(formula)
     rows = ("prefix", "documents", *(COUNTED if padded else ()))
     wide = any(a.name in rows or a.args == ("given",) for a in atoms)
     shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
-    pairs = _of_pairs(
-        atoms, admits, read, expression("positions.size(0)" if static else "end - start")
-    )
+    seen = expression("end" if keys == ":" else "k.size(0)")
+    pairs = _of_pairs(atoms, admits, read, expression(tokens), seen)
     if not padded:
         return [Return(pairs, shape)]
-    real = "mask & attention_mask.bool()[:, None, None, :]"
+    real = f"mask & attention_mask.bool()[:, None, None, {keys}]"
     return [
         Set(Name("mask"), pairs, shape),
         Return(expression(f"mask if attention_mask is None else {real}")),
     ]
 
 
-def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any:
+def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any, seen: Any) -> Any:
     """The expression for all pairs, even if the formula depends only on queries or keys."""
     names = {atom.name for atom in atoms}
     given = any(atom.args == ("given",) for atom in atoms)
     if {"q", "k"} <= read or given or "documents" in names:
         return admits
     if "prefix" not in names:
-        return expression("admits.expand(tokens, end)", admits=admits, tokens=tokens)
+        return expression("admits.expand(tokens, n)", admits=admits, tokens=tokens, n=seen)
     if "q" in read:
         return admits
     return expression("admits.expand(-1, -1, tokens, -1)", admits=admits, tokens=tokens)

@@ -10,19 +10,23 @@ from ...compiler.reach import most, reach
 from .code.nodes import (
     Binary,
     Bracketed,
+    Do,
     Expr,
+    For,
     Function,
     If,
     Name,
     Parameter,
     Return,
+    Sequence,
     Set,
     Statement,
 )
-from .code.read import call, constant, expression
+from .code.read import call, constant, expression, names
 from .code.walk import written_for
-from .mask_functions import INT, OPTIONAL, TENSOR, joined, mask_function, number
-from .ops.masks import mask_name, mask_sizes, tiles_name, window_like
+from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
+from .ops.masks import atoms_of, mask_name, mask_sizes, tiles_name, window_like
+from .tile_ranges import data_of, edges, may_see
 
 
 def mask_functions(
@@ -39,9 +43,10 @@ def mask_functions(
         if window is not None and len(tiled) == len(ops):
             borrowed.append(causal_tiles(name, ops, mask_name(graph, window)))
             continue
-        found.append(mask_function(name, ops, static=static))
+        ranged = [op for op in tiled if op.attrs["tiles"] == "ranges"]
+        found.append(mask_function(name, ops, static=static, indexed=bool(ranged)))
         if tiled:
-            found.append(tile_function(name, tiled))
+            found.append((range_function if ranged else tile_function)(name, tiled))
     return [*found, *borrowed]
 
 
@@ -90,6 +95,49 @@ def tile_function(name: str, ops: list[Op]) -> Function:
     return _of_tiles(name, ops, body)
 
 
+def range_function(name: str, ops: list[Op]) -> Function:
+    """The function that makes the tiles of a mask that admits several ranges of keys."""
+    op = ops[-1]
+    formula = op.attrs["formula"]
+    sizes = [Name(size.code()) for size in mask_sizes(formula)]
+    given = [Name(data) for data in DATA if op.arg(data)]
+    first, last, end = map(Name, ("first", "last", "end"))
+    found: Any = Sequence(tuple(edges(formula)), "[]")
+    if any(atom.args == ("given",) for atom in atoms_of(formula)):
+        marks = expression("[edge for pair in marked for edge in pair]")
+        found = marks if not found.items else expression("edges + marks", edges=found, marks=marks)
+    over = expression("query_runs(start, end, TILE, edges)", edges=found)
+    run = (
+        Set(Name("ranges"), may_see(formula)),
+        Do(expression("sparse.append((first, last, merge_ranges(ranges, end)))")),
+    )
+    sparse = (
+        *data_of(formula, bool(op.arg("attention_mask"))),
+        Set(Name("sparse"), expression("[]")),
+        For(names("first", "last"), over, run),
+        Set(Name("runs"), expression("at_most_half(sparse, start, end)")),
+    )
+    long = expression("not torch.compiler.is_compiling() and end - start >= DENSE")
+    kind = expression("list[tuple[int, int, tuple[slice, ...]]]")
+    whole = Set(Name("runs"), expression("[(start, end, ())]"), annotation=kind)
+    keys = expression("keys_of(keys, end, like.device)")
+    mask = call(name, first, last, Name("k"), end, *sizes, *given, Name("like"))
+    tile = expression("Tile(last - first, keys, added_mask(mask, like))", mask=Name("mask"))
+    loop = (
+        Set(Name("k"), keys, "(Sq,)"),
+        Set(Name("mask"), mask),
+        Do(expression("tiles.append(tile)", tile=tile)),
+    )
+    body = (
+        whole,
+        If(long, sparse),
+        Set(Name("tiles"), expression("[]")),
+        For(names("first", "last", "keys"), Name("runs"), loop),
+        Return(Name("tiles")),
+    )
+    return _of_tiles(name, ops, list(body))
+
+
 def causal_tiles(name: str, ops: list[Op], window: str) -> Function:
     """The function of a causal mask beside one within a window, which makes its tiles."""
     op = ops[-1]
@@ -109,7 +157,7 @@ def _of_tiles(name: str, ops: list[Op], body: list[Statement]) -> Function:
     parameters = (
         *(Parameter(each, INT) for each in ("start", "end")),
         *(Parameter(size.code(), INT) for size in mask_sizes(formula)),
-        *([Parameter("attention_mask", OPTIONAL)] if op.arg("attention_mask") else []),
+        *(Parameter(data, OPTIONAL) for data in DATA if op.arg(data)),
         Parameter("like", TENSOR),
     )
     title = f"The queries `start` to `end` in tiles: {formula}."

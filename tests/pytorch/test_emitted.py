@@ -185,8 +185,18 @@ CASES = {
     "compiling",
     "end - start < DENSE",  # too few queries for tiles
     "not tiles[0].keys",  # one tile of all
-    "len(outputs) == 1",
+    "copied",  # keys that are copied again in the backward pass
+    "end - start >= DENSE",
     "len(found) == 1",  # one range of keys
+    "ranges",  # several of them
+    "tile.keys != (slice(0, end),)",  # not all keys
+    "2 * read <= (end - start) * end",  # at most half of all pairs
+    "first <= found[-1][1]",  # ranges that touch
+    "found",
+    "first < last",
+    "start < edge < end",
+    "a < last",
+    "first < b",
     "any(hidden[begin:stop])",  # padding
     "power == heads",  # ALiBi: a number of heads that is a power of two
 }
@@ -195,6 +205,7 @@ DATA = (
     "state",
     "gradient",
     "total",
+    "every",
     "mask",
     "window",  # of a mask that some layers have
     "previous",  # tokens that a layer keeps; None for all

@@ -9,9 +9,10 @@ from typing import Any
 from ....compiler.axes import ONE
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
+from ..code.flat import flat
 from ..code.measure import height
-from ..code.nodes import Argument, Call, Expr, Generator, Name, Set
-from ..code.read import call, constant, dotted, expression, names
+from ..code.nodes import Argument, Call, Expr, Name, Set
+from ..code.read import call, constant, dotted, expression
 from ..writer import Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
@@ -56,39 +57,47 @@ def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
 
 
 def tiled(f: Writer, op: Op) -> Any:
-    """Attention tile by tile: the expression of the kernel, for the queries and keys of each."""
+    """Attention tile by tile: a function of the runtime is given the kernel and its options."""
     (q, k, v), tiles = _operands(f, op)
-    parts = call("split_tiles", q, k, v, tiles)
-    each = TILE_KERNELS[op.attrs["kernel"]](f, op)
-    outputs = Generator(each, names("q", "k", "v", "mask"), parts, brackets="[]")
-    f.assign("outputs", outputs, "", op)
-    return call("join_tiles", Name("outputs"))
+    if apart(f, op):
+        tiles = call("tiles_of_rows", tiles, expression("k.size(2)", k=k))
+    kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
+    attend = Call(Name("partial"), kernel) if len(kernel) > 1 else kernel[0].value
+    if flat(attend) != "F.scaled_dot_product_attention":
+        if Set(Name("attend"), attend) not in f.body:
+            f.assign("attend", attend, "", op)
+        attend = Name("attend")
+    return call(TILED[op.attrs["tiles"]], q, k, v, tiles, attend)
 
 
-QUERY, KEY, VALUE, MASK = map(Name, ("q", "k", "v", "mask"))
+TILED = {
+    "band": "tiled_attention",
+    "whole": "tiled_attention",
+    "ranges": "gathered_attention",
+    "causal band": "causal_tiled_attention",
+    "causal ranges": "causal_gathered_attention",
+}
+"""`tiles` of an attention -> the function that computes it."""
 
 
-def sdpa_of_tile(f: Writer, op: Op) -> Any:
-    arguments = [Argument(QUERY), Argument(KEY), Argument(VALUE)]
-    grouped = _groups(f, op)
-    name: Expr = GROUPED if grouped else SDPA
-    if op.arg("sinks"):
-        name = Name("attention_with_sinks")
-        arguments += [Argument(MASK), Argument(f.use(op.arg("sinks")))]
-        arguments += [Argument(value, "dropout") for value in dropout_rate(f, op)]
+def apart(f: Writer, op: Op) -> bool:
+    """Is the result used for global rows alone?"""
+    users = f.graph.consumers(op.outputs[0])
+    return all(user.kind == "select" and user.arg("a") == op.outputs[0] for user in users)
+
+
+def sdpa_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
+    sinks, grouped = op.arg("sinks"), _groups(f, op)
+    if sinks:
+        found = [Argument(Name("attention_with_sinks")), Argument(f.use(sinks), "sinks")]
     else:
-        arguments.append(Argument(MASK, "attn_mask"))
-        arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
-    if op.attrs["tiles"] == "causal":
-        case = causal_case(f, MASK, expression("q.size(2)"))
-        if grouped:  # of one query it is not read
-            case = expression("mask is None")
-        arguments.append(Argument(case, "is_causal"))
+        found = [Argument(GROUPED if grouped else SDPA)]
+    found += [Argument(rate, "dropout" if sinks else "dropout_p") for rate in dropout_rate(f, op)]
     if op.attrs["scale"] is not None:
-        arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
-    if _shared(op) and not grouped and not op.arg("sinks"):
-        arguments.append(Argument(constant(True), "enable_gqa"))
-    return Call(name, tuple(arguments))
+        found.append(Argument(f.number(op.attrs["scale"]), "scale"))
+    if _shared(op) and not grouped and not sinks:
+        found.append(Argument(constant(True), "enable_gqa"))
+    return tuple(found)
 
 
 def _shared(op: Op) -> bool:
@@ -101,20 +110,23 @@ def _groups(f: Writer, op: Op) -> bool:
     return _shared(op) and f.cached
 
 
-def explicit_of_tile(f: Writer, op: Op) -> Any:
-    numbers = [_scale(f, op), f.number(op.attrs["softcap"])]
-    rate = dropout_rate(f, op)
-    return call("biased_explicit_attention", QUERY, KEY, VALUE, MASK, *numbers, *rate)
+def explicit_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
+    return _with_options(f, op, "explicit", cap=f.number(op.attrs["softcap"]))
 
 
-def distance_of_tile(f: Writer, op: Op) -> Any:
-    rate = dropout_rate(f, op)
-    return call("biased_distance_attention", QUERY, KEY, VALUE, MASK, _scale(f, op), *rate)
+def distance_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
+    return _with_options(f, op, "distance")
 
 
-def additive_of_tile(f: Writer, op: Op) -> Any:
-    vector, rate = _score_vector(f, op), dropout_rate(f, op)
-    return call("biased_additive_attention", QUERY, KEY, VALUE, vector, MASK, *rate)
+def additive_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
+    found = [Argument(Name("biased_additive_attention")), Argument(_score_vector(f, op), "vector")]
+    return (*found, *(Argument(rate, "dropout") for rate in dropout_rate(f, op)))
+
+
+def _with_options(f: Writer, op: Op, name: str, **options: Expr) -> tuple[Argument, ...]:
+    found = [Argument(Name(f"biased_{name}_attention")), Argument(_scale(f, op), "scale")]
+    found += [Argument(value, key) for key, value in options.items()]
+    return (*found, *(Argument(rate, "dropout") for rate in dropout_rate(f, op)))
 
 
 def sdpa(f: Writer, op: Op) -> Any:
@@ -197,7 +209,7 @@ def additive(f: Writer, op: Op) -> Any:
     operands, given = _operands(f, op)
     vector = _score_vector(f, op)
     name = "biased_additive_attention" if op.arg("bias") else "additive_attention"
-    return call(name, *operands, vector, given or NONE, *dropout_rate(f, op))
+    return call(name, *operands, given or NONE, vector, *dropout_rate(f, op))
 
 
 def _score_vector(f: Writer, op: Op) -> Any:
@@ -222,7 +234,7 @@ KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
     "additive": additive,
 }
 
-TILE_KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
+TILE_KERNELS: dict[str, Callable[[Writer, Op], tuple[Argument, ...]]] = {
     "sdpa": sdpa_of_tile,
     "sdpa+bias": sdpa_of_tile,
     "explicit": explicit_of_tile,

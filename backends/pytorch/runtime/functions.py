@@ -185,7 +185,7 @@ def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
 
 
 def additive_attention(
-    q: Tensor, k: Tensor, v: Tensor, vector: Tensor, mask: Tensor | None, dropout: float = 0.0
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, vector: Tensor, dropout: float = 0.0
 ) -> Tensor:
     """Attention with additive scores."""
     scores = added_scores(q, k, vector)
@@ -195,7 +195,7 @@ def additive_attention(
 
 
 def biased_additive_attention(
-    q: Tensor, k: Tensor, v: Tensor, vector: Tensor, bias: Tensor, dropout: float = 0.0
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor, vector: Tensor, dropout: float = 0.0
 ) -> Tensor:
     """Attention with additive scores and a bias."""
     return weighted_values(added_scores(q, k, vector) + bias, v, dropout)
@@ -245,16 +245,25 @@ def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
     return x[torch.arange(x.size(0), device=x.device), position]  # (B, D)
 
 
-def random_blocks(q: Tensor, k: Tensor, size: int, count: int, seed: int) -> Tensor:
-    """True in `count` pseudo-random key blocks for each query block.
+def drawn_blocks(first: int, last: int, end: int, size: int, count: int, seed: int) -> Tensor:
+    """The `count` pseudo-random key blocks of each query block `first` to `last`.
 
-    A query block attends to the key blocks with the smallest hash values; BigBird draws them
-    (Zaheer et al. 2020, arXiv:2007.14062).
+    They are those with the smallest hash values; BigBird draws them (Zaheer et al. 2020,
+    arXiv:2007.14062).
     """
-    rows, columns = q // size, torch.arange((k.size(0) - 1) // size + 1, device=k.device)
+    rows, columns = torch.arange(first, last)[:, None], torch.arange((end - 1) // size + 1)
     hashed = ((rows * 92837111) ^ (columns * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF
     for _ in range(2):
         hashed = hashed * 48271 % 2147483647
-    chosen = hashed.argsort(dim=-1, stable=True)[:, :count]  # (T, count)
-    taken = torch.zeros_like(hashed, dtype=torch.bool).scatter(-1, chosen, True)
-    return taken[:, k // size]  # (T, S)
+    return hashed.argsort(dim=-1, stable=True)[:, :count]
+
+
+def random_blocks(
+    start: int, stop: int, k: Tensor, end: int, size: int, count: int, seed: int
+) -> Tensor:
+    """True where a query of `start` to `stop` may attend to key k: in the blocks drawn for it."""
+    first, last = start // size, (stop - 1) // size + 1
+    drawn = drawn_blocks(first, last, end, size, count, seed).to(k.device)
+    taken = torch.zeros(last - first, (end - 1) // size + 1, dtype=torch.bool, device=k.device)
+    rows = torch.arange(start, stop, device=k.device) // size - first  # (T,)
+    return taken.scatter(-1, drawn, True)[rows][:, k // size]  # (T, S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -45,9 +46,12 @@ class KeysOfTile(torch.autograd.Function):
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
     """All queries and keys as one tile, with a boolean mask."""
-    if mask is not None:
-        mask = torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
-    return [Tile(queries, (), mask)]
+    return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
+
+
+def added_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """A boolean mask as numbers to add to the scores; SDPA would convert it in each layer."""
+    return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
 def sliding_tiles(
@@ -59,7 +63,7 @@ def sliding_tiles(
     """
     tiles: list[Tile] = []
     hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
-    near = torch.zeros_like(near, dtype=like.dtype).masked_fill(~near, -torch.inf)
+    near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
         begin, stop = max(0, before), min(before + near.size(1), end)
@@ -71,23 +75,81 @@ def sliding_tiles(
     return tiles
 
 
-def split_tiles(
-    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile]
-) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Queries (B, H, Q, E), keys and values (B, K, Sq, E), and mask of each tile."""
+def tiles_of_rows(tiles: list[Tile], end: int) -> list[Tile]:
+    """The same for attention of global rows alone: other tiles read one key, which is hidden."""
     if not tiles[0].keys:
-        return [(q, k, v, tiles[0].mask)]
-    parts = []
-    queries = q.split([tile.queries for tile in tiles], dim=2)
-    for own, tile in zip(queries, tiles, strict=True):
+        return tiles
+    found = []
+    for tile in tiles:
+        if tile.mask is not None and tile.keys != (slice(0, end),):
+            hidden = torch.full_like(tile.mask[..., :1], -torch.inf)
+            tile = Tile(tile.queries, (slice(0, 1),), hidden)
+        found.append(tile)
+    return found
+
+
+def tiled_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E)."""
+    if not tiles[0].keys:
+        return attend(q, k, v, tiles[0].mask)
+    outputs = []
+    for own, tile in zip(q.split([tile.queries for tile in tiles], dim=2), tiles, strict=True):
         k, near_k = KeysOfTile.apply(k, tile.keys)
         v, near_v = KeysOfTile.apply(v, tile.keys)
-        parts.append((own, near_k, near_v, tile.mask))
-    return parts
+        outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
+    return torch.cat(outputs, dim=1).transpose(1, 2)
 
 
-def join_tiles(outputs: list[Tensor]) -> Tensor:
-    """The outputs (B, H, Q, E) of all tiles as one, (B, H, T, E)."""
-    if len(outputs) == 1:
-        return outputs[0]
-    return torch.cat([y.transpose(1, 2) for y in outputs], dim=1).transpose(1, 2)
+def causal_tiled_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same, where one tile without a mask is left to `is_causal` of SDPA."""
+    if tiles[0].mask is None and q.size(2) > 1:
+        return attend(q, k, v, is_causal=True)
+    return tiled_attention(q, k, v, tiles, attend)
+
+
+def gathered_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E).
+
+    The keys of a tile are copied. Autograd keeps where they were, and copies them again.
+    """
+    if not tiles[0].keys:
+        return attend(q, k, v, tiles[0].mask)
+    outputs = []
+    for own, tile in zip(q.split([tile.queries for tile in tiles], dim=2), tiles, strict=True):
+        k, near_k = KeysOfTile.apply(k, tile.keys)
+        v, near_v = KeysOfTile.apply(v, tile.keys)
+        copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
+        with kept_as_ranges(copies, tile.keys):
+            outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
+    return torch.cat(outputs, dim=1).transpose(1, 2)
+
+
+def causal_gathered_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same, where one tile without a mask is left to `is_causal` of SDPA."""
+    if tiles[0].mask is None and q.size(2) > 1:
+        return attend(q, k, v, is_causal=True)
+    return gathered_attention(q, k, v, tiles, attend)
+
+
+def kept_as_ranges(
+    copies: dict[int, Tensor], keys: tuple[slice, ...]
+) -> torch.autograd.graph.saved_tensors_hooks:
+    """In its context autograd keeps, instead of a copy of some keys, all keys: others need them."""
+
+    def pack(x: Tensor) -> tuple[Tensor, bool]:
+        every = copies.get(x.data_ptr())
+        return (x, False) if every is None else (every, True)
+
+    def unpack(kept: tuple[Tensor, bool]) -> Tensor:
+        x, copied = kept
+        return torch.cat([x[:, :, part] for part in keys], dim=2) if copied else x
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)

@@ -1,0 +1,120 @@
+"""Which keys a run of queries may attend to, as ranges: what attention in tiles reads.
+
+A range is (start, stop); ranges come in any order, may overlap and pass the ends.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .functions import drawn_blocks
+
+
+def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[int, int]]:
+    """The queries `start` to `end` in runs of at most `size`, cut at the `edges` too."""
+    cuts = {start, end, *range(start, end, size)}
+    cuts.update(edge for edge in edges if start < edge < end)
+    return list(pairwise(sorted(cuts)))
+
+
+def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
+    """The same keys of 0 to `end`, each once and in order; the first one where there are none."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted((max(a, 0), min(b, end)) for a, b in ranges):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        elif first < last:
+            found.append((first, last))
+    return tuple(slice(first, last) for first, last in found or [(0, 1)])
+
+
+def intersect_ranges(
+    some: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The keys that are in both."""
+    both = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
+    return [(first, last) for first, last in both if first < last]
+
+
+def opened_ranges(
+    first: int, last: int, end: int, rows: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """All keys where one of the queries `first` to `last` is in `rows`; else none."""
+    return [(0, end)] if any(a < last and first < b for a, b in rows) else []
+
+
+def given_ranges(global_mask: Tensor | None) -> list[tuple[int, int]]:
+    """Where `global_mask` (B, S) is 1 in any sequence."""
+    if global_mask is None:
+        return []
+    return [(place, place + 1) for place in global_mask.any(0).nonzero()[:, 0].tolist()]
+
+
+def block_ranges(
+    first: int, last: int, size: int, neighbours: int, origins: list[int]
+) -> list[tuple[int, int]]:
+    """The blocks of the queries, and `neighbours` on both sides; `origins`: where rows begin."""
+    return [
+        (
+            origin + ((first - origin) // size - neighbours) * size,
+            origin + ((last - 1 - origin) // size + neighbours + 1) * size,
+        )
+        for origin in origins
+    ]
+
+
+def last_of_blocks(end: int, size: int, kept: int, origins: list[int]) -> list[tuple[int, int]]:
+    """The last `kept` keys of every block."""
+    return [
+        (stop - kept, stop) for origin in origins for stop in range(origin % size, end + size, size)
+    ]
+
+
+def row_origins(attention_mask: Tensor | None) -> list[int]:
+    """Index of the first real token of the rows, each once."""
+    if attention_mask is None:
+        return [0]
+    return sorted(set(attention_mask.long().argmax(-1).tolist()))
+
+
+def random_ranges(
+    first: int, last: int, end: int, size: int, count: int, seed: int
+) -> list[tuple[int, int]]:
+    """The key blocks that `random_blocks` draws for the queries."""
+    chosen = drawn_blocks(first // size, (last - 1) // size + 1, end, size, count, seed)
+    return [(block * size, (block + 1) * size) for block in set(chosen.flatten().tolist())]
+
+
+def document_ranges(
+    first: int, last: int, end: int, document_ids: Tensor | None, size: int
+) -> list[tuple[int, int]]:
+    """The runs of `size` keys that may hold a document of the queries.
+
+    Documents are numbered in order, as a rule: a run holds all between its least and its greatest.
+    """
+    if document_ids is None:
+        return [(0, end)]
+    own = document_ids[:, first:last]
+    low, high = own.amin(1, keepdim=True), own.amax(1, keepdim=True)  # (B, 1) each
+    runs = document_ids.split(size, dim=1)
+    least = torch.stack([run.amin(1) for run in runs], dim=1)
+    most = torch.stack([run.amax(1) for run in runs], dim=1)
+    meets = ((least <= high) & (most >= low)).any(0)
+    return [(run * size, (run + 1) * size) for run in meets.nonzero()[:, 0].tolist()]
+
+
+def at_most_half(
+    runs: list[tuple[int, int, tuple[slice, ...]]], start: int, end: int
+) -> list[tuple[int, int, tuple[slice, ...]]]:
+    """The runs of queries and their keys; all in one where they read more than half of all."""
+    read = sum((last - first) * (k.stop - k.start) for first, last, keys in runs for k in keys)
+    return runs if 2 * read <= (end - start) * end else [(start, end, ())]
+
+
+def keys_of(ranges: tuple[slice, ...], end: int, device: torch.device) -> Tensor:
+    """Indices of the keys in the ranges; of all where there are none."""
+    every = torch.arange(end, device=device)
+    return torch.cat([every[part] for part in ranges]) if ranges else every

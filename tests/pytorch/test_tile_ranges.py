@@ -1,0 +1,156 @@
+"""Tiles of any mask formula: painted on one picture, they are the mask of the definition."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fuzz.dice import seeded
+from fuzz.masks import FORMS, formula
+from torch import Tensor
+
+import modelwright as mw
+from modelwright.backends.pytorch.tile_ranges import RANGES
+from modelwright.backends.reference import Pairs, admits
+from modelwright.backends.verify.laws.tiles import tiles_of
+from modelwright.compiler.formula import parse_formula
+from modelwright.spec.masks import ATOMS
+
+CHOOSING = sys.modules["modelwright.compiler.passes.choose_tiles"]
+LENGTH = 19
+SPEC = """
+name: tiny
+family: {family}
+vocab_size: 40
+d_model: 8
+layers: 1
+positions: rotary
+mask: "{mask}"
+attention: {{heads: 2}}
+head: none
+"""
+RANDOM = sorted({formula(seeded(seed), 2) for seed in range(150)})
+EVERY = [form for forms in FORMS.values() for form in forms]
+MASKS = sorted({*EVERY, *RANDOM} - {"full", "causal"})  # the kernel has these
+
+
+@pytest.fixture(autouse=True)
+def every_mask_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks that dense attention serves as well are computed in tiles too."""
+    monkeypatch.setattr(CHOOSING, "may_skip", lambda formula: True)
+    monkeypatch.setattr(CHOOSING, "why_dense", lambda graph, stack, formula: "")
+
+
+def file_of(mask: str) -> tuple[ModuleType, Any]:
+    model = mw.compile(mw.loads(SPEC.format(family="encoder-only", mask=mask)))
+    module = sys.modules[type(model).__module__]
+    return module, model.config
+
+
+def data_of(padding: str) -> dict[str, Tensor]:
+    """Arguments of a mask, for two sequences; the second one is shorter."""
+    draw = torch.Generator().manual_seed(3)
+    found = {
+        "document_ids": torch.arange(LENGTH).div(7, rounding_mode="floor").repeat(2, 1),
+        "prefix_length": torch.tensor([5, 2]),
+        "global_mask": (torch.rand(2, LENGTH, generator=draw) < 0.1).long(),
+    }
+    found["document_ids"][1] = torch.tensor(
+        [0, 0, 2, 2, 2, 1, 1, 1, 1, 3, 3, 0, 0, 4, 4, 4, 2, 2, 2]
+    )
+    if padding != "none":
+        real = torch.ones(2, LENGTH, dtype=torch.long)
+        real[1, slice(0, 6) if padding == "left" else slice(LENGTH - 6, LENGTH)] = 0
+        found["attention_mask"] = real
+    return found
+
+
+def painted(module: ModuleType, config: Any, data: dict[str, Tensor]) -> tuple[Tensor, int]:
+    """Where the tiles of a file admit a pair (B, T, S), and how many pairs they compute."""
+    (name,) = (n for n in vars(module) if n.endswith("_tiles") and n not in HELPERS)
+    function = getattr(module, name)
+    names = list(function.__annotations__)[2:-2]  # start, end … like, result
+    given = [getattr(config, n) if hasattr(config, n) else data.get(n) for n in names]
+    tiles = function(0, LENGTH, *given, torch.zeros(1))
+    picture = torch.zeros(2, LENGTH, LENGTH, dtype=torch.bool)
+    first, read = 0, 0
+    for tile in tiles:
+        ranges = tile.keys or (slice(0, LENGTH),)
+        keys = torch.cat([torch.arange(LENGTH)[part] for part in ranges])
+        assert keys.unique().numel() == keys.numel(), "a key is read twice"
+        seen = (tile.mask == 0).reshape(-1, *tile.mask.shape[-2:]).expand(2, -1, -1)
+        picture[:, first : first + tile.queries, keys] = seen
+        first, read = first + tile.queries, read + tile.queries * keys.numel()
+    assert first == LENGTH
+    return picture, read
+
+
+HELPERS = ("sliding_tiles", "tiles_of_rows")
+
+
+def defined(mask: str, data: dict[str, Tensor]) -> np.ndarray[Any, Any]:
+    """The same picture from the definition of the language."""
+    arrays = {name: tensor.numpy() for name, tensor in data.items()}
+    real = arrays.pop("attention_mask", None)
+    if real is not None:
+        arrays["first"] = real.argmax(-1)
+    found = admits(parse_formula(mask), Pairs.of(LENGTH, **arrays))
+    found = np.broadcast_to(found, (2, LENGTH, LENGTH))
+    return found if real is None else found & (real[:, None, :] != 0)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_tiles_are_the_mask(mask: str) -> None:
+    module, config = file_of(mask)
+    for padding in ("none", "left", "right"):
+        data = data_of(padding)
+        expected = defined(mask, data)
+        for size in (0, 1, 3, 4, 32):
+            with tiles_of(module, size):
+                picture, _ = painted(module, config, data)
+            assert (picture.numpy() == expected).all(), (padding, size)
+
+
+# -- what tiles read
+
+
+@pytest.mark.parametrize("name", ATOMS)
+def test_every_predicate_has_a_range(name: str) -> None:
+    assert name in RANGES
+
+
+@pytest.mark.parametrize(
+    ("mask", "most"),
+    [
+        ("blocks(4)", 4 * 19),
+        ("blocks(4, 1)", 12 * 19),
+        ("band(2) | global(0:1)", 19 + 9 * 19),
+        ("band(2) & blocks(4)", 4 * 19),
+        ("random(4, 1)", 4 * 19),
+        ("window(3) | keys(0:2)", 8 * 19),
+        ("band(1) | queries(3:5)", 2 * 19 + 6 * 19),
+        ("fixed(4, 1)", 8 * 19),
+        ("documents & causal", 12 * 19),
+        ("window(3) & ~blocks(2)", 6 * 19),
+        ("band(1) | global(given)", 13 * 19),
+    ],
+)
+def test_tiles_read_little_more_than_they_admit(mask: str, most: int) -> None:
+    module, config = file_of(mask)
+    data = data_of("none")
+    data["global_mask"] = torch.zeros(2, LENGTH, dtype=torch.long)
+    data["global_mask"][1, 7] = 1
+    data["document_ids"][1] = data["document_ids"][0]
+    with tiles_of(module, 4):
+        _, read = painted(module, config, data)
+    assert read <= most
+
+
+def test_dense_where_tiles_would_read_more_than_half() -> None:
+    module, config = file_of("blocks(4) | global(0:12)")
+    vars(module).update(DENSE=0, TILE=4)
+    assert painted(module, config, data_of("none"))[1] == LENGTH**2
