@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     help="Multiply by the matrices of experts one by one, or with torch's grouped_mm "
     "(faster; PyTorch 2.10).",
 )
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "dense", "tiles"]),
+    default="auto",
+    show_default=True,
+    help="Compute sparse masks as one dense mask, or in tiles of queries with the keys that they "
+    "may see; `inspect --kernels` says what `auto` chooses.",
+)
 @force_option
 @quiet
 def build(
@@ -66,6 +74,7 @@ def build(
     static_cache: bool,
     loader: str | None,
     experts: Literal["split", "grouped"],
+    kernel: Literal["auto", "dense", "tiles"],
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports only torch.
@@ -92,7 +101,7 @@ def build(
     table = None if loader is None else _table(read, graph, loader)
     try:
         options = BuildOptions(
-            gradient_checkpointing, join_projections, static_cache, experts, table
+            gradient_checkpointing, join_projections, static_cache, experts, table, kernel
         )
         emitted = emit_file(graph, options)
     except BuildError as error:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..tables import html_table
+from .computed import computed_share
 from .costs import LAYER_PARTS, LETTERS, Costs
 
 LIMITS = (
@@ -216,9 +217,12 @@ def weight_table(report: Costs) -> str:
 
 
 def kernels(report: Costs) -> str:
-    """One line for each attention: scope, layers, mask, kernel and the reason for it."""
-    rows = [("scope", "layers", "mask", "kernel", "because")]
+    """One line for each attention: scope, layers, mask, kernel, the share of scores that it
+    computes at this length, and the reason."""
+    rows = [("scope", "layers", "mask", "kernel", "scores", "because")]
     for attend in report.attends:
         layers = layer_runs(attend.layers)
-        rows.append((attend.scope, layers, attend.formula, attend.kernel, attend.reason))
-    return "\n".join(table(rows, "<<<<<", indent=""))
+        kernel = f"{attend.kernel}, tiles" if attend.op.attrs.get("tiles") else attend.kernel
+        scores = f"{computed_share(attend.op, report.sequence):.0%}"
+        rows.append((attend.scope, layers, attend.formula, kernel, scores, attend.reason))
+    return "\n".join(table(rows, "<<<<><", indent=""))

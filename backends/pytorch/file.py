@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
-from ...compiler.passes.choose_tiles import use_tiles, without_tiles
+from ...compiler.passes.choose_tiles import choose_tiles, use_tiles, without_tiles
 from ...compiler.passes.join_projections import join_projections
 from .bases import with_bases
 from .caches import cache_class
@@ -34,7 +34,7 @@ from .model import Model
 from .options import USUAL, BuildOptions
 from .origins import with_called, with_users
 from .source_map import source_map
-from .static import require_static
+from .static import BuildError, require_static
 from .tile_functions import mask_functions, tile_constants
 from .writer import Needs
 
@@ -87,7 +87,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         require_grouped(graph)
     if options.join_projections:
         graph = join_projections(graph)
-    graph = without_tiles(graph) if options.static_cache else use_tiles(graph)
+    graph = with_kernel(graph, options)
     program = program_of(graph, options)
     text = "\n".join([line.text for line in printed(program.parts)])
     head = _head(graph, program, options)
@@ -99,6 +99,19 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         return source_map(graph, lines, head.count("\n"))
 
     return Emitted(sealed, graph.class_name, mapped)
+
+
+def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:
+    """The graph whose masks are tiles, or are not, as the options say. Raises BuildError."""
+    if options.static_cache or options.kernel == "dense":
+        return without_tiles(graph)
+    if options.kernel == "tiles":
+        graph = choose_tiles(graph, forced=True)
+        reasons = [op.attrs["tiles_reason"] for op in graph.ops() if op.attrs.get("tiles_reason")]
+        if not any(op.attrs.get("tiles") for op in graph.ops()):
+            reason = reasons[0] if reasons else "no attention has a mask"
+            raise BuildError(f"--kernel tiles does not apply to {graph.name}: {reason}")
+    return use_tiles(graph)
 
 
 def is_ours_unedited(text: str) -> bool:
@@ -154,7 +167,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     helpers: list[Copied | Function] = [*collect(read.outer | ({FUNCTION} if names else set()))]
     helpers += grouped_attention([*rest, *helpers])
     read.add(helpers)
-    own += tile_constants(graph, read.outer)
+    own += tile_constants(graph, read.outer, forced=options.kernel == "tiles")
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])
     bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]

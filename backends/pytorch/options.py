@@ -9,6 +9,7 @@ from .loader import Loader
 from .static import BuildError
 
 Experts = Literal["split", "grouped"]
+Kernel = Literal["auto", "dense", "tiles"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class BuildOptions:
     join_projections        fuse linear layers with the same input into one matrix product
     static_cache            allocate the whole key-value cache up front, so that no shape of a step
                             depends on the number of cached tokens and it is compiled only once
+    kernel                  `dense`: one mask over all keys; `tiles`: runs of queries, each with the
+                            keys that it may see, at any length; `auto`: tiles for long sequences
+                            where the mask is sparse
     loader                  the table of a published checkpoint's weight names; the file then has a
                             function `load_checkpoint`
     experts                 `split`: one matrix product per expert, for any dtype, PyTorch >= 2.5;
@@ -30,8 +34,16 @@ class BuildOptions:
     static_cache: bool = False
     experts: Experts = "split"
     loader: Loader | None = None
+    kernel: Kernel = "auto"
 
     def __post_init__(self) -> None:
+        if self.kernel not in get_args(Kernel):
+            known = ", ".join(get_args(Kernel))
+            raise BuildError(f"kernel must be one of {known}, not {self.kernel}")
+        if self.kernel == "tiles" and self.static_cache:
+            raise BuildError(
+                "--kernel tiles does not apply to --static-cache, whose shapes are fixed"
+            )
         if self.experts not in get_args(Experts):
             known = " or ".join(get_args(Experts))
             raise BuildError(f"experts must be {known}, not {self.experts}")

@@ -50,14 +50,16 @@ def mask_functions(
     return [*found, *borrowed]
 
 
-def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
-    """The constants that functions of tiles read."""
+def tile_constants(graph: ModuleGraph, read: set[str], *, forced: bool) -> list[Set]:
+    """The constants that functions of tiles read; `forced`: no sequence is too short for tiles."""
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
     reaches = [reach(op.attrs["formula"]) for op in masks]
     widths = [most(far.left) + most(far.right) + 1 for far in reaches if far.bounded]
     size = tile_sizes.tile_size(widths)
     made = {
-        "DENSE": Set(Name("DENSE"), constant(tile_sizes.SHORT), "fewer queries are one tile"),
+        "DENSE": Set(
+            Name("DENSE"), constant(1 if forced else tile_sizes.SHORT), "fewer queries are one tile"
+        ),
         "TILE": Set(Name("TILE"), constant(size), "queries of one tile"),
     }
     return [statement for name, statement in made.items() if name in read]

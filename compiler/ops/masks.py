@@ -56,7 +56,17 @@ ROWS: dict[str, Row] = {
         mask_shape,
         dtype="bool",
         part="attention",
-        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?", "tiles?", "kept?"),
+        attrs=(
+            "formula",
+            "keys",
+            "stack",
+            "memory",
+            "alike?",
+            "implicit?",
+            "tiles?",
+            "tiles_reason?",
+            "kept?",
+        ),
         stores=mask_stores,
     ),
     "head_masks": Row(

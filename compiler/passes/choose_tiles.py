@@ -26,32 +26,45 @@ CAUSAL = "causal"
 KERNELS = ("sdpa", "explicit", "distance", "additive")
 
 
-def choose_tiles(graph: ModuleGraph) -> ModuleGraph:
-    """Mark the masks that become tiles and the attentions that read them, each with a reason."""
+def choose_tiles(graph: ModuleGraph, *, forced: bool = False) -> ModuleGraph:
+    """Mark the masks that become tiles and the attentions that read them, each with a reason.
+
+    forced: also where one dense mask is as fast
+    """
     graph = graph.copy()
     stacks: dict[str, list[Op]] = {}
     for op in graph.ops():
         if op.kind == "mask" and not op.attrs["memory"]:
             stacks.setdefault(op.attrs["stack"], []).append(op)
     for stack, masks in stacks.items():
-        _choose(graph, stack, masks)
+        _choose(graph, stack, masks, forced=forced)
     return graph
 
 
-def _choose(graph: ModuleGraph, stack: str, masks: list[Op]) -> None:
+def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) -> None:
     """Masks of a stack: if one becomes tiles, all do that can, so that its layers are alike."""
     able = [op for op in masks if not why_no_tiles(graph, op)]
     found = {op.number: why_dense(graph, stack, op.attrs["formula"]) for op in able}
+    if forced:
+        plain = ("causal", "full")
+        found = {
+            n: r if str(graph.op(n).attrs["formula"]) in plain else "" for n, r in found.items()
+        }
     sparse = any(not reason for reason in found.values())
     for op in masks:
         tiles = ""
         if sparse and op.number in found:
             tiles = kind_of(op.attrs["formula"])
         reason = found.get(op.number, why_no_tiles(graph, op))
-        graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles})
+        decided = {"tiles": tiles, "tiles_reason": reason}
+        graph.replace_op(op.number, attrs={**op.attrs, **decided})
         for user in graph.consumers(op.outputs[0]):
             if user.kind == "attend":
                 _mark(graph, user, tiles, reason, op)
+            elif user.kind == "head_masks":
+                for attend in graph.consumers(user.outputs[0]):
+                    if attend.kind == "attend":
+                        _mark(graph, attend, "", "its masks differ by head", op)
 
 
 def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> None:

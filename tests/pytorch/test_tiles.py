@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import weakref
 from types import ModuleType
@@ -16,7 +17,10 @@ from torch._dynamo.testing import CompileCounter
 
 import modelwright as mw
 from modelwright.backends import oracle, reference
+from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
 from modelwright.backends.verify.laws.tiles import tiles_of
+from modelwright.compiler import ModuleGraph
+from modelwright.compiler.computed import computed_share
 
 EXACT = 1e-12
 DECODER = """
@@ -276,3 +280,53 @@ def test_a_compiled_model_is_one_graph_for_all_lengths() -> None:
             ids = torch.randint(0, 40, (2, tokens))
             assert torch.allclose(compiled(ids), model(ids), rtol=0, atol=EXACT)
     assert count.frame_count <= 3, "compiled once, and at most twice again"
+
+
+# -- the choice
+
+
+def graph_of(text: str, *sets: str) -> ModuleGraph:
+    return mw.lower(mw.loads(text, sets=sets))
+
+
+def test_a_kernel_can_be_forced() -> None:
+    graph = graph_of(DECODER, "positions=learned", "max_positions=64")
+    assert "Tile" not in emit_file(graph).text
+    text = emit_file(graph, BuildOptions(kernel="tiles")).text
+    assert "DENSE = 1  #" in text
+    assert "--kernel tiles" in text
+    assert "class Tile(" not in emit_file(graph_of(DECODER), BuildOptions(kernel="dense")).text
+
+
+@pytest.mark.parametrize(
+    ("sets", "reason"),
+    [
+        (("mask=causal",), "the kernel knows a causal mask"),
+        (("positions=alibi",), "it is added to a bias of all pairs"),
+        (
+            ("mask=[causal & window(2), causal & strided(2)]",),
+            "`head_masks` reads the mask of all pairs",
+        ),
+    ],
+)
+def test_a_kernel_that_does_not_fit_says_why(sets: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(
+        BuildError, match=re.escape(f"--kernel tiles does not apply to tiny: {reason}")
+    ):
+        emit_file(graph_of(DECODER, *sets), BuildOptions(kernel="tiles"))
+
+
+@pytest.mark.parametrize(
+    ("mask", "sequence", "share"),
+    [
+        ("causal & window(65)", 1023, 1.0),
+        ("causal & window(65)", 4096, 128 / 4096),
+        ("causal", 4096, 0.5),
+        ("causal & strided(3)", 4096, 1.0),
+        ("blocks(64)", 4096, 64 / 4096),
+    ],
+)
+def test_the_share_of_scores_that_are_computed(mask: str, sequence: int, share: float) -> None:
+    graph = graph_of(DECODER if "causal" in mask else ENCODER, f"mask={mask}")
+    attend = next(op for op in graph.ops() if op.kind == "attend")
+    assert computed_share(attend, sequence) == pytest.approx(share, rel=0.02)
