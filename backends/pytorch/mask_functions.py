@@ -180,6 +180,8 @@ def mask_function(
     admits = with_queries(predicate(formula), queries)
     if not indexed:
         admits = change(admits, {Name("stop"): Name("end")})
+    if static:  # only masks of whole sequences draw blocks by their first query
+        admits = change(admits, {Name("start"): constant(0)})
     for data in DATA if indexed else ():
         every, some = (expression(f"{data}[:, None, None, {keys}]") for keys in (":", "k"))
         admits = change(admits, {every: some})

@@ -194,7 +194,7 @@ def test_values_that_all_blocks_read_keep_their_name() -> None:
         (
             ("mask=causal & strided(3)",),
             "sdpa",
-            "one dense mask: the keys of a query are no single range",
+            "one dense mask: its queries may see keys everywhere",
         ),
         (("mask=full",), "sdpa", "the fused kernel supports a full mask"),
         (("positions=alibi",), "sdpa+bias", "the bias and the mask are added to the scores"),

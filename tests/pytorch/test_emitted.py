@@ -185,6 +185,9 @@ CASES = {
     "compiling",
     "end - start < DENSE",  # too few queries for tiles
     "not tiles[0].keys",  # one tile of all
+    "tiles[0].mask is None",
+    "tile.mask is not None",
+    "any((a < last and first < b for a, b in rows))",  # rows that read all keys
     "copied",  # keys that are copied again in the backward pass
     "end - start >= DENSE",
     "len(found) == 1",  # one range of keys

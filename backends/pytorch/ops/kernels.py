@@ -9,7 +9,6 @@ from typing import Any
 from ....compiler.axes import ONE
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
-from ..code.flat import flat
 from ..code.measure import height
 from ..code.nodes import Argument, Call, Expr, Name, Set
 from ..code.read import call, constant, dotted, expression
@@ -63,7 +62,7 @@ def tiled(f: Writer, op: Op) -> Any:
         tiles = call("tiles_of_rows", tiles, expression("k.size(2)", k=k))
     kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
     attend = Call(Name("partial"), kernel) if len(kernel) > 1 else kernel[0].value
-    if flat(attend) != "F.scaled_dot_product_attention":
+    if attend != SDPA:
         if Set(Name("attend"), attend) not in f.body:
             f.assign("attend", attend, "", op)
         attend = Name("attend")
