@@ -126,7 +126,7 @@ def range_function(name: str, ops: list[Op]) -> Function:
     mask = call(name, first, last, Name("k"), end, *sizes, *given, Name("like"))
     tile = expression("Tile(last - first, keys, added_mask(mask, like))", mask=Name("mask"))
     loop = (
-        Set(Name("k"), keys, "(Sq,)"),
+        Set(Name("k"), keys),
         Set(Name("mask"), mask),
         Do(expression("tiles.append(tile)", tile=tile)),
     )
