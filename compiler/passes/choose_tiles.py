@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .. import tile_sizes
-from ..formula import Formula, atoms
+from ..formula import Formula, atoms, plain
 from ..graph import ModuleGraph, Op
 from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
@@ -87,11 +87,11 @@ def why_dense(graph: ModuleGraph, stack: str, formula: Formula) -> str:
         return f"the kernel knows a {formula} mask"
     found = reach(formula)
     kind = kind_of(formula)
-    if kind == RANGES and not may_skip(formula):
-        return "its queries may see keys everywhere"
     limit = graph.limits.get(stack) or graph.lengths.get(stack)
     if limit is not None and limit < tile_sizes.SHORT:
         return f"sequences have at most {int(limit):,} tokens"
+    if kind == RANGES and not may_skip(formula):
+        return "its queries may see keys everywhere"
     if kind == BAND and limit is not None and most(found.left) + most(found.right) + 1 >= limit:
         return f"it covers all {int(limit):,} positions"
     return ""
@@ -106,6 +106,8 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
             return f"`{user.kind}` reads the mask of all pairs"
         if user.attrs["kernel"] == "sdpa+bias" and user.arg("bias"):
             return "the kernel adds a bias of all pairs"
+        if kind_of(mask.attrs["formula"]) == WHOLE and user.attrs["kernel"] != "sdpa":
+            return "the kernel needs no mask where all pairs are seen"
         if user.arg("sinks") and user.attrs["softcap"] is not None:
             return "sinks and a softcap need the scores of all pairs"
     return ""
@@ -122,17 +124,19 @@ def kind_of(formula: Formula) -> str:
 def may_skip(formula: Formula) -> bool:
     """Do neighbouring queries see few of many keys, or as many as data says?
 
-    Tried on a long sequence, in which every document has an eighth of all tokens.
+    Tried on a few tiles of a long sequence, in which a document has an eighth of all tokens.
     """
+    formula = plain(formula)
     names = {atom.name for atom in atoms(formula)}
     documents = tuple(8 * token // TRIED for token in range(TRIED)) if "documents" in names else ()
     rows, read = Rows(TRIED, Given(documents)), 0
-    for first in range(0, TRIED, 64):
+    tiles = range(4 * 64, TRIED, 8 * 64)
+    for first in tiles:
         seen = 0
         for query in range(first, first + 64):
             seen |= rows.of(formula, query)
         read += seen.bit_count()
-    return 2 * 64 * read <= TRIED**2
+    return 2 * read <= TRIED * len(tiles)
 
 
 TRIED = 4096

@@ -74,8 +74,8 @@ def test_the_text_is_plain(name: str) -> None:
         for node in ast.parse(text).body:
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert str(node.module).split(".")[0] in {
-                    "__future__", "collections", "contextlib", "dataclasses", "functools", "math",
-                    "torch", "transformers", "typing",
+                    "__future__", "collections", "contextlib", "dataclasses", "functools",
+                    "itertools", "math", "torch", "transformers", "typing",
                 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def given_ranges(global_mask: Tensor | None) -> list[tuple[int, int]]:
     """Where `global_mask` (B, S) is 1 in any sequence."""
     if global_mask is None:
         return []
-    return [(place, place + 1) for place in global_mask.any(0).nonzero()[:, 0].tolist()]
+    return [(key, key + 1) for key in global_mask.any(0).nonzero()[:, 0].tolist()]
 
 
 def block_ranges(

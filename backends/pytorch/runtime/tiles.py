@@ -106,7 +106,7 @@ def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
     """The same, where one tile without a mask is left to `is_causal` of SDPA."""
-    if tiles[0].mask is None and q.size(2) > 1:
+    if q.size(2) > 1 and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
 
@@ -134,7 +134,7 @@ def causal_gathered_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
     """The same, where one tile without a mask is left to `is_causal` of SDPA."""
-    if tiles[0].mask is None and q.size(2) > 1:
+    if q.size(2) > 1 and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return gathered_attention(q, k, v, tiles, attend)
 
