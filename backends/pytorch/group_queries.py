@@ -20,7 +20,9 @@ def grouped_attention(parts: Iterable[Any]) -> list[Function]:
     assert isinstance(whole, Function)
     trees_of = [part for each in parts for part in _trees(each)]
     calls = [call for call in _calls(trees_of) if call.of == Name(NAME)]
-    passed = [call for call in _calls(trees_of) if any(a.value == Name(NAME) for a in call.arguments)]
+    passed = [
+        call for call in _calls(trees_of) if any(a.value == Name(NAME) for a in call.arguments)
+    ]
     given = {argument.name for call in calls + passed for argument in call.arguments}
     if passed:  # to functions that compute tiles
         given |= {"attn_mask", "is_causal"}

@@ -17,7 +17,9 @@ Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -240,9 +242,12 @@ class KeysOfTile(torch.autograd.Function):
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
     """All queries and keys as one tile, with a boolean mask."""
-    if mask is not None:
-        mask = torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
-    return [Tile(queries, (), mask)]
+    return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
+
+
+def added_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """A boolean mask as numbers to add to the scores; SDPA would convert it in each layer."""
+    return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
 def sliding_tiles(
@@ -254,7 +259,7 @@ def sliding_tiles(
     """
     tiles: list[Tile] = []
     hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
-    near = torch.zeros_like(near, dtype=like.dtype).masked_fill(~near, -torch.inf)
+    near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
         begin, stop = max(0, before), min(before + near.size(1), end)
@@ -266,26 +271,18 @@ def sliding_tiles(
     return tiles
 
 
-def split_tiles(
-    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile]
-) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Queries (B, H, Q, E), keys and values (B, K, Sq, E), and mask of each tile."""
+def tiled_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E)."""
     if not tiles[0].keys:
-        return [(q, k, v, tiles[0].mask)]
-    parts = []
-    queries = q.split([tile.queries for tile in tiles], dim=2)
-    for own, tile in zip(queries, tiles, strict=True):
+        return attend(q, k, v, tiles[0].mask)
+    outputs = []
+    for own, tile in zip(q.split([tile.queries for tile in tiles], dim=2), tiles, strict=True):
         k, near_k = KeysOfTile.apply(k, tile.keys)
         v, near_v = KeysOfTile.apply(v, tile.keys)
-        parts.append((own, near_k, near_v, tile.mask))
-    return parts
-
-
-def join_tiles(outputs: list[Tensor]) -> Tensor:
-    """The outputs (B, H, Q, E) of all tiles as one, (B, H, T, E)."""
-    if len(outputs) == 1:
-        return outputs[0]
-    return torch.cat([y.transpose(1, 2) for y in outputs], dim=1).transpose(1, 2)
+        outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
+    return torch.cat(outputs, dim=1).transpose(1, 2)
 
 
 class BiasedRouter(nn.Linear):
@@ -408,11 +405,8 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
-        outputs = [
-            attention_with_sinks(q, k, v, mask, self.sinks)
-            for q, k, v, mask in split_tiles(q, k, v, tiles)
-        ]
-        y = join_tiles(outputs)  # (B, H, T, E)
+        attend = partial(attention_with_sinks, sinks=self.sinks)
+        y = tiled_attention(q, k, v, tiles, attend)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -596,4 +590,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5e3726df590acfb19bcebbeea57f43f128a11e37a222c9dde4abec5322614c34
+# sha256 of the above: 12c4bba1104c110c625465c037d1b622b10fb4f4034cf1422873879a48d30f96
