@@ -222,14 +222,24 @@ def test_smaller_sizes_and_shares_are_said():
 # -- kernels
 
 
+KERNELS = MaskOptions(kernel_blocks=True)
+
+
 def test_a_dense_mask_computes_every_score():
-    options = MaskOptions(kernel_blocks=True)
-    local, globe = mask_panels(lower(load(FOLDER / "gemma3_1b.yaml")), options)[0]
-    assert sum(local.masked) == 0
-    assert sum(local.wasted) > 0
-    assert local.lines[-2:] == ("sdpa: one dense boolean mask", "every score is computed")
-    assert sum(globe.wasted) == 0
-    assert globe.lines[-1] == "torch chooses which blocks it skips"
+    sets = ["mask=causal & strided(3)"]
+    (dense,) = mask_panels(lower(load(FOLDER / "gpt2.yaml", sets)), KERNELS)[0]
+    assert sum(dense.masked) == 0
+    assert sum(dense.wasted) > 0
+    assert dense.lines[-1] == "every score is computed"
+
+
+def test_tiles_and_torch_skip_scores():
+    local, _ = mask_panels(lower(load(FOLDER / "gemma3_1b.yaml")), KERNELS)[0]
+    assert sum(local.wasted) == 0
+    assert local.lines[-1] == "scores outside the tiles are skipped"
+    (causal,) = mask_panels(lower(load(FOLDER / "gpt2.yaml")), KERNELS)[0]
+    assert sum(causal.wasted) == 0
+    assert causal.lines[-1] == "torch chooses which blocks it skips"
 
 
 # -- tables

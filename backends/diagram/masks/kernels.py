@@ -1,4 +1,4 @@
-"""Which scores the kernel computes: all, or those that SDPA's causal kernel does not skip."""
+"""Which scores the kernel computes: all, those in tiles, or those that SDPA does not skip."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from ....compiler.graph import ModuleGraph, Op
 from .seen import Seen
 
 SKIPS = "torch chooses which blocks it skips"
+TILES = "scores outside the tiles are skipped"
 
 
 @dataclass(frozen=True)
 class Computed:
-    """every: whether all scores are computed; None if torch decides."""
+    """every: whether all scores are computed; None if torch or the tiles decide."""
 
     every: bool | None
     words: tuple[str, ...]
@@ -24,6 +25,8 @@ def computed(graph: ModuleGraph, seen: Seen) -> Computed:
         return Computed(False, ())
     told = [_takes_is_causal(graph, op) for op in seen.ops]
     names = dict.fromkeys(f"{op.attrs['kernel']}: {op.attrs['reason']}" for op in seen.ops)
+    if any(op.attrs.get("tiles") for op in seen.ops):
+        return Computed(None, (*names, TILES))
     if any(told):
         return Computed(None, (*names, SKIPS))
     return Computed(True, (*names, "every score is computed"))

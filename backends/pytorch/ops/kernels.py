@@ -61,10 +61,11 @@ def tiled(f: Writer, op: Op) -> Any:
     if apart(f, op):
         tiles = call("tiles_of_rows", tiles, expression("k.size(2)", k=k))
     kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
-    attend = Call(Name("partial"), kernel) if len(kernel) > 1 else kernel[0].value
-    if attend != SDPA:
-        if Set(Name("attend"), attend) not in f.body:
-            f.assign("attend", attend, "", op)
+    attend = kernel[0].value
+    if len(kernel) > 1:
+        partial = Set(Name("attend"), Call(Name("partial"), kernel))
+        if partial not in f.body:
+            f.assign("attend", partial.value, "", op)
         attend = Name("attend")
     return call(TILED[op.attrs["tiles"]], q, k, v, tiles, attend)
 

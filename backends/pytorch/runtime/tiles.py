@@ -125,6 +125,7 @@ def gathered_attention(
         k, near_k = KeysOfTile.apply(k, tile.keys)
         v, near_v = KeysOfTile.apply(v, tile.keys)
         copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
+        copies = copies if len(tile.keys) > 1 else {}  # one range is no copy
         with kept_as_ranges(copies, tile.keys):
             outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
     return torch.cat(outputs, dim=1).transpose(1, 2)
@@ -142,14 +143,17 @@ def causal_gathered_attention(
 def kept_as_ranges(
     copies: dict[int, Tensor], keys: tuple[slice, ...]
 ) -> torch.autograd.graph.saved_tensors_hooks:
-    """In its context autograd keeps, instead of a copy of some keys, all keys: others need them."""
+    """In its context autograd keeps all keys, which other tiles need too, and no copy of some."""
 
-    def pack(x: Tensor) -> tuple[Tensor, bool]:
+    def pack(x: Tensor) -> Any:
         every = copies.get(x.data_ptr())
-        return (x, False) if every is None else (every, True)
+        return x if every is None else (every, x.shape, x.stride())
 
-    def unpack(kept: tuple[Tensor, bool]) -> Tensor:
-        x, copied = kept
-        return torch.cat([x[:, :, part] for part in keys], dim=2) if copied else x
+    def unpack(kept: Any) -> Tensor:
+        if isinstance(kept, Tensor):
+            return kept
+        every, shape, stride = kept  # of a view of the copy, or the copy itself
+        copy = torch.cat([every[:, :, part] for part in keys], dim=2)
+        return copy.as_strided(shape, stride)
 
     return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
