@@ -211,7 +211,7 @@ def test_the_file_of_an_imported_model_says_how_to_write_it(checkpoint: Checkpoi
     folder, _ = checkpoint()
     model = from_pretrained(folder)
     text = "".join(linecache.getlines(str(sys.modules[type(model).__module__].__file__)))
-    assert "from the config.json of the folder tiny-bert." in text
+    assert "from config.json in the folder tiny-bert" in text
     assert "    modelwright import tiny-bert -o tiny-bert.yaml\n" in text
     assert "    modelwright build tiny-bert.yaml -o tiny_bert.py\n" in text
     assert str(folder.parent) not in text

@@ -63,9 +63,9 @@ def tiled(f: Writer, op: Op) -> Any:
     kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
     attend = kernel[0].value
     if len(kernel) > 1:
-        partial = Set(Name("attend"), Call(Name("partial"), kernel))
-        if partial not in f.body:
-            f.assign("attend", partial.value, "", op)
+        partial = Call(Name("partial"), kernel)
+        if Set(Name("attend"), partial) not in f.body:
+            f.assign("attend", partial, "", op)
         attend = Name("attend")
     return call(TILED[op.attrs["tiles"]], q, k, v, tiles, attend)
 
