@@ -57,6 +57,12 @@ class Written:
     def __post_init__(self) -> None:
         self.noun = self.noun or self.scope.noun
 
+    @property
+    def forward(self) -> Function:
+        made: Any = self.body[-1]
+        found: Function = made
+        return found
+
     def same_as(self, other: Written) -> bool:
         """Whether both classes are equal except for their names."""
         return (self.doc, self.body) == (other.doc, other.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ...compiler.graph import ModuleGraph, Scope
@@ -20,9 +21,9 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
     layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
     told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
     bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
-    ways = [plan.written_as(causal_given=c, bundling=b) for b in bundling for c in told]
-    written = [(way, write_classes(way)) for way in ways]
-    return min(written, key=lambda one: len(one[1]))
+    plans = [plan.written_as(causal_given=given) for given in told]
+    ways = [way for one in plans for way in write_ways(one, bundling)]
+    return min(ways, key=lambda way: (len(way[1]), way[0].bundling))
 
 
 def one_causal_mask(graph: ModuleGraph) -> bool:
@@ -44,8 +45,35 @@ def may_merge(graph: ModuleGraph) -> bool:
     return len(ways) > 1
 
 
-def write_classes(plan: FilePlan) -> list[Written]:
-    """All classes below the model; each after those that it uses."""
+def write_ways(
+    plan: FilePlan, bundling: tuple[bool, ...]
+) -> Iterator[tuple[FilePlan, list[Written]]]:
+    """All classes below the model, each after those that it uses; with and without bundling.
+
+    Bundling concerns blocks and what contains them, so modules are written once.
+    """
+    levels = levels_of(plan)
+    blocks = [any(scope.role == "block" for scope in level) for level in levels]
+    first = (*blocks, True).index(True)
+    modules = write_levels(plan, levels[:first], [])
+    for bundled in bundling:
+        way = plan.written_as(bundling=bundled)
+        yield way, in_reading_order(way, write_levels(way, levels[first:], modules))
+
+
+def write_levels(plan: FilePlan, levels: list[list[Scope]], below: list[Written]) -> list[Written]:
+    """The distinct classes of these levels, after those of the levels below."""
+    found = [*below]
+    for level in levels:
+        classes = share(plan, [write_class(plan, scope) for scope in level])
+        take_arguments(plan, classes)
+        join_kinds(classes)
+        found += name_classes(plan, classes, found)
+    return found
+
+
+def levels_of(plan: FilePlan) -> list[list[Scope]]:
+    """The scopes that become classes, by nesting height."""
     scopes = {
         scope.path: scope
         for scope in plan.graph.scopes.values()
@@ -54,13 +82,7 @@ def write_classes(plan: FilePlan) -> list[Written]:
     levels: dict[int, list[Scope]] = {}
     for path, level in heights(plan, scopes).items():
         levels.setdefault(level, []).append(scopes[path])
-    found: list[Written] = []
-    for level in sorted(levels):
-        classes = share(plan, [write_class(plan, scope) for scope in levels[level]])
-        take_arguments(plan, classes)
-        join_kinds(classes)
-        found += name_classes(plan, classes, found)
-    return in_reading_order(plan, found)
+    return [levels[level] for level in sorted(levels)]
 
 
 def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
@@ -167,8 +189,13 @@ def _lenient(plan: FilePlan, one: Written, others: list[Written]) -> dict[int, W
     for unmasked in (False, True):
         if not (plan.own_mask(path) if unmasked else _keeps(plan, one.scope)):
             continue
-        without = write_class(plan.as_plain(unmasked), one.scope)
-        alike = [(without, c, sizes_between(plan, without, c)) for c in others]
+        plain = plan.as_plain(unmasked)
+        parameters = plain.parameters(plain.given(path))
+        fitting = [c for c in others if c.forward.parameters == parameters]
+        if not fitting:
+            continue
+        without = write_class(plain, one.scope)
+        alike = [(without, c, sizes_between(plan, without, c)) for c in fitting]
         alike = [twin for twin in alike if twin[2] is not None]
         if alike:
             (plan.lenient_masks if unmasked else plan.lenient).add(path)

@@ -32,6 +32,9 @@ ANNOTATIONS = {
 DEFAULTS = {"causal": False, "cache": None}
 """Defaults of optional parameters of modules."""
 
+CHOSEN = ("lenient", "lenient_masks", "class_names", "class_arguments", "unneeded")
+"""Attributes of a plan that are filled in when classes are written."""
+
 R = TypeVar("R")
 
 
@@ -124,13 +127,12 @@ class FilePlan:
         self.memory: dict[Any, Any] = {}
         self.graph_memory: dict[Any, Any] = {}
 
-    def written_as(self, *, causal_given: bool, bundling: bool) -> FilePlan:
-        """The same plan with other values of `causal_given` and `bundling`."""
+    def written_as(self, **changes: bool) -> FilePlan:
+        """The same plan with another value of `causal_given` or `bundling`."""
         other = copy(self)
-        other.causal_given, other.bundling = causal_given, bundling
-        other.memory, other.unneeded = {}, {}
-        other.lenient, other.lenient_masks = set(), set()
-        other.class_names, other.class_arguments = {}, {}
+        vars(other).update(changes, memory={})
+        for name in CHOSEN:
+            setattr(other, name, getattr(self, name).copy())
         return other
 
     @remembered
