@@ -155,25 +155,36 @@ def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Ex
 
 def _join(plan: FilePlan, group: list[Any]) -> None:
     """Merge the classes of a group, each with the first possible one."""
-    whole = _joined(plan, group) is not None  # then all fit one by one, too
-    buckets: list[list[Any]] = [group] if whole else []
-    for one in () if whole else group:
+    if len(group) == 1:
+        return
+    whole = _joined(plan, group)  # then all fit one by one, too
+    if whole is not None:
+        _give_arguments(plan, group, *whole)
+        return
+    buckets: list[list[Any]] = []
+    for one in group:
         bucket = next((b for b in buckets if _fits(plan, b, one)), None)
         if bucket is None:
             buckets.append([one])
         else:
             bucket.append(one)
     for bucket in buckets:
-        found = _joined(plan, bucket)
-        if found is None or not found[1].of(0):
-            continue
-        made, arguments = found
-        for number, one in enumerate(bucket):
-            plan.class_arguments[one.scope.path] = arguments.of(number)
-            plan.unneeded[one.scope.path] = {*GIVEN} - {p.name for p in made.parameters}
-            one.before = one.constructor
-            one.constructor = replace(made, origins=one.constructor.origins)
-            one.body = (one.constructor, *one.body[1:])
+        if len(bucket) < len(group):
+            _join(plan, bucket)
+
+
+def _give_arguments(
+    plan: FilePlan, classes: list[Any], made: Function, arguments: Arguments
+) -> None:
+    """Write the constructor of these classes with the arguments in which they differ, if any."""
+    if not arguments.of(0):
+        return
+    for number, one in enumerate(classes):
+        plan.class_arguments[one.scope.path] = arguments.of(number)
+        plan.unneeded[one.scope.path] = {*GIVEN} - {p.name for p in made.parameters}
+        one.before = one.constructor
+        one.constructor = replace(made, origins=one.constructor.origins)
+        one.body = (one.constructor, *one.body[1:])
 
 
 def _fits(plan: FilePlan, bucket: list[Any], one: Any) -> bool:
@@ -194,13 +205,14 @@ def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | N
         body = tuple([arguments.statement(parts) for parts in bodies])
     except DifferentError:
         return None
+    added = arguments.parameters()
+    if len(added) > MOST_ARGUMENTS:
+        return None
     needed = {node.id for node in walk(*body) if isinstance(node, Name)}
     own = [p for p in first.parameters if p.name not in GIVEN or p.name in needed]
     optional = [p for p in own if p.default is not None]
     required = [p for p in own if p.default is None]
-    parameters = (*required, *arguments.parameters(), *optional)
+    parameters = (*required, *added, *optional)
     if len({p.name for p in parameters}) < len(parameters):
-        return None
-    if len(parameters) - len(own) > MOST_ARGUMENTS:
         return None
     return replace(first, parameters=parameters, body=body), arguments

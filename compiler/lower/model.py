@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...spec.attention import Mha
 from ...spec.embedding import ConvStem, Features, Tokens
 from ...spec.head import Contrastive
-from ...spec.model import Block, ModelSpec, Stack
+from ...spec.model import ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ...spec.positions import Learned, Sinusoidal
@@ -235,9 +235,13 @@ def _lower_layers(b: Builder, state: StackState, x: str) -> str:
     parent = b.graph.scopes[state.scope].weights
     prefix = ".".join(part for part in (parent, "layers.{layer}") if part)
     source, rule = x, layer_rule(b, stack)
+    indices: dict[str, list[int]] = {}
+    for index, kind in enumerate(stack.order):
+        indices.setdefault(kind, []).append(index)
     with b.module("layers", "layers", weights=prefix, layers=layers) as scope:
-        for kind in dict.fromkeys(stack.order):
-            x = _lower_kind(b, state, kind, stack.blocks[kind], modules, x)
+        for kind, own in indices.items():
+            stored = tuple(dict.fromkeys(modules[i] for i in own))
+            x = _lower_kind(b, state, kind, tuple(own), stored, x)
     b.graph.scopes[scope.path] = replace(
         scope, order=stack.order, rule=rule, modules=modules, source=source, result=x
     )
@@ -267,12 +271,16 @@ def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
 
 
 def _lower_kind(
-    b: Builder, state: StackState, kind: str, block: Block, modules: tuple[int, ...], x: str
+    b: Builder,
+    state: StackState,
+    kind: str,
+    indices: tuple[int, ...],
+    stored: tuple[int, ...],
+    x: str,
 ) -> str:
-    order = state.stack.order
-    indices = tuple(i for i, other in enumerate(order) if other == kind)
-    stored = tuple(dict.fromkeys(modules[i] for i in indices))
-    plain = kind == "block" or len(indices) == len(order)
+    """Lower one kind of block, of the layers with these indices; the value after it."""
+    block = state.stack.blocks[kind]
+    plain = kind == "block" or len(indices) == len(state.stack.order)
     noun = "Block" if plain else camel_case(kind.removeprefix("block_")) + "Block"
     with (
         b.at("blocks", kind),

@@ -6,7 +6,7 @@ and their widths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -51,10 +51,14 @@ BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-")
 
 
 class Place(NamedTuple):
-    """The indentation of a statement, and the maximum width of a line."""
+    """The indentation of a statement, the maximum width of a line, and the origins around it.
+
+    around  origins of the nearest enclosing statement that has an op or a scope
+    """
 
     indent: int
     width: int
+    around: Origins = NOWHERE
 
     @property
     def margin(self) -> str:
@@ -62,7 +66,11 @@ class Place(NamedTuple):
 
     @property
     def deeper(self) -> Place:
-        return Place(self.indent + 4, self.width)
+        return Place(self.indent + 4, self.width, self.around)
+
+    def inside(self, statement: Any) -> Place:
+        """Where the statements stand that this one contains."""
+        return Place(self.indent + 4, self.width, placed(statement.origins, self.around))
 
     def fits(self, text: str, more: int = 0) -> bool:
         """Whether this line fits, with some more columns after it."""
@@ -94,18 +102,21 @@ class Printed(NamedTuple):
 
     own     origins of the line itself
     nodes   trees printed on it, whose origins belong to the line too
+    pieces  pieces printed on it, likewise
     around  origins of enclosing nodes, used if those of the line contain no op or scope
     """
 
     text: str
     own: Origins = NOWHERE
     nodes: tuple[Any, ...] = ()
+    pieces: Sequence[Piece] = ()
     around: Origins = NOWHERE
 
     @property
     def origins(self) -> Origins:
         """Origins of the line."""
-        return placed(self.own | origins_in(*self.nodes), self.around)
+        own = self.own.union(origins_in(*self.nodes), *[p.all_origins for p in self.pieces])
+        return placed(own, self.around)
 
 
 def pieces(e: Any, want: int = 0) -> list[Piece]:
@@ -189,10 +200,6 @@ def text_of(found: Iterable[Piece]) -> str:
     return "".join([piece.text for piece in found])
 
 
-def origins_of(found: Iterable[Piece]) -> Origins:
-    return NOWHERE.union(*[piece.all_origins for piece in found])
-
-
 def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     """One statement as lines.
 
@@ -200,25 +207,25 @@ def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     """
     margin, tail = at.margin, f"  # {note}" if note else ""
     found = line.all
-    text, origins = margin + text_of(found), origins_of(found)
+    text = margin + text_of(found)
     if at.fits(text + tail):
-        return [Printed(text + tail, origins)]
+        return [Printed(text + tail, pieces=found)]
     split = _split(found)
     if note and at.fits(text):
         if split is None or line.lead in ("name", "names", "dotted"):
-            return [Printed(f"{margin}# {note}", origins), Printed(text, origins)]
+            return [Printed(f"{margin}# {note}", pieces=found), Printed(text, pieces=found)]
         if line.lead == "return":
-            return [Printed(text, origins)]
+            return [Printed(text, pieces=found)]
     if _in_brackets(line, split, at):
-        opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
+        opening = Printed(f"{margin}{text_of(line.head)}(", pieces=line.head)
         return [opening, *_broken(line.value, at.deeper), Printed(f"{margin}){line.end}{tail}")]
     chosen = line.lead and any(piece.word == "else" for piece in line.value)
     if chosen or split is None or not at.fits(margin + text_of(split[0]), 1):
         return _bracketed(line, at, tail)
     head, group, rest = split
     first = f"{margin}{text_of(head)}{group.brackets[0]}"
-    opened = Printed(first, origins_of(head) | group.origins)
-    closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", origins_of(rest))
+    opened = Printed(first, group.origins, pieces=head)
+    closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", pieces=rest)
     return [opened, *_inside(group, at), closed]
 
 
@@ -226,7 +233,7 @@ def _inside(group: Piece, at: Place) -> list[Printed]:
     """The content of brackets: on one line if it fits, else one part per line."""
     inner = at.deeper.margin + group.inner
     if at.fits(inner) and group.brackets != "{}":
-        return [Printed(inner, group.all_origins)]
+        return [Printed(inner, pieces=[group])]
     comma = "," if len(group.nodes) > 1 else ""
     return [line for node in group.nodes for line in _broken(pieces(node), at.deeper, comma)]
 
@@ -287,7 +294,7 @@ def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
     """An expression in brackets: on one line, or broken at operators of lowest precedence first."""
     text = at.margin + text_of(found) + end
     if at.fits(text):
-        return [Printed(text, origins_of(found))]
+        return [Printed(text, pieces=found)]
     parts = _clauses(found)
     if len(parts) == 1:
         parts = _terms(found)
@@ -346,7 +353,7 @@ def _bracketed(line: Line, at: Place, tail: str) -> list[Printed]:
     """`name = (…)` for a value without brackets, such as a conditional expression."""
     margin = at.margin
     if not line.lead:
-        return [Printed(margin + text_of(line.all) + tail, origins_of(line.all))]
+        return [Printed(margin + text_of(line.all) + tail, pieces=line.all)]
     parts: list[list[Piece]] = [[]]
     for piece in line.value:
         if piece.word:
@@ -354,5 +361,5 @@ def _bracketed(line: Line, at: Place, tail: str) -> list[Printed]:
         else:
             parts[-1].append(piece)
     inner = [printed for part in parts for printed in _broken(part, at.deeper)]
-    opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
+    opening = Printed(f"{margin}{text_of(line.head)}(", pieces=line.head)
     return [opening, *inner, Printed(f"{margin}){line.end}{tail}")]

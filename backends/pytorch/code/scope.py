@@ -27,7 +27,7 @@ from .nodes import (
 )
 from .walk import CHILDREN
 
-SELF, CONFIG = Name("self"), Name("config")
+SELF = Name("self")
 
 
 class UnboundNameError(AssertionError):
@@ -85,7 +85,7 @@ class Names:
             elif kind is Generator:
                 names |= self._of_generator(part)
             elif kind is Dot:
-                if part.of in CONFIGS:
+                if _is_config(part.of):
                     self.fields.add(part.name)
                 waiting.append(part.of)
             elif kind is Entered:
@@ -148,8 +148,11 @@ class Names:
         return outer
 
 
-OWN_CONFIG = Dot(SELF, "config")
-CONFIGS = (CONFIG, OWN_CONFIG)
+def _is_config(part: Any) -> bool:
+    """Is it `config` or `self.config`?"""
+    if type(part) is Dot:
+        return bool(part.name == "config" and part.of == SELF)
+    return type(part) is Name and part.id == "config"
 
 
 def bound_by(statement: Any) -> set[str]:

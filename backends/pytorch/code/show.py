@@ -9,7 +9,6 @@ from typing import Any
 from .flat import flat
 from .layout import Line, Piece, Place, Printed, pieces, wrap
 from .nodes import (
-    NOWHERE,
     Class,
     Comment,
     Copied,
@@ -31,7 +30,7 @@ from .nodes import (
     With,
     Word,
 )
-from .walk import is_placed, origins_in
+from .walk import origins_in, placed
 
 WIDTH = 100
 NARROWER = 4  # a wrapped docstring is this much narrower than the code
@@ -107,38 +106,36 @@ def _simple(s: Any, at: Place, before: str = "") -> list[Printed]:
     note = f"  # {s.note}" if s.note else ""
     text = f"{at.margin}{before}{head}{value}{end}{note}"
     if at.fits(text):
-        return [Printed(text, s.origins, (tree,))]
-    lines = wrap(_line(s, before), at, s.note)
-    around = s.origins or origins_in(tree)  # for brackets, and arguments without an op
-    return [Printed(line.text, line.own, line.nodes, around) for line in lines]
+        return [Printed(text, s.origins, (tree,), around=at.around)]
+    around = placed(s.origins or origins_in(tree), at.around)  # for brackets
+    return [line._replace(around=around) for line in wrap(_line(s, before), at, s.note)]
 
 
 def _if(s: If, at: Place, before: str = "") -> Iterator[Printed]:
     """An `if`; with `before="el"`, an `elif`."""
     yield from _simple(s, at, before)
-    yield from _within(s, show_all(s.then, at.deeper))
+    yield from show_all(s.then, at.inside(s))
     if len(s.other) == 1 and isinstance(s.other[0], If):
         yield from _if(s.other[0], at, "el")
     elif s.other:
-        yield Printed(f"{at.margin}else:", s.origins)
-        yield from _within(s, show_all(s.other, at.deeper))
+        yield Printed(f"{at.margin}else:", s.origins, around=at.around)
+        yield from show_all(s.other, at.inside(s))
 
 
 def _block(s: For | With, at: Place) -> Iterator[Printed]:
     yield from _simple(s, at)
-    yield from _within(s, show_all(s.body, at.deeper))
+    yield from show_all(s.body, at.inside(s))
 
 
 def _try(s: Try, at: Place) -> Iterator[Printed]:
-    margin = at.margin
-    yield Printed(f"{margin}try:", s.origins)
+    yield Printed(f"{at.margin}try:", s.origins, around=at.around)
     yield from show_all(s.body, at.deeper)
-    yield Printed(f"{margin}finally:", s.origins)
+    yield Printed(f"{at.margin}finally:", s.origins, around=at.around)
     yield from show_all(s.final, at.deeper)
 
 
 def _comment(s: Comment, at: Place) -> Iterator[Printed]:
-    yield Printed(f"{at.margin}# {s.text}", s.origins)
+    yield Printed(f"{at.margin}# {s.text}", s.origins, around=at.around)
 
 
 def parameter_text(p: Parameter) -> str:
@@ -150,23 +147,14 @@ def parameter_text(p: Parameter) -> str:
 
 
 def _function(s: Function, at: Place) -> Iterator[Printed]:
-    margin = at.margin
     for decorator in s.decorators:
-        yield Printed(f"{margin}@{flat(decorator)}", s.origins)
+        yield Printed(f"{at.margin}@{flat(decorator)}", s.origins, around=at.around)
     for line, parameters in signature(s, at):
-        yield Printed(line, s.origins.union(*[p.origins for p in parameters]))
+        own = s.origins.union(*[p.origins for p in parameters])
+        yield Printed(line, own, around=at.around)
     if s.doc:
         yield from _document(s.doc, at.deeper, s.origins)
-    yield from _within(s, show_all(s.body, at.deeper))
-
-
-def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iterator[Printed]:
-    """The lines; those without an op or scope get the origins of the enclosing node."""
-    for line in lines:
-        if not line.text or not s.origins or is_placed(line.around):
-            yield line
-        else:
-            yield Printed(line.text, line.own, line.nodes, line.around | s.origins)
+    yield from show_all(s.body, at.inside(s))
 
 
 def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]:
@@ -202,19 +190,19 @@ def _document(text: str, at: Place, origins: Origins) -> Iterator[Printed]:
         words = wrap_words(f'"""{text}', room, break_long_words=False, break_on_hyphens=False)
         lines = [f"{margin}{line}" for line in (*words, '"""')]
     for line in lines:
-        yield Printed(line, origins if line else NOWHERE)
+        yield Printed(line, origins, around=at.around) if line else Printed("")
 
 
 def _class(s: Class, at: Place) -> Iterator[Printed]:
-    margin = at.margin
+    margin, around = at.margin, at.around
     for decorator in s.decorators:
-        yield Printed(f"{margin}@{flat(decorator)}", s.origins)
+        yield Printed(f"{margin}@{flat(decorator)}", s.origins, around=around)
     bases = ", ".join([flat(base) for base in s.bases])
     header = [f"{margin}class {s.name}({bases}):" if bases else f"{margin}class {s.name}:"]
     if bases and not all(map(at.fits, header)):
         header = [f"{margin}class {s.name}(", f"{at.deeper.margin}{bases}", f"{margin}):"]
     for line in header:
-        yield Printed(line, s.origins)
+        yield Printed(line, s.origins, around=around)
     if s.doc:
         yield from _document(s.doc, at.deeper, s.origins)
     before: Any = s.doc or None
@@ -222,13 +210,13 @@ def _class(s: Class, at: Place) -> Iterator[Printed]:
         apart = isinstance(before, (str, Function)) or isinstance(statement, Function)
         if before is not None and apart:
             yield Printed("")
-        yield from _within(s, show_all((statement,), at.deeper))
+        yield from show_all((statement,), at.inside(s))
         before = statement
 
 
 def _copied(s: Copied, at: Place) -> Iterator[Printed]:
     for line in s.text.split("\n"):
-        yield Printed(line, s.origins if line else NOWHERE)
+        yield Printed(line, s.origins, around=at.around) if line else Printed("")
 
 
 SHOW: dict[type[Any], Callable[[Any, Place], Any]] = {
