@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 WIDTH = 100  # columns of an excerpt; longer lines are cut around the caret
 
@@ -41,7 +41,7 @@ class Mark:
 
     def ending(self, line: int, column: int) -> Mark:
         """The same location with an end."""
-        return replace(self, end_line=line, end_column=column)
+        return Mark(self.file, self.line, self.column, self.text, self.why, line, column)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
@@ -78,8 +78,16 @@ def external(
     return tuple(inputs), tuple(outputs)
 
 
-def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
-    """The ops and calls of a scope, each after its inputs, otherwise in order of creation."""
+def items_of(
+    graph: ModuleGraph,
+    index: Index,
+    scope: str,
+    external: Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]],
+) -> list[Item]:
+    """The ops and calls of a scope, each after its inputs, otherwise in order of creation.
+
+    `external` gives the inputs and results of a scope below.
+    """
     items: list[Item] = [Do(op) for op in index.ops[scope] if op.kind not in SILENT]
     for child in index.children[scope]:
         ops = index.subtree[child.path]
@@ -88,7 +96,7 @@ def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
             items.append(Stack(child, graph.producers[value], Operands([value]), ()))
         elif ops:
             order = min(op.number for op in ops)
-            inputs, outputs = external(graph, index, ops)
+            inputs, outputs = external(child.path)
             items.append(ROLES.get(child.role, Run)(child, order, Operands(inputs), outputs))
     return _sorted(items)
 

@@ -340,5 +340,7 @@ def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     changed: tuple[Statement, ...] = change(body, {OWN_CONFIG: Name("config")})
     if changed is body:
         return body
-    short = (Set(Name("config"), OWN_CONFIG), *changed)
-    return short if height(short, depth=2) < height(body, depth=2) else body
+    different = [(new, old) for new, old in zip(changed, body, strict=True) if new is not old]
+    named = Set(Name("config"), OWN_CONFIG)
+    short, long = (named, *[new for new, _ in different]), tuple(old for _, old in different)
+    return (named, *changed) if height(short, depth=2) < height(long, depth=2) else body

@@ -150,7 +150,7 @@ class FilePlan:
 
     @of_graph
     def items(self, path: str) -> list[Item]:
-        return items_of(self.graph, self.index, path)
+        return items_of(self.graph, self.index, path, self.external)
 
     @of_graph
     def external(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -340,8 +340,9 @@ class FilePlan:
     def given(self, path: str) -> list[Given]:
         """The parameters of a scope's `forward`, in order."""
         lenient = path in self.lenient
-        own = self.own_mask(path)
-        found = [g for g in self._inputs(path) if not self.unmasked or g.value != own or not own]
+        found = [*self._inputs(path)]
+        if self.unmasked and self.own_mask(path):
+            found.pop()
         if path in self.lenient_masks:
             found[-1] = replace(found[-1], by_default=True)
         found = [*found, *(Given(name, kind="table") for name in self.tables(path).values())]

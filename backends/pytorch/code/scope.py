@@ -19,6 +19,7 @@ from .nodes import (
     Name,
     Raise,
     Return,
+    Sequence,
     Set,
     Try,
     Update,
@@ -182,7 +183,7 @@ def _targets(*targets: Any) -> set[str]:
             found.add(target.id)
         elif isinstance(target, Argument):
             found |= _targets(target.value)
-        elif hasattr(target, "items"):
+        elif isinstance(target, Sequence):
             found |= _targets(*target.items)
     return found
 
