@@ -179,7 +179,8 @@ def test_a_helper_that_reads_an_unknown_name_is_not_emitted(
 @pytest.mark.parametrize("name", places())
 def test_helpers_read_only_what_is_set(name: str) -> None:
     found = helper(name)
-    assert found.needs <= {*places(), *IMPORTED, *BUILTINS, "Config", "CHECKPOINT"}
+    made = {"Config", "CHECKPOINT", "grouped_attention"}
+    assert found.needs <= {*places(), *IMPORTED, *BUILTINS, *made}
 
 
 def test_outer_names_and_fields_of_the_config() -> None:
