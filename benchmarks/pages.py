@@ -67,7 +67,7 @@ def rows(results: list[Timed]) -> list[Row]:
     peers = [name for name in names_of(results) if name not in (OURS, FLOOR)]
     with_floor = any(FLOOR in timed.rounds for timed in results)
     head = ["task", "emitted", *(f"{peer} / emitted" for peer in peers)]
-    found: list[Row] = [(*head, "share of the floor") if with_floor else tuple(head)]
+    found: list[Row] = [(*head, f"linear layers / {OURS}") if with_floor else tuple(head)]
     for timed in results:
         ratios = [
             f"{timed.ratio(peer, OURS):.2f}" if peer in timed.rounds else "" for peer in peers

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     type=click.Choice(["split", "grouped"]),
     default="split",
     show_default=True,
-    help="Multiply by the matrices of experts one by one, or with torch's grouped_mm "
-    "(faster; PyTorch 2.10).",
+    help="Compute experts one by one (`split`) or with torch's grouped_mm (`grouped`: faster, "
+    "needs PyTorch 2.10).",
 )
 @click.option(
     "--kernel",

@@ -31,8 +31,8 @@ def check(
       modelwright check gpt2.yaml --json | jq .problems
 
     The exit code is 0 when all specs are valid and 2 otherwise. With --json each problem has
-    severity, file, line, column, message and hint; line and column count from 1, and are 0 when
-    the whole file is meant.
+    severity, file, line, column, message and hint; line and column count from 1, and are 0 for
+    errors of the whole file.
     """
     if as_json:
         failed = _check_as_json(specs, sets, strict)

@@ -29,7 +29,11 @@ from .options import DTYPES, load_graph, quiet, reads_spec
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
-    "--weights", is_flag=True, help="Also print every weight: name, shape, size, copies, part."
+    "--weights",
+    is_flag=True,
+    help="Also print every weight: name, shape, number of values, layers, copies (how many are "
+    "stored, one per layer; 0 if tied), part (the row of the parameter table that counts it), and "
+    "the shape as an expression.",
 )
 @click.option(
     "--layers",

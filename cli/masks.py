@@ -74,10 +74,10 @@ def masks(
     SPEC is a YAML file; `-` is stdin.
 
     \b
-      modelwright masks gemma3.yaml -o masks.svg
-      modelwright masks bigbird.yaml -o masks.svg --tokens 64 --scale-down 16
-      modelwright masks bigbird.yaml -o masks.svg --kernel-blocks
-      modelwright masks gemma3.yaml -o - | display
+      modelwright masks gemma3_1b.yaml -o masks.svg
+      modelwright masks bigbird_base.yaml -o masks.svg --tokens 64 --scale-down 16
+      modelwright masks bigbird_base.yaml -o masks.svg --kernel-blocks
+      modelwright masks gemma3_1b.yaml -o - | display
 
     Rows are queries and columns are keys; the colour of a cell is that of the part of the mask
     that allows it. The density is given at max_positions, or at 1024 tokens. Large masks are

@@ -23,7 +23,7 @@ READY = "body[data-state=ready]"
 
 
 def attention(page: Any) -> None:
-    """GPT-2's attention, kept: its lines of YAML, code and weights are marked."""
+    """GPT-2's attention, pinned: its lines of YAML, code and weights are highlighted."""
     page.click("#n-layers-block-attention")
 
 
@@ -42,7 +42,7 @@ def costs(page: Any) -> None:
 
 
 def problem(page: Any) -> None:
-    """A misspelt key, and the figure of the last spec without problems."""
+    """A misspelt key, and the figure of the last valid version."""
     page.click("#editor .cm-content")
     page.keyboard.press("Control+End")
     page.keyboard.type("norm_placment: post")
@@ -88,7 +88,7 @@ def main() -> None:
                 "#status", "e => { e.textContent = e.textContent.replace(/ · [0-9]+ ms$/, ''); }"
             )
             page.screenshot(path=SCREENSHOTS / name)
-            print(f"wrote docs/figures/{name}")
+            print(f"wrote docs/explore/{name}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Links between the panes of the explorer: YAML lines, parts of the figure, code lines, weights.
 
-Each item of a pane says what it stands for. Two items of different panes are *partners* when they
-stand for the same op or module, or when one was asked for by the other's line of YAML. They are
-*related* when one of them only reads a value that the other one sets: `d_model: 768` and each
-weight with that size. The page needs nothing else to link everything with everything.
+Each item of a pane lists its ops, modules and spec paths. Two items of different panes are
+*partners* if they are the same op or module, or if one comes from the other's line of YAML. They
+are *related* if one only uses a value that the other one sets, such as `d_model: 768` and each
+weight of that size. The page computes all links from these lists.
 """
 
 from __future__ import annotations

@@ -37,9 +37,8 @@ head: {type: language_model, tied: true}
 3. **Mappings are merged, other values are replaced.** This is how an inner level changes an outer
    one, and how `extends`, `--set` and named blocks work. Mappings are merged key by key, but a
    mapping with **a different `type` replaces the whole mapping**: options of the old type are
-   dropped, and `check` lists them. A value that all inner levels of the same document replace has
-   no effect and is an error. Values of an extended file may be replaced, and so may values that
-   `--set` changes.
+   dropped, and `check` lists them. A value is an error if every inner level overrides it, since it
+   has no effect. Values from an extended file, or overridden with `--set`, are exempt.
 4. **References point to the source.** Cross-attention names the stack it attends to (`memory`), an
    input its `argument` or `stack`, a head its `stack`, and a tied embedding the stack that has the
    table. Circular references are errors.
@@ -156,8 +155,8 @@ characters, 10,000 values and 32 levels of nesting.
 The order of keys does not matter, with one exception: `stacks`, `heads` and the entries of `add`
 determine the order of the model's arguments and outputs. Two specs give the same file if they
 differ only in the order of other keys, in flow or block style, in the form of a number (`1e-5`,
-`0.00001`), or in defaults that are written out. If a derived size is written as a number
-(`head_dim: 64`), the code is the same, but not the hash of the spec in it.
+`0.00001`), or in defaults that are written out. Writing a derived size as a number (`head_dim: 64`)
+gives the same code with a different hash of the spec.
 
 ## From Python
 

@@ -352,5 +352,5 @@ ModelName = Annotated[
 ]
 Text = Annotated[
     str,
-    Wanted("a text of at most 2,000 characters", _read_text, {"type": "string", "maxLength": 2000}),
+    Wanted("a string of at most 2,000 characters", _read_text, {"type": "string", "maxLength": 2000}),
 ]

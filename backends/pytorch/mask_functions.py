@@ -325,7 +325,7 @@ ABSENT = {
 def _left_to_kernel(
     implicit: bool, padded: bool, static: bool, size: str = ""
 ) -> tuple[Statement, ...]:
-    """Return None if SDPA's `is_causal` suffices, which it does not for a mask of some `size`."""
+    """Return None if SDPA's `is_causal` is enough; it is not for a mask of some `size`."""
     if not implicit:
         return ()
     test = "positions.size(0) == end" if static else "start == 0 or end - start == 1"

@@ -164,7 +164,7 @@ def _of_tiles(name: str, ops: list[Op], body: list[Statement]) -> Function:
     )
     title = f"The queries `start` to `end` in tiles: {formula}."
     if op.attrs["implicit"] == "causal":
-        title += " No mask where `is_causal` suffices."
+        title += " No mask if `is_causal` is enough."
     result = expression("list[Tile]")
     made = Function(tiles_name(name), parameters, result, tuple(body), title)
     found: Function = written_for(made, *[op.number for op in ops])

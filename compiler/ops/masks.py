@@ -31,7 +31,7 @@ def for_each_sequence(formula: Any) -> bool:
 
 
 def mask_stores(s: Saving) -> tuple[str, Poly]:
-    """Nothing if SDPA's `is_causal` suffices; for tiles, the mask of one tile over all pairs."""
+    """Nothing if SDPA's `is_causal` is enough; for tiles, the mask of one tile over all pairs."""
     if s.op.attrs.get("tiles") == "band" and str(s.op.attrs["formula"]) != "causal":
         return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])

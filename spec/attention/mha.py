@@ -14,7 +14,7 @@ class QkNorm(Part):
     """A norm on queries and keys (Henry et al., 2020, arXiv:2010.04245).
 
     norm: which normalisation
-    before_clip: normalise before `clip_qkv` is applied instead of after it
+    before_clip: apply `clip_qkv` after this norm instead of before it
     """
 
     norm: Norm | None = None
@@ -74,8 +74,8 @@ class Mha(Branch):
         added (Gemma 2)
     sinks: attention sinks: one learned score per head that takes part in the softmax and has no
         value (gpt-oss)
-    clip_qkv: clamp queries, keys and values to ± this, after their projections (OLMo) or, with
-        `before_clip` of `qk_norm`, after that norm (OLMoE)
+    clip_qkv: clamp queries, keys and values to ± this, after the projection (OLMo); with
+        `qk_norm.before_clip`, after the norm (OLMoE)
     output_gate: multiply the attention output by a sigmoid of a linear projection of the layer's
         input, `elementwise` or with one value per head (`headwise`; Qiu et al., 2025,
         arXiv:2505.06708); the projection has a bias if `bias` is true

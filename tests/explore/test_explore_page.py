@@ -111,10 +111,10 @@ def test_a_click_keeps_what_is_marked(view: View) -> None:
     view.page.click("#n-layers-block-attention")
     view.page.mouse.move(2, 2)
     assert view.parts() == {"n-layers-block-attention"}
-    assert "kept" in view.page.inner_text("#selection")
+    assert "pinned" in view.page.inner_text("#selection")
     view.press("Escape")
     assert view.parts() == set()
-    assert "partners are marked" in view.page.inner_text("#selection")
+    assert "matching parts" in view.page.inner_text("#selection")
 
 
 def test_the_whole_page_without_a_mouse(view: View) -> None:
@@ -125,7 +125,7 @@ def test_the_whole_page_without_a_mouse(view: View) -> None:
         seen |= view.parts()
     assert len(seen) >= 12
     view.press("Enter")
-    assert "kept" in view.page.inner_text("#selection")
+    assert "pinned" in view.page.inner_text("#selection")
     view.press("Escape", "Alt+3", "Control+Home")  # the code
     assert view.page.evaluate("document.activeElement.getAttribute('aria-label')") == "PyTorch file"
     code = view.lines("#panel-code")
@@ -149,7 +149,7 @@ def test_the_whole_page_without_a_mouse(view: View) -> None:
 
 def test_problems_are_shown_where_they_are(view: View) -> None:
     view.type("layer: 3")
-    assert view.status == "1 problem"
+    assert view.status == "1 error"
     assert view.page.inner_text("#problems") == "15:1\nunknown key layer; did you mean layers?"
     assert view.page.inner_text(".cm-lintRange-error") == "layer: 3"
     assert "stale" in view.page.get_attribute("body", "class")

@@ -126,8 +126,8 @@ def exported(subject: Subject) -> Measured | NotHere:
     """`torch.export` of `forward`: one program for any batch size and length.
 
     The program is run at lengths and batch sizes around some of the thresholds, or with `thorough`
-    around all. It may refuse shorter sequences where some size would be 1, for which torch
-    specialises. Tested with one layer of each kind; with `thorough`, all layers.
+    around all. It may reject shorter sequences if some size is then 1, because torch
+    specialises sizes of 1. Tested with one layer of each kind; with `thorough`, all layers.
     """
     largest, subject = Largest(), subject.shallow
     data, free = subject.data("plain"), _free_lengths(subject)

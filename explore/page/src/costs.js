@@ -94,9 +94,9 @@ export class Costs {
         make("td", { title: row.expression }, make("span", { textContent: row.shape.map(whole).join(" × ") }), make("small", { textContent: row.expression.replaceAll("*", "·") })),
         make("td", { className: "number", title: row.tied && `tied to ${row.tied}` }, row.tied ? make("small", { textContent: "tied" }) : whole(count), make("span", { className: "share" }, bar)));
     });
-    const head = ["Weight", "Shape", "Numbers"].map((name, index) => make("th", { textContent: name, scope: "col", className: index === 2 ? "number" : "" }));
+    const head = ["Weight", "Shape", "Parameters"].map((name, index) => make("th", { textContent: name, scope: "col", className: index === 2 ? "number" : "" }));
     return make("table", { className: "weights" },
-      make("caption", { textContent: `${rows.length} weights, ${whole(total)} numbers` }),
+      make("caption", { textContent: `${rows.length} weights, ${whole(total)} parameters` }),
       make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...this.rows));
   }
 

@@ -45,7 +45,7 @@ export class Difference {
     this.result.replaceChildren(
       make("div", { className: "picture" }, svgElement(answer.svg)),
       make("table", {}, make("caption", { textContent: `${rows.length} ${rows.length === 1 ? "difference" : "differences"}` }), head("Value", ...names), make("tbody", {}, ...rows)),
-      make("table", {}, make("caption", { textContent: "What it costs" }), head("", ...names, "difference"), make("tbody", {}, ...costs)),
+      make("table", {}, make("caption", { textContent: "Costs" }), head("", ...names, "difference"), make("tbody", {}, ...costs)),
     );
   }
 

@@ -146,7 +146,7 @@ class Page {
     const text = other === OPENED ? this.source.text : this.start.examples[other];
     const names = other === OPENED ? "as opened" : `${other}.yaml`;
     const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), { other: text, other_name: names });
-    if (!shown) this.difference.fail(`${names} cannot be compared: one of the two has problems.`);
+    if (!shown) this.difference.fail(`${names} cannot be compared: one of the two has errors.`);
     return true;
   }
 
@@ -158,7 +158,7 @@ class Page {
     byId("problems").replaceChildren(...problems.map(({ severity, message, from }) =>
       make("button", { className: severity, on: { click: () => this.editor.go(...from) } }, make("b", { textContent: `${from[0]}:${from[1]}` }), worded(message))));
     document.body.classList.toggle("stale", errors.length > 0 && "figure" in this.answers);
-    if (errors.length) this.tell(`${errors.length} ${errors.length === 1 ? "problem" : "problems"}`, "bad");
+    if (errors.length) this.tell(`${errors.length} ${errors.length === 1 ? "error" : "errors"}`, "bad");
   }
 
   showFigure(answer) {
@@ -193,7 +193,7 @@ class Page {
     const box = byId("selection");
     document.body.classList.toggle("selecting", Boolean(place));
     if (!place) {
-      box.replaceChildren(make("span", { className: "hint", textContent: "Point at a line, a box or a weight: its partners are marked in every pane. Click to keep them." }));
+      box.replaceChildren(make("span", { className: "hint", textContent: "Hover over a line, a box or a weight to highlight the matching parts in every pane. Click to pin the highlight." }));
       return;
     }
     const count = (pane, one, many) => {
@@ -205,7 +205,7 @@ class Page {
       make("b", { textContent: this.nameOf(place) }),
       ...count("yaml", "line of YAML", "lines of YAML"), ...count("figure", "part", "parts"),
       ...count("code", "line of code", "lines of code"), ...count("weights", "weight", "weights"), ...count("resolved", "resolved value", "resolved values"),
-      ...(kept ? [make("span", { className: "kept", textContent: "kept; Esc lets go" })] : []));
+      ...(kept ? [make("span", { className: "kept", textContent: "pinned; Esc clears" })] : []));
   }
 
   nameOf({ pane, key }) {
@@ -268,7 +268,7 @@ class Page {
   }
 
   save(ending, text, type) {
-    if (text === undefined) this.tell("Nothing to export: the spec has problems", "bad");
+    if (text === undefined) this.tell("Nothing to export: the spec has errors", "bad");
     else download(`${this.answers.figure?.name ?? "spec"}.${ending}`, text, type);
   }
 

@@ -1,4 +1,4 @@
-// Sliders for the sizes of a spec. They write the number into the text, which stays the one truth.
+// Sliders for the sizes of a spec. They edit the number in the YAML text.
 
 import { make } from "./dom.js";
 import { whole } from "./numbers.js";
