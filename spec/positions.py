@@ -274,8 +274,8 @@ class Disentangled(Part):
     max_distance: larger distances share the last bucket
     share_projections: project positions with the key and query projections of the content;
         otherwise with separate ones, which have a bias if those of the content have one
-    normalize: normalise the position table with the `norm` of the block that has these positions (the
-        first one, if several)
+    normalize: normalise the position table with the `norm` of the block that has these positions
+        (the first one, if several)
     """
 
     acts_on: ClassVar[Place] = "scores"

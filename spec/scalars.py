@@ -352,5 +352,7 @@ ModelName = Annotated[
 ]
 Text = Annotated[
     str,
-    Wanted("a string of at most 2,000 characters", _read_text, {"type": "string", "maxLength": 2000}),
+    Wanted(
+        "a string of at most 2,000 characters", _read_text, {"type": "string", "maxLength": 2000}
+    ),
 ]

@@ -268,8 +268,8 @@ def causal_window_mask(
 def causal_window_tiles(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal & window(512). No mask where `is_causal`
-    suffices.
+    """The queries `start` to `end` in tiles: causal & window(512). No mask if `is_causal` is
+    enough.
     """
     compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
     if (
@@ -289,7 +289,7 @@ def causal_window_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal. No mask where `is_causal` suffices."""
+    """The queries `start` to `end` in tiles: causal. No mask if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return one_tile(end - start, None, like)
     return causal_window_tiles(start, end, end, attention_mask, like)
@@ -474,4 +474,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9d7f75efdef77bfef62f876cc2616932135ff345d60735ee24c805a0b85295ff
+# sha256 of the above: 75f8fdbb6259a7bfdfb8d5d7ecd83cfdaf8d8c84875c40fbabfa677a474ba765
