@@ -157,7 +157,9 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
         return
     for key, what in overrides.items():
         ends = _ends(key, what, reading)
-        layers = _layers(ends, key, what, len(order.layers), reading)
+        layers = Override(*ends).range(len(order.layers))
+        if not layers and order.layers and LAYER.match(key):
+            _report_beyond(stack, key, what, len(order.layers), reading)
         if isinstance(what.value, str):
             if what.value not in order.blocks:
                 reading.wrong(what, _no_block(what.value, order.blocks))
@@ -185,12 +187,18 @@ def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:
     return first, last
 
 
-def _layers(ends: tuple[int, int], key: str, what: Node, count: int, reading: Reading) -> range:
-    """The layers of an override key, up to the last layer."""
-    found = Override(*ends).range(count)
-    if not found and count and LAYER.match(key):
-        reading.warn(what.at, f"the override `{key}` matches none of the {count} layers")
-    return found
+def _report_beyond(stack: Node, key: str, what: Node, count: int, reading: Reading) -> None:
+    """Report an override of layers that the stack does not have.
+
+    A warning where `--set` chose the number of layers or the override is that of another file.
+    """
+    text = f"the override `{key}` matches none of the {count} layers"
+    layers = stack.get("layers")
+    is_set = layers is not None and layers.mark.why == "--set"
+    if is_set or what.at.file not in (reading.document, "--set"):
+        reading.warn(what.at, text)
+    else:
+        reading.problem(what, f"{text}, so it has no effect; remove it")
 
 
 def _change(order: Order, layers: range, what: Node, reading: Reading) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Reading:
     """State of one `load`: errors so far, files already read, and size limits.
 
     folder: files outside of it are not opened; None: no files at all
+    document: name of the file that is read, in the marks of its values; not of those it extends
     incomplete: an `extends` failed, so missing values may be in that file
     documents: resolved path -> tree, for files named by `extends`
     stacks: resolved path and stack -> tree, for stacks named by `extends: file#stack`
@@ -44,6 +45,7 @@ class Reading:
     """
 
     folder: Path | None = None
+    document: str = ""
     problems: list[SpecError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[SpecError] = field(default_factory=list)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from modelwright.spec import loads
+from modelwright.spec import SpecErrors, loads
 
 TINY = (
     "name: t\nfamily: decoder-only\nvocab_size: 9\nd_model: 8\nlayers: 4\nattention: {heads: 2}\n"
@@ -60,9 +62,30 @@ def test_overrides_are_applied_in_the_order_written() -> None:
     assert order(AB + "pattern: [a]\noverrides: {0..2: b, 1: a}\n") == ("b", "a", "b", "a")
 
 
-def test_an_override_beyond_the_end_is_a_warning() -> None:
-    spec = loads(TINY + AB + "pattern: [a]\noverrides: {7: b}\n", "t.yaml")
-    assert spec.warnings == ("t.yaml:9:13: the override `7` matches none of the 4 layers",)
+BEYOND = AB + "pattern: [a]\noverrides: {7: b}\n"
+
+
+def test_an_override_beyond_the_end_is_an_error() -> None:
+    with pytest.raises(SpecErrors) as caught:
+        loads(TINY + BEYOND, "t.yaml")
+    text = "t.yaml:9:13: the override `7` matches none of the 4 layers, so it has no effect"
+    assert text in str(caught.value)
+    with pytest.raises(SpecErrors, match="the override `7` matches none of the 4 layers"):
+        loads(TINY, sets=["overrides.7={norm: rmsnorm}"])
+
+
+def test_an_override_beyond_the_end_of_a_set_number_is_a_warning() -> None:
+    spec = loads(TINY + BEYOND, "t.yaml", sets=["layers=5"])
+    assert spec.warnings == ("t.yaml:9:13: the override `7` matches none of the 5 layers",)
+
+
+def test_an_override_of_another_file_beyond_the_end_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(TINY.replace("layers: 4", "layers: 8") + BEYOND)
+    spec = loads("name: u\nextends: base.yaml\nlayers: 4\n", folder=tmp_path)
+    (warning,) = spec.warnings
+    assert "base.yaml:9:13: the override `7` matches none of the 4 layers" in warning
+    with pytest.raises(SpecErrors, match="the override `9` matches none of the 8 layers"):
+        loads("name: u\nextends: base.yaml\noverrides: {9: b}\n", folder=tmp_path)
 
 
 def test_only_blocks_in_use_are_kept() -> None:
