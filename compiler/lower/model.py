@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...spec.attention import Mha
 from ...spec.embedding import ConvStem, Features, Tokens
+from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
 from ...spec.model import ModelSpec, Stack
 from ...spec.names import camel_case
@@ -17,6 +18,7 @@ from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
 from .block import block_title, lower_block
 from .builder import Builder, RefusedError
+from .cut import with_cut_blocks
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
 from .head import HEADS, lower_contrastive
@@ -25,7 +27,7 @@ from .norm import has_norm, lower_norm
 from .positions import argument
 from .reads import Path, peek, viewed
 from .state import Memory, StackState
-from .unused import located, refuse_unused
+from .unused import located, unused_options
 
 TABLE = "token_embedding.weight"
 
@@ -36,6 +38,17 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     Raises SpecErrors for sizes that do not divide, for what the lowering of a variant refuses, and
     for values that are set and not used.
     """
+    b, reads = _lowered(spec)
+    unused = unused_options(spec, reads)
+    if unused and (unused := _unused_in_all_blocks(spec, unused)):
+        raise SpecErrors(unused)
+    b.name_fields()
+    b.find_fields(spec)
+    return b.graph
+
+
+def _lowered(spec: ModelSpec) -> tuple[Builder, set[Path]]:
+    """The graph in its builder, and the paths of all options that were read."""
     graph = ModuleGraph(spec.name, spec.class_name)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
@@ -50,10 +63,19 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     except (IndivisibleError, RefusedError) as error:
         raise located(spec, error) from None
     add_facts(graph, spec, view)
-    refuse_unused(spec, reads)
-    b.name_fields()
-    b.find_fields(spec)
-    return graph
+    return b, reads
+
+
+def _unused_in_all_blocks(spec: ModelSpec, unused: list[SpecError]) -> list[SpecError]:
+    """Those that the blocks which the number of layers leaves out would not use either."""
+    whole = with_cut_blocks(spec)
+    if whole is None:
+        return unused
+    try:
+        also = {error.mark for error in unused_options(whole, _lowered(whole)[1])}
+    except SpecErrors:  # a block that is left out cannot be lowered, so it is not known
+        return []
+    return [error for error in unused if error.mark in also]
 
 
 def reading_order(spec: ModelSpec) -> list[str]:

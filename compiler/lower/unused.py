@@ -8,6 +8,8 @@ A value counts as used when lowering reads it at one of the places that it was w
   or one that is used at an inner level
 - the mask that the family gives a stack
 - what blocks would use, in a stack of 0 layers
+
+`cut.py` adds the blocks that the number of layers leaves out: what they use is not reported either.
 """
 
 from __future__ import annotations
@@ -111,8 +113,8 @@ class Option(NamedTuple):
     inside: bool = True
 
 
-def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
-    """Raise SpecErrors with a located error for each value that is set and not used.
+def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
+    """A located error for each value that is set and not used.
 
     reads: the paths of all options that lowering read
     """
@@ -139,8 +141,7 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         if option.path[-1] == "type":
             refused.append(option.path[:-1])
         found.setdefault(mark, SpecError(mark, _message(option)))
-    if found:
-        raise SpecErrors(found.values())
+    return list(found.values())
 
 
 def located(spec: ModelSpec, error: IndivisibleError | RefusedError) -> SpecErrors:
@@ -353,6 +354,8 @@ def _message(option: Option) -> str:
         names.pop()
     text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
     unnormed = isinstance(getattr(option.holder, "norm", None), Nothing)
+    if option.path == ("init", "depth_scaled"):
+        return not all(stack.order for stack in spec.stacks.values())
     if option.value == "before_positions" and names[-1] == "normalize" and not unnormed:
         return f"{text}: {BEFORE}"
     inherited = next((name for name in reversed(names) if name in WHY), "")

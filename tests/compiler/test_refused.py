@@ -19,6 +19,11 @@ KEYS = {
 ENCODER = "family: encoder-only"
 BOTH = "family: encoder-decoder"
 IMAGE = "family: encoder-only\ninput: {type: patches, image_size: 8, patch_size: 4}"
+LATE = """blocks: {lin: {attention: {type: linear, heads: 2}, positions: none}, full: {}}
+pattern: [lin * 3, full]
+positions: {type: rotary, fraction: 0.5}"""
+MOE = "feed_forward: {type: moe, experts: 4, top_k: 2"
+FEATURES = "family: encoder-only\nvocab_size: \nmax_positions: "
 LOCAL = "blocks: {a: {mask: causal & window(3)}, b: {mask: causal & window(4)}}\npattern: "
 SHORT = "blocks: {a: {}, b: {feed_forward: none}}\npattern: [a, b]"
 
@@ -135,6 +140,16 @@ def test_refused(spec: str, message: str) -> None:
     assert message in str(caught.value)
     assert all(problem.mark.line for problem in caught.value.problems)
 
+    "no bias anywhere, and no projection": text(
+        FEATURES, "bias: false", "input: {type: features, size: 16}"
+    ),
+    "projected features without a bias": text(
+        FEATURES, "input: {type: features, size: 8, bias: false}"
+    ),
+    "options of layers where there are none": text(
+        "layers: 0", "attention: {heads: 2, dropout: 0.1}", "init: {depth_scaled: true}"
+    ),
+    "positions that only a block beyond the number of layers uses": text(LATE, "layers: 3"),
 
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=list(ACCEPTED))
 def test_accepted(spec: str) -> None:
@@ -173,3 +188,13 @@ def test_a_chain_of_ties_ends_at_the_table() -> None:
     )  # fmt: skip
     graph = lower_spec(loads(spec))
     assert [op.attrs["rows"] for op in graph.ops() if op.kind == "embedding"] == [9, 9, 9]
+
+
+def test_what_a_set_number_of_layers_leaves_out_is_used_with_more() -> None:
+    """A smaller number may be set; what neither it nor a greater one would use stays an error."""
+    for layers in range(5):
+        lower_spec(loads(text(LATE, "layers: 4"), sets=[f"layers={layers}"]))
+    unused = text(LATE, "layers: 4", "norm: {affine: false, weight_offset: 1}")
+    for layers in (1, 4):
+        with pytest.raises(SpecErrors, match="`weight_offset: 1` has no effect"):
+            lower_spec(loads(unused, sets=[f"layers={layers}"]))
