@@ -24,6 +24,7 @@ from ...spec.errors import Mark, SpecError, SpecErrors, shown
 from ...spec.levels import DEFAULTS, WORDS
 from ...spec.locate import locate
 from ...spec.model import BLOCK_KEYS, ModelSpec, Stack
+from ...spec.norm import LayerNorm
 from ...spec.part import CONTAINERS, Nothing, Part, options_of
 from ...spec.residual import Parallel
 from ...spec.surface import FAMILIES
@@ -43,6 +44,9 @@ NOTHING = {
 }
 """Option -> the values that say that something is not there. So does the type `none`."""
 
+NEVER_NOTHING = {("features", "bias")}
+"""Type of a part and option: to say that it is not there is an error too, unless it is inherited."""
+
 OF_MODEL = ("vocab_size", "max_positions")
 """Options that a model gives to all of its stacks, whether or not each one uses them."""
 
@@ -57,6 +61,7 @@ PARALLEL = "`parallel` needs at least two branches"
 UNREAD = "it needs a stack that reads token ids"
 
 WHY_EXACTLY = {
+    ("features", "bias"): "only a `size` that differs from d_model is projected",
     ("layernorm", "bias"): AFFINE,
     ("layernorm", "weight_offset"): AFFINE,
     ("rmsnorm", "weight_offset"): AFFINE,
@@ -65,7 +70,11 @@ WHY_EXACTLY = {
     ("tokens", "pad"): UNREAD,
     ("tokens", "bos"): UNREAD,
     ("tokens", "eos"): UNREAD,
-    ("tokens", "decoder_start"): "it needs a decoder that reads token ids and another stack",
+    ("tokens", "decoder_start"): (
+        "it applies only to encoder-decoder models: a decoder that reads token ids and another stack"
+    ),
+    ("router", "normalize"): "`score: sparsemixer` does not normalise its weights",
+    ("linear", "map_values"): "`feature_map: identity` leaves the values unchanged",
 }
 """Type of a part, or its key where it has none, and option -> why nothing uses it."""
 
@@ -172,6 +181,8 @@ class Options:
             defaults = dict(_defaults(cls))
             if isinstance(value, Stack) and isinstance(value.norm, Nothing):
                 defaults["final_norm"] = False
+            if isinstance(value, LayerNorm) and not value.affine:
+                defaults["bias"] = False
             for name, default in defaults.items():
                 if path or name not in SETTLED:
                     self._add((*path, name), getattr(value, name), default, kind, value)
@@ -226,6 +237,8 @@ def _says_nothing(option: Option) -> bool:
     """Does it switch off what is not there?"""
     if option.path[-1] == "type":
         return bool(option.value == "none")
+    if (option.part, option.path[-1]) in NEVER_NOTHING:
+        return False
     found = NOTHING.get(str(option.path[-1]), ()) if option.inside else ()
     return any(option.value == one and type(option.value) is type(one) for one in found)
 

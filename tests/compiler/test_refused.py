@@ -45,6 +45,14 @@ REFUSED = {
         text("norm: {affine: false, weight_offset: 1}"),
         "8:38: `weight_offset: 1` has no effect: it needs `affine: true`",
     ),
+    "bias of a norm without a weight": (
+        text("norm: {affine: false, bias: true}"),
+        "8:29: `bias: true` has no effect: it needs `affine: true`",
+    ),
+    "bias of features without a projection": (
+        text(FEATURES, "input: {type: features, size: 16, bias: false}"),
+        "bias: false` has no effect: only a `size` that differs from d_model is projected",
+    ),
     "mask that every block sets": (
         text("mask: causal", LOCAL + "[a, b]"),
         "8:7: `mask: causal` has no effect: all inner levels set their own `mask`",
@@ -91,7 +99,15 @@ REFUSED = {
     ),
     "start of no decoder": (
         text("tokens: {decoder_start: 1}"),
-        "8:25: `decoder_start: 1` has no effect: it needs a decoder that reads token ids and",
+        "8:25: `decoder_start: 1` has no effect: it applies only to encoder-decoder models: a ",
+    ),
+    "values of no feature map": (
+        text("attention: {type: linear, heads: 2, feature_map: identity, map_values: true}"),
+        "7:72: `map_values: true` has no effect: `feature_map: identity` leaves the values unch",
+    ),
+    "weights that sparsemixer does not normalise": (
+        text(MOE + ", router: {score: sparsemixer, normalize: false}}"),
+        "`normalize: false` has no effect: `score: sparsemixer` does not normalise its weights",
     ),
     "tokens of an image": (
         text(IMAGE, "vocab_size: ", "max_positions: ", "tokens: {pad: 1, eos: 2}"),
