@@ -53,7 +53,9 @@ class Explainer:
         for error in errors[:MOST_ERRORS]:
             if error["type"] == "extra_forbidden":
                 continue
-            if error["type"] == "missing" and self.follows(error["loc"]):
+            if error["type"] == "missing" and (
+                self.follows(error["loc"]) or _inherited(error["loc"], missing)
+            ):
                 continue
             problems.append(self.say(error))
         return list(_once(problems))
@@ -215,6 +217,12 @@ RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
     "mask": Explainer.mask,
     **dict.fromkeys(KINDS, Explainer.kind),
 }
+
+
+def _inherited(path: Sequence[int | str], missing: set[Path]) -> bool:
+    """Is the value missing in cross-attention only because the attention it inherits lacks it?"""
+    attention = tuple("attention" if part == "cross_attention" else part for part in path)
+    return attention != tuple(path) and attention in missing
 
 
 def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:

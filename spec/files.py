@@ -165,7 +165,8 @@ def apply_sets(tree: Node, sets: Sequence[str], reading: Reading) -> Node:
     for text in sets:
         node = _set_tree(text, reading)
         if node is not None:
-            tree = merge("model", tree, node, reading)
+            merged = merge("model", tree, node, reading)
+            tree = Node(merged.value, tree.mark, tree.key_mark)
     return tree
 
 

@@ -78,7 +78,7 @@ def _finish(
 ) -> ModelSpec:
     if tree is None:
         raise SpecErrors(reading.problems)
-    reading.document = tree.mark.file
+    reading.document, reading.changed = tree.mark.file, bool(sets)
     tree = apply_sets(tree, sets, reading)
     resolved = resolve(tree, path, reading)
     spec, errors = validate(resolved.plain())

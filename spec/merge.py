@@ -32,6 +32,7 @@ class Reading:
 
     folder: files outside of it are not opened; None: no files at all
     document: name of the file that is read, in the marks of its values; not of those it extends
+    changed: `--set` changes the document
     incomplete: an `extends` failed, so missing values may be in that file
     documents: resolved path -> tree, for files named by `extends`
     stacks: resolved path and stack -> tree, for stacks named by `extends: file#stack`
@@ -46,6 +47,7 @@ class Reading:
 
     folder: Path | None = None
     document: str = ""
+    changed: bool = False
     problems: list[SpecError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[SpecError] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """Values of outer levels that reach no layer, because every inner level says something else.
 
 `merge` records what replaces what. A value is shadowed when no layer has it, and what replaced it
-differs. Not reported are values of a file that this one extends, and those that `--set` replaces:
-both are there to be changed.
+differs. Not reported are values of a file that this one extends, and those of a file that `--set`
+changes: both are there to be changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def report_shadowed(
     resolved: the keys of the model, with its stacks and heads
     """
     live = set(_live(surface, resolved))
-    own = {tree.mark.file}
+    own = {"--set" if reading.changed else tree.mark.file}
     alone = _stand_alone(tree)
     for path, node in leaves(tree):
         if id(node.mark) in live or _is_elsewhere(node.mark, own):

@@ -45,7 +45,7 @@ NOTHING = {
 """Option -> the values that say that something is not there. So does the type `none`."""
 
 NEVER_NOTHING = {("features", "bias")}
-"""Type of a part and option: to say that it is not there is an error too, unless it is inherited."""
+"""Type of a part and option that may not be false where it is not there, unless inherited."""
 
 OF_MODEL = ("vocab_size", "max_positions")
 """Options that a model gives to all of its stacks, whether or not each one uses them."""
@@ -70,9 +70,7 @@ WHY_EXACTLY = {
     ("tokens", "pad"): UNREAD,
     ("tokens", "bos"): UNREAD,
     ("tokens", "eos"): UNREAD,
-    ("tokens", "decoder_start"): (
-        "it applies only to encoder-decoder models: a decoder that reads token ids and another stack"
-    ),
+    ("tokens", "decoder_start"): "it applies only to encoder-decoder models that read token ids",
     ("router", "normalize"): "`score: sparsemixer` does not normalise its weights",
     ("linear", "map_values"): "`feature_map: identity` leaves the values unchanged",
 }

@@ -75,11 +75,11 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     for key, part in attentions(block):
         after = getattr(part.qk_norm, "after_positions", False)
         if after and (key == "cross_attention" or not rotary):
-            where = ", which cross-attention does not have" if key == "cross_attention" else ""
-            yield Finding(
-                (*path, key, "qk_norm", "after_positions"),
-                f"`after_positions` needs rotary positions{where}",
-            )
+            text = "`after_positions` needs rotary positions"
+            if key == "cross_attention":
+                text += ", which cross-attention does not have; write "
+                text += "`cross_attention: {qk_norm: {after_positions: false}}` in the stack"
+            yield Finding((*path, key, "qk_norm", "after_positions"), text)
         if not getattr(part.qk_norm, "before_clip", False):
             continue
         place = (*path, key, "qk_norm", "before_clip")

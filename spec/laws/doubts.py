@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..feed_forward import Moe
 from ..masks import Mask, Not, admits_future, atoms
 from ..model import Block, ModelSpec, Stack
+from ..part import Nothing
 from ..positions import RelativeBias
 from .attention import masks
 from .findings import Finding, Path, members, parts
@@ -97,7 +98,7 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
     }
     for name in names:
         if name not in read:
-            path = ("stacks", name)
+            path = _no_reader(spec, name) or ("stacks", name)
             text = f"stack `{name}` has no effect: nothing reads it"
             if name not in ties and not spec.heads:  # it can be run separately
                 yield Finding(path, text, warning=True)
@@ -106,6 +107,17 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
             elif spec.stacks[name].order:
                 text = f"the layers of `{name}` have no effect: only its embedding is used; "
                 yield Finding(path, text + "write `layers: 0`", may_follow=True)
+
+
+def _no_reader(spec: ModelSpec, name: str) -> Path | None:
+    """The `cross_attention: none` that takes the reader from the encoder of a family."""
+    if spec.family != "encoder-decoder" or name != "encoder":
+        return None
+    stack = spec.stacks["decoder"]
+    for kind in stack.order:
+        if isinstance(stack.blocks[kind].cross_attention, Nothing):
+            return ("stacks", "decoder", "blocks", kind, "cross_attention")
+    return None
 
 
 def _is_used(spec: ModelSpec, reference: Reference) -> bool:

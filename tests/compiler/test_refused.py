@@ -99,7 +99,7 @@ REFUSED = {
     ),
     "start of no decoder": (
         text("tokens: {decoder_start: 1}"),
-        "8:25: `decoder_start: 1` has no effect: it applies only to encoder-decoder models: a ",
+        "8:25: `decoder_start: 1` has no effect: it applies only to encoder-decoder models tha",
     ),
     "values of no feature map": (
         text("attention: {type: linear, heads: 2, feature_map: identity, map_values: true}"),
@@ -214,3 +214,38 @@ def test_what_a_set_number_of_layers_leaves_out_is_used_with_more() -> None:
     for layers in (1, 4):
         with pytest.raises(SpecErrors, match="`weight_offset: 1` has no effect"):
             lower_spec(loads(unused, sets=[f"layers={layers}"]))
+
+
+MISPLACED = {
+    "positions of queries that cross-attention inherits": (
+        text(BOTH, "positions: rotary", "attention: {heads: 2, qk_norm: {after_positions: true}}"),
+        "write `cross_attention: {qk_norm: {after_positions: false}}` in the stack",
+    ),
+    "encoder that no cross-attention reads": (
+        text(BOTH, "decoder: {cross_attention: none}", "head: language_model"),
+        "8:11: stack `encoder` has no effect: nothing reads it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "message"), MISPLACED.values(), ids=list(MISPLACED))
+def test_the_message_says_where_and_what_to_write(spec: str, message: str) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        loads(spec, "t.yaml")
+    assert message in str(caught.value)
+
+
+def test_what_attention_lacks_is_not_missing_in_cross_attention_too() -> None:
+    with pytest.raises(SpecErrors) as caught:
+        loads(text(BOTH, "attention: {type: mla, heads: 2}"), "t.yaml")
+    assert all("7:1: " in str(problem) for problem in caught.value.problems)
+    assert "`cross_attention" not in str(caught.value)
+
+
+def test_what_the_document_lacks_is_not_missing_in_a_set() -> None:
+    with pytest.raises(SpecErrors) as caught:
+        loads("name: z\n", "z.yaml", sets=["a.b.c=1"])
+    assert "z.yaml:1:1: `family` is missing" in str(caught.value)
+    assert "--set:1:1: unknown key `a`" in str(caught.value)
+    with pytest.raises(SpecErrors, match=r"z\.yaml:2:1: `d_model` is missing"):
+        loads("name: z\nfamily: decoder-only\n", "z.yaml", sets=["vocab_size=7"])
