@@ -352,6 +352,8 @@ def _of_family(spec: ModelSpec, option: Option) -> bool:
 
 def _without_layers(spec: ModelSpec, option: Option) -> bool:
     """Is it for the blocks of a stack that has none?"""
+    if option.path == ("init", "depth_scaled"):
+        return not all(stack.order for stack in spec.stacks.values())
     if option.path[0] != "stacks" or spec.stacks[str(option.path[1])].order:
         return False
     return option.path[2] in (*BLOCK_KEYS, "layers", "blocks")
@@ -365,8 +367,6 @@ def _message(option: Option) -> str:
         names.pop()
     text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
     unnormed = isinstance(getattr(option.holder, "norm", None), Nothing)
-    if option.path == ("init", "depth_scaled"):
-        return not all(stack.order for stack in spec.stacks.values())
     if option.value == "before_positions" and names[-1] == "normalize" and not unnormed:
         return f"{text}: {BEFORE}"
     inherited = next((name for name in reversed(names) if name in WHY), "")

@@ -140,6 +140,16 @@ ACCEPTED = {
     ),
     "mask that the stack repeats": text("mask: causal", "decoder: {mask: causal}"),
     "block that the number of layers cuts off": text(LOCAL + "[a * 4, b]"),
+    "no bias anywhere, and no projection": text(
+        FEATURES, "bias: false", "input: {type: features, size: 16}"
+    ),
+    "projected features without a bias": text(
+        FEATURES, "input: {type: features, size: 8, bias: false}"
+    ),
+    "options of layers where there are none": text(
+        "layers: 0", "attention: {heads: 2, dropout: 0.1}", "init: {depth_scaled: true}"
+    ),
+    "positions that only a block beyond the number of layers uses": text(LATE, "layers: 3"),
     "special tokens of an encoder": text(ENCODER, "tokens: {pad: 0, bos: 1, eos: 2}"),
     "start of a decoder": text(BOTH, "tokens: {decoder_start: 1}"),
     "norm of the model that only the head has": text(
@@ -156,16 +166,6 @@ def test_refused(spec: str, message: str) -> None:
     assert message in str(caught.value)
     assert all(problem.mark.line for problem in caught.value.problems)
 
-    "no bias anywhere, and no projection": text(
-        FEATURES, "bias: false", "input: {type: features, size: 16}"
-    ),
-    "projected features without a bias": text(
-        FEATURES, "input: {type: features, size: 8, bias: false}"
-    ),
-    "options of layers where there are none": text(
-        "layers: 0", "attention: {heads: 2, dropout: 0.1}", "init: {depth_scaled: true}"
-    ),
-    "positions that only a block beyond the number of layers uses": text(LATE, "layers: 3"),
 
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=list(ACCEPTED))
 def test_accepted(spec: str) -> None:
