@@ -158,7 +158,8 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
     for key, what in overrides.items():
         ends = _ends(key, what, reading)
         layers = Override(*ends).range(len(order.layers))
-        if not layers and order.layers and LAYER.match(key):
+        ordered = LAYER.match(key) and not _is_empty(ends)
+        if not layers and order.layers and ordered:
             _report_beyond(stack, key, what, len(order.layers), reading)
         if isinstance(what.value, str):
             if what.value not in order.blocks:
@@ -182,9 +183,15 @@ def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:
         )
         return 1, 0
     first, last = int(match[1]), int(match[2] or match[1])
-    if (first < 0) == (last < 0) and last < first:
+    if _is_empty((first, last)):
         reading.problem(what, f"the range `{key}` is empty: {last} is before {first}")
     return first, last
+
+
+def _is_empty(ends: tuple[int, int]) -> bool:
+    """Whether a range ends before it begins, whatever the number of layers."""
+    first, last = ends
+    return (first < 0) == (last < 0) and last < first
 
 
 def _report_beyond(stack: Node, key: str, what: Node, count: int, reading: Reading) -> None:
