@@ -25,7 +25,7 @@ from .values import OtherFamilyError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError, ArithmeticError)
+_NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError)
 """Exceptions of a row for a spec of another family; all others are bugs."""
 
 # If several families match, the first in this order.

@@ -194,6 +194,8 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
     if kind not in SCALINGS:
         raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
     missing = [f"`{key}`" for key in _NEEDED[kind] if said.get(key) is None]
+    if kind == "yarn" and "factor" not in said:  # null is a ratio of lengths in the library
+        missing = ["`factor`"]
     if missing:
         raise RefusedError(f"rotary scaling `{kind}` needs {' and '.join(missing)}")
     scaling: dict[str, Any] = {"type": kind}

@@ -135,6 +135,11 @@ REFUSED: dict[str, tuple[str, Keys, str]] = {
         {"rope_parameters": {"rope_type": "llama3", "factor": 8.0}},
         "rotary scaling `llama3` needs `low_freq_factor` and `high_freq_factor`",
     ),
+    "no factor": (
+        "llama",
+        {"rope_theta": 500.0, "rope_scaling": {"rope_type": "yarn"}},
+        "rotary scaling `yarn` needs `factor`",
+    ),
     "a word": (
         "llama",
         {"rope_theta": 500.0, "rope_scaling": {"rope_type": "linear", "factor": "4"}},
