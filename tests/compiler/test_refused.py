@@ -218,7 +218,11 @@ def test_what_a_set_number_of_layers_leaves_out_is_used_with_more() -> None:
 
 MISPLACED = {
     "positions of queries that cross-attention inherits": (
-        text(BOTH, "positions: rotary", "attention: {heads: 2, qk_norm: {after_positions: true}}"),
+        text(
+            BOTH,
+            "positions: rotary",
+            "attention: {heads: 2, qk_norm: {type: head, after_positions: true}}",
+        ),
         "write `cross_attention: {qk_norm: {after_positions: false}}` in the stack",
     ),
     "encoder that no cross-attention reads": (
@@ -247,5 +251,5 @@ def test_what_the_document_lacks_is_not_missing_in_a_set() -> None:
         loads("name: z\n", "z.yaml", sets=["a.b.c=1"])
     assert "z.yaml:1:1: `family` is missing" in str(caught.value)
     assert "--set:1:1: unknown key `a`" in str(caught.value)
-    with pytest.raises(SpecErrors, match=r"z\.yaml:2:1: `d_model` is missing"):
+    with pytest.raises(SpecErrors, match=r"z\.yaml:1:1: `d_model` is missing"):
         loads("name: z\nfamily: decoder-only\n", "z.yaml", sets=["vocab_size=7"])

@@ -7,18 +7,22 @@ become of it; here none is `ignored`, but for the options of `no_effect.yaml`.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from modelwright.backends.huggingface.special_tokens import special_tokens
 from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import lower
 from modelwright.compiler.lower import lower_spec
 from modelwright.spec import SpecErrors, load, show
 from modelwright.spec.source import parse
+from modelwright.training.specials import wanted_specials
 
 from .attempts import Attempt, Data, with_value
 from .signature import signature
@@ -40,6 +44,10 @@ SMALL: Data = {
     "d_model": 16,
     "layers": 2,
     "attention": {"heads": 2},
+}
+ENCODER: Data = SMALL | {
+    "family": "encoder-only",
+    "head": {"type": "classifier", "classes": 3, "pool": "mean"},
 }
 LEAN: dict[str, Data] = {
     "no norm": {"norm": "none"},
@@ -153,10 +161,26 @@ def is_a_fact() -> bool:
     return fact == 77 and changed_graph(learned, ("max_positions",), 64)
 
 
+def is_in_files_beside_the_model(key: str) -> bool:
+    """It is in config.json and in the tokenizer; the emitted file of an encoder is the same."""
+    specs = [read(ENCODER), read(ENCODER | {"tokens": {key: 1}})]
+    graphs = [lower(spec) for spec in specs]
+    texts = [re.sub("sha256.*", "", emit_file(graph).text) for graph in graphs]
+    assert texts[0] == texts[1]
+    configs = [special_tokens(graph, encoder_decoder=False) for graph in graphs]
+    changed = {name for name in configs[0] if configs[0][name] != configs[1][name]}
+    tokenizers = [wanted_specials("wordpiece", spec) for spec in specs]
+    return changed == {f"{key}_token_id"} and 1 in {*tokenizers[1].values()}
+
+
 PROOFS: dict[str, Callable[[], bool]] = {
     "ModelSpec.name": names_the_file,
     "ModelSpec.description": is_the_docstring,
     "Stack.max_positions": is_a_fact,
+    **{
+        f"SpecialTokens.{key}": partial(is_in_files_beside_the_model, key)
+        for key in ("pad", "bos", "eos")
+    },
 }
 
 
