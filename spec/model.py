@@ -160,9 +160,9 @@ class ModelSpec(Part, Displayed):
     stacks: named stacks, instead of `family`
     heads: named heads, instead of `head`
     init: weight initialisation
-    tokens: special token ids: `pad`, `bos`, `eos` (a number or a list) and `decoder_start`. They are
-        defaults of `generate`; tokenizers and exported folders have them too, as do those of an
-        encoder, whose emitted file does not change with them
+    tokens: special token ids: `pad`, `bos`, `eos` (a number or a list) and `decoder_start`. They
+        are defaults of `generate`; tokenizers and exported folders have them too, as do those of
+        an encoder, whose emitted file does not change with them
     modelwright: version of the spec language
     """
 
