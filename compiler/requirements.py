@@ -22,13 +22,11 @@ class Requirement:
     """A relation that must hold between two numbers.
 
     sign: "%": `left` is a multiple of `right`; "odd": `left` is odd; others as in Python
-    noun: written before `right` in an error, if `right` is a constant such as a token id
     """
 
     left: Term
     sign: str
     right: Term
-    noun: str = ""
 
     @property
     def holds(self) -> bool:
@@ -127,7 +125,7 @@ def _without_division(one: Requirement) -> Requirement:
         count *= more
         right = count if base is None else base if count == 1 else ("*", count, base)
         left = left[1]
-    return Requirement(left, one.sign, right, one.noun)
+    return Requirement(left, one.sign, right)
 
 
 def _factors(term: Term) -> tuple[int, Term | None]:
@@ -236,15 +234,6 @@ def _pooled(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
         yield Requirement(_tree(front[0].attrs["rows"]), ">=", int(op.attrs["tokens"]))
 
 
-def _special_tokens(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
-    """Special token ids are below the vocabulary size of the head."""
-    tokens = graph.tokens
-    ids = (tokens.bos, tokens.pad, tokens.decoder_start, *tokens.all_eos)
-    most = max((one for one in ids if one is not None), default=0)
-    if op.attrs["out_dim"].label == "V" and most:
-        yield Requirement(_tree(op.attrs["out_dim"]), ">", most, "token id")
-
-
 ROWS: dict[str, Rows] = {
     "attend": _shared_heads,
     "attend_linearly": _shared_heads,
@@ -261,5 +250,4 @@ ROWS: dict[str, Rows] = {
     "sinusoid": _sinusoid,
     "pool": _pooled,
     "join_tokens": _pooled,
-    "linear": _special_tokens,
 }

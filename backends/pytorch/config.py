@@ -97,8 +97,9 @@ if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(sel
     raise ValueError(f"every size must be at least 1: {self}")
 """
 SIZES_OR_ZERO = """\
+may_be_zero = zero
 for f in fields(self):
-    least = 0 if f.name in zero else 1
+    least = 0 if f.name in may_be_zero else 1
     if isinstance(f.default, int) and vars(self)[f.name] < least:
         raise ValueError(f"{f.name} must be at least {least}: {self}")
 """
@@ -145,7 +146,7 @@ def _value(term: Term) -> Expr:
 
 def _message(one: Requirement, values: dict[str, Expr]) -> Expr:
     """`heads (12) must divide d_model (100)`; if too long for a line, the Config is appended."""
-    texts = {"left": code_of(one.left), "right": f"{one.noun} {code_of(one.right)}".strip()}
+    texts = {"left": code_of(one.left), "right": code_of(one.right)}
     numbers = {key for key in texts if isinstance(getattr(one, key), (int, float))}
     parts: list[str | Expr] = []
     for word in re.split(r"{(left|right)}", _words(one)):

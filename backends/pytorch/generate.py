@@ -54,6 +54,7 @@ class Slots:
     ids       whether its first argument is token ids, not vectors
     switches  lengths at which LongRoPE switches frequencies
     path      the scope of the stack that each step calls
+    vocabulary  the number of tokens, as an expression over the Config
     """
 
     source: str
@@ -70,6 +71,7 @@ class Slots:
     asked: dict[str, str] = field(default_factory=dict)
     ids: bool = True
     path: str = ""
+    vocabulary: Expr = field(kw_only=True)
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -100,6 +102,7 @@ class Slots:
         return {
             "memory": self.memory,
             "limit": self.limit,
+            "vocabulary": self.vocabulary,
             "method": method,
             "forward": forward,
             "number": Name("i" if self.static else "_"),
@@ -160,6 +163,7 @@ def slots_of(model: Model) -> Slots | None:
         switches_of(model, stack),
         asked,
         path=step.path,
+        vocabulary=_vocabulary(model),
     )
 
 
@@ -182,6 +186,13 @@ def limit_of(model: Model, stack: str) -> Expr | None:
     if limit is None:
         return None
     return over(limit, _of_config)
+
+
+def _vocabulary(model: Model) -> Expr:
+    """The number of tokens that the language-model head gives logits for."""
+    return over(
+        model.graph.values[model.graph.outputs[model.language_head()]].shape[-1].size, _of_config
+    )
 
 
 ABSOLUTE = ("global", "keys", "queries", "random")
@@ -227,6 +238,7 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
             for g in one.arguments
         ),
         path=step.path,
+        vocabulary=_vocabulary(model),
     )
 
 
@@ -310,13 +322,12 @@ for each `capacity` of the cache."""
 
 
 def _doc(slots: Slots) -> str:
-    first = "Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."
+    first = "Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."
     if slots.memory is not None:
         first = (
             f"Generate up to `max_new_tokens` tokens after the start token, given `{slots.source}`."
         )
-    more = "A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token."
-    return "\n\n".join([first, more, *([COMPILED] if slots.static else [])])
+    return "\n\n".join([first, *([COMPILED] if slots.static else [])])
 
 
 def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statement, ...]:

@@ -38,8 +38,6 @@ class Config:
             raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.vocab_size <= 50256:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 50256")
 
 
 class Cache:
@@ -85,9 +83,8 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+        mass = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # 0 for the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(mass >= max(top_p, 1e-9), -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -241,13 +238,11 @@ class Gpt2(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         eos_token_id: int | tuple[int, ...] | Tensor | None = 50256,
-        pad_token_id: int = 50256,
+        pad_token_id: int | None = 50256,
         capacity: int | None = None,
         compile_mode: str | None = None,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`.
 
         With a `compile_mode` such as "reduce-overhead", all steps but the first are compiled, once
         for each `capacity` of the cache.
@@ -259,6 +254,10 @@ class Gpt2(nn.Module):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+        stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
+            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -266,7 +265,7 @@ class Gpt2(nn.Module):
             raise ValueError(f"{length} tokens, but the cache holds {capacity}")
         cache = Cache(capacity or length, tokens.device)
         forward = self.hidden_states
-        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+        ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -282,7 +281,7 @@ class Gpt2(nn.Module):
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+                step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
@@ -292,4 +291,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 89dc6299ffede7982ea8f9065acfc3ff89af17d9f8513a9085ac7d39787d8c7d
+# sha256 of the above: e4fa5e4179ba30a7d6383122a64099df3ed0f794c4f949633bff8a2fb72f0673

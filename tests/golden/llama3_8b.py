@@ -42,8 +42,6 @@ class Config:
             raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
-        if self.vocab_size <= 128001:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 128001")
 
 
 class Cache:
@@ -100,9 +98,8 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+        mass = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # 0 for the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(mass >= max(top_p, 1e-9), -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -264,12 +261,9 @@ class Llama3_8b(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         eos_token_id: int | tuple[int, ...] | Tensor | None = 128001,
-        pad_token_id: int = 128001,
+        pad_token_id: int | None = 128001,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
-        """
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
@@ -277,8 +271,12 @@ class Llama3_8b(nn.Module):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+        stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
+            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
-        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+        ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
@@ -289,9 +287,9 @@ class Llama3_8b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+            step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: 8fc9d80774359b8c394013d23d97b2e45716fa59a911e84dce039f00bddc52ee
+# sha256 of the above: ee15555636183d5410dc64734211a846a2df105467f6b5dfdcc865ae9afc54c5

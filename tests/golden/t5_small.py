@@ -50,8 +50,6 @@ class Config:
             raise ValueError(f"buckets ({self.buckets}) must be a multiple of 4")
         if self.max_distance <= self.buckets // 2:
             raise ValueError(f"max_distance must be above buckets // 2: {self}")
-        if self.vocab_size <= 1:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 1")
 
 
 class Cache:
@@ -123,9 +121,8 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+        mass = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # 0 for the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(mass >= max(top_p, 1e-9), -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -359,19 +356,21 @@ class T5Small(nn.Module):
         top_p: float | None = None,
         decoder_start_token_id: int = 0,
         eos_token_id: int | tuple[int, ...] | Tensor | None = 1,
-        pad_token_id: int = 0,
+        pad_token_id: int | None = 0,
     ) -> Tensor:
-        """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
-
-        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
-        """
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+        stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+        ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
+        if any(i not in range(self.config.vocab_size) for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
-        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+        ends = torch.tensor(stops).to(tokens)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
@@ -382,7 +381,7 @@ class T5Small(nn.Module):
                     break
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+                step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
                 tokens = torch.cat([tokens, step], dim=1)
         finally:
             for module in training:
@@ -390,4 +389,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7ba0c1e27cebcd26091b78fccdeee7d912c7cfb04dc7af4d76c2a6dc4be56376
+# sha256 of the above: c9553a026fc040ef936028001584d86b1380ff6e1e5b432813295267ea433a31

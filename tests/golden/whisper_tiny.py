@@ -51,8 +51,6 @@ class Config:
             raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.vocab_size <= 50258:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 50258")
 
 
 class Cache:
@@ -104,9 +102,8 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+        mass = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # 0 for the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(mass >= max(top_p, 1e-9), -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -344,25 +341,27 @@ class WhisperTiny(nn.Module):
         top_p: float | None = None,
         decoder_start_token_id: int = 50258,
         eos_token_id: int | tuple[int, ...] | Tensor | None = 50257,
-        pad_token_id: int = 50257,
+        pad_token_id: int | None = 50257,
     ) -> Tensor:
-        """Generate up to `max_new_tokens` tokens after the start token, given `input_features`.
-
-        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
-        """
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_features`."""
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+        stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+        ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
+        if any(i not in range(self.config.vocab_size) for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.decoder_max_positions:
             raise ValueError(
                 f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
             )
         cache = Cache(length)
-        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+        ends = torch.tensor(stops).to(tokens)
         memory = self.encoder(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
@@ -370,9 +369,9 @@ class WhisperTiny(nn.Module):
                 break
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+            step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: b9a24919686ebd13c9d531a5459b736ff95c3dc995f7211140f671a29f7cdfc4
+# sha256 of the above: fcd1c651c06f1e57348b285b288639898ce124ecdccf27bd1f27f44d2c9cff56

@@ -237,7 +237,6 @@ REFUSED = [
     ("gpt2", "heads", 0, "every size must be at least 1: .*heads=0"),
     ("gpt2", "d_model", -768, "every size must be at least 1: .*d_model=-768"),
     ("gpt2", "heads", 11, r"heads \(11\) must divide d_model \(768\)"),
-    ("gpt2", "vocab_size", 50256, r"vocab_size \(50256\) must be above token id 50256"),
     ("llama3_8b", "kv_heads", 3, r"kv_heads \(3\) must divide heads \(32\)"),
     ("llama3_8b", "d_model", 4128, r"2 \* heads \(64\) must divide d_model \(4128\)"),
     ("gemma3_1b", "head_dim", 255, r"head_dim \(255\) must be even"),
@@ -267,6 +266,17 @@ def test_invalid_sizes_are_refused(name: str, field: str, value: int, message: s
     module, _ = module_of(next(path for path in EXAMPLES if path.stem == name))
     with pytest.raises(ValueError, match=message):
         module.Config(**{field: value})
+
+
+def test_a_small_vocabulary_excludes_only_the_special_ids() -> None:
+    """They are arguments of `generate`, which refuses those that the vocabulary lacks."""
+    module, name = module_of(next(path for path in EXAMPLES if path.stem == "gpt2"))
+    config = module.Config(vocab_size=61, d_model=24, layers=1)
+    model, prompt = getattr(module, name)(config), torch.tensor([[3, 4]])
+    with pytest.raises(ValueError, match="end and padding ids must be below 61"):
+        model.generate(prompt, 2)
+    assert model.generate(prompt, 2, eos_token_id=None).shape == (1, 4)
+    assert model.generate(prompt, 2, eos_token_id=60, pad_token_id=0).size(1) in (3, 4)
 
 
 def test_numbers_that_are_not_sizes_may_be_0() -> None:

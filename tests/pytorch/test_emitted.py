@@ -160,6 +160,8 @@ def test_options_of_the_kernel_are_said_by_name(name: str) -> None:
 SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()", "top_p < 1"}
 SAMPLING |= {"not (temperature == 0 or 1e-06 <= temperature <= 1000)", "top_k"}
 SAMPLING |= {"min(max_new_tokens, top_k or 0) < 0", "not 0 <= (top_p or 0) <= 1"}
+SAMPLING |= {"isinstance(eos_token_id, Tensor)", "isinstance(stop, (tuple, list))", "stops"}
+SAMPLING |= {"stop is None"}
 LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
 LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
@@ -245,7 +247,10 @@ def terms(test: ast.expr) -> Iterator[ast.expr]:
         yield test
 
 
-GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+(\[:, -1\])?\.all\(\)|module\.training")
+GENERATION = re.compile(
+    r"\w+\.size\(1\) == 0|not \w+(\[:, -1\])?\.all\(\)|module\.training"
+    r"|any\(\(i not in range\([\w.]+\) for i in .*\)\)"  # special ids
+)
 LONGROPE = re.compile(
     r"0 < start <= [\w.]+original_max_positions < end|tokens\.size\(1\)( - padding)? - 1 in short"
 )
@@ -262,7 +267,7 @@ LAYERS = re.compile(
 """Numbers of layers for which the file would be wrong."""
 SIZES = re.compile(
     r"any\(\(isinstance\(f\.default, int\) and .*|isinstance\(f\.default, int\)"
-    r"|vars\(self\)\[f\.name\] < (1|least)|f\.name in \(.*"
+    r"|vars\(self\)\[f\.name\] < (1|least)|f\.name in may_be_zero"
 )
 """Sizes that are too small."""
 

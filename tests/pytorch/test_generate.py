@@ -154,6 +154,34 @@ def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
     assert not calls  # refused before the first step
 
 
+@pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
+@pytest.mark.parametrize(
+    ("ends", "padding"),
+    [(-1, 0), (40, 0), (1.5, 0), ({1, 2}, 0), ("3", 0), ((3, 999), 0), (torch.tensor([3, 40]), 0)]
+    + [(3, padding) for padding in (None, -1, 40, 999, 1.5)],
+)
+def test_special_ids_outside_the_vocabulary_are_refused(text: str, ends: Any, padding: Any) -> None:
+    model = model_of(text)
+    calls: list[int] = []
+    next(model.children()).register_forward_hook(lambda *_: calls.append(1))
+    with pytest.raises(ValueError, match=r"ids .*below 40"):
+        model.generate(PROMPT, 3, eos_token_id=ends, pad_token_id=padding)
+    assert not calls  # refused before the first step
+
+
+@pytest.mark.parametrize("start", [-1, 40])
+def test_a_start_outside_the_vocabulary_is_refused(start: int) -> None:
+    with pytest.raises(ValueError, match="special token ids must be below 40"):
+        model_of(SEQ2SEQ).generate(PROMPT, 3, decoder_start_token_id=start)
+
+
+@pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
+@pytest.mark.parametrize("padding", [None, 0, 999])
+def test_without_end_tokens_no_padding_is_needed(text: str, padding: Any) -> None:
+    model = model_of(text)
+    assert greedy(model, eos_token_id=None, pad_token_id=padding) == greedy(model)
+
+
 @pytest.mark.parametrize("mask", ["(window(2) | global(2))", "(window(2) | keys(1))"])
 def test_padding_is_refused_where_a_mask_counts_places(mask: str) -> None:
     """Padding on the left would move every token to another place."""

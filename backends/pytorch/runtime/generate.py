@@ -33,7 +33,7 @@ def generate(
     top_p: float | None = None,
     decoder_start_token_id: int = 0,
     eos_token_id: int | tuple[int, ...] | Tensor | None = None,
-    pad_token_id: int = 0,
+    pad_token_id: int | None = 0,
     capacity: int | None = None,
     compile_mode: str | None = None,
 ) -> Tensor:
@@ -54,6 +54,15 @@ def generate(
         raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
     if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
         raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+    stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+    stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+    if slot.reads_memory:
+        ids = (decoder_start_token_id, *stops, pad_token_id if stops else 0)
+        if any(i not in range(slot.vocabulary) for i in ids):
+            raise ValueError(f"special token ids must be below {slot.vocabulary}, not {ids}")
+    else:
+        if stops and any(i not in range(slot.vocabulary) for i in (*stops, pad_token_id)):
+            raise ValueError(f"end and padding ids must be below {slot.vocabulary}")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if slot.limited:
@@ -70,7 +79,7 @@ def generate(
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
     else:
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
-    ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+    ends = torch.tensor(stops).to(tokens)
     if slot.extends and slot.placed:
         mask = position_ids = None
     elif slot.extends and slot.masked:
@@ -109,7 +118,7 @@ def generate(
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+            step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
             if slot.static:
                 if slot.number == 0 and compile_mode is not None:
