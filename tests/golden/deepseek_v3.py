@@ -438,8 +438,9 @@ class DeepseekV3(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -457,4 +458,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 42bebc6773b836db10ac939331a43e78fa63cc0bcc3e684178d3f8bc9e16e07e
+# sha256 of the above: b77fab51dc94db55d14458ec5e6d4279396b0677f5ce49af5fe685a2d5e7e74a

@@ -50,8 +50,6 @@ class Config:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
-        if self.vocab_size <= 2:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 2")
 
 
 class Cache:
@@ -228,9 +226,8 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # fewest tokens with probability >= top_p
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+        mass = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # 0 for the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(mass >= max(top_p, 1e-9), -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -444,12 +441,9 @@ class Gemma3_1b(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         eos_token_id: int | tuple[int, ...] | Tensor | None = 1,
-        pad_token_id: int = 0,
+        pad_token_id: int | None = 0,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        A sequence ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
-        """
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
@@ -457,8 +451,13 @@ class Gemma3_1b(nn.Module):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
+        stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
-        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
+        ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
@@ -469,9 +468,9 @@ class Gemma3_1b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # pads finished rows
+            step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: 75f8fdbb6259a7bfdfb8d5d7ecd83cfdaf8d8c84875c40fbabfa677a474ba765
+# sha256 of the above: 1a50b6341fc8edbdb5d0d0531863944466ea805466d2d448cfe124b773e3c5ec

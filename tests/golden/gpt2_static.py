@@ -256,8 +256,9 @@ class Gpt2(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -291,4 +292,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: e4fa5e4179ba30a7d6383122a64099df3ed0f794c4f949633bff8a2fb72f0673
+# sha256 of the above: 88929d7946bf7722be45a3aee5d93c74f3bcece7e2444de3ce1df7a27ffced5a

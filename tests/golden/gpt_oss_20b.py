@@ -569,8 +569,9 @@ class GptOss20b(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -588,4 +589,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b759d99803caa65cbb40c020f4c1893994397e63fc3f1bb086ebd4e6cc78fd84
+# sha256 of the above: 8721fa320c67f1c65a12b09697be29bf36ee3741f9ec1b145da32c37a14e391b

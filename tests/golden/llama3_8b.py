@@ -273,8 +273,9 @@ class Llama3_8b(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -292,4 +293,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ee15555636183d5410dc64734211a846a2df105467f6b5dfdcc865ae9afc54c5
+# sha256 of the above: 93ad23b912b2b3150d47551fed077d7cf37de549a0c5791118d89b7850b4b22d

@@ -339,8 +339,9 @@ class Llama3_8b(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -358,4 +359,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c328a3510eb2c1e6549aa39342827f641ef74dbbd59ddf42d33c72af269580b7
+# sha256 of the above: 40b877af0487aa2905470128a8b228f9fe51cbf65e0b702c28bf074c54846990

@@ -412,8 +412,9 @@ class Llama4Scout(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -431,4 +432,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9321d4d239ae8aff42736ec00e8a78e498cc36248d56326a482edb701d7ae96e
+# sha256 of the above: 83329f3bc8f91dd69e32672f4a0811976959d3b73db85309365f643d43c400dd

@@ -328,8 +328,9 @@ class Mixtral8x7b(nn.Module):
             raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
-        if stops and any(i not in range(self.config.vocab_size) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {self.config.vocab_size}")
+        ids = *stops, pad_token_id if stops else 0
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
+            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -347,4 +348,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 66857c9d7aa9dd53bbf16cc0807bbc0ab198e55c41409ec67427023af998e6b5
+# sha256 of the above: 7c9afdf228b914bff693b54fde325d862d55b7977e5e8d7dbccc3e06b6d8c415

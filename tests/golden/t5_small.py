@@ -367,7 +367,7 @@ class T5Small(nn.Module):
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
-        if any(i not in range(self.config.vocab_size) for i in ids):
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
             raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
@@ -389,4 +389,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: c9553a026fc040ef936028001584d86b1380ff6e1e5b432813295267ea433a31
+# sha256 of the above: b6468cd1e32d931a77c6c93d44b8033d29bf63ef9b36b8778c59ecbff890ea8a

@@ -356,7 +356,7 @@ class TransformerBase(nn.Module):
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
-        if any(i not in range(self.config.vocab_size) for i in ids):
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
             raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
@@ -378,4 +378,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: de79f3664266b622ffab7ba6a334dfd8a98e0794ba25fa21262a2c844a8f936f
+# sha256 of the above: 7480e83fe5aabfe53aa96792392f364a7a7dc87559112b32a990946762be1b4e

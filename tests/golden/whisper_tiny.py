@@ -353,7 +353,7 @@ class WhisperTiny(nn.Module):
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
-        if any(i not in range(self.config.vocab_size) for i in ids):
+        if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
             raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.decoder_max_positions:
@@ -374,4 +374,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: fcd1c651c06f1e57348b285b288639898ce124ecdccf27bd1f27f44d2c9cff56
+# sha256 of the above: a6de4bc5062ba6663a5a32e83e24e224d826399d0af69a6d232d39a11b073f0b

@@ -58,11 +58,12 @@ def generate(
     stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
     if slot.reads_memory:
         ids = (decoder_start_token_id, *stops, pad_token_id if stops else 0)
-        if any(i not in range(slot.vocabulary) for i in ids):
+        if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
             raise ValueError(f"special token ids must be below {slot.vocabulary}, not {ids}")
     else:
-        if stops and any(i not in range(slot.vocabulary) for i in (*stops, pad_token_id)):
-            raise ValueError(f"end and padding ids must be below {slot.vocabulary}")
+        ids = (*stops, pad_token_id if stops else 0)
+        if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
+            raise ValueError(f"special token ids must be below {slot.vocabulary}, not {ids}")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if slot.limited:

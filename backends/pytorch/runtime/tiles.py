@@ -125,7 +125,8 @@ def gathered_attention(
         k, near_k = KeysOfTile.apply(k, tile.keys)
         v, near_v = KeysOfTile.apply(v, tile.keys)
         copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
-        copies = copies if len(tile.keys) > 1 else {}  # one range is no copy
+        if len(tile.keys) == 1:  # a view
+            copies = {}
         with kept_as_ranges(copies, tile.keys):
             outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
     return torch.cat(outputs, dim=1).transpose(1, 2)
@@ -147,13 +148,13 @@ def kept_as_ranges(
 
     def pack(x: Tensor) -> Any:
         every = copies.get(x.data_ptr())
-        return x if every is None else (every, x.shape, x.stride())
+        return (x, None) if every is None else (every, (x.shape, x.stride()))
 
     def unpack(kept: Any) -> Tensor:
-        if isinstance(kept, Tensor):
-            return kept
-        every, shape, stride = kept  # of a view of the copy, or the copy itself
-        copy = torch.cat([every[:, :, part] for part in keys], dim=2)
-        return copy.as_strided(shape, stride)
+        x, view = kept
+        if view is None:
+            return x
+        copy = torch.cat([x[:, :, part] for part in keys], dim=2)
+        return copy.as_strided(*view)  # autograd keeps the copy or a view of it
 
     return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
