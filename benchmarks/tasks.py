@@ -157,7 +157,7 @@ def decoding(case: Case, rivals: Rivals, batch: int) -> dict[str, Candidate]:
 
 def _ours(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
     generate: Callable[..., Tensor] = model.generate
-    return lambda: generate(ids, NEW, temperature=0, eos_token_id=-1)
+    return lambda: generate(ids, NEW, temperature=0, eos_token_id=None)
 
 
 def _library(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:

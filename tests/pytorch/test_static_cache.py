@@ -139,7 +139,7 @@ def test_the_step_is_compiled_once(
 
     monkeypatch.setattr(torch, "compile", counted)
     plain, model = (model_of(name, options) for options in (GROWING, STATIC))
-    options: dict[str, Any] = {"temperature": 0, "max_new_tokens": NEW_TOKENS, "eos_token_id": -1}
+    options: dict[str, Any] = {"temperature": 0, "max_new_tokens": NEW_TOKENS, "eos_token_id": None}
     for tokens in lengths:
         ids = torch.arange(tokens)[None] + 5
         wanted = plain.generate(ids, **options)  # type: ignore[operator]

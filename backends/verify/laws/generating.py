@@ -102,7 +102,7 @@ def _generated(
     vars(model)["logits"] = watched
     try:
         with torch.no_grad():
-            found = generate(**given, max_new_tokens=NEW_TOKENS, temperature=0.0, eos_token_id=-1)
+            found = generate(**given, max_new_tokens=NEW_TOKENS, temperature=0.0, eos_token_id=None)
     finally:
         del vars(model)["logits"]
     return found.cpu().numpy(), seen
