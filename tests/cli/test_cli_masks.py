@@ -46,7 +46,7 @@ def test_options_reach_the_picture(bigbird: Path, tmp_path: Path) -> None:
     text = words_of(out)
     assert "Drawn with 64 tokens; sizes are divided by 16." in text
     assert "attention_mask: 0 at the last 4" in text
-    assert "every score is computed" in text
+    assert "scores outside the tiles are skipped" in text
     assert "prefers-color-scheme" not in out.read_text(encoding="utf-8")
 
 
