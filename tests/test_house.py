@@ -215,8 +215,8 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     def sealing(function: Any) -> Any:
         return lambda *given, **more: Sealed(function(*given, **more))
 
-    def line(text: str, *more: Any) -> Any:
-        return layout_line(Sealed(text), *more)
+    def line(text: str, *more: Any, **named: Any) -> Any:
+        return layout_line(Sealed(text), *more, **named)
 
     layout_line = layout.Printed
     for kind, function in flat.FLAT.items():
