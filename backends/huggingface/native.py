@@ -25,8 +25,8 @@ from .values import OtherFamilyError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError)
-"""Exceptions of a row for a spec of another family; all others are bugs."""
+_NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError, ArithmeticError)
+"""Exceptions of a row for a spec of another family, whose sizes may be 0; all others are bugs."""
 
 # If several families match, the first in this order.
 _FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")

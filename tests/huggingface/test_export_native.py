@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 import modelwright as mw
-from modelwright.backends.huggingface import export, import_folder, native
+from modelwright.backends.huggingface import export, import_folder
 from modelwright.backends.huggingface.errors import CheckpointError
 from modelwright.backends.huggingface.native import canonical, find_native
 from modelwright.cli import cli
@@ -196,15 +196,3 @@ def test_the_command_says_which_class(tmp_path: Path) -> None:
         custom = CliRunner().invoke(cli, [*arguments, "--force", "--custom-code"])
         assert custom.exit_code == 0, custom.output
         assert (tmp_path / "out" / "tiny.py").exists()
-
-
-def test_a_row_that_divides_by_zero_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug in a row is an error, not a spec without a class of the library."""
-    monkeypatch.setattr(native, "guess", lambda *_: 1 // 0)
-    with pytest.raises(ZeroDivisionError):
-        find_native(
-            mw.loads(
-                "name: s\nfamily: decoder-only\nvocab_size: 9\nd_model: 8\nlayers: 1\n"
-                "attention: {heads: 2}\nhead: language_model\n"
-            )
-        )

@@ -243,7 +243,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("logits multiplied by the temperature", "gpt2", "/ temperature", "* temperature"),
     fault("top-p keeps one token too many", "gpt2",
           ".cumsum(-1) - ranked.softmax(-1)", ".cumsum(-1) - 2 * ranked.softmax(-1)"),
-    fault("no padding after the end token", "gpt2", "token.masked_fill(done, pad_token_id)",
+    fault("no padding after the end token", "gpt2", "token.masked_fill(done, pad_token_id or 0)",
           "token"),
     fault("generation continues after the end token", "gpt2",
           "ends).any(-1)", "ends)[:, -1:].any(-1)"),

@@ -58,12 +58,18 @@ def previous_tokens(f: Writer, op: Op) -> list[Any]:
     """How many previous tokens the cache of a layer keeps; nothing where all layers keep all."""
     layers = f.graph.layers_of(op.scope)
     assert layers is not None, "a cache stands in a layer"
+    caches = [cached for cached in f.graph.ops() if cached.kind == "cache"]
+    if f.static or all(cached.attrs.get("kept") is None for cached in caches):
+        return []
+    blocks = {block.path: block.name for block in f.graph.children(layers.path)}
     found: dict[str, Any] = {}
-    for block in f.graph.children(layers.path):
-        for cached in f.graph.subtree(block.path):
-            if cached.kind == "cache":
-                found[block.name] = cached.attrs.get("kept")
-    if f.static or all(kept is None for kept in found.values()):
+    for cached in caches:
+        scope: str | None = cached.scope
+        while scope is not None and scope not in blocks:
+            scope = f.graph.scopes[scope].parent
+        if scope is not None:
+            found[blocks[scope]] = cached.attrs.get("kept")
+    if all(kept is None for kept in found.values()):
         return []
     number = f.number if f.by_call else config_expression
     none = constant(None)

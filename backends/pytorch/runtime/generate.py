@@ -57,11 +57,11 @@ def generate(
     stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
     stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
     if slot.reads_memory:
-        ids = (decoder_start_token_id, *stops, pad_token_id if stops else 0)
+        ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
             raise ValueError(f"special token ids must be below {slot.vocabulary}, not {ids}")
     else:
-        ids = (*stops, pad_token_id if stops else 0)
+        ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
             raise ValueError(f"special token ids must be below {slot.vocabulary}, not {ids}")
     if slot.measured:

@@ -150,7 +150,7 @@ def kept_as_ranges(
         every = copies.get(x.data_ptr())
         return (x, None) if every is None else (every, (x.shape, x.stride()))
 
-    def unpack(kept: Any) -> Tensor:
+    def unpack(kept: Any) -> Any:
         x, view = kept
         if view is None:
             return x
