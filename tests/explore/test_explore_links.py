@@ -29,20 +29,20 @@ def lonely(links: Any, pane: str, *others: str) -> Iterator[tuple[str, str]]:
                 yield key, other
 
 
-@pytest.mark.parametrize("name", NAMES[::3])
+@pytest.mark.parametrize("name", NAMES[::8])
 def test_boxes_and_weights_have_partners_in_every_pane(name: str) -> None:
     links = links_of(name)
     assert list(lonely(links, "weights", "yaml", "figure", "code", "resolved")) == []
     assert list(lonely(links, "figure", "yaml", "code", "resolved")) == []
 
 
-@pytest.mark.parametrize("name", NAMES[::3])
+@pytest.mark.parametrize("name", NAMES[::8])
 def test_lines_of_code_have_partners(name: str) -> None:
     links = links_of(name)
     assert list(lonely(links, "code", "yaml", "resolved")) == []
 
 
-@pytest.mark.parametrize("name", NAMES[::3])
+@pytest.mark.parametrize("name", NAMES[::8])
 def test_lines_of_yaml_have_partners(name: str) -> None:
     """In the code always; in the figure unless the key is about no part of it."""
     links, text = links_of(name), (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
