@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from ..tables import html_table
 from .computed import computed_share
 from .costs import LAYER_PARTS, LETTERS, Costs
+from .tile_sizes import SHORT
 
 LIMITS = (
     "Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on\n"
     "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding)."
+)
+TILES = (
+    "`with every score` and the activations count one dense mask, although tiles compute fewer\n"
+    "scores: `--kernels` prints their share."
 )
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -76,7 +81,9 @@ def render(report: Costs) -> str:
         _decoding(report),
         _attention(report),
     ]
-    return "\n\n".join("\n".join(lines) for lines in [*sections, [LIMITS]] if lines)
+    tiled = report.sequence >= SHORT and any(a.op.attrs.get("tiles") for a in report.attends)
+    limits = [LIMITS, TILES] if tiled else [LIMITS]
+    return "\n\n".join("\n".join(lines) for lines in [*sections, limits] if lines)
 
 
 def html(report: Costs) -> str:

@@ -1,29 +1,17 @@
 """When attention in tiles is faster than with one dense mask, and how large tiles are.
 
-The numbers were measured on the CPU (`benchmarks/scaling.py`); the tests make them small.
+The numbers were measured on the CPU (`benchmarks/scaling.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 SHORT = 1024
 """With fewer queries, one dense mask is as fast."""
 
 SMALLEST, LARGEST = 64, 512
 """Queries of one tile."""
-
-
-@contextmanager
-def small_tiles() -> Iterator[None]:
-    """Choose tiles for sequences of any length: for tests."""
-    global SHORT
-    before, SHORT = SHORT, 1
-    try:
-        yield
-    finally:
-        SHORT = before
 
 
 def tile_size(widths: Iterable[int]) -> int:

@@ -11,17 +11,22 @@ from .writer import SELF
 
 KEYS, STATES, MEMORY = "kv", "states", "memory"
 TITLES = {
-    (KEYS,): "Key-value cache of a decoder, by layer. Not part of the state dict.",
-    (KEYS, MEMORY): "Key-value cache of self- and cross-attention, by layer. Not in the state "
-    "dict.",
-    (STATES,): "Sums over previous tokens, by layer; of constant size. Not part of the state dict.",
-    (KEYS, STATES): "Keys and values, or sums over previous tokens, by layer. Not in the state "
-    "dict.",
+    (KEYS,): "Key-value cache of a decoder, by layer.",
+    (KEYS, MEMORY): "Key-value cache of self- and cross-attention, by layer.",
+    (STATES,): "Sums over previous tokens, by layer; of constant size.",
+    (KEYS, STATES): "Keys and values, or sums over previous tokens, by layer.",
     (KEYS, MEMORY, STATES): "Keys and values, or sums over previous tokens, and keys and values of "
     "the memory, by layer.",
     (MEMORY, STATES): "Sums over previous tokens, of constant size, and keys and values of the "
     "memory, by layer.",
 }
+NOTES = {
+    (KEYS,): " Not part of the state dict.",
+    (KEYS, MEMORY): " Not in the state dict.",
+    (STATES,): " Not part of the state dict.",
+    (KEYS, STATES): " Not in the state dict.",
+}
+"""The second sentence, where the first one leaves room."""
 STATIC = "Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."
 SLIDING = " A layer with a window keeps its last tokens."
 METHODS = {KEYS: ("append",), STATES: ("state", "set_state")}
@@ -51,9 +56,7 @@ def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
     names = [*(["begin"] if static else []), *(m for p in parts for m in METHODS.get(p, ()))]
     body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
     keepers = frozenset(op.number for op in graph.keepers())
-    title = STATIC if static else TITLES[parts]
-    if slides:
-        title = f"{title.split('. ')[0].removesuffix('.')}.{SLIDING}"
+    title = STATIC if static else TITLES[parts] + (SLIDING if slides else NOTES.get(parts, ""))
     return Class("Cache", (), body, title, origins=keepers)
 
 

@@ -22,8 +22,9 @@ BAND = "band"
 RANGES = "ranges"
 WHOLE = "whole"
 CAUSAL = "causal"
-"""Begins `tiles` of an attention in which SDPA makes the causal mask of a tile without one."""
-KERNELS = ("sdpa", "explicit", "distance", "additive")
+"""First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
+KNOWN = ("causal", "full")
+"""Masks that SDPA needs no tensor for."""
 
 
 def choose_tiles(graph: ModuleGraph, *, forced: bool = False) -> ModuleGraph:
@@ -44,12 +45,7 @@ def choose_tiles(graph: ModuleGraph, *, forced: bool = False) -> ModuleGraph:
 def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) -> None:
     """Masks of a stack: if one becomes tiles, all do that can, so that its layers are alike."""
     able = [op for op in masks if not why_no_tiles(graph, op)]
-    found = {op.number: why_dense(graph, stack, op.attrs["formula"]) for op in able}
-    if forced:
-        plain = ("causal", "full")
-        found = {
-            n: r if str(graph.op(n).attrs["formula"]) in plain else "" for n, r in found.items()
-        }
+    found = {op.number: why_dense(graph, stack, op.attrs["formula"], forced) for op in able}
     sparse = any(not reason for reason in found.values())
     for op in masks:
         tiles = ""
@@ -76,22 +72,28 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
         if tiles == BAND:
             seen = most(far.left) + most(far.right) + 1
             said = f"tiles: a query may see {seen:,} keys at most"
-    elif said == "one dense boolean mask" and reason:
+    elif reason and attend.attrs["kernel"] == "sdpa" and not is_known(attend.attrs["formula"]):
         said = f"one dense mask: {reason}"
     graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})
 
 
-def why_dense(graph: ModuleGraph, stack: str, formula: Formula) -> str:
-    """Why tiles would not help a mask of this formula; "" where they do."""
-    if str(formula) in ("causal", "full"):
-        return f"the kernel knows a {formula} mask"
+def is_known(formula: Formula) -> bool:
+    return str(formula) in KNOWN
+
+
+def why_dense(graph: ModuleGraph, stack: str, formula: Formula, forced: bool = False) -> str:
+    """Why tiles would not be faster for a mask of this formula; "" if they are or are forced."""
+    if is_known(formula):
+        return f"SDPA needs no mask tensor for a {formula} mask"
+    if forced:
+        return ""
     found = reach(formula)
     kind = kind_of(formula)
     limit = graph.limits.get(stack) or graph.lengths.get(stack)
     if limit is not None and limit < tile_sizes.SHORT:
         return f"sequences have at most {int(limit):,} tokens"
     if kind == RANGES and not may_skip(formula):
-        return "its queries may see keys everywhere"
+        return "neighbouring queries attend to more than half of all keys"
     if kind == BAND and limit is not None and most(found.left) + most(found.right) + 1 >= limit:
         return f"it covers all {int(limit):,} positions"
     return ""
@@ -122,9 +124,9 @@ def kind_of(formula: Formula) -> str:
 
 
 def may_skip(formula: Formula) -> bool:
-    """Do neighbouring queries see few of many keys, or as many as data says?
+    """Whether tiles read at most half of the keys.
 
-    Tried on a few tiles of a long sequence, in which a document has an eighth of all tokens.
+    Counted for a few tiles of a long sequence, whose documents have an eighth of all tokens each.
     """
     formula = plain(formula)
     names = {atom.name for atom in atoms(formula)}
@@ -140,6 +142,7 @@ def may_skip(formula: Formula) -> bool:
 
 
 TRIED = 4096
+"""Tokens of this sequence."""
 
 
 # -- what the decision changes

@@ -194,7 +194,7 @@ def test_values_that_all_blocks_read_keep_their_name() -> None:
         (
             ("mask=causal & strided(3)",),
             "sdpa",
-            "one dense mask: its queries may see keys everywhere",
+            "one dense mask: neighbouring queries attend to more than half of all keys",
         ),
         (("mask=full",), "sdpa", "the fused kernel supports a full mask"),
         (("positions=alibi",), "sdpa+bias", "the bias and the mask are added to the scores"),

@@ -301,7 +301,7 @@ def test_a_kernel_can_be_forced() -> None:
 @pytest.mark.parametrize(
     ("sets", "reason"),
     [
-        (("mask=causal",), "the kernel knows a causal mask"),
+        (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
         (("positions=alibi",), "it is added to a bias of all pairs"),
         (
             ("mask=[causal & window(2), causal & strided(2)]",),

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ....compiler.passes.choose_kernels import choose_kernels
 from ....compiler.passes.choose_tiles import choose_tiles
-from ....compiler.tile_sizes import small_tiles
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
@@ -66,10 +65,9 @@ def tiles(subject: Subject) -> Measured | NotHere:
 
 
 def for_long_sequences(subject: Subject) -> Subject:
-    """The same model with tiles as if it had positions enough for them."""
-    with small_tiles():
-        graph = choose_tiles(choose_kernels(subject.graph))
-        return replace(subject, graph=graph, text=subject.emit(graph))
+    """The same model in tiles wherever it can be, as `build --kernel tiles` makes it."""
+    graph = choose_tiles(choose_kernels(subject.graph), forced=True)
+    return replace(subject, graph=graph, text=subject.emit(graph))
 
 
 def _gradients(subject: Subject, largest: Largest) -> None:
