@@ -58,7 +58,9 @@ def tile_constants(graph: ModuleGraph, read: set[str], *, forced: bool) -> list[
     size = tile_sizes.tile_size(widths)
     made = {
         "DENSE": Set(
-            Name("DENSE"), constant(1 if forced else tile_sizes.SHORT), "fewer queries are one tile"
+            Name("DENSE"),
+            constant(1 if forced else tile_sizes.SHORT),
+            "with fewer queries, one tile",
         ),
         "TILE": Set(Name("TILE"), constant(size), "queries of one tile"),
     }
@@ -162,7 +164,7 @@ def _of_tiles(name: str, ops: list[Op], body: list[Statement]) -> Function:
         *(Parameter(data, OPTIONAL) for data in DATA if op.arg(data)),
         Parameter("like", TENSOR),
     )
-    title = f"The queries `start` to `end` in tiles: {formula}."
+    title = f"Tiles of the queries `start` to `end`: {formula}."
     if op.attrs["implicit"] == "causal":
         title += " No mask if `is_causal` is enough."
     result = expression("list[Tile]")

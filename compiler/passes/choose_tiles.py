@@ -1,10 +1,10 @@
-"""Decide which masks become tiles: runs of queries, each with the keys that it may see.
+"""Decide which masks become tiles: consecutive queries with the keys that they may attend to.
 
     mask = mask(causal & window(512))     ->    the same, `tiles` = "band"
     y = attend(q, k, v, mask)             ->    the same, `tiles` = "band", with the reason
 
-Scores that no query of a tile may see are then never computed. `use_tiles` makes the decision
-hold: a mask with tiles is a list of them, for all attentions of its stack.
+Scores that are masked for all queries of a tile are then never computed. `use_tiles` applies the
+decision: the value of such a mask is a list of tiles.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
     said = attend.attrs["reason"]
     if tiles and not reason:
         far = reach(mask.attrs["formula"])
-        said = "tiles: runs of queries read the keys that they may see"
+        said = "tiles: consecutive queries share a few ranges of keys"
         if tiles == BAND:
             seen = most(far.left) + most(far.right) + 1
-            said = f"tiles: a query may see {seen:,} keys at most"
+            said = f"tiles: a query attends to at most {seen:,} keys"
     elif reason and attend.attrs["kernel"] == "sdpa" and not is_known(attend.attrs["formula"]):
         said = f"one dense mask: {reason}"
     graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})

@@ -180,7 +180,7 @@ def test_values_that_all_blocks_read_keep_their_name() -> None:
     ("sets", "kernel", "reason"),
     [
         ((), "sdpa", "the fused kernel supports a causal mask"),
-        (("mask=causal & window(3)",), "sdpa", "tiles: a query may see 3 keys at most"),
+        (("mask=causal & window(3)",), "sdpa", "tiles: a query attends to at most 3 keys"),
         (
             ("mask=causal & window(3)", "positions=learned"),
             "sdpa",

@@ -95,7 +95,7 @@ class Cache:
         return k, v
 
 
-DENSE = 1024  # fewer queries are one tile
+DENSE = 1024  # with fewer queries, one tile
 TILE = 128  # queries of one tile
 
 
@@ -128,18 +128,18 @@ class OffsetRMSNorm(nn.RMSNorm):
 
 
 class Tile(NamedTuple):
-    """A run of queries and the keys that it reads; a mask of None is left to SDPA."""
+    """Consecutive queries and the keys that they read. If the mask is None, SDPA masks."""
 
-    queries: int  # how many, after those of the tile before
-    keys: tuple[slice, ...]  # none: all of them
+    queries: int  # number of queries, which follow those of the previous tile
+    keys: tuple[slice, ...]  # ranges of keys; empty: all keys
     mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
 
 
 class KeysOfTile(torch.autograd.Function):
-    """Read the keys or values (B, K, S, E) of one tile, and pass on all of them to the next tile.
+    """Select the keys or values (B, K, S, E) of a tile; return all of them too, for the next tile.
 
-    Backward, one gradient of all keys runs through the tiles and each adds its own to it; slices
-    would allocate a gradient of all keys for each tile.
+    In the backward pass, the tiles add to one gradient of all keys. Plain slices would allocate
+    such a gradient for each tile.
     """
 
     @staticmethod
@@ -163,12 +163,12 @@ class KeysOfTile(torch.autograd.Function):
 
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """All queries and keys as one tile, with a boolean mask."""
+    """One tile of all queries and keys, from a boolean mask."""
     return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
 
 
 def added_mask(mask: Tensor, like: Tensor) -> Tensor:
-    """A boolean mask as numbers to add to the scores; SDPA would convert it in each layer."""
+    """Convert a boolean mask to numbers that are added to the scores, once for all layers."""
     return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
@@ -177,7 +177,7 @@ def sliding_tiles(
 ) -> list[Tile]:
     """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
 
-    near: where the queries of any tile may attend to its keys, (Q, Sq)
+    near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
     hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
@@ -210,7 +210,7 @@ def tiled_attention(
 def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same, where one tile without a mask is left to `is_causal` of SDPA."""
+    """The same; a single tile without a mask uses `is_causal` of SDPA."""
     if q.size(2) > 1 and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
@@ -265,7 +265,7 @@ def causal_window_mask(
 def causal_window_tiles(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal & window(512). No mask if `is_causal` is
+    """Tiles of the queries `start` to `end`: causal & window(512). No mask if `is_causal` is
     enough.
     """
     compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
@@ -286,7 +286,7 @@ def causal_window_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal. No mask if `is_causal` is enough."""
+    """Tiles of the queries `start` to `end`: causal. No mask if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return one_tile(end - start, None, like)
     return causal_window_tiles(start, end, end, attention_mask, like)
@@ -473,4 +473,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1a50b6341fc8edbdb5d0d0531863944466ea805466d2d448cfe124b773e3c5ec
+# sha256 of the above: 5899652d918c19ebdd97a2346d7aa6dd28b6510e29956227cf18768f1030355b

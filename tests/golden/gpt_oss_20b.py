@@ -110,7 +110,7 @@ class Cache:
         return k, v
 
 
-DENSE = 1024  # fewer queries are one tile
+DENSE = 1024  # with fewer queries, one tile
 TILE = 64  # queries of one tile
 
 
@@ -204,18 +204,18 @@ def by_group(bias: Tensor, kv_heads: int) -> Tensor:
 
 
 class Tile(NamedTuple):
-    """A run of queries and the keys that it reads; a mask of None is left to SDPA."""
+    """Consecutive queries and the keys that they read. If the mask is None, SDPA masks."""
 
-    queries: int  # how many, after those of the tile before
-    keys: tuple[slice, ...]  # none: all of them
+    queries: int  # number of queries, which follow those of the previous tile
+    keys: tuple[slice, ...]  # ranges of keys; empty: all keys
     mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
 
 
 class KeysOfTile(torch.autograd.Function):
-    """Read the keys or values (B, K, S, E) of one tile, and pass on all of them to the next tile.
+    """Select the keys or values (B, K, S, E) of a tile; return all of them too, for the next tile.
 
-    Backward, one gradient of all keys runs through the tiles and each adds its own to it; slices
-    would allocate a gradient of all keys for each tile.
+    In the backward pass, the tiles add to one gradient of all keys. Plain slices would allocate
+    such a gradient for each tile.
     """
 
     @staticmethod
@@ -239,12 +239,12 @@ class KeysOfTile(torch.autograd.Function):
 
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """All queries and keys as one tile, with a boolean mask."""
+    """One tile of all queries and keys, from a boolean mask."""
     return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
 
 
 def added_mask(mask: Tensor, like: Tensor) -> Tensor:
-    """A boolean mask as numbers to add to the scores; SDPA would convert it in each layer."""
+    """Convert a boolean mask to numbers that are added to the scores, once for all layers."""
     return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
@@ -253,7 +253,7 @@ def sliding_tiles(
 ) -> list[Tile]:
     """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
 
-    near: where the queries of any tile may attend to its keys, (Q, Sq)
+    near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
     hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
@@ -363,7 +363,7 @@ def causal_window_mask(
 def causal_window_tiles(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal & window(128)."""
+    """Tiles of the queries `start` to `end`: causal & window(128)."""
     if torch.compiler.is_compiling() or end - start < DENSE:
         return one_tile(
             end - start, causal_window_mask(start, end, window, attention_mask, like), like
@@ -374,7 +374,7 @@ def causal_window_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """The queries `start` to `end` in tiles: causal."""
+    """Tiles of the queries `start` to `end`: causal."""
     return causal_window_tiles(start, end, end, attention_mask, like)
 
 
@@ -589,4 +589,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8721fa320c67f1c65a12b09697be29bf36ee3741f9ec1b145da32c37a14e391b
+# sha256 of the above: db59a98b20bccce02c365742f8b94bd9f2ae378a0b600ee59eafedd1892e7057

@@ -21,7 +21,7 @@ def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[
 
 
 def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
-    """The same keys of 0 to `end`, each once and in order; the first one where there are none."""
+    """Sorted, disjoint slices of these keys within 0 to `end`; the first key if there are none."""
     found: list[tuple[int, int]] = []
     for first, last in sorted((max(a, 0), min(b, end)) for a, b in ranges):
         if found and first <= found[-1][1]:
@@ -34,7 +34,7 @@ def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
 def intersect_ranges(
     some: list[tuple[int, int]], others: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """The keys that are in both."""
+    """The keys in both lists."""
     both = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
     return [(first, last) for first, last in both if first < last]
 
@@ -42,7 +42,7 @@ def intersect_ranges(
 def opened_ranges(
     first: int, last: int, end: int, rows: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """All keys where one of the queries `first` to `last` is in `rows`; else none."""
+    """All keys if one of the queries `first` to `last` is in `rows`, otherwise none."""
     return [(0, end)] if any(a < last and first < b for a, b in rows) else []
 
 
@@ -74,7 +74,7 @@ def last_of_blocks(end: int, size: int, kept: int, origins: list[int]) -> list[t
 
 
 def row_origins(attention_mask: Tensor | None) -> list[int]:
-    """Index of the first real token of the rows, each once."""
+    """Distinct indices of the first token that is not padding, over the sequences."""
     if attention_mask is None:
         return [0]
     return sorted(set(attention_mask.long().argmax(-1).tolist()))
@@ -91,9 +91,9 @@ def random_ranges(
 def document_ranges(
     first: int, last: int, end: int, document_ids: Tensor | None, size: int
 ) -> list[tuple[int, int]]:
-    """The runs of `size` keys that may hold a document of the queries.
+    """The runs of `size` keys that may contain a document of the queries.
 
-    Documents are numbered in order, as a rule: a run holds all between its least and its greatest.
+    A run is read if the range of its document ids overlaps that of the queries.
     """
     if document_ids is None:
         return [(0, end)]
@@ -109,12 +109,12 @@ def document_ranges(
 def at_most_half(
     runs: list[tuple[int, int, tuple[slice, ...]]], start: int, end: int
 ) -> list[tuple[int, int, tuple[slice, ...]]]:
-    """The runs of queries and their keys; all in one where they read more than half of all."""
+    """The runs of queries and their keys; a single run if they read more than half of all keys."""
     read = sum((last - first) * (k.stop - k.start) for first, last, keys in runs for k in keys)
     return runs if 2 * read <= (end - start) * end else [(start, end, ())]
 
 
 def keys_of(ranges: tuple[slice, ...], end: int, device: torch.device) -> Tensor:
-    """Indices of the keys in the ranges; of all where there are none."""
+    """Indices of the keys in the ranges; of all keys if there are no ranges."""
     every = torch.arange(end, device=device)
     return torch.cat([every[part] for part in ranges]) if ranges else every

@@ -10,18 +10,18 @@ from torch import Tensor
 
 
 class Tile(NamedTuple):
-    """A run of queries and the keys that it reads; a mask of None is left to SDPA."""
+    """Consecutive queries and the keys that they read. If the mask is None, SDPA masks."""
 
-    queries: int  # how many, after those of the tile before
-    keys: tuple[slice, ...]  # none: all of them
+    queries: int  # number of queries, which follow those of the previous tile
+    keys: tuple[slice, ...]  # ranges of keys; empty: all keys
     mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
 
 
 class KeysOfTile(torch.autograd.Function):
-    """Read the keys or values (B, K, S, E) of one tile, and pass on all of them to the next tile.
+    """Select the keys or values (B, K, S, E) of a tile; return all of them too, for the next tile.
 
-    Backward, one gradient of all keys runs through the tiles and each adds its own to it; slices
-    would allocate a gradient of all keys for each tile.
+    In the backward pass, the tiles add to one gradient of all keys. Plain slices would allocate
+    such a gradient for each tile.
     """
 
     @staticmethod
@@ -45,12 +45,12 @@ class KeysOfTile(torch.autograd.Function):
 
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """All queries and keys as one tile, with a boolean mask."""
+    """One tile of all queries and keys, from a boolean mask."""
     return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
 
 
 def added_mask(mask: Tensor, like: Tensor) -> Tensor:
-    """A boolean mask as numbers to add to the scores; SDPA would convert it in each layer."""
+    """Convert a boolean mask to numbers that are added to the scores, once for all layers."""
     return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
@@ -59,7 +59,7 @@ def sliding_tiles(
 ) -> list[Tile]:
     """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
 
-    near: where the queries of any tile may attend to its keys, (Q, Sq)
+    near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
     hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
@@ -76,7 +76,7 @@ def sliding_tiles(
 
 
 def tiles_of_rows(tiles: list[Tile], end: int) -> list[Tile]:
-    """The same for attention of global rows alone: other tiles read one key, which is hidden."""
+    """Tiles for the queries of global tokens: tiles without one read a single, masked key."""
     if not tiles[0].keys:
         return tiles
     found = []
@@ -105,7 +105,7 @@ def tiled_attention(
 def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same, where one tile without a mask is left to `is_causal` of SDPA."""
+    """The same; a single tile without a mask uses `is_causal` of SDPA."""
     if q.size(2) > 1 and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
@@ -116,7 +116,7 @@ def gathered_attention(
 ) -> Tensor:
     """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E).
 
-    The keys of a tile are copied. Autograd keeps where they were, and copies them again.
+    The keys of a tile are copied; for the backward pass they are copied again, not saved.
     """
     if not tiles[0].keys:
         return attend(q, k, v, tiles[0].mask)
@@ -135,7 +135,7 @@ def gathered_attention(
 def causal_gathered_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same, where one tile without a mask is left to `is_causal` of SDPA."""
+    """The same; a single tile without a mask uses `is_causal` of SDPA."""
     if q.size(2) > 1 and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return gathered_attention(q, k, v, tiles, attend)
@@ -144,7 +144,7 @@ def causal_gathered_attention(
 def kept_as_ranges(
     copies: dict[int, Tensor], keys: tuple[slice, ...]
 ) -> torch.autograd.graph.saved_tensors_hooks:
-    """In its context autograd keeps all keys, which other tiles need too, and no copy of some."""
+    """Context in which autograd saves all keys, which tiles share, instead of copies of some."""
 
     def pack(x: Tensor) -> Any:
         every = copies.get(x.data_ptr())
@@ -155,6 +155,6 @@ def kept_as_ranges(
         if view is None:
             return x
         copy = torch.cat([x[:, :, part] for part in keys], dim=2)
-        return copy.as_strided(*view)  # autograd keeps the copy or a view of it
+        return copy.as_strided(*view)  # the saved tensor was the copy or a view of it
 
     return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
