@@ -42,7 +42,7 @@ MASKS = sorted({*EVERY, *RANDOM} - {"full", "causal"})  # the kernel has these
 def every_mask_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masks that dense attention serves as well are computed in tiles too."""
     monkeypatch.setattr(CHOOSING, "may_skip", lambda formula: True)
-    monkeypatch.setattr(CHOOSING, "why_dense", lambda graph, stack, formula: "")
+    monkeypatch.setattr(CHOOSING, "why_dense", lambda graph, stack, formula, forced: "")
 
 
 def file_of(mask: str) -> tuple[ModuleType, Any]:
