@@ -120,8 +120,10 @@ BIG = ["max_positions=512"]
     ["mask=causal & (window(5) | global(1))", "mask=causal & fixed(8, 2)", "positions=alibi"],
 )
 def test_what_counts_from_the_beginning_keeps_all(change: str) -> None:
-    text = mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=["mask=causal & window(5)", change]))
-    assert "def places(" not in text
+    window = "mask=causal & window(5)"
+    assert "previous: int | None" in mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window]))
+    text = mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window, change]))
+    assert "previous: int | None" not in text
     assert "cache.append(self.layer, k, v)" in text
 
 
