@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zlib import crc32
 
 import click.testing
 import pytest
@@ -40,7 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_what_is_not_sampled(items)
     if config.getoption("--write-golden"):
         items[:] = [item for item in items if "golden" in getattr(item, "fixturenames", ())]
     marked = [item for item in items if "gpu" in item.keywords]
@@ -51,6 +54,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs CUDA, and there is none here"))
+
+
+def mark_what_is_not_sampled(items: list[pytest.Item]) -> None:
+    """Of a test marked `sampled(n)`, about one case in n is quick; the others are slow.
+
+    The name of a case decides, so that the same ones run each time and a new case moves no other.
+    """
+    for item in items:
+        mark = item.get_closest_marker("sampled")
+        if mark and crc32(item.callspec.id.encode()) % mark.args[0]:  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

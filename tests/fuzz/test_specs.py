@@ -62,12 +62,12 @@ def test_specs_that_hypothesis_draws(document: Document) -> None:
 
 def test_most_are_accepted_at_first_draw() -> None:
     refused_count = 0
-    for seed in range(200):
+    for seed in range(80):
         try:
             read(random_spec(seed))
         except SpecErrors:
             refused_count += 1
-    assert refused_count <= 24
+    assert refused_count <= 10
 
 
 def test_the_same_seed_gives_the_same_text() -> None:

@@ -27,13 +27,15 @@ def elsewhere(code: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-READ_PICKLE = """
+READ_PICKLES = """
 import pickle, sys, torch
-model = pickle.load(open(sys.argv[1], "rb"))
-print(model(torch.tensor([[1, 2, 3, 4]])).double().sum().item())
+for file in sys.argv[1:]:
+    model = pickle.load(open(file, "rb"))
+    model = model[0] if isinstance(model, list) else model
+    print(model(torch.tensor([[1, 2, 3, 4]])).double().sum().item())
 """
-READ_TORCH = READ_PICKLE.replace(
-    'pickle.load(open(sys.argv[1], "rb"))', "torch.load(sys.argv[1], weights_only=False)"
+READ_TORCH = READ_PICKLES.replace(
+    'pickle.load(open(file, "rb"))', "torch.load(file, weights_only=False)"
 )
 
 
@@ -42,23 +44,30 @@ def model() -> nn.Module:
     return mw.compile(spec_of("decoder"), seed=1).eval()
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 2, pickle.HIGHEST_PROTOCOL])
-def test_a_pickle_is_read_by_another_process(
-    model: nn.Module, tmp_path: Path, protocol: int
-) -> None:
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model, protocol))
-    said = elsewhere(READ_PICKLE, str(tmp_path / "model.pkl"))
-    assert float(said) == pytest.approx(model(IDS).double().sum().item(), rel=1e-6)
+PROTOCOLS = (0, 1, 2, pickle.HIGHEST_PROTOCOL)
 
 
-@pytest.mark.parametrize("wrap", [lambda model: model, nn.DataParallel, lambda model: [model]])
-def test_what_torch_saves_is_read_by_another_process(
-    model: nn.Module, tmp_path: Path, wrap: Callable[[nn.Module], Any]
-) -> None:
-    torch.save(wrap(model), tmp_path / "whole.pt")
-    code = READ_TORCH.replace("model(", "(model[0] if isinstance(model, list) else model)(")
-    said = elsewhere(code, str(tmp_path / "whole.pt"))
-    assert float(said) == pytest.approx(model(IDS).double().sum().item(), rel=1e-6)
+def test_pickles_are_read_by_another_process(model: nn.Module, tmp_path: Path) -> None:
+    files = [tmp_path / f"{protocol}.pkl" for protocol in PROTOCOLS]
+    for file, protocol in zip(files, PROTOCOLS, strict=True):
+        file.write_bytes(pickle.dumps(model, protocol))
+    said = elsewhere(READ_PICKLES, *map(str, files))
+    same(said, model, len(files))
+
+
+def test_what_torch_saves_is_read_by_another_process(model: nn.Module, tmp_path: Path) -> None:
+    wraps: list[Callable[[nn.Module], Any]] = [lambda x: x, nn.DataParallel, lambda x: [x]]
+    files = [tmp_path / f"{number}.pt" for number in range(len(wraps))]
+    for file, wrap in zip(files, wraps, strict=True):
+        torch.save(wrap(model), file)
+    said = elsewhere(READ_TORCH, *map(str, files))
+    same(said, model, len(files))
+
+
+def same(said: str, model: nn.Module, count: int) -> None:
+    """Each process line is the sum of the logits of this model."""
+    sums = [float(line) for line in said.splitlines()]
+    assert sums == [pytest.approx(model(IDS).double().sum().item(), rel=1e-6)] * count
 
 
 def test_a_layer_and_a_config_are_read_by_another_process(model: Any, tmp_path: Path) -> None:
@@ -123,7 +132,7 @@ def test_a_process_that_is_spawned_gets_the_model(model: nn.Module) -> None:
 def test_models_of_other_options_are_copied(options: dict[str, bool], tmp_path: Path) -> None:
     model = mw.compile(spec_of("decoder"), seed=1, **options).eval()
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
-    said = elsewhere(READ_PICKLE, str(tmp_path / "model.pkl"))
+    said = elsewhere(READ_PICKLES, str(tmp_path / "model.pkl"))
     assert float(said) == pytest.approx(model(IDS).double().sum().item(), rel=1e-6)
     twin = copy.deepcopy(model)
     assert torch.equal(twin(IDS), model(IDS))

@@ -29,17 +29,11 @@ QUICK = (
     "bigbird_base",
     "bloom_560m",
     "deberta_v3_base",
-    "dinov2_base",
     "gemma2_2b",
-    "gpt2",
     "llama3_1_8b",
-    "longformer_base",
     "mixtral_8x7b",
-    "sparse_transformer",
     "t5_small",
-    "tiny_additive",
     "tiny_deepseek",
-    "xlnet_base",
 )
 
 
