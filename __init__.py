@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .backends.diagram.masks import MaskOptions, draw_mask
     from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, load_weights, save_weights
+    from .backends.pytorch.attention_maps import attention_maps
+    from .backends.pytorch.hidden_states import hidden_states, logit_lens
+    from .backends.pytorch.position_table import position_table
     from .spec import ModelSpec, SpecErrors, from_data, load, loads, show, to_yaml
 
 
@@ -43,6 +46,7 @@ __all__ = [
     "ModelSpec",
     "SpecErrors",
     "__version__",
+    "attention_maps",
     "compile",
     "difference",
     "draw",
@@ -53,10 +57,13 @@ __all__ = [
     "export",
     "from_data",
     "from_pretrained",
+    "hidden_states",
     "load",
     "load_weights",
     "loads",
+    "logit_lens",
     "lower",
+    "position_table",
     "report",
     "save_weights",
     "show",
@@ -70,6 +77,7 @@ _HOME = {
     "MaskOptions": ".backends.diagram.masks",
     "ModelSpec": ".spec",
     "SpecErrors": ".spec",
+    "attention_maps": ".backends.pytorch.attention_maps",
     "compile": ".backends.pytorch",
     "difference": ".api",
     "draw": ".api",
@@ -80,10 +88,13 @@ _HOME = {
     "export": ".backends.huggingface",
     "from_pretrained": ".backends.huggingface",
     "from_data": ".spec",
+    "hidden_states": ".backends.pytorch.hidden_states",
     "load": ".spec",
     "load_weights": ".backends.pytorch",
     "loads": ".spec",
+    "logit_lens": ".backends.pytorch.hidden_states",
     "lower": ".api",
+    "position_table": ".backends.pytorch.position_table",
     "report": ".api",
     "save_weights": ".backends.pytorch",
     "show": ".spec",

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     help="Allocate the whole key-value cache up front, so that torch.compile compiles one step.",
 )
 @click.option(
+    "--attention-weights",
+    is_flag=True,
+    help="Compute the attention weights (B, H, T, S) and pass them through modules `weights`, for "
+    "forward hooks.",
+)
+@click.option(
     "--loader",
     metavar="NAMES",
     help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, "
@@ -72,6 +78,7 @@ def build(
     gradient_checkpointing: bool,
     join_projections: bool,
     static_cache: bool,
+    attention_weights: bool,
     loader: str | None,
     experts: Literal["split", "grouped"],
     kernel: Literal["auto", "dense", "tiles"],
@@ -101,7 +108,13 @@ def build(
     table = None if loader is None else _table(read, graph, loader)
     try:
         options = BuildOptions(
-            gradient_checkpointing, join_projections, static_cache, experts, table, kernel
+            gradient_checkpointing,
+            join_projections,
+            static_cache,
+            experts,
+            table,
+            kernel,
+            attention_weights,
         )
         emitted = emit_file(graph, options)
     except BuildError as error:

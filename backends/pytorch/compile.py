@@ -18,6 +18,7 @@ from .file import Emitted, emit_file, module_name
 from .grouped import require_grouped_mm
 from .options import BuildOptions, Experts
 from .pickling import carry_text
+from .provenance import remember
 
 if TYPE_CHECKING:
     import torch
@@ -41,12 +42,19 @@ def emit(
     join_projections: bool = False,
     static_cache: bool = False,
     experts: Experts = "split",
+    attention_weights: bool = False,
 ) -> str:
     """The source text of the PyTorch file of a graph, with the options of `BuildOptions`.
 
     Raises BuildError for an option that does not fit the spec.
     """
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
+    options = BuildOptions(
+        gradient_checkpointing,
+        join_projections,
+        static_cache,
+        experts,
+        attention_weights=attention_weights,
+    )
     return emit_file(graph, options).text
 
 
@@ -61,6 +69,7 @@ def compile(  # noqa: A001 - the public name is mw.compile
     join_projections: bool = False,
     static_cache: bool = False,
     experts: Experts = "split",
+    attention_weights: bool = False,
 ) -> nn.Module:
     """Build a model: instantiate the class of the file that `build` writes, with fresh weights.
 
@@ -74,11 +83,18 @@ def compile(  # noqa: A001 - the public name is mw.compile
     Raises SpecErrors for a bad spec, BuildError for options that do not fit it.
     """
     graph = graph_of(source, sets)
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
+    options = BuildOptions(
+        gradient_checkpointing,
+        join_projections,
+        static_cache,
+        experts,
+        attention_weights=attention_weights,
+    )
     emitted = emit_file(graph, options)
     if options.experts == "grouped":
         require_grouped_mm(dtype_of(dtype))
-    return instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
+    model = instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
+    return remember(model, graph, options)
 
 
 def instantiate(

@@ -13,6 +13,7 @@ from typing import Any
 from ...compiler.graph import ModuleGraph
 from ...compiler.passes.choose_tiles import choose_tiles, use_tiles, without_tiles
 from ...compiler.passes.join_projections import join_projections
+from ...compiler.passes.keep_weights import keep_weights, why_no_weights
 from .bases import with_bases
 from .caches import cache_class
 from .card import write_card
@@ -85,9 +86,13 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         require_static(graph)
     if options.experts == "grouped":
         require_grouped(graph)
+    if options.attention_weights and (reason := why_no_weights(graph)):
+        raise BuildError(f"--attention-weights does not apply to {graph.name}: {reason}")
     if options.join_projections:
         graph = join_projections(graph)
     graph = with_kernel(graph, options)
+    if options.attention_weights:
+        graph = keep_weights(graph)
     program = program_of(graph, options)
     text = "\n".join([line.text for line in printed(program.parts)])
     head = _head(graph, program, options)
@@ -103,7 +108,8 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 
 def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:
     """The graph whose masks are tiles, or are not, as the options say. Raises BuildError."""
-    if options.static_cache or options.kernel == "dense":
+    dense = options.static_cache or options.attention_weights
+    if dense or options.kernel == "dense":
         return without_tiles(graph)
     if options.kernel == "tiles":
         graph = choose_tiles(graph, forced=True)

@@ -164,6 +164,14 @@ def make_convolution(f: Writer, op: Op) -> list[Statement]:
     return attribute(op.name, made)
 
 
+def make_attend(f: Writer, op: Op) -> list[Statement]:
+    """The module that attention weights pass through, if they are kept."""
+    if not op.attrs.get("kept"):
+        return []
+    made = Set(Dot(SELF, op.attrs["kept"]), call("nn.Identity"), "for forward hooks")
+    return [made]
+
+
 MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
@@ -181,6 +189,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "add_bias": make_vector,
     "head_bias": _parameter("zeros"),
     "sinks": make_vector,
+    "attend": make_attend,
     "score_vector": _parameter("ones"),
     "pool_heads": _parameter("empty"),
     "expert_linear": _parameter("empty"),

@@ -25,6 +25,8 @@ class BuildOptions:
                             where the mask is sparse
     loader                  the table of a published checkpoint's weight names; the file then has a
                             function `load_checkpoint`
+    attention_weights       compute scores, softmax and weighted sum in steps; the weights
+                            (B, H, T, S) pass through a module `weights`, for forward hooks
     experts                 `split`: one matrix product per expert, for any dtype, PyTorch >= 2.5;
                             `grouped`: one call of `grouped_mm` for all experts (PyTorch >= 2.10)
     """
@@ -35,6 +37,7 @@ class BuildOptions:
     experts: Experts = "split"
     loader: Loader | None = None
     kernel: Kernel = "auto"
+    attention_weights: bool = False
 
     def __post_init__(self) -> None:
         if self.kernel not in get_args(Kernel):
@@ -43,6 +46,10 @@ class BuildOptions:
         if self.kernel == "tiles" and self.static_cache:
             raise BuildError(
                 "--kernel tiles does not apply to --static-cache, whose shapes are fixed"
+            )
+        if self.kernel == "tiles" and self.attention_weights:
+            raise BuildError(
+                "--kernel tiles does not apply to --attention-weights, which computes all pairs"
             )
         if self.experts not in get_args(Experts):
             known = " or ".join(get_args(Experts))

@@ -44,14 +44,14 @@ def run(
     """
     _check_weights(graph, weights)
     _check_inputs(graph, inputs)
-    model = _Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs, watch)
+    model = Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs, watch)
     results = {name: model.array(value) for name, value in graph.outputs.items()}
     hidden = {f"hidden:{name}": model.array(value) for name, value in graph.hidden.items()}
     return {**results, **hidden}
 
 
 @dataclass
-class _Model:
+class Model:
     """Computes values on demand, each once."""
 
     graph: ModuleGraph

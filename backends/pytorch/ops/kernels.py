@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ....compiler.axes import ONE
+from ....compiler.axes import ONE, show
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
 from ..code.measure import height
-from ..code.nodes import Argument, Call, Expr, Name, Set
+from ..code.nodes import Argument, Call, Dot, Expr, Name, Set
 from ..code.read import call, constant, dotted, expression
-from ..writer import Writer
+from ..writer import SELF, Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
 GROUPED = dotted("grouped_attention")
@@ -226,12 +226,45 @@ def _scale(f: Writer, op: Op) -> Any:
     return f.number(op.attrs["scale"])
 
 
+def with_weights(f: Writer, op: Op) -> Any:
+    """Scores, softmax and weighted sum; the weights pass through a module for hooks."""
+    (q, k, v), given = _operands(f, op)
+    shape = show((*f.graph.values[op.arg("q")].shape[:-1], f.graph.values[op.arg("k")].shape[-2]))
+    scores = SCORES[_score(op)](f, op, q, k)
+    if op.arg("bias"):
+        scores, given = expression("scores + bias", scores=scores, bias=given), None
+    f.assign("scores", scores, shape, op)
+    function, given = "masked_softmax", NONE if given is None else given
+    arguments = [Name("scores"), given]
+    if op.arg("sinks"):
+        function, arguments = "softmax_with_sinks", [*arguments, f.use(op.arg("sinks"))]
+    kept = call(Dot(SELF, op.attrs["kept"]), call(function, *arguments))
+    f.assign("weights", kept, shape, op)
+    return call("weighted_sum", Name("weights"), v, *dropout_rate(f, op))
+
+
+def _score(op: Op) -> str:
+    if op.attrs["softcap"] is not None:
+        return "softcap"
+    return str(op.attrs.get("score") or "dot")
+
+
+SCORES: dict[str, Callable[[Writer, Op, Any, Any], Any]] = {
+    "dot": lambda f, op, q, k: call("scaled_scores", q, k, _scale(f, op)),
+    "softcap": lambda f, op, q, k: call(
+        "capped_scores", q, k, _scale(f, op), f.number(op.attrs["softcap"])
+    ),
+    "distance": lambda f, op, q, k: call("distance_scores", q, k, _scale(f, op)),
+    "additive": lambda f, op, q, k: call("added_scores", q, k, _score_vector(f, op)),
+}
+
 KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
     "sdpa": sdpa,
     "sdpa+bias": sdpa,
     "explicit": explicit,
     "distance": distance,
     "additive": additive,
+    "weights": with_weights,
 }
 
 TILE_KERNELS: dict[str, Callable[[Writer, Op], tuple[Argument, ...]]] = {

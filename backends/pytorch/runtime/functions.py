@@ -69,6 +69,43 @@ def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tenso
     return (position >= first) & (position < stop)  # (1, 1, T, 1)
 
 
+def scaled_scores(q: Tensor, k: Tensor, scale: float) -> Tensor:
+    """Scaled dot products of queries and keys, (B, H, T, S)."""
+    groups = torch.unflatten(q, 1, (k.size(1), -1)).flatten(2, 3)  # H/K * T rows for each key head
+    return (groups @ k.transpose(-2, -1) * scale).view(*q.shape[:3], k.size(2))
+
+
+def distance_scores(q: Tensor, k: Tensor, scale: float) -> Tensor:
+    """-scale * |q - k|^2, (B, H, T, S)."""
+    squares = k.square().sum(-1).repeat_interleave(q.size(1) // k.size(1), dim=1)[:, :, None]
+    return scaled_scores(q, k, 2 * scale) - scale * (squares + q.square().sum(-1, keepdim=True))
+
+
+def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Softmax over the keys that the mask allows; 0 for queries that may attend to no key."""
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    unseen = scores == -torch.inf
+    scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
+    return scores.softmax(-1).masked_fill(unseen, 0.0)
+
+
+def softmax_with_sinks(scores: Tensor, mask: Tensor | None, sinks: Tensor) -> Tensor:
+    """The same where each head has a sink (H,), a score without a value (OpenAI 2025,
+    arXiv:2508.10925): the weights sum to less than 1.
+    """
+    column = sinks[:, None, None].type_as(scores).expand(*scores.shape[:-1], 1)  # (B, H, T, 1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return torch.cat([scores, column], dim=-1).softmax(-1)[..., :-1]
+
+
+def weighted_sum(weights: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:
+    """The attention weights (B, H, T, S) times the values (B, K, S, E), (B, H, T, E)."""
+    groups = torch.unflatten(F.dropout(weights, dropout), 1, (v.size(1), -1)).flatten(2, 3)
+    return (groups @ v).view(*weights.shape[:3], v.size(3))
+
+
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
     """Scaled dot-product scores with soft-capping to [-cap, cap], (B, H, T, S)."""
     groups = torch.unflatten(q, 1, (k.size(1), -1)).flatten(2, 3)  # H/K * T rows for each key head

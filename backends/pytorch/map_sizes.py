@@ -1,0 +1,56 @@
+"""The size of all attention maps of a forward pass, before it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...compiler.graph import ModuleGraph, Op
+from ...compiler.passes.keep_weights import attentions
+from ...compiler.report_text import in_bytes
+
+
+def map_bytes(graph: ModuleGraph, inputs: Mapping[str, Any], width: int) -> int:
+    """Bytes of the maps (B, H, T, S) of all layers.
+
+    inputs: the arguments of `forward`; tokens that the model adds to them are not counted
+    width: bytes of an element
+    """
+    total = 0
+    for op in attentions(graph):
+        stack = graph.scopes[op.scope].stack
+        source = memory_of(graph, op) or stack
+        pairs = tokens_of(graph, stack, inputs) * tokens_of(graph, source, inputs)
+        block = graph.block_of(op.scope)
+        layers = len(block.layer_indices) if block is not None else 1
+        total += layers * batch_of(inputs) * int(op.attrs["heads"].size) * pairs * width
+    return total
+
+
+def batch_of(inputs: Mapping[str, Any]) -> int:
+    """The batch size, that of the first argument."""
+    first = next(iter(inputs.values()))
+    return int(first.shape[0])
+
+
+def memory_of(graph: ModuleGraph, op: Op) -> str:
+    """The stack whose states are the keys of a cross-attention; "" for self-attention."""
+    if graph.scopes[graph.scope_of(op.arg("k"))].role != "method":
+        return ""
+    return graph.stack_facts[graph.scopes[op.scope].stack].reads[0]
+
+
+def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:
+    """The number of tokens of a stack; 0 where an input that sets it is not given."""
+    if stack in graph.lengths:
+        return int(graph.lengths[stack])
+    fact = graph.inputs[stack]
+    if fact.argument in inputs:
+        return fact.tokens(int(inputs[fact.argument].shape[fact.axis]))
+    reads = graph.stack_facts[stack].reads
+    return tokens_of(graph, reads[0], inputs) if reads and not fact.argument else 0
+
+
+def size_text(size: int) -> str:
+    """`3.2 GiB`."""
+    return in_bytes(size)
