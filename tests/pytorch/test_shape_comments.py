@@ -96,8 +96,8 @@ def generate(model: Any, data: dict[str, Tensor], graph: ModuleGraph) -> None:
     model.generate(**given, max_new_tokens=2, top_k=5, top_p=0.9)
 
 
-def check(graph: ModuleGraph) -> None:
-    module, watch = watched(emit(graph), graph)
+def check(graph: ModuleGraph, **options: bool) -> None:
+    module, watch = watched(emit(graph, **options), graph)
     torch.manual_seed(0)
     model = getattr(module, graph.class_name)()
     exercise(model, graph, module)
@@ -123,6 +123,13 @@ def test_shape_comments_of_variations(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shape_comments_of_examples(name: str) -> None:
     check(small_graph(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["decoder", "encoder_decoder", "attention_sinks", "attention_softcap_grouped"]
+)
+def test_shape_comments_of_attention_weights(name: str) -> None:
+    check(graph_of(name), attention_weights=True)
 
 
 @pytest.mark.parametrize(

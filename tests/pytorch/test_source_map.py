@@ -74,6 +74,7 @@ MODES = {
     "joined": BuildOptions(join_projections=True),
     "static": BuildOptions(static_cache=True),
     "checkpointed": BuildOptions(gradient_checkpointing=True),
+    "attention weights": BuildOptions(attention_weights=True),
 }
 
 
