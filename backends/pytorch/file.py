@@ -171,8 +171,10 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
     helpers: list[Copied | Function] = [*collect(read.outer | ({FUNCTION} if names else set()))]
-    helpers += grouped_attention([*rest, *helpers])
     read.add(helpers)
+    grouped = grouped_attention(read)
+    helpers += grouped
+    read.add(grouped)
     own += tile_constants(graph, read.outer, forced=options.kernel == "tiles")
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])

@@ -8,37 +8,34 @@ from typing import Any
 
 from .code.nodes import Call, Copied, Function, Name
 from .code.read import read_definitions
+from .code.scope import Names
 from .code.walk import rebuilt, walk
 from .helpers import trees
 
 NAME = "grouped_attention"
 
 
-def grouped_attention(parts: Iterable[Any]) -> list[Function]:
-    """The helper for the calls in these parts of a file; nothing where there are none."""
+def grouped_attention(read: Names) -> list[Function]:
+    """The helper for the parts of a file that read it; nothing where none does."""
+    readers = read.readers(NAME)
+    if not readers:
+        return []
     whole = trees("grouped")[NAME]
     assert isinstance(whole, Function)
-    trees_of = [part for each in parts for part in _trees(each)]
-    calls = [call for call in _calls(trees_of) if call.of == Name(NAME)]
-    passed = [
-        call for call in _calls(trees_of) if any(a.value == Name(NAME) for a in call.arguments)
-    ]
-    given = {argument.name for call in calls + passed for argument in call.arguments}
+    nodes = walk(*[tree for part in readers for tree in _trees(part)])
+    calls = [node for node in nodes if isinstance(node, Call)]
+    passed = [call for call in calls if any(a.value == Name(NAME) for a in call.arguments)]
+    direct = [call for call in calls if call.of == Name(NAME)]
+    given = {argument.name for call in direct + passed for argument in call.arguments}
     if passed:  # to functions that compute tiles
         given |= {"attn_mask", "is_causal"}
     options = {p.name for p in whole.parameters if p.default is not None}
-    return [_without(whole, options - given)] if calls or passed else []
-
-
-def _calls(parts: Iterable[Any]) -> list[Call]:
-    return [node for node in walk(*parts) if isinstance(node, Call)]
+    return [_without(whole, options - given)]
 
 
 def _trees(part: Any) -> Iterable[Any]:
-    """The tree of a part; that of a copied one, which is a text, only if it calls the helper."""
-    if not isinstance(part, Copied):
-        return [part]
-    return read_definitions(part.text).values() if NAME in part.needs else []
+    """The tree of a part; a copied one is a text, which is read."""
+    return read_definitions(part.text).values() if isinstance(part, Copied) else [part]
 
 
 def _without(function: Function, unused: set[str]) -> Function:

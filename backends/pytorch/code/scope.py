@@ -40,6 +40,7 @@ class Names:
 
     outer   names that they do not set themselves
     fields  fields of the Config: `config.x` and `self.config.x`
+    parts   each part, and the names that it does not set itself
 
     Raises UnboundNameError if a function reads one of its local names before it is set.
     """
@@ -47,11 +48,18 @@ class Names:
     def __init__(self, parts: Iterable[Any]) -> None:
         self.outer: set[str] = set()
         self.fields: set[str] = set()
+        self.parts: list[tuple[Any, set[str]]] = []
         self.add(parts)
 
     def add(self, parts: Iterable[Any]) -> None:
         for part in parts:
-            self.outer |= self._of(part)
+            read = self._of(part)
+            self.parts.append((part, read))
+            self.outer |= read
+
+    def readers(self, name: str) -> list[Any]:
+        """The parts that read a name."""
+        return [part for part, read in self.parts if name in read]
 
     def _of(self, part: Any) -> set[str]:
         """The global names that a part reads."""
