@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .axes import Dim
@@ -37,7 +38,7 @@ class Requirement:
         compare = {"<=": operator.le, ">=": operator.ge, ">": operator.gt, "==": operator.eq}
         return bool(compare[self.sign](left, right))
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str, str]:
         """The relation as text; equal relations have equal keys."""
         return code_of(self.left), self.sign, code_of(self.right)
@@ -52,8 +53,9 @@ Rows = Callable[[ModuleGraph, Op], Iterator[Requirement]]
 def requirements(graph: ModuleGraph) -> list[Requirement]:
     """The relations between Config fields that the ops of a graph require, without duplicates."""
     found: dict[Any, Requirement] = {}
+    seen: set[int] = set()  # sizes of ops before
     for op in graph.ops():
-        for one in (*_exact_quotients(graph, op), *ROWS.get(op.kind, _nothing)(graph, op)):
+        for one in (*_exact_quotients(graph, op, seen), *ROWS.get(op.kind, _nothing)(graph, op)):
             one = _without_division(one)
             if one.fields():
                 found.setdefault(one.key, one)
@@ -87,21 +89,27 @@ def _above(left: Any, right: Any) -> Requirement:
 # -- divisions
 
 
-def _exact_quotients(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
-    """Exact quotients among the sizes of an op, such as d_model // heads."""
+def _exact_quotients(graph: ModuleGraph, op: Op, seen: set[int]) -> Iterator[Requirement]:
+    """Exact quotients among the sizes of an op, such as d_model // heads.
+
+    seen: the ids of axes and sizes that were looked at; ops share most of theirs
+    """
     shapes = [graph.values[value].shape for value in op.outputs]
-    for size in _sizes([op.attrs, shapes, [weight.shape for weight in op.weights]]):
-        yield from _quotients(size.tree)
-
-
-def _sizes(value: Any) -> Iterator[Size]:
-    if isinstance(value, Dim):
-        value = (value.size, value.parts)
-    if isinstance(value, Size):
-        yield value
-    elif isinstance(value, (dict, list, tuple)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _sizes(part)
+    weights = [weight.shape for weight in op.weights]
+    waiting: list[Any] = [*reversed([*op.attrs.values(), *shapes, *weights])]
+    while waiting:
+        value = waiting.pop()
+        kind = type(value)
+        if kind is Dim or kind is Size:
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            if kind is Dim:
+                waiting += (*reversed(value.parts), value.size)
+            else:
+                yield from _quotients(value.tree)
+        elif isinstance(value, (tuple, list, dict)):
+            waiting += reversed([*(value.values() if kind is dict else value)])
 
 
 def _quotients(tree: Term) -> Iterator[Requirement]:

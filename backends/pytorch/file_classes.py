@@ -22,8 +22,22 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
     told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
     bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
     plans = [plan.written_as(causal_given=given) for given in told]
-    ways = [way for one in plans for way in write_ways(one, bundling)]
+    ways, fewest = [], fewest_classes(plan)
+    for way in (way for one in plans for way in write_ways(one, bundling)):
+        ways.append(way)
+        if len(way[1]) == fewest and not way[0].bundling:
+            break
     return min(ways, key=lambda way: (len(way[1]), way[0].bundling))
+
+
+def fewest_classes(plan: FilePlan) -> int:
+    """A number of classes that no way to write a file goes below.
+
+    Classes are never merged if they differ in their nouns or in the names of the modules in them.
+    """
+    scopes = [scope for level in levels_of(plan) for scope in level]
+    children = {s.path: tuple(c.name for c in plan.index.children[s.path]) for s in scopes}
+    return len({("" if s.role == "block" else s.noun, children[s.path]) for s in scopes})
 
 
 def one_causal_mask(graph: ModuleGraph) -> bool:
