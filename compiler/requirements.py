@@ -108,8 +108,10 @@ def _exact_quotients(graph: ModuleGraph, op: Op, seen: set[int]) -> Iterator[Req
                 waiting += (*reversed(value.parts), value.size)
             else:
                 yield from _quotients(value.tree)
-        elif isinstance(value, (tuple, list, dict)):
-            waiting += reversed([*(value.values() if kind is dict else value)])
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+        elif isinstance(value, (tuple, list)):
+            waiting += reversed(value)
 
 
 def _quotients(tree: Term) -> Iterator[Requirement]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from .. import tile_sizes
 from ..formula import Formula, atoms, plain
@@ -123,6 +124,7 @@ def kind_of(formula: Formula) -> str:
     return BAND if single else RANGES
 
 
+@lru_cache(maxsize=256)
 def may_skip(formula: Formula) -> bool:
     """Whether tiles read at most half of the keys.
 
