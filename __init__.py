@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .api import (
         difference,
         draw,
+        draw_attention,
         draw_masks,
         emit,
         lower,
@@ -50,6 +51,7 @@ __all__ = [
     "compile",
     "difference",
     "draw",
+    "draw_attention",
     "draw_difference",
     "draw_mask",
     "draw_masks",
@@ -81,6 +83,7 @@ _HOME = {
     "compile": ".backends.pytorch",
     "difference": ".api",
     "draw": ".api",
+    "draw_attention": ".api",
     "draw_difference": ".backends.diagram.compare",
     "draw_mask": ".backends.diagram.masks",
     "draw_masks": ".api",

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from .backends.diagram import DrawOptions
+    from .backends.diagram.attention import AttentionOptions
     from .backends.diagram.masks import MaskOptions
+    from .backends.pytorch.attention_maps import AttentionMaps
     from .backends.verify.report import Report as Verification
     from .compiler import ModuleGraph
     from .compiler.difference_text import Difference
@@ -105,6 +109,65 @@ def draw_masks(source: Source, format: str = "svg", options: MaskOptions | None 
     from .backends.diagram.masks import draw_masks as draw_graph
 
     return draw_graph(lower(source), format, options)
+
+
+def draw_attention(
+    maps: AttentionMaps,
+    tokens: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    format: str = "svg",
+    options: AttentionOptions | None = None,
+    *,
+    layers: Collection[int] = (),
+    heads: Collection[int] = (),
+    only: str = "",
+    sequence: int = 0,
+) -> bytes:
+    """Draw attention maps: up to six with their tokens, more as a sheet of layers and heads.
+
+    tokens: the words for queries and keys; for several stacks by stack. Default: their numbers
+    format: svg, png or pdf
+    layers, heads: draw these only; default: all
+    only: draw attentions with this in their name, such as `cross_attention`
+    sequence: index of the sequence in the batch
+
+    Returns the bytes of the file. Raises DrawError for an unknown format, and where no map or too
+    many are left.
+    """
+    from .backends.diagram.attention import HeatMap, draw_heat_maps
+    from .backends.diagram.options import DrawError
+
+    chosen = []
+    for name, weights in maps.items():
+        numbers = [int(part) for part in name.split(".") if part.isdigit()]
+        if only not in name or (layers and not {*numbers} & {*layers}):
+            continue
+        both = [
+            _labels(tokens, stack, length)
+            for stack, length in zip(maps.stacks[name], weights.shape[-2:], strict=True)
+        ]
+        of_heads = weights[sequence].float().tolist()
+        chosen += [
+            HeatMap(name, head, rows, both[0], both[1])
+            for head, rows in enumerate(of_heads)
+            if not heads or head in heads
+        ]
+    if maps and not chosen:
+        wanted = [f"layer {n}" for n in layers] + [f"head {n}" for n in heads] + [only]
+        raise DrawError(
+            f"no attention map is of {', '.join(filter(None, wanted))}; there are: "
+            f"{', '.join(f'{name} ({weights.size(1)} heads)' for name, weights in maps.items())}"
+        )
+    return draw_heat_maps(chosen, format, options)
+
+
+def _labels(
+    tokens: Sequence[str] | Mapping[str, Sequence[str]] | None, stack: str, length: int
+) -> tuple[str, ...]:
+    """The words for the tokens of a stack; numbers for those without."""
+    from collections.abc import Mapping
+
+    found = tokens.get(stack, ()) if isinstance(tokens, Mapping) else tokens or ()
+    return (*found[:length], *(str(place) for place in range(len(found), length)))
 
 
 def difference(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from .compiler import ModuleGraph
 
+MARKS = ("\u0120", "\u2581")
+"""What stands for a space in stored tokens: Ġ of byte-level BPE, ▁ of SentencePiece."""
+
 SHOWN = 12  # lines of a list of mismatched weights
 
 
@@ -29,11 +32,19 @@ class Tokens:
 
     encode: Callable[[str], list[int]]
     decode: Callable[[list[int]], str]
+    name: Callable[[int], str] = str
+
+
+def visible(text: str) -> str:
+    """A token for figures: spaces are dots, and other characters without a shape are escaped."""
+    dotted = text.replace(" ", "·")
+    return "".join(s if s.isprintable() else repr(s).strip("'") for s in dotted) or "·"
 
 
 BYTES = Tokens(
     encode=lambda text: list(text.encode(errors="surrogateescape")),
     decode=lambda ids: bytes(i for i in ids if i < 256).decode(errors="replace"),
+    name=lambda number: visible(chr(number)) if number < 128 else f"{number:02x}",
 )
 
 
@@ -54,7 +65,16 @@ def load_tokenizer(name: str) -> Tokens:
         read = Tokenizer.from_file(name)
     except Exception as error:  # the library raises plain Exceptions
         raise PromptError(f"{name} is not a valid tokenizer.json: {error}") from None
-    return Tokens(lambda text: list(read.encode(text).ids), lambda ids: str(read.decode(ids)))
+
+    def name_of(number: int) -> str:
+        stored = str(read.id_to_token(number) or number)
+        space = " " if stored[:1] in MARKS and len(stored) > 1 else ""
+        text = str(read.decode([number])).strip()
+        return visible(space + text if text and "\ufffd" not in text else stored)
+
+    return Tokens(
+        lambda text: list(read.encode(text).ids), lambda ids: str(read.decode(ids)), name_of
+    )
 
 
 def decode_prompt(data: bytes) -> str:
@@ -66,11 +86,17 @@ def decode_prompt(data: bytes) -> str:
 
 
 def load_model(
-    graph: ModuleGraph, weights: Path, *, device: str | None, dtype: str | None
+    graph: ModuleGraph,
+    weights: Path,
+    *,
+    device: str | None,
+    dtype: str | None,
+    generates: bool = True,
 ) -> nn.Module:
     """The compiled model in eval mode with the weights of a checkpoint.
 
     device: default: cuda if available
+    generates: whether the model must be able to generate text
     dtype: dtype of the weights; default: torch's
 
     Raises PromptError when the model cannot generate text, or the device or weights do not fit.
@@ -80,7 +106,7 @@ def load_model(
     from .backends.pytorch import WeightsError, compile, load_weights  # noqa: A004
 
     model = compile(graph, device="meta", dtype=dtype)
-    if not hasattr(model, "generate"):
+    if generates and not hasattr(model, "generate"):
         raise PromptError(
             f"{graph.name} cannot generate text: it has no decoder with a language model head"
         )
@@ -103,6 +129,20 @@ def shortened(message: str) -> str:
     return "\n".join([*lines[: SHOWN + 1], f"  … and {len(lines) - SHOWN - 1} more"])
 
 
+def prompt_ids(model: nn.Module, tokens: Tokens, prompt: str) -> list[int]:
+    """The token ids of a prompt. Raises PromptError for one that the model cannot read."""
+    try:
+        ids = tokens.encode(prompt)
+    except UnicodeEncodeError:
+        raise PromptError("the prompt is not valid UTF-8") from None
+    if not ids:
+        raise PromptError("the prompt contains no tokens")
+    entries = getattr(model.config, "vocab_size", None)
+    if isinstance(entries, int) and max(ids) >= entries:
+        raise PromptError(f"the tokenizer gives token id {max(ids)}, but vocab_size is {entries}")
+    return ids
+
+
 def generate_text(
     model: nn.Module, tokens: Tokens, prompt: str, *, seed: int, **sampling: Any
 ) -> str:
@@ -114,15 +154,7 @@ def generate_text(
     """
     import torch
 
-    try:
-        ids = tokens.encode(prompt)
-    except UnicodeEncodeError:
-        raise PromptError("the prompt is not valid UTF-8") from None
-    if not ids:
-        raise PromptError("the prompt contains no tokens")
-    entries = getattr(model.config, "vocab_size", None)
-    if isinstance(entries, int) and max(ids) >= entries:
-        raise PromptError(f"the tokenizer gives token id {max(ids)}, but vocab_size is {entries}")
+    ids = prompt_ids(model, tokens, prompt)
     torch.manual_seed(seed)
     device = next(model.parameters()).device
     emitted: Any = model  # methods of the emitted class

@@ -37,6 +37,7 @@ COMMANDS = (
     "inspect",
     "visualize",
     "masks",
+    "attend",
     "diff",
     "explore",
     "schema",

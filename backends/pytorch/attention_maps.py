@@ -21,7 +21,7 @@ from ...compiler.graph import ModuleGraph, Op
 from ...compiler.passes.keep_weights import attentions, kept_name
 from .compile import Source, graph_of, instantiate
 from .file import emit_file
-from .map_sizes import map_bytes, size_text
+from .map_sizes import map_bytes, memory_of, size_text
 from .options import USUAL, BuildOptions
 from .provenance import provenance
 
@@ -53,6 +53,16 @@ class AttentionMaps(Mapping[str, Tensor]):
         self._twin = twin_of(model, graph, options)
         self._cache: Any = None
         self._undo: list[Callable[[], None]] = []
+
+    @property
+    def stacks(self) -> dict[str, tuple[str, str]]:
+        """The stack of the queries and that of the keys of each map, by name."""
+        return {
+            name: (stack, memory_of(self._graph, op) or stack)
+            for op in attentions(self._graph)
+            for name in self._names[op.number]
+            for stack in [self._graph.scopes[op.scope].stack]
+        }
 
     # -- the maps
 

@@ -79,6 +79,27 @@ TONES = {
 }
 
 
+STEPS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
+"""Lower limits of the steps in which attention weights are coloured."""
+
+HEAT = tuple(f"heat{step}" for step in range(len(STEPS)))
+_HEATS = {
+    "light": "F7FAFD E3EDF7 CFE1F2 B0D2E8 8ABFDD 60A7D2 3E8EC4 2373B3 0D5299 08306B",
+    "dark": "1A2029 1C2C3E 1F3A55 24496C 2D5C88 3A72A6 508DC4 74A9DB A5CAEC E6F2FC",
+    "print": "FAFAFA EDEDED DEDEDE CACACA B3B3B3 989898 7B7B7B 5E5E5E 3C3C3C 141414",
+}
+"""Colours of the steps, of increasing contrast to the page."""
+
+
+def tone(name: int | str, theme: str) -> str:
+    """The colour of a patch: an index of `PAINTS`, a step of `HEAT`, or a name of `Tones`."""
+    if isinstance(name, int):
+        return colour(PAINTS[name], theme)
+    if name in HEAT:
+        return f"#{_HEATS[theme].split()[HEAT.index(name)]}"
+    return str(getattr(TONES[theme], name))
+
+
 def colour(paint: Paint, theme: str) -> str:
     return {"dark": paint.dark, "print": paint.grey}.get(theme, paint.light)
 

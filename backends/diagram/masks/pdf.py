@@ -12,9 +12,9 @@ from pathlib import Path
 from ..svg import number
 from ..text import clean
 from ..truetype import Font, read_font
-from .colours import HOLES, PAINTS, TONES, colour
+from .colours import HOLES, TONES, tone
 from .grid import Cell
-from .sheet import Group, Patch, Sheet, Words
+from .sheet import Group, Sheet, Words
 
 FOLDER = Path(__file__).parent.parent / "fonts"
 STEMS = {"F1": "figure-sans-regular", "F2": "figure-sans-bold"}
@@ -58,17 +58,11 @@ def _content(sheet: Sheet, theme: str, fonts: dict[str, Font]) -> Iterator[str]:
 
 def _group(group: Group, height: float, theme: str, fonts: dict[str, Font]) -> Iterator[str]:
     for patch in group.patches:
-        yield _fill(_tone(patch, theme))
+        yield _fill(tone(patch.tone, theme))
         yield from (_cell(cell, patch.hole, height) for cell in patch.cells)
         yield "f*"
     for words in group.words:
         yield _words(words, height, theme, fonts)
-
-
-def _tone(patch: Patch, theme: str) -> str:
-    if isinstance(patch.tone, int):
-        return colour(PAINTS[patch.tone], theme)
-    return str(getattr(TONES[theme], patch.tone))
 
 
 def _fill(tone: str) -> str:
@@ -101,8 +95,8 @@ def _words(words: Words, height: float, theme: str, fonts: dict[str, Font]) -> s
     place = (0, 1, -1, 0, x, y - before) if words.turned else (1, 0, 0, 1, x - before, y)
     glyphs = "".join(f"{font.glyph(sign):04X}" for sign in text)
     matrix = " ".join(map(number, place))
-    tone = _fill(str(getattr(TONES[theme], words.tone)))
-    return f"{tone} BT /{name} {number(words.size)} Tf {matrix} Tm <{glyphs}> Tj ET"
+    fill = _fill(tone(words.tone, theme))
+    return f"{fill} BT /{name} {number(words.size)} Tf {matrix} Tm <{glyphs}> Tj ET"
 
 
 # -- fonts and the file

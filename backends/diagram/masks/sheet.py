@@ -71,6 +71,7 @@ class Sheet:
     width: float
     height: float
     groups: list[Group]
+    kind: str = "masks"  # in the id and class of an SVG
 
 
 def lay_out(title: str, panels: Sequence[Panel], notes: Sequence[str]) -> Sheet:

@@ -16,7 +16,7 @@ from ..quoting import quoteattr
 from ..svg import FONTS, text
 from ..svg import number as two_digits
 from ..text import clean
-from .colours import HOLES, PAINTS, TONES, colour
+from .colours import HEAT, HOLES, PAINTS, TONES, tone
 from .grid import Cell
 from .sheet import Group, Patch, Sheet, Words
 
@@ -34,7 +34,7 @@ def svg(sheet: Sheet, theme: str = "auto", place: Place | None = None) -> bytes:
     """The document in UTF-8. `place` returns the origin of a panel in the spec."""
     body = [_group(group, theme, place) for group in sheet.groups]
     digest = hashlib.sha256("\n".join([sheet.title, theme, *body]).encode()).hexdigest()
-    name = f"masks-{digest[:8]}"
+    name = f"{sheet.kind}-{digest[:8]}"
     return "\n".join(_document(sheet, theme, name, body)).encode() + b"\n"
 
 
@@ -42,13 +42,13 @@ def _document(sheet: Sheet, theme: str, name: str, body: list[str]) -> Iterator[
     width, height = number(sheet.width), number(sheet.height)
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
-        f'viewBox="0 0 {width} {height}" id="{name}" class="modelwright-masks" role="img" '
+        f'viewBox="0 0 {width} {height}" id="{name}" class="modelwright-{sheet.kind}" role="img" '
         f'aria-labelledby="{name}-title {name}-description" font-family="{FONTS}">'
     )
     yield f'<title id="{name}-title">{text(sheet.title)}</title>'
     yield f'<desc id="{name}-description">{text(sheet.description)}</desc>'
     if theme == "auto":
-        yield f"<style>{_dark(name)}</style>"
+        yield f"<style>{_dark(sheet, name)}</style>"
     else:
         yield f'<rect class="page" width="100%" height="100%" fill="{TONES[theme].page}"/>'
     for index, group in enumerate(body, 1):
@@ -56,13 +56,15 @@ def _document(sheet: Sheet, theme: str, name: str, body: list[str]) -> Iterator[
     yield "</svg>"
 
 
-def _dark(name: str) -> str:
+def _dark(sheet: Sheet, name: str) -> str:
     tones = TONES["dark"]
     rules = [f"#{name} text{{fill:{tones.muted}}}#{name} text.ink{{fill:{tones.ink}}}"]
     rules += [f"#{name} .on.{paint.name}{{fill:{paint.dark}}}" for paint in PAINTS]
     rules += [
         f"#{name} .{css}{{fill:{getattr(tones, css)}}}" for css in ("masked", "wasted", "padding")
     ]
+    used = {patch.css for group in sheet.groups for patch in group.patches}
+    rules += [f"#{name} .{css}{{fill:{tone(css, 'dark')}}}" for css in HEAT if css in used]
     return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
@@ -78,10 +80,7 @@ def _group(group: Group, theme: str, place: Place | None) -> str:
 
 
 def _patch(patch: Patch, theme: str) -> str:
-    if isinstance(patch.tone, int):
-        fill = colour(PAINTS[patch.tone], theme)
-    else:
-        fill = str(getattr(TONES["light" if theme == "auto" else theme], patch.tone))
+    fill = tone(patch.tone, "light" if theme == "auto" else theme)
     path = "".join(_cell(cell, patch.hole) for cell in patch.cells)
     tip = f"<title>{text(patch.tip)}</title>" if patch.tip else ""
     inside = f">{tip}</path>" if tip else "/>"
@@ -106,10 +105,10 @@ def _hole(cell: Cell, hole: str) -> str:
 
 def _words(words: Words, theme: str) -> str:
     x, y = number(words.x), number(words.y)
-    tone = getattr(TONES["light" if theme == "auto" else theme], words.tone)
+    fill = tone(words.tone, "light" if theme == "auto" else theme)
     bold = ' font-weight="bold"' if words.bold else ""
     turned = f' transform="rotate(-90 {x} {y})"' if words.turned else ""
     return (
         f'<text class="{words.tone}" x="{x}" y="{y}" font-size="{number(words.size)}" '
-        f'text-anchor="{words.anchor}" fill="{tone}"{bold}{turned}>{text(words.text)}</text>'
+        f'text-anchor="{words.anchor}" fill="{fill}"{bold}{turned}>{text(words.text)}</text>'
     )

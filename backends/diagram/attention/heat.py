@@ -1,0 +1,83 @@
+"""Heat maps: weights in steps of colour, and what a head mostly reads."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..masks.colours import HEAT, STEPS
+from ..masks.grid import Cell, grid
+from ..masks.sheet import Patch
+
+Rows = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One head of one attention.
+
+    module   name of the attention, such as `layers.0.attention`
+    head     index of the head
+    weights  a row of weights per query
+    queries  the token of each query
+    keys     the token of each key
+    """
+
+    module: str
+    head: int
+    weights: Rows
+    queries: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    @property
+    def tip(self) -> str:
+        return f"{self.module}, head {self.head}"
+
+
+def patches(weights: Rows, x: float, y: float, pitch: float) -> Iterator[Patch]:
+    """The cells of a map with its top left corner at (x, y), by step of colour."""
+    rows: list[list[int]] = [[0] * len(weights) for _ in STEPS]
+    hidden = [0] * len(weights)
+    for query, row in enumerate(weights):
+        for key, weight in enumerate(row):
+            if weight > 0:
+                rows[step_of(weight)][query] |= 1 << key
+            else:
+                hidden[query] |= 1 << key
+    yield from _patch("masked", "masked", grid(hidden, x, y, pitch))
+    for step, of_step in enumerate(rows):
+        yield from _patch(HEAT[step], HEAT[step], grid(of_step, x, y, pitch))
+
+
+def _patch(css: str, tone: str, cells: list[Cell]) -> Iterator[Patch]:
+    if cells:
+        yield Patch(css, tone, cells)
+
+
+def step_of(weight: float) -> int:
+    """The index of the step that a weight falls into."""
+    return bisect_right(STEPS, weight) - 1
+
+
+PLACES: dict[str, Callable[[int], int]] = {
+    "first token": lambda q: 0,
+    "itself": lambda q: q,
+    "previous token": lambda q: q - 1,
+}
+"""What heads often read (Clark et al. 2019, arXiv:1906.04341): the key of each query."""
+
+
+def mostly(one: HeatMap) -> str:
+    """`previous token 62 %`: what the queries of a self-attention read most, on average.
+
+    The first query, which can read itself only in a causal model, does not count.
+    """
+    if one.queries != one.keys or len(one.queries) < 3:
+        return ""
+    shares = {}
+    for name, key_of in PLACES.items():
+        found = [row[key_of(q)] for q, row in enumerate(one.weights) if q > 0]
+        shares[name] = sum(found) / len(found)
+    name = max(shares, key=lambda name: shares[name])
+    return f"{name} {100 * shares[name]:.0f} %"

@@ -1,0 +1,107 @@
+"""`modelwright attend`: figures of attention maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import fail, progress, write_result
+from .options import (
+    DTYPES,
+    OUTPUT,
+    WEIGHTS,
+    force_option,
+    format_option,
+    load_graph,
+    output_format,
+    quiet,
+    read_stdin,
+    reads_spec,
+    theme_option,
+)
+
+FORMATS = ("svg", "png", "pdf")
+
+
+@click.command()
+@reads_spec
+@click.option("--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder.")
+@click.option(
+    "--tokenizer",
+    required=True,
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
+)
+@click.option("--text", required=True, help="Text to read; `-` reads stdin.")
+@click.option(
+    "--target",
+    help="Text of the decoder of an encoder-decoder. [default: what the model generates]",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=OUTPUT,
+    help=f"Output file; its suffix is the format: {', '.join(FORMATS)}. `-` is stdout.",
+)
+@format_option(FORMATS)
+@click.option("--layer", "layers", type=click.IntRange(min=0), multiple=True, help="Repeatable.")
+@click.option("--head", "heads", type=click.IntRange(min=0), multiple=True, help="Repeatable.")
+@click.option(
+    "--only", default="", help="Only attentions with this in their name, e.g. cross_attention."
+)
+@click.option("--device", help="cpu, cuda, … [default: cuda if available]")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Data type of the weights.")
+@theme_option
+@force_option
+@quiet
+def attend(
+    spec: Path,
+    sets: tuple[str, ...],
+    weights: Path,
+    tokenizer: str,
+    text: str,
+    target: str | None,
+    output: Path,
+    format: str | None,
+    layers: tuple[int, ...],
+    heads: tuple[int, ...],
+    only: str,
+    device: str | None,
+    dtype: str | None,
+    theme: str,
+    force: bool,
+) -> None:
+    """Draw the attention maps of a text: which token reads from which.
+
+    SPEC is a YAML file; `-` is stdin.
+
+    \b
+      modelwright attend tiny_gpt.yaml --weights run/model.safetensors --tokenizer bytes \\
+          --text "The house stands" -o maps.svg
+      modelwright attend t5_small.yaml … --only cross_attention --layer 5 -o alignment.svg
+
+    Up to six maps are drawn with their tokens, more as one sheet with a row per layer and a column
+    per head.
+    """
+    kind = output_format(output, format, FORMATS)
+    graph = load_graph(spec, sets)
+    from ..api import draw_attention
+    from ..attending import attend_to_text, text_stacks
+    from ..backends.diagram import DrawError
+    from ..backends.diagram.attention import AttentionOptions
+    from ..prompting import PromptError, decode_prompt, load_model, load_tokenizer
+
+    try:
+        text_stacks(graph)
+        tokens = load_tokenizer(tokenizer)
+        read = decode_prompt(read_stdin()) if text == "-" else text
+        with progress("reading weights"):
+            model = load_model(graph, weights, device=device, dtype=dtype, generates=False)
+        with progress("computing attention maps"):
+            maps, names = attend_to_text(model, graph, tokens, read, target)
+        options = AttentionOptions(title=f"{graph.name}: attention maps", theme=theme)
+        drawn = draw_attention(maps, names, kind, options, layers=layers, heads=heads, only=only)
+    except (PromptError, DrawError) as error:
+        fail(str(error))
+    write_result(output, drawn, force=force)
