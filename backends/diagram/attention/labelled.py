@@ -17,7 +17,7 @@ PITCHES = (6.0, 24.0)
 LABEL, TITLE, SMALL = 10.0, 12.5, 10.5
 WIDEST = 64.0
 """Maximum width of a token."""
-NARROWEST, NAMED = 150.0, 240.0
+NARROWEST, NAMED = 180.0, 240.0
 """Least and greatest width of the words below a narrow map."""
 LEFT, TOP, BETWEEN = 16.0, 16.0, 26.0
 
