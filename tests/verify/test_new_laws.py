@@ -84,7 +84,7 @@ def test_joined_weights_in_another_order(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_options_in_every_combination() -> None:
     report = verify(loads(DECODER), laws=["options"], thorough=True)
     assert report.holds
-    assert "7 combinations" in report.finding("options").note
+    assert "15 combinations" in report.finding("options").note
 
 
 def test_a_value_of_the_document_that_is_lost() -> None:
