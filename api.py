@@ -203,13 +203,15 @@ def train(source: Source, data: str | Path, output: str | Path, **options: Any) 
 
     data: folder with the token files
     output: folder of the run, for the model, the training script, the log and the weights
-    options: weights, recipe, devices, and settings such as steps, batch and lr; see
-        `modelwright.training.runs.train`
+    options: weights, recipe, devices, settings such as steps, batch and lr, and for distillation
+        `teacher` (a spec) and `teacher_weights`; see `modelwright.training.runs.train`
 
     Raises SpecErrors for a bad spec, TrainingError when the run cannot be prepared or fails.
     """
     from .training.runs import train as train_spec
 
+    if options.get("teacher") is not None:
+        options["teacher"] = _spec(options["teacher"])
     return train_spec(_spec(source), data, output, **options)
 
 

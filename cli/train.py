@@ -11,9 +11,9 @@ import click
 
 from ..training.emitted.settings import Settings
 from .console import fail, note
-from .options import WEIGHTS, load_spec, quiet, reads_spec
+from .options import SPEC, WEIGHTS, load_spec, quiet, reads_spec
 
-OWN = ("data", "weights", "out", "spec", "flops")
+OWN = ("data", "weights", "teacher_weights", "out", "spec", "flops")
 """Settings without an option, or with a separately defined one."""
 
 
@@ -46,6 +46,18 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--weights", type=WEIGHTS, help="Safetensors file with the initial weights.")
 @click.option(
+    "--teacher",
+    type=SPEC,
+    metavar="SPEC",
+    help="Spec of a trained model that this one learns from (distillation).",
+)
+@click.option("--teacher-weights", type=WEIGHTS, help="Safetensors file of the teacher.")
+@click.option(
+    "--start-from-teacher",
+    is_flag=True,
+    help="Start with the teacher's weights; its layers are those of --layer-pairs.",
+)
+@click.option(
     "--recipe",
     type=click.Choice(("gpt", "vaswani")),
     default="gpt",
@@ -58,7 +70,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Number of processes on this machine, one per GPU (torchrun, DDP).",
+    help="Number of processes on this machine, one per GPU (torchrun).",
 )
 @click.option("--write-only", is_flag=True, help="Write the folder without training.")
 @settings_options
@@ -69,6 +81,9 @@ def train(
     data: Path | None,
     output: Path,
     weights: Path | None,
+    teacher: Path | None,
+    teacher_weights: Path | None,
+    start_from_teacher: bool,
     recipe: str,
     devices: int,
     write_only: bool,
@@ -88,16 +103,21 @@ def train(
     `torchrun --nproc-per-node 8 run/train.py` resumes the run on eight GPUs.
     """
     read = load_spec(spec, sets)
+    taught = None if teacher is None else load_spec(teacher, ())
     from ..training.errors import TrainingError
     from ..training.runs import prepare, run_script
 
-    if weights is not None:
-        _check(weights)
-    paths = {"data": data, "weights": weights}
+    paths = {"weights": weights, "teacher_weights": teacher_weights}
+    for path in paths.values():
+        if path is not None:
+            _check(path)
+    paths["data"] = data
     given = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {name: value for name, value in settings.items() if value is not None}
     try:
-        prepared = prepare(read, output, given, recipe)
+        prepared = prepare(
+            read, output, given, recipe, taught, start_from_teacher=start_from_teacher
+        )
     except TrainingError as error:
         fail(str(error))
     for path in prepared.kept:

@@ -70,10 +70,11 @@ def _fresh(
     """The replacement of a statement; None if it is copied."""
     if isinstance(node, ast.ImportFrom) and node.level:
         yield from _imports(node, modules, classes)
-    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        name = node.targets[0].id
-        if name in slots:
-            yield f"{name} = {literal(slots.pop(name))}"
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if isinstance(target, ast.Name) and target.id in slots:
+            kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
+            yield assignment(f"{target.id}{kind}", slots.pop(target.id))
 
 
 def _imports(
@@ -84,10 +85,20 @@ def _imports(
         yield from (f"import {modules.get(alias.name, alias.name)}" for alias in node.names)
         return
     names = [
-        f"{classes[alias.name]} as {alias.name}" if alias.name in classes else alias.name
+        f"{classes[alias.name]} as {alias.asname or alias.name}"
+        if alias.name in classes
+        else ast.unparse(alias)
         for alias in node.names
     ]
     yield f"from {modules.get(node.module, node.module)} import {', '.join(names)}"
+
+
+def assignment(target: str, value: Any) -> str:
+    """`target = value`, with one item per line if it is longer than 100 columns."""
+    line = f"{target} = {literal(value)}"
+    if len(line) <= 100 or not isinstance(value, tuple):
+        return line
+    return "\n".join([f"{target} = (", *(f"    {literal(item)}," for item in value), ")"])
 
 
 def sealed(text: str) -> str:

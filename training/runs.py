@@ -3,6 +3,7 @@
     spec.yaml settings.json             the spec and the settings
     model.py                            the file of `modelwright build`
     train.py samples.py …               the script; `torchrun RUN/train.py` needs nothing else
+    teacher.yaml teacher.py distill.py  with a teacher
 
 The script adds log.jsonl, loss.svg, checkpoints and weights.safetensors.
 """
@@ -10,30 +11,25 @@ The script adds log.jsonl, loss.svg, checkpoints and weights.safetensors.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import outputs
 from .copying import copied, sealed
-from .emitted.settings import Settings
+from .distilling import check_tasks, check_teacher, distill_slots, initial_weights
 from .errors import TrainingError
-from .recipes import RECIPES
+from .run_settings import settings_of
 from .tasks import Task, layers_of, task_of
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
     from ..spec import ModelSpec
 
-SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
+SHARED = ("files", "log", "parallel", "checkpoints", "optimizers", "settings")
 """Modules that are equal in all runs."""
-LONGEST = 1024
-"""Maximum of the default sequence length."""
-FOLDERS = ("data", "weights")
-"""Settings that are paths, which are stored as absolute paths."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +44,92 @@ class Prepared:
     kept: tuple[Path, ...]
 
 
-def prepare(spec: ModelSpec, run: Path, given: dict[str, Any], recipe: str = "gpt") -> Prepared:
+def prepare(
+    spec: ModelSpec,
+    run: Path,
+    given: dict[str, Any],
+    recipe: str = "gpt",
+    teacher: ModelSpec | None = None,
+    *,
+    start_from_teacher: bool = False,
+) -> Prepared:
     """Write a run folder, or update one whose spec is the same.
 
     given: settings by name; for an existing run, the others keep their values
     recipe: default settings of a new run
+    teacher: spec of a teacher, whose weights are the setting `teacher_weights`; an existing run
+        keeps its teacher
+    start_from_teacher: the initial weights are the teacher's
 
     Raises TrainingError for a model that cannot be trained, an unknown recipe or setting, a folder
     of another spec, and missing data; OutputError for a folder that cannot be written.
     """
-    from ..backends.pytorch import compile as compile_model
-    from ..backends.pytorch import emit_file, is_ours_unedited
-    from ..compiler import lower
+    from ..backends.pytorch import is_ours_unedited
+    from ..spec import to_yaml
 
-    graph = lower(spec)
-    model = compile_model(graph, device="meta")
-    task = task_of(graph, model)
+    student = _Trained.of(spec)
     stored = _stored(spec, run)
-    settings = _settings(graph, task, stored, given, recipe) | {"spec": spec.sha}
-    emitted = emit_file(graph)
-    texts = {f"{name}.py": copied(name) for name in SHARED}
-    texts["samples.py"] = copied(task.module, slots=task.slots)
-    texts["train.py"] = copied(
-        "train",
-        slots={"LAYERS": layers_of(model)},
-        modules={task.module: "samples", "text": "samples"},
-        classes={"Model": emitted.class_name},
-    )
+    settings = settings_of(student.graph, student.task, stored, given, recipe)
+    teacher = teacher or _stored_teacher(run)
+    check_teacher(teacher is not None, settings, given, starts=start_from_teacher)
+    taught = None if teacher is None else _Trained.of(teacher)
+    if taught is not None:
+        check_tasks(student.task, taught.task)
+    texts = _texts(student, taught, settings)
     _make_folder(run)
-    sealed_texts = {name: sealed(text) for name, text in texts.items()} | {"model.py": emitted.text}
-    kept = [n for n, text in sealed_texts.items() if not _written(run / n, text, is_ours_unedited)]
-    _write_spec(spec, run)
+    if taught is not None and start_from_teacher:
+        settings["weights"] = str((run / "initial.safetensors").resolve())
+        initial_weights(student.graph, taught.graph, settings)
+    kept = [n for n, text in texts.items() if not _written(run / n, text, is_ours_unedited)]
+    for name, one in {"spec": student, "teacher": taught}.items():
+        if one is not None:
+            outputs.write(run / f"{name}.yaml", to_yaml(one.spec).encode(), force=True)
+    settings["spec"] = spec.sha
     outputs.write(run / "settings.json", outputs.json_text(settings), force=True)
     return Prepared(run / "train.py", tuple(run / name for name in kept))
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A student or a teacher."""
+
+    spec: ModelSpec
+    graph: ModuleGraph
+    task: Task
+    layers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> _Trained:
+        from ..backends.pytorch import compile as compile_model
+        from ..compiler import lower
+
+        graph = lower(spec)
+        model = compile_model(graph, device="meta")
+        return cls(spec, graph, task_of(graph, model), layers_of(model))
+
+
+def _texts(student: _Trained, teacher: _Trained | None, settings: dict[str, Any]) -> dict[str, str]:
+    """The Python files of a run: name -> text."""
+    from ..backends.pytorch import emit_file
+
+    task, model = student.task, emit_file(student.graph)
+    modules, made = {task.module: "samples", "text": "samples"}, {"model.py": model.text}
+    texts = {name: copied(name) for name in SHARED}
+    texts["samples"] = copied(task.module, slots=task.slots)
+    if teacher is None:
+        texts["objective"] = copied("objective")
+    else:
+        modules["objective"] = "distill"
+        slots = distill_slots(student.graph, teacher.graph, settings)
+        file = emit_file(teacher.graph)
+        classes = {"Model": file.class_name}
+        texts["distill"] = copied(
+            "distill", slots=slots | {"SPEC": teacher.spec.sha}, classes=classes
+        )
+        made["teacher.py"] = file.text
+    slots, classes = {"LAYERS": student.layers}, {"Model": model.class_name}
+    texts["train"] = copied("train", slots=slots, modules=modules, classes=classes)
+    return made | {f"{name}.py": sealed(text) for name, text in texts.items()}
 
 
 def _make_folder(run: Path) -> None:
@@ -88,12 +137,6 @@ def _make_folder(run: Path) -> None:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"{run} cannot be created: {error.strerror}") from None
-
-
-def _write_spec(spec: ModelSpec, run: Path) -> None:
-    from ..spec import to_yaml
-
-    outputs.write(run / "spec.yaml", to_yaml(spec).encode(), force=True)
 
 
 def _written(path: Path, text: str, is_ours: Callable[[str], bool]) -> bool:
@@ -127,43 +170,11 @@ def _stored(spec: ModelSpec, run: Path) -> dict[str, Any]:
     return stored
 
 
-def _settings(
-    graph: ModuleGraph, task: Task, stored: dict[str, Any], given: dict[str, Any], recipe: str
-) -> dict[str, Any]:
-    if recipe not in RECIPES:
-        raise TrainingError(f"unknown recipe `{recipe}`; expected one of: {', '.join(RECIPES)}")
-    known = [one.name for one in fields(Settings)]
-    for name in given:
-        if name not in known:
-            raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
-    for name in FOLDERS:
-        if given.get(name):
-            given = {**given, name: str(Path(given[name]).resolve())}
-    start = stored or _defaults(graph, task, given, recipe)
-    made = start | given
-    if "batch" in given and "micro_batch" not in given:
-        made["micro_batch"] = math.gcd(made["batch"], made["micro_batch"])
-    if not made["data"]:
-        raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
-    return made
+def _stored_teacher(run: Path) -> ModelSpec | None:
+    """The teacher of an existing run."""
+    from ..spec import load
 
-
-def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str) -> dict[str, Any]:
-    limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
-    made = {one.name: one.default for one in fields(Settings)}
-    length = int(given.get("length", min([LONGEST, *limits])))
-    made |= {"length": length, "flops": training_flops(graph, task, length)}
-    d_model = max(stack.d_model for stack in graph.stack_facts.values())
-    return made | RECIPES[recipe](d_model, made | given, given)
-
-
-def training_flops(graph: ModuleGraph, task: Task, length: int) -> float:
-    """Training FLOPs per token; 0 if samples are not sequences of equal length."""
-    from ..compiler.report import report
-
-    if task.kind != "text":
-        return 0.0
-    return 3.0 * report(graph, batch=1, sequence=length).forward / length
+    return load(run / "teacher.yaml") if (run / "teacher.yaml").is_file() else None
 
 
 def command(script: Path, devices: int = 1) -> list[str]:
@@ -192,6 +203,9 @@ def train(
     output: Path | str,
     *,
     weights: Path | str | None = None,
+    teacher: ModelSpec | None = None,
+    teacher_weights: Path | str | None = None,
+    start_from_teacher: bool = False,
     recipe: str = "gpt",
     devices: int = 1,
     **settings: Any,
@@ -201,16 +215,20 @@ def train(
     data: folder written by `modelwright data`
     output: folder of the run
     weights: safetensors file with the initial weights
+    teacher, teacher_weights: a model that the trained one learns from, and its safetensors file
+    start_from_teacher: the initial weights are the teacher's
     recipe: default settings: "gpt", or "vaswani" for those of the original Transformer
     devices: number of processes on this machine, one per GPU
     settings: fields of `Settings`, such as steps, batch and lr
 
     Raises TrainingError when the run cannot be prepared, or fails.
     """
+    paths = {"weights": weights, "teacher_weights": teacher_weights}
     given = {"data": str(data), **settings}
-    if weights is not None:
-        given["weights"] = str(weights)
-    prepared = prepare(source, Path(output), given, recipe)
+    given |= {name: str(path) for name, path in paths.items() if path is not None}
+    prepared = prepare(
+        source, Path(output), given, recipe, teacher, start_from_teacher=start_from_teacher
+    )
     code = run_script(prepared.script, devices)
     if code:
         raise TrainingError(f"{prepared.script} ended with exit code {code}")

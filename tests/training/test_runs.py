@@ -75,9 +75,9 @@ def test_a_language_model(
     assert "wrote" in result.stderr
     names = {path.name for path in run.iterdir()} - {"__pycache__"}
     assert names == {
-        "spec.yaml", "settings.json", "model.py", "train.py", "samples.py", "files.py", "log.py",
-        "checkpoints.py", "optimizers.py", "settings.py", "log.jsonl", "loss.svg",
-        "step-00000006", "weights.safetensors",
+        "spec.yaml", "settings.json", "model.py", "train.py", "samples.py", "objective.py",
+        "files.py", "log.py", "checkpoints.py", "optimizers.py", "parallel.py", "settings.py",
+        "log.jsonl", "loss.svg", "step-00000006", "weights.safetensors",
     }  # fmt: skip
     (run / "train.py").write_text((run / "train.py").read_text() + "print('edited')\n")
     result = type_in("train", small, "-o", run, "--steps", "8")
@@ -256,20 +256,61 @@ def torchrun(script: Path, processes: int, *words: str) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+SPREAD = {
+    "2": [("ddp", 2, 12)],
+    "2-1-4": [("ddp", 2, 4), ("ddp", 1, 8), ("ddp", 4, 12)],
+    "sharded": [("fsdp", 2, 4), ("fsdp", 1, 6), ("fsdp", 4, 9), ("ddp", 2, 12)],
+}
+"""Parts of a run: how it is distributed, number of processes, last step."""
+
+
 @pytest.mark.slow
-def test_processes_change_rounding_only(tokens: Path, tmp_path: Path) -> None:
-    """Two processes, one, and two -> one -> four: the same losses, with dropout."""
-    run = tmp_path / "run"
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"optimizer": "muon", "recompute": True}, {"bfloat16": True}],
+    ids=["adamw", "muon", "bfloat16"],
+)
+def test_processes_change_rounding_only(
+    changes: dict[str, Any], tokens: Path, tmp_path: Path
+) -> None:
+    """Copies and shards on two processes, one and four have the losses of one, with dropout."""
+    run, tolerance = tmp_path / "run", 5e-3 if "bfloat16" in changes else 2e-4
     spec = mw.load(write_spec(tmp_path, more="dropout: 0.1\n"))
     given = {"data": str(tokens), "batch": 16, "micro_batch": 4, "steps": 12, "lr": 0.01}
-    script = prepare(spec, run, given | {"schedule": "constant", "warmup": 2}).script
-    for name, parts in {"1": [(1, 12)], "2": [(2, 12)], "2-1-4": [(2, 4), (1, 8), (4, 12)]}.items():
-        for processes, steps in parts:
-            out = str(tmp_path / name)
-            torchrun(script, processes, "--out", out, "--steps", str(steps), "--eval-every", "12")
+    script = prepare(spec, run, given | {"schedule": "constant", "warmup": 2} | changes).script
+    for name, parts in {"1": [("ddp", 1, 12)], **SPREAD}.items():
+        for parallel, processes, steps in parts:
+            words = ("--parallel", parallel, "--steps", str(steps), "--eval-every", "12")
+            torchrun(script, processes, "--out", str(tmp_path / name), *words)
     expected = losses(tmp_path / "1")
-    for name in ("2", "2-1-4"):
+    for name in SPREAD:
         found = losses(tmp_path / name)
-        assert found[0] == pytest.approx(expected[0], abs=2e-4)
+        assert found[0] == pytest.approx(expected[0], abs=tolerance), name
         assert len(found[0]) == 12
-        assert found[1][-1]["val_loss"] == pytest.approx(expected[1][-1]["val_loss"], abs=2e-4)
+        assert found[1][-1]["val_loss"] == pytest.approx(expected[1][-1]["val_loss"], abs=tolerance)
+
+
+@pytest.mark.slow
+def test_shards_are_files_of_their_processes(tmp_path: Path) -> None:
+    """The head has 2 rows for 4 processes. A missing file is an error."""
+    lines = [{"text": "ab" * (n % 7 + 1) + "?!"[n % 2], "label": n % 2} for n in range(200)]
+    head = "{type: classifier, classes: 2, pool: mean}"
+    spec, data = write_spec(tmp_path, "encoder-only", head), tmp_path / "data"
+    words = ("--kind", "labelled", "--tokenizer", "bytes", "-o", data)
+    assert type_in("data", write_lines(tmp_path, lines), *words).exit_code == 0
+    given = {"data": str(data), "batch": 8, "micro_batch": 2, "steps": 4, "parallel": "fsdp"}
+    run = tmp_path / "run"
+    script = prepare(mw.load(spec), run, given).script
+    torchrun(script, 4)
+    torchrun(script, 1, "--out", str(tmp_path / "one"))
+    assert losses(run)[0] == pytest.approx(losses(tmp_path / "one")[0], abs=2e-4)
+    assert (run / "weights.safetensors").is_file()
+    folder = run / "step-00000004"
+    parts = [f"-0000{n}-of-00004.safetensors" for n in (1, 2, 3, 4)]
+    names = {f"{kind}{part}" for kind in ("weights", "moments") for part in parts}
+    assert {path.name for path in folder.iterdir()} == {"run.json", *names}
+    (folder / f"weights{parts[1]}").unlink()
+    words = [sys.executable, str(script), "--steps", "5"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "has 3 files weights*.safetensors instead of 4" in done.stderr

@@ -4,6 +4,9 @@
     step-00000100/moments.safetensors    the optimizer state, by weight name
     step-00000100/run.json               the step, and settings that must not change on resuming
 
+With sharded weights, each process writes its rows to files of its own, such as
+`weights-00001-of-00004.safetensors`. Any number of processes can load a checkpoint.
+
 They are written to the folder `unfinished`, which is renamed when complete. When a checkpoint is
 removed, `run.json` is deleted first: a folder without it is not a checkpoint.
 """
@@ -13,16 +16,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from .files import fail
+from .parallel import first_row, like, local, rank_and_ranks, total
 
 
 def find(out: Path) -> list[Path]:
@@ -39,26 +45,48 @@ def save(
     keep: int,
 ) -> str:
     """Write a checkpoint and remove all but the newest `keep`. Returns "" or the reason of a
-    failure.
+    failure. All processes call this; without sharding, only the first one writes.
     """
-    fresh = path.with_name("unfinished")
-    try:
+    fresh, (rank, ranks) = path.with_name("unfinished"), rank_and_ranks()
+    sharded = any(isinstance(weight, DTensor) for weight in model.parameters())
+    part = f"-{rank + 1:05}-of-{ranks:05}" if sharded else ""
+
+    def begin() -> None:
         shutil.rmtree(fresh, ignore_errors=True)  # left by a killed process
         fresh.mkdir(parents=True)
-        save_file(model.state_dict(), fresh / "weights.safetensors")
-        save_file(moments(model, optimizers), fresh / "moments.safetensors")
-        (fresh / "run.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-        for file in fresh.iterdir():
+
+    def write() -> None:
+        tensors = {"weights": model.state_dict(), "moments": moments(model, optimizers)}
+        for name, kept in tensors.items():
+            file = fresh / f"{name}{part}.safetensors"
+            save_file({key: local(tensor) for key, tensor in kept.items()}, file)
             flush(file)
+
+    def complete() -> None:
+        (fresh / "run.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        flush(fresh / "run.json")
         remove(path)
         fresh.rename(path)
+
+    for action, acts in ((begin, rank == 0), (write, sharded or rank == 0), (complete, rank == 0)):
+        wrong = attempt(action, path) if acts else ""
+        if total(bool(wrong))[0]:
+            if rank == 0:
+                shutil.rmtree(fresh, ignore_errors=True)
+            return wrong or f"{path} could not be written by another process"
+    if rank == 0:
+        for old in set(path.parent.glob("step-*")) - set(find(path.parent)[-keep:]):
+            remove(old)
+    return ""
+
+
+def attempt(action: Callable[[], None], path: Path) -> str:
+    """Do a part of writing a checkpoint. Returns "" or the reason of a failure."""
+    try:
+        action()
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(fresh, ignore_errors=True)
         free = shutil.disk_usage(path.parent).free / 2**20
         return f"{path} could not be written ({free:,.0f} MiB free): {error}"
-    kept = find(path.parent)[-keep:]
-    for old in set(path.parent.glob("step-*")) - set(kept):
-        remove(old)
     return ""
 
 
@@ -77,20 +105,6 @@ def flush(path: Path) -> None:
         os.close(number)
 
 
-def load(path: Path, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-    """Load weights and optimizer state. Learning rates and weight decay are not changed."""
-    load_weights(model, path / "weights.safetensors")
-    stored: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in read(path / "moments.safetensors").items():
-        weight, _, key = name.rpartition(".")
-        stored.setdefault(weight, {})[key] = tensor
-    names = {weight: name for name, weight in model.named_parameters()}
-    for optimizer in optimizers:
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        state = {n: stored[names[w]] for n, w in enumerate(weights) if names[w] in stored}
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
 def moments(model: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
     """The optimizer state as tensors named `WEIGHT.STATE`."""
     kept = {weight: state for optimizer in optimizers for weight, state in optimizer.state.items()}
@@ -101,25 +115,83 @@ def moments(model: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tens
     }
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Load the weights of a safetensors file. Exit code 2 unless all of them fit."""
-    found, wanted = read(path), model.state_dict()
+def load(path: Path, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    """Load weights and optimizer state. Learning rates and weight decay are not changed."""
+    load_weights(model, Stored(path, "weights"))
+    stored = Stored(path, "moments")
+    keys: dict[str, list[str]] = {}
+    for whole_name in stored.shapes:
+        name, _, key = whole_name.rpartition(".")
+        keys.setdefault(name, []).append(key)
+    names = {weight: name for name, weight in model.named_parameters()}
+    for optimizer in optimizers:
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        state = {
+            n: {key: stored.like(f"{names[w]}.{key}", w) for key in keys[names[w]]}
+            for n, w in enumerate(weights)
+            if names[w] in keys
+        }
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def load_weights(model: nn.Module, stored: Stored) -> None:
+    """Load all weights. Exit code 2 unless all of them fit."""
+    found, wanted = stored.shapes, model.state_dict()
     wrong = [f"{name} is missing" for name in wanted.keys() - found.keys()]
     wrong += [f"{name} is not in the model" for name in found.keys() - wanted.keys()]
     wrong += [
-        f"{name} has shape {tuple(found[name].shape)}, the model's {tuple(wanted[name].shape)}"
+        f"{name} has shape {found[name]}, the model's {tuple(wanted[name].shape)}"
         for name in found.keys() & wanted.keys()
-        if found[name].shape != wanted[name].shape
+        if found[name] != tuple(wanted[name].shape)
     ]
     if wrong:
         more = f"; {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        fail(f"{path} does not match the model: {'; '.join(sorted(wrong)[:3])}{more}")
-    model.load_state_dict(found)
+        fail(f"{stored.path} does not match the model: {'; '.join(sorted(wrong)[:3])}{more}")
+    with torch.no_grad():
+        for name, weight in wanted.items():
+            local(weight).copy_(local(stored.like(name, weight)))
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Exit code 2 when it cannot be read."""
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        fail(f"{path} cannot be read: {error}")
+class Stored:
+    """The tensors of a safetensors file, or of files that each have some rows of every tensor.
+
+    path: a file, or a folder with `NAME.safetensors` or `NAME-00001-of-00004.safetensors`, …
+
+    Exits with code 2 if one of them is missing or cannot be read.
+    """
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        paths = sorted(path.glob(f"{name}*.safetensors")) if name else [path]
+        self.path = path / f"{name}.safetensors" if name else path
+        count = int(paths[0].stem.rpartition("-of-")[2]) if len(paths) > 1 else 1
+        if len(paths) != count:
+            fail(f"{path} has {len(paths)} files {name}*.safetensors instead of {count}")
+        try:
+            self.files: list[Any] = [safe_open(file, "pt") for file in paths]
+        except (OSError, SafetensorError) as error:
+            fail(f"{self.path} cannot be read: {error}")
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for file in self.files:
+            for key in file.keys():  # noqa: SIM118 - it is not a dict
+                rows, *rest = file.get_slice(key).get_shape() or [None]
+                before = self.shapes.get(key, (0,))
+                self.shapes[key] = (before[0] + rows, *rest) if rows is not None else ()
+
+    def like(self, name: str, tensor: Tensor) -> Tensor:
+        """A stored tensor, sharded as `tensor` if it has the same shape."""
+        shape = self.shapes[name]
+        if shape != tuple(tensor.shape):
+            return self.rows(name, 0, shape[0]) if shape else self.files[0].get_tensor(name)
+        begin = first_row(tensor)
+        return like(self.rows(name, begin, begin + len(local(tensor))), tensor)
+
+    def rows(self, name: str, begin: int, end: int) -> Tensor:
+        """Rows of a tensor, from all files that have some of them."""
+        made, before = [], 0
+        for file in self.files:
+            stored = file.get_slice(name)
+            count = stored.get_shape()[0]
+            a, b = max(begin - before, 0), min(end - before, count)
+            made += [stored[a:b]] if a < b else []
+            before += count
+        return torch.cat(made) if made else self.files[0].get_slice(name)[0:0]

@@ -50,8 +50,20 @@ class Settings:
     label_smoothing: float = option(0.0, "label smoothing", least=0)
     seed: int = option(0, "random seed of weights, data order and dropout", least=0)
     bfloat16: bool = option(False, "compute in bfloat16 (autocast); weights stay float32")
+    parallel: str = option(
+        "ddp",
+        "on several devices, ddp copies the model, fsdp shards weights and optimizer state",
+        words=("ddp", "fsdp"),
+    )
     compile: bool = option(False, "compile each layer with torch.compile")
     recompute: bool = option(False, "recompute activations in the backward pass to save memory")
+    teacher_weights: str = option("", "safetensors file with the teacher's weights")
+    distill: str = option("logits", "what a teacher teaches: logits,relations,hidden")
+    layer_pairs: str = option("", "layers of student and teacher, from 1, such as 1:4,2:8")
+    temperature: float = option(2.0, "temperature of the teacher's probabilities", least=1e-3)
+    logits_weight: float = option(0.5, "weight of `logits`; the labels have the rest", least=0)
+    relations_weight: float = option(0.1, "weight of `relations`", least=0)
+    hidden_weight: float = option(0.1, "weight of `hidden`", least=0)
     log_every: int = option(10, "steps between lines on the terminal", least=1)
     eval_every: int = option(100, "steps between evaluations; 0: none", least=0)
     eval_steps: int = option(8, "batches per evaluation", least=1)

@@ -1,7 +1,7 @@
 """Train the model in `model.py` on token files. This script is yours to change.
 
     python train.py                          on one device
-    torchrun --nproc-per-node 8 train.py     on eight devices, each with a copy of the model (DDP)
+    torchrun --nproc-per-node 8 train.py     on eight devices; see `parallel.py`
 
 Settings are read from settings.json; command-line options such as `--lr 3e-4` override them
 (`--help` lists them). Run the script again, on any number of devices, to resume from the last
@@ -12,26 +12,30 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.checkpoint import checkpoint
 
 from . import checkpoints
 from .files import fail
 from .log import Log
 from .model import Model
+from .objective import Objective
 from .optimizers import learning_rate, make_optimizers
+from .parallel import (
+    SIGNALS,
+    distribute,
+    record_signals,
+    start_processes,
+    synchronise,
+    total,
+    whole,
+)
 from .settings import Settings, read_settings
 from .text import UNIT, Samples
 
@@ -47,9 +51,7 @@ class Run:
     def __init__(self, settings: Settings, out: Path) -> None:
         self.settings, self.out = settings, out
         self.device, self.rank, self.ranks = start_processes()
-        self.together = (
-            settings.micro_batch * self.ranks
-        )  # samples in one forward pass of all devices
+        self.together = settings.micro_batch * self.ranks  # in one forward pass of all devices
         if settings.batch % self.together:
             fail(
                 f"batch ({settings.batch}) must be a multiple of micro_batch "
@@ -59,13 +61,13 @@ class Run:
         self.data = Samples(data, "train", length, seed)
         self.held_out = Samples(data, "val", length, seed)
         torch.manual_seed(seed)
-        self.model = Model().to(self.device)
+        self.model = Model()
         if settings.weights:
-            checkpoints.load_weights(self.model, Path(settings.weights))
-        self.layers = [
-            layer for path in LAYERS for layer in self.model.get_submodule(path).children()
-        ]
-        self.optimizers = make_optimizers(self.model, self.layers, settings)
+            checkpoints.load_weights(self.model, checkpoints.Stored(Path(settings.weights)))
+        layers = [layer for path in LAYERS for layer in self.model.get_submodule(path).children()]
+        self.call = distribute(self.model, layers, self.device, settings)
+        self.objective = Objective(self.model, self.call, self.device, settings)
+        self.optimizers = make_optimizers(self.model, layers, settings)
         self.identity = {
             "spec": settings.spec,
             "tokenizer": self.data.folder.about["tokenizer"],
@@ -73,10 +75,10 @@ class Run:
             "length": length,
             "optimizer": settings.optimizer,
             "seed": seed,
+            **self.objective.identity(),
         }
         self.start = self.resume()
         self.log = Log(out / "log.jsonl", self.start, writes=self.rank == 0)
-        self.call = self.spread()
 
     def resume(self) -> int:
         """Load the last checkpoint, if there is one. Returns the number of completed steps."""
@@ -84,41 +86,21 @@ class Run:
         if not found:
             return 0
         about = json.loads((found[-1] / "run.json").read_text(encoding="utf-8"))
-        for key, value in self.identity.items():
-            if about[key] != value:
+        for key in self.identity.keys() | about.keys() - {"step"}:
+            before, now = about.get(key), self.identity.get(key)
+            if before != now:
                 fail(
-                    f"{found[-1]} was trained with another {key} ({about[key]}, not {value}); "
+                    f"{found[-1]} was trained with another {key} ({before}, not {now}); "
                     "choose another --out to start a new run"
                 )
         checkpoints.load(found[-1], self.model, self.optimizers)
         return int(about["step"])
-
-    def spread(self) -> nn.Module:
-        """The model as it is called: compiled, with recomputation, and distributed (DDP)."""
-        for layer in self.layers:
-            if self.settings.recompute:
-                layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-            if self.settings.compile:
-                layer.compile()
-        if self.ranks == 1:
-            return self.model
-        devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(self.model, devices)
 
     def share(self, data: Samples, step: int) -> Iterator[tuple[int, dict[str, Tensor], Tensor]]:
         """This device's micro-batches of a step: first sample, arguments of the model, labels."""
         begin, size = step * self.settings.batch, self.settings.micro_batch
         for first in range(begin, begin + self.settings.batch, self.together):
             yield (first + self.rank * size, *data.batch(first + self.rank * size, size))
-
-    def forward(self, inputs: dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum of the cross-entropies, and the number of correct predictions."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            logits = self.call(**{name: x.to(self.device) for name, x in inputs.items()})
-        logits, labels = logits.float().flatten(0, -2), labels.to(self.device).flatten()
-        smoothing = self.settings.label_smoothing if self.model.training else 0.0
-        loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
-        return loss, (logits.detach().argmax(-1) == labels).sum()
 
     def step(self, step: int) -> tuple[Tensor, bool]:
         """One optimizer step. Returns this device's part of the loss, the gradient norm, and
@@ -128,19 +110,16 @@ class Run:
         """
         batches = list(self.share(self.data, step))
         counted = sum(int((labels >= 0).sum()) for _, _, labels in batches)
-        count, stopped = self.total(counted, len(SIGNALS))
+        count, stopped = total(counted, len(SIGNALS))
         losses = torch.zeros((), device=self.device)
         for number, (first, inputs, labels) in enumerate(batches, 1):
             torch.manual_seed(self.settings.seed + first)  # dropout depends on the sample only
-            if isinstance(
-                self.call, DistributedDataParallel
-            ):  # synchronise gradients once per step
-                self.call.require_backward_grad_sync = number == len(batches)
-            loss = self.forward(inputs, labels)[0] / max(1.0, count)
-            torch.autograd.backward(loss * self.ranks)  # DDP averages over devices
+            synchronise(self.call, last=number == len(batches))
+            loss = self.objective(inputs, labels)[0] / max(1.0, count)
+            torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
         limit = self.settings.clip or math.inf
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        norm = whole(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, self.settings)
@@ -177,7 +156,7 @@ class Run:
     def report(self, done: int, pending: list[Tensor], seconds: float) -> None:
         """Log the steps up to `done`. Exits with code 2, before saving, if a loss is not finite."""
         settings = self.settings
-        numbers = self.total(*torch.cat(pending).tolist())
+        numbers = total(*torch.cat(pending).tolist())
         speed = len(pending) * settings.batch * self.data.size / seconds
         steps = zip(range(done - len(pending), done), numbers[::2], numbers[1::2], strict=True)
         lines = [
@@ -215,9 +194,9 @@ class Run:
         for step in range(steps):
             for _, inputs, labels in self.share(self.held_out, step):
                 counted = (labels >= 0).sum().to(self.device)
-                sums += torch.stack([*self.forward(inputs, labels), counted])
+                sums += torch.stack([*self.objective(inputs, labels), counted])
         self.model.train()
-        loss, right, count = self.total(*sums.tolist())
+        loss, right, count = total(*sums.tolist())
         measures = {"val_loss": loss / count, "val_accuracy": right / count}
         measures |= self.held_out.measures(loss / count)
         self.log.write([{"step": done - 1, **measures}])
@@ -228,12 +207,10 @@ class Run:
         """Write a checkpoint. If it fails, training continues; exits with code 2 after the last
         step.
         """
-        wrong = ""
-        if self.rank == 0:
-            path, about = self.out / f"step-{done:08d}", {"step": done, **self.identity}
-            keep = self.settings.keep
-            wrong = checkpoints.save(path, self.model, self.optimizers, about, keep=keep)
-            self.log.draw()
+        path, about = self.out / f"step-{done:08d}", {"step": done, **self.identity}
+        keep = self.settings.keep
+        wrong = checkpoints.save(path, self.model, self.optimizers, about, keep=keep)
+        self.log.draw()
         if wrong and last:
             fail(wrong)
         if wrong:
@@ -241,49 +218,25 @@ class Run:
 
     def finish(self) -> None:
         """Write weights.safetensors."""
+        weights: dict[str, Tensor] = {}
+        for name, weight in self.model.state_dict().items():
+            tensor = whole(weight)
+            if self.rank == 0:
+                weights[name] = tensor.cpu()
         if self.rank == 0:
             fresh = self.out / "weights.tmp"
             try:
-                save_file(self.model.state_dict(), fresh)
+                save_file(weights, fresh)
                 fresh.replace(self.out / "weights.safetensors")
             except OSError as error:
                 fresh.unlink(missing_ok=True)
                 fail(f"weights.safetensors was not written, but the checkpoint was: {error}")
             self.log.draw()
 
-    def total(self, *numbers: float) -> list[float]:
-        """Sum over all devices."""
-        sums = torch.tensor(numbers, dtype=torch.float64)
-        if self.ranks > 1:
-            dist.all_reduce(sums)  # on the CPU, without waiting for a device
-        return sums.tolist()
-
-
-def start_processes() -> tuple[torch.device, int, int]:
-    """The device and rank of this process, and the number of processes."""
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        torch.cuda.set_device(device)
-    if not dist.is_torchelastic_launched():
-        return device, 0, 1
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    return device, dist.get_rank(), dist.get_world_size()
-
-
-SIGNALS: list[int] = []  # SIGTERM, Ctrl-C: finish and save the step; the second one ends
-
-
-def stop(number: int, _frame: object) -> None:
-    """Record a signal; a second signal of the same kind ends the process."""
-    SIGNALS.append(number)
-    signal.signal(number, signal.SIG_DFL)
-
 
 def main() -> None:
     """Train with the settings of settings.json and the command line."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    record_signals()
     here = Path(__file__).resolve().parent
     settings = read_settings(here / "settings.json")
     out = Path(settings.out or here)

@@ -1,0 +1,67 @@
+"""The settings of a run: those stored or given, a recipe's, and the defaults of a model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .emitted.settings import Settings
+from .errors import TrainingError
+from .recipes import RECIPES
+from .tasks import Task
+
+if TYPE_CHECKING:
+    from ..compiler import ModuleGraph
+
+LONGEST = 1024
+"""Maximum of the default sequence length."""
+FOLDERS = ("data", "weights", "teacher_weights")
+"""Settings that are paths, which are stored as absolute paths."""
+
+
+def settings_of(
+    graph: ModuleGraph, task: Task, stored: dict[str, Any], given: dict[str, Any], recipe: str
+) -> dict[str, Any]:
+    """All settings of a run.
+
+    stored: those of an existing run, which stay; empty for a new one
+    given: settings that were chosen now, by name
+
+    Raises TrainingError for an unknown recipe or setting, and without data.
+    """
+    if recipe not in RECIPES:
+        raise TrainingError(f"unknown recipe `{recipe}`; expected one of: {', '.join(RECIPES)}")
+    known = [one.name for one in fields(Settings)]
+    for name in given:
+        if name not in known:
+            raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
+    for name in FOLDERS:
+        if given.get(name):
+            given = {**given, name: str(Path(given[name]).resolve())}
+    made: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
+    made |= (stored or _defaults(graph, task, given, recipe)) | given
+    if "batch" in given and "micro_batch" not in given:
+        made["micro_batch"] = math.gcd(made["batch"], made["micro_batch"])
+    if not made["data"]:
+        raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
+    return made
+
+
+def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str) -> dict[str, Any]:
+    limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
+    made = {one.name: one.default for one in fields(Settings)}
+    length = int(given.get("length", min([LONGEST, *limits])))
+    made |= {"length": length, "flops": training_flops(graph, task, length)}
+    d_model = max(stack.d_model for stack in graph.stack_facts.values())
+    return made | RECIPES[recipe](d_model, made | given, given)
+
+
+def training_flops(graph: ModuleGraph, task: Task, length: int) -> float:
+    """Training FLOPs per token; 0 if samples are not sequences of equal length."""
+    from ..compiler.report import report
+
+    if task.kind != "text":
+        return 0.0
+    return 3.0 * report(graph, batch=1, sequence=length).forward / length
