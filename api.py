@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .compiler.difference_text import Difference
     from .compiler.report import Report
     from .spec import ModelSpec
+    from .training.pruning import Pruned
 
     Source = str | Path | ModelSpec | ModuleGraph
 
@@ -213,6 +214,28 @@ def train(source: Source, data: str | Path, output: str | Path, **options: Any) 
     if options.get("teacher") is not None:
         options["teacher"] = _spec(options["teacher"])
     return train_spec(_spec(source), data, output, **options)
+
+
+def prune(
+    source: Source, weights: str | Path, data: str | Path, output: str | Path, **options: Any
+) -> Pruned:
+    """Write a smaller spec, and its weights beside it, without what matters least to the loss.
+
+    weights: a checkpoint file or folder
+    data: folder written by `modelwright data`
+    output: path of the spec; the weights have the suffix `.safetensors`
+    options: heads and d_ff (such as "25%" or "4"), layers, samples, length; see
+        `modelwright.training.pruning.prune`
+
+    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, TrainingError for a
+    model from which these parts cannot be removed, OutputError for a file that cannot be written.
+    """
+    from .training.pruning import prune as prune_spec
+    from .training.pruning import write_pruned
+
+    made = prune_spec(_spec(source), Path(weights), Path(data), **options)
+    write_pruned(made, Path(output))
+    return made
 
 
 def _spec(source: Source) -> ModelSpec:

@@ -45,6 +45,7 @@ COMMANDS = (
     "tokenizer",
     "data",
     "train",
+    "prune",
     "generate",
     "export",
     "completion",

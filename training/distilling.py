@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
+from .layer_names import layer_names
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _relations(student: ModuleGraph, teacher: ModuleGraph, pairs: Pairs) -> tupl
 
 def _projections(graph: ModuleGraph) -> dict[int, list[tuple[str, int]]]:
     """Layer -> name and width of the linear layers that make its queries, keys and values."""
-    _require_one_stack(graph, "relations")
+    layer_names(graph, "`relations`")
     found: dict[int, list[tuple[str, int]]] = {}
     for op in graph.ops():
         if op.kind not in ("attend", "attend_linearly"):
@@ -179,34 +180,14 @@ def _linear_of(graph: ModuleGraph, value: str) -> Iterator[tuple[int, str, int]]
 
 
 def _hidden(student: ModuleGraph, teacher: ModuleGraph, pairs: Pairs) -> Names:
-    widths = []
-    for graph in (student, teacher):
-        _require_one_stack(graph, "hidden")
-        widths.append(graph.stack_facts[_head(graph).stack].d_model)
+    ours, theirs = (layer_names(graph, "`hidden`") for graph in (student, teacher))
+    widths = [graph.stack_facts[_head(graph).stack].d_model for graph in (student, teacher)]
     if widths[0] != widths[1]:
         raise TrainingError(
             f"`hidden` needs equal widths, but d_model is {widths[0]} in the student and "
             f"{widths[1]} in the teacher; use `relations`"
         )
-    ours, theirs = (_layer_names(graph) for graph in (student, teacher))
     return tuple((ours[a], theirs[b]) for a, b in pairs)
-
-
-def _layer_names(graph: ModuleGraph) -> dict[int, str]:
-    blocks = [scope for scope in graph.scopes.values() if scope.role == "block"]
-    return {
-        layer: scope.weights.replace("{layer}", str(layer))
-        for scope in blocks
-        for layer in scope.layer_indices
-    }
-
-
-def _require_one_stack(graph: ModuleGraph, part: str) -> None:
-    if len(graph.stack_facts) != 1:
-        raise TrainingError(f"{graph.name}: `{part}` needs a model with one stack; use `logits`")
-    stored = [scope for scope in graph.scopes.values() if scope.role == "block"]
-    if any(scope.stored != scope.layer_indices for scope in stored):
-        raise TrainingError(f"{graph.name}: `{part}` needs layers that do not share weights")
 
 
 def initial_weights(
@@ -222,16 +203,14 @@ def initial_weights(
     from ..backends.pytorch import compile as compile_model
     from ..backends.pytorch import load_weights
 
-    for graph in (student, teacher):
-        _require_one_stack(graph, "start-from-teacher")
+    ours, theirs = (layer_names(graph, "--start-from-teacher") for graph in (student, teacher))
     model = compile_model(teacher)
     load_weights(model, settings["teacher_weights"])
     stored, pairs = model.state_dict(), layer_pairs(student, teacher, settings["layer_pairs"])
-    ours, theirs = (_layer_names(graph) for graph in (student, teacher))
     renamed = {ours[n]: theirs[m] for n, m in pairs}
     made = {}
     for weight in student.weights():
-        prefix = next((name for name in ours.values() if weight.name.startswith(f"{name}.")), "")
+        prefix = next((name for name in ours if weight.name.startswith(f"{name}.")), "")
         source = renamed.get(prefix, prefix) + weight.name.removeprefix(prefix)
         found = stored.get(source)
         if found is None or tuple(found.shape) != weight.shape:

@@ -86,7 +86,7 @@ def test_relations_need_projections(examples: Path) -> None:
     with pytest.raises(TrainingError, match="`relations` needs a model with one stack"):
         distill_slots(graph, graph, {**LOSS, "distill": "relations"})
     graph = mw.lower(examples / "albert_base.yaml")
-    with pytest.raises(TrainingError, match="needs layers that do not share weights"):
+    with pytest.raises(TrainingError, match="`relations` needs layers that do not share weights"):
         distill_slots(graph, graph, {**LOSS, "distill": "relations"})
 
 

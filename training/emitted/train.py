@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,7 +247,8 @@ def main() -> None:
     except OSError as error:
         fail(str(error))
     if dist.is_initialized():
-        dist.destroy_process_group()
+        total(0)  # wait until all have written their files
+        os._exit(0)  # threads of gloo sometimes abort a process that exits normally
 
 
 if __name__ == "__main__":

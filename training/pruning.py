@@ -1,0 +1,325 @@
+"""Pruning: remove layers, heads and hidden units that matter least.
+
+The importance of heads and hidden units is the mean absolute gradient of a gate that multiplies
+their output (Michel et al. 2019, arXiv:1905.10650); that of heads is compared between layers,
+after division by the norm of their layer. Layers are removed one by one, each time the one without
+which the loss is lowest.
+
+The result is a smaller spec and its weights. It is compared with the masked original before
+anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import TrainingError
+from .layer_names import layer_names
+from .prunable import Prunable, prunable
+from .sampling import loss_of, samples_of
+from .smaller import Units, smaller_spec, smaller_weights
+from .tasks import task_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..spec import ModelSpec
+
+    Batch = tuple[dict[str, Tensor], Tensor]
+
+TOLERANCE = 1e-4
+"""Largest difference of logits between the masked and the smaller model, relative to the largest
+logit.
+"""
+KINDS = {"heads": "heads", "d_ff": "hidden units"}
+"""What can be removed in layers, and its name."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much to remove: a fraction, such as 25 %, or a number."""
+
+    share: float = 0.0
+    count: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> Amount:
+        """`25%` or `4`. Raises TrainingError for other texts."""
+        number = text.removesuffix("%")
+        if not number.replace(".", "", 1).isdecimal() or ("." in number and number == text):
+            raise TrainingError(f"`{text}` is neither a percentage, such as 25%, nor a number")
+        return cls(share=float(number) / 100) if number != text else cls(count=int(text))
+
+    def from_total(self, total: int, least: int, what: str) -> int:
+        """The number to remove. Raises TrainingError if fewer than `least` of `total` remain."""
+        count = self.count or round(self.share * total)
+        if total - count < least:
+            raise TrainingError(f"cannot remove {count} of {total} {what}; {least} must remain")
+        return count
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A smaller model.
+
+    spec, weights  the spec, and tensors by logical name
+    layers         the layers that remain, from 0
+    removed        units removed, by kind
+    before, after  mean loss of the samples, as given and after pruning
+    """
+
+    spec: ModelSpec
+    weights: dict[str, Tensor]
+    layers: tuple[int, ...]
+    removed: dict[str, int]
+    before: float
+    after: float
+
+
+def prune(
+    spec: ModelSpec,
+    weights: Path,
+    data: Path,
+    *,
+    heads: str = "",
+    d_ff: str = "",
+    layers: int = 0,
+    samples: int = 64,
+    length: int | None = None,
+) -> Pruned:
+    """Remove layers, then heads and hidden units.
+
+    heads: how many of all heads, such as `25%` or `4`; whole groups with one key-value head are
+        removed, and at least one remains in each layer
+    d_ff: how many of the hidden units of each feed-forward
+    layers: number of layers
+    samples: number of samples whose loss is measured
+    length: sequence length in tokens; default: max_positions, at most 1024
+
+    Raises TrainingError for a model from which these parts cannot be removed.
+    """
+    from ..backends.pytorch import compile as compile_model
+    from ..backends.pytorch import load_weights
+    from ..compiler import lower
+
+    wanted = {kind: Amount.of(text) for kind, text in (("heads", heads), ("d_ff", d_ff)) if text}
+    if not wanted and not layers:
+        raise TrainingError("choose what to remove: --heads, --d-ff or --layers")
+    graph = lower(spec)
+    parts, names = prunable(graph), layer_names(graph, "pruning")
+    model = compile_model(graph).eval()
+    load_weights(model, weights)
+    task = task_of(graph, model)
+    (stack,) = graph.stack_facts.values()
+    size = length or min(1024, stack.max_positions or 1024)
+    batches = list(_batches(samples_of(task, data, "train", size), samples))
+    with ExitStack() as masks:
+        before = mean_loss(model, batches)
+        kept = _remove_layers(model, batches, names, layers, masks)
+        units = _remove_units(model, batches, [p for n in kept for p in parts[n]], wanted, masks)
+        after, expected = mean_loss(model, batches), _logits(model, batches[0])
+    by_layer = [{p: units[p] for p in parts[n] if p in units} for n in kept]
+    small = smaller_spec(spec, kept, by_layer)
+    made = smaller_weights(lower(small), graph, model.state_dict(), kept, by_layer)
+    _check_equal(small, made, batches[0], expected)
+    removed = {kind: _count(units, kind) for kind in KINDS}
+    return Pruned(small, made, kept, removed, before, after)
+
+
+def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
+    """Write a spec, and its weights beside it with the suffix `.safetensors`.
+
+    Raises OutputError for a file that cannot be written, or that exists, unless `force`.
+    """
+    from safetensors.torch import save
+
+    from .. import outputs
+    from ..spec import to_yaml
+
+    text = outputs.stamp(to_yaml(pruned.spec).encode(), ".yaml")
+
+    def is_ours(data: bytes) -> bool:
+        return outputs.is_unedited(data, ".yaml")
+
+    outputs.write(output, text, force=force, is_ours=is_ours)
+    outputs.write(output.with_suffix(".safetensors"), save(pruned.weights), force=True)
+
+
+def _count(units: Units, kind: str) -> int:
+    """Number of heads or hidden units that are removed."""
+    found = [(part, kept) for part, kept in units.items() if part.kind == kind]
+    return sum((part.units - len(kept)) * part.size for part, kept in found)
+
+
+def _check_equal(
+    spec: ModelSpec, weights: dict[str, Tensor], batch: Batch, expected: Tensor
+) -> None:
+    """Raise TrainingError unless the smaller model computes what the masked one does."""
+    from ..backends.pytorch import compile as compile_model
+
+    model = compile_model(spec).eval()
+    model.load_state_dict(weights)
+    difference = float((_logits(model, batch) - expected).abs().max() / expected.abs().max())
+    if not difference <= TOLERANCE:
+        raise TrainingError(
+            f"{spec.name}: the smaller model differs from the masked one by {difference:.1e} of "
+            "the largest logit: parts of it depend on the number of heads or units, such as "
+            "ALiBi slopes or a norm over all heads"
+        )
+
+
+def _batches(samples: Any, count: int, size: int = 8) -> Iterator[Batch]:
+    for first in range(0, count, size):
+        yield samples.batch(first, min(size, count - first))
+
+
+def mean_loss(model: nn.Module, batches: list[Batch]) -> float:
+    """The mean loss of all labels."""
+    import torch
+
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for inputs, labels in batches:
+            real = int((labels >= 0).sum())
+            total += float(loss_of(model, inputs, labels)) * real
+            count += real
+    return total / count
+
+
+def _logits(model: nn.Module, batch: Batch) -> Tensor:
+    import torch
+
+    with torch.no_grad():
+        logits: Tensor = model(**batch[0])
+    return logits
+
+
+# -- layers
+
+
+@contextmanager
+def _without(model: nn.Module, layer: str) -> Iterator[None]:
+    """Context: a layer returns its input."""
+    hook = model.get_submodule(layer).register_forward_hook(
+        lambda _module, inputs, _output: inputs[0]
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _remove_layers(
+    model: nn.Module, batches: list[Batch], names: list[str], count: int, masks: ExitStack
+) -> tuple[int, ...]:
+    """Remove layers one by one; returns those that remain. `masks` keeps them removed."""
+    kept = list(range(len(names)))
+    Amount(count=count).from_total(len(names), 1, "layers")
+    for _ in range(count):
+        losses = {}
+        for layer in kept:
+            with _without(model, names[layer]):
+                losses[layer] = mean_loss(model, batches)
+        least = min(losses, key=lambda layer: losses[layer])
+        masks.enter_context(_without(model, names[least]))
+        kept.remove(least)
+    return tuple(kept)
+
+
+# -- heads and hidden units
+
+
+def _remove_units(
+    model: nn.Module,
+    batches: list[Batch],
+    parts: list[Prunable],
+    wanted: dict[str, Amount],
+    masks: ExitStack,
+) -> Units:
+    """The units that remain in each part; `masks` keeps the others at zero."""
+    for kind in wanted:
+        if not any(part.kind == kind for part in parts):
+            raise TrainingError(f"this model has no {KINDS[kind]} that can be removed")
+    scores = importance(model, batches, [part for part in parts if part.kind in wanted])
+    units = _least_heads({p: s for p, s in scores.items() if p.kind == "heads"}, wanted)
+    for part, score in scores.items():
+        if part.kind == "d_ff":
+            count = wanted["d_ff"].from_total(part.units, 1, "hidden units of a layer")
+            best = score.argsort(descending=True)[: part.units - count]
+            units[part] = tuple(sorted(best.tolist()))
+    for part, kept in units.items():
+        masks.enter_context(_masked(model, part, kept))
+    return units
+
+
+def importance(
+    model: nn.Module, batches: list[Batch], parts: list[Prunable]
+) -> dict[Prunable, Tensor]:
+    """Sum over samples of the absolute gradient of a gate of each unit, (units,)."""
+    import torch
+
+    seen: dict[Prunable, Tensor] = {}
+
+    def keep(part: Prunable) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            inputs[0].retain_grad()
+            seen[part] = inputs[0]
+
+        return hook
+
+    hooks = [model.get_submodule(p.name).register_forward_pre_hook(keep(p)) for p in parts]
+    scores = {part: torch.zeros(part.units) for part in parts}
+    try:
+        for inputs, labels in batches:
+            torch.autograd.backward(loss_of(model, inputs, labels))
+            for part, x in seen.items():
+                assert x.grad is not None
+                gates = (x.detach() * x.grad).flatten(1, -2).sum(1)  # (B, units x width)
+                scores[part] += gates.reshape(len(gates), part.units, -1).sum(-1).abs().sum(0)
+            model.zero_grad()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return scores
+
+
+def _least_heads(scores: dict[Prunable, Tensor], wanted: dict[str, Amount]) -> Units:
+    """Rank the groups of heads of all layers; at least one group per layer remains."""
+    if not scores:
+        return {}
+    ranked = sorted(
+        (float(value / score.norm().clamp(min=1e-20)), n, part)
+        for part, score in scores.items()
+        for n, value in enumerate(score)
+    )
+    total = sum(part.units * part.size for part in scores)
+    count = wanted["heads"].from_total(total, sum(part.size for part in scores), "heads")
+    kept = {part: set(range(part.units)) for part in scores}
+    for _, n, part in ranked:
+        if part.size <= count and len(kept[part]) > 1:
+            kept[part].remove(n)
+            count -= part.size
+    return {part: tuple(sorted(left)) for part, left in kept.items()}
+
+
+@contextmanager
+def _masked(model: nn.Module, part: Prunable, kept: tuple[int, ...]) -> Iterator[None]:
+    """Context: the other units of a part are zero."""
+    import torch
+
+    gate = torch.zeros(part.units)
+    gate[list(kept)] = 1
+
+    def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        wide = gate.repeat_interleave(inputs[0].size(-1) // part.units)
+        return (inputs[0] * wide, *inputs[1:])
+
+    removable = model.get_submodule(part.name).register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        removable.remove()

@@ -1,0 +1,34 @@
+"""Samples of a task in this process, from the modules of `emitted/`."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .tasks import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def samples_of(task: Task, data: Path, split: str, length: int, seed: int = 0) -> Any:
+    """The `Samples` of a task, with the constants of its model.
+
+    Exits with code 2 for data that are damaged or of another kind, as a run does.
+    """
+    found = importlib.util.find_spec(f".emitted.{task.module}", __package__)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)  # a copy: its constants are of this model
+    found.loader.exec_module(module)
+    vars(module).update(task.slots)
+    return module.Samples(data, split, length, seed)
+
+
+def loss_of(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """The mean cross-entropy of a batch; labels of -100 are ignored."""
+    from torch.nn import functional as F
+
+    logits = model(**inputs).float().flatten(0, -2)
+    return F.cross_entropy(logits, labels.flatten())
