@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery explore screenshots clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery lectures explore screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -73,6 +73,9 @@ docs: .venv/installed ## write docs/language.md and examples/schema.json from th
 
 gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
 	$(BIN)/python docs/draw.py
+
+lectures: .venv/installed ## run the lectures and write docs/lectures
+	$(THREADS) $(BIN)/python docs/lectures.py
 
 # The page of `modelwright explore` is built by node: the machine's, else that of a PyPI package.
 explore: explore/bundle/page.js ## build the page of `modelwright explore`

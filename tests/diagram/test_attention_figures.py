@@ -37,6 +37,19 @@ def test_every_weight_has_a_cell_of_its_step() -> None:
     assert words[6:8] == ["layers.0.attention", "head 0: previous token 55 %"]
 
 
+@pytest.mark.parametrize("maps", [[heat()], [heat(head) for head in range(7)]])
+def test_everything_is_on_the_page(maps: list[HeatMap]) -> None:
+    svg = draw_heat_maps(maps).decode()
+    width, height = (float(n) for n in re.findall(r'viewBox="0 0 (\S+) (\S+)"', svg)[0])
+    for x, y, text in re.findall(r'<text [^>]*x="(\S+)" y="(\S+)"[^>]*>([^<]*)<', svg):
+        assert 0 <= float(x) <= width, text
+        assert 0 <= float(y) <= height, text
+    assert svg.index(">masked</text>")
+    for x, y in re.findall(r"M([\d.]+) ([\d.]+)h", svg):
+        assert 0 <= float(x) <= width
+        assert 0 <= float(y) <= height
+
+
 def test_steps_begin_at_their_limits() -> None:
     assert [step_of(limit) for limit in STEPS] == list(range(len(STEPS)))
     assert step_of(1.0) == len(STEPS) - 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..masks.sheet import BOLD, Group, Sheet, Words
 from ..text import shorten, text_width
 from .heat import HeatMap, mostly, patches
-from .legend import legend
+from .legend import WHOLE, legend
 
 MOST_LABELLED = 6
 COLUMNS = 3
@@ -38,7 +38,7 @@ def labelled(title: str, maps: Sequence[HeatMap]) -> Sheet:
     key, bottom = legend(LEFT, y + 4)
     groups.append(key)
     said = "; ".join(filter(None, (f"{m.tip}: {mostly(m)}" for m in maps if mostly(m))))
-    width = max(right + LEFT, 340.0)
+    width = max(right, LEFT + WHOLE) + LEFT
     return Sheet(title, f"{title}. {said}", width, bottom + TOP, groups, "attention")
 
 

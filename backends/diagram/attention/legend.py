@@ -6,6 +6,9 @@ from ..masks.colours import HEAT, STEPS
 from ..masks.sheet import Group, Patch, Words
 
 WIDE, HIGH = 24.0, 10.0
+WHOLE = 98 + len(STEPS) * WIDE + 80
+"""Width of the legend."""
+
 SIZE = 9.5
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..masks.sheet import Group, Sheet, Words, lines_of
 from ..text import text_width
 from .heat import HeatMap, mostly, patches
-from .legend import legend
+from .legend import WHOLE, legend
 
 MOST_MAPS = 1024
 WIDTH = 860.0
@@ -35,7 +35,7 @@ def overview(title: str, maps: Sequence[HeatMap]) -> Sheet:
         x, y = left + heads.index(one.head) * (side + GAP), rows[one.module][0]
         group.patches += patches(one.weights, x, y, side / _longest(one))
         groups.append(group)
-    width = max(left + len(heads) * (side + GAP) + LEFT, 340.0)
+    width = max(left + len(heads) * (side + GAP), LEFT + WHOLE) + LEFT
     bottom = max(y + high for y, high in rows.values())
     key, y = legend(LEFT, bottom + 18)
     for line in _tokens(maps, width - 2 * LEFT):
