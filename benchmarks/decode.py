@@ -2,11 +2,14 @@
 
     python -m benchmarks.decode                       # calls, whole layers and linear attention
     python -m benchmarks.decode --only linear --clock cpu
-    python -m benchmarks.decode --tokens 2048 --rounds 5
+    python -m benchmarks.decode --only layers --shape "Gemma 3 1B" --dtype bfloat16
+    python -m benchmarks.decode --only linear --form lightning --length 32768
+    python -m benchmarks.decode --show                # all pieces measured so far
 
 One step of one sequence behind a cache of 16,384 tokens: the call of attention, and a whole layer
 with its projections. Before, each query head read the keys and values of its group again, and a
-window was a mask over all keys. Candidates alternate in one process.
+window was a mask over all keys. Candidates alternate in one process. Each line is appended to
+benchmarks/results/decode.jsonl, so that they can be measured one by one on a quiet machine.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,10 +40,12 @@ from modelwright.backends.pytorch.runtime.linear import (
 
 from .__main__ import CLOCKS
 from .measure import Candidate, Timed, alternate
+from .results import FOLDER, Record, append, latest, measured
 
 DTYPES = ("float32", "bfloat16")
 LENGTHS = (2048, 8192, 32768)
 NOW, BEFORE = "now", "before"
+FORMS = ("linear", "lightning")
 
 
 @dataclass(frozen=True)
@@ -75,70 +81,132 @@ head: language_model
 """
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which lines are measured, and how."""
+
+    tokens: int
+    shapes: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    forms: tuple[str, ...]
+    lengths: tuple[int, ...]
+    rounds: int
+    clock: str
+
+    def pairs(self) -> Iterator[tuple[str, Shape]]:
+        for dtype in self.dtypes or DTYPES:
+            for shape in SHAPES:
+                if not self.shapes or shape.name in self.shapes:
+                    yield dtype, shape
+
+
 @click.command()
 @click.option("--only", type=click.Choice(["calls", "layers", "linear"]), help="[default: all]")
+@click.option("--shape", "shapes", multiple=True, type=click.Choice([s.name for s in SHAPES]))
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES))
+@click.option("--form", "forms", multiple=True, type=click.Choice(FORMS), help="Of linear ones.")
+@click.option("--length", "lengths", multiple=True, type=int, help="Tokens of linear ones.")
 @click.option("--tokens", default=16384, show_default=True, type=click.IntRange(min=600))
 @click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=3))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="wall", show_default=True)
-def main(only: str | None, tokens: int, rounds: int, threads: int, clock: str) -> None:
+@click.option(
+    "--results",
+    "path",
+    type=click.Path(path_type=Path),
+    default=FOLDER / "decode.jsonl",
+    help="File to which the numbers are appended. [default: benchmarks/results/decode.jsonl]",
+)
+@click.option("--show", is_flag=True, help="Print the lines of the file and measure nothing.")
+def main(
+    only: str | None,
+    shapes: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    forms: tuple[str, ...],
+    lengths: tuple[int, ...],
+    tokens: int,
+    rounds: int,
+    threads: int,
+    clock: str,
+    path: Path,
+    show: bool,
+) -> None:
     """Time decoding steps and linear attention; the last column is before / now."""
     torch.set_num_threads(threads)
+    if show:
+        print_lines(latest(path, "task", "tokens"))
+        return
+    asked = Asked(tokens, shapes, dtypes, forms, lengths, rounds, clock)
     click.echo(f"threads: {threads}, clock: {clock}, rounds: {rounds}, tokens: {tokens}")
-    tables: dict[str, Callable[..., Iterator[Timed]]] = {"calls": calls, "layers": layers}
-    with torch.inference_mode():
-        for name, table in tables.items():
-            if only in (None, name):
-                for timed in table(tokens, rounds, CLOCKS[clock]):
-                    _print(timed)
-    if only in (None, "linear"):
-        linear(rounds, CLOCKS[clock])
+    for name, table in {"calls": calls, "layers": layers, "linear": linear}.items():
+        if only in (None, name):
+            found = []
+            for timed in table(asked):
+                ratio = round(timed.ratio(BEFORE, NOW), 3)
+                facts = {"task": timed.task, "tokens": tokens, "ratio": ratio}
+                found.append(measured(timed, clock, **facts))
+                append(path, found[-1])
+            print_lines(found)
 
 
-def _print(timed: Timed) -> None:
-    found = "  ".join(f"{name} {timed.median(name) * 1e3:9.3f} ms" for name in (NOW, BEFORE))
-    click.echo(f"{timed.task:44} {found}  {timed.ratio(BEFORE, NOW):6.2f} x")
+def print_lines(records: list[Record]) -> None:
+    """Print each task, and the exponents of linear attention over the lengths."""
+    times: dict[str, dict[int, float]] = {}
+    for record in records:
+        task, seconds = record["task"], record["seconds"]
+        found = "  ".join(f"{name} {seconds[name] * 1e3:9.3f} ms" for name in (NOW, BEFORE))
+        click.echo(f"{task:52} {found}  {record['ratio']:6.2f} x  load {record['load']:.1f}")
+        form, of_tokens, way = (*task.split(", "), "", "")[:3]
+        if of_tokens.endswith(" tokens"):
+            times.setdefault(f"{form}, {way}", {})[int(of_tokens.split()[0])] = seconds[NOW]
+    for name, by_length in times.items():
+        least, most = min(by_length), max(by_length)
+        if least < most:
+            growth = math.log(by_length[most] / by_length[least])
+            click.echo(f"{name}: exponent {growth / math.log(most / least):.2f}")
 
 
-def calls(tokens: int, rounds: int, clock: Callable[[], float]) -> Iterator[Timed]:
+@torch.inference_mode()
+def calls(asked: Asked) -> Iterator[Timed]:
     """The call of attention in one step."""
-    for dtype in DTYPES:
-        for shape in SHAPES:
-            size = (1, shape.kv_heads, tokens, shape.width)
-            k, v = (torch.randn(size, dtype=getattr(torch, dtype)) for _ in range(2))
-            q = torch.randn(1, shape.heads, 1, shape.width, dtype=k.dtype)
-            near = [x[:, :, -shape.window :] for x in (k, v)] if shape.window else [k, v]
-            mask = torch.arange(tokens)[None] >= tokens - shape.window if shape.window else None
+    tokens = asked.tokens
+    for dtype, shape in asked.pairs():
+        size = (1, shape.kv_heads, tokens, shape.width)
+        k, v = (torch.randn(size, dtype=getattr(torch, dtype)) for _ in range(2))
+        q = torch.randn(1, shape.heads, 1, shape.width, dtype=k.dtype)
+        near = [x[:, :, -shape.window :] for x in (k, v)] if shape.window else [k, v]
+        mask = torch.arange(tokens)[None] >= tokens - shape.window if shape.window else None
 
-            def before(q: Tensor = q, k: Tensor = k, v: Tensor = v, mask: Any = mask) -> Tensor:
-                return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+        def before(q: Tensor = q, k: Tensor = k, v: Tensor = v, mask: Any = mask) -> Tensor:
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
-            def now(q: Tensor = q, near: list[Tensor] = near) -> Tensor:
-                return grouped_attention(q, *near)
+        def now(q: Tensor = q, near: list[Tensor] = near) -> Tensor:
+            return grouped_attention(q, *near)
 
-            yield _timed(f"call, {shape.name}, {dtype}", {NOW: now, BEFORE: before}, rounds, clock)
+        yield _timed(f"call, {shape.name}, {dtype}", {NOW: now, BEFORE: before}, asked)
 
 
-def layers(tokens: int, rounds: int, clock: Callable[[], float]) -> Iterator[Timed]:
+@torch.inference_mode()
+def layers(asked: Asked) -> Iterator[Timed]:
     """One step of a model of one layer: the emitted file, and the same with the earlier forms."""
-    for dtype in DTYPES:
-        for shape in SHAPES:
-            mask = f"causal & window({shape.window})" if shape.window else "causal"
-            wide = shape.heads * shape.width
-            text = SPEC.format(
-                most=2 * tokens,
-                width=wide,
-                mask=mask,
-                heads=shape.heads,
-                kv_heads=shape.kv_heads,
-                head=shape.width,
-                d_ff=7 * wide // 2,
-            )
-            steps = {
-                NOW: _step(mw.emit(mw.loads(text)), tokens, dtype),
-                BEFORE: _step(_as_before(mw.emit(mw.loads(text))), tokens, dtype),
-            }
-            yield _timed(f"layer, {shape.name}, {dtype}", steps, rounds, clock)
+    tokens = asked.tokens
+    for dtype, shape in asked.pairs():
+        mask = f"causal & window({shape.window})" if shape.window else "causal"
+        wide = shape.heads * shape.width
+        text = SPEC.format(
+            most=2 * tokens,
+            width=wide,
+            mask=mask,
+            heads=shape.heads,
+            kv_heads=shape.kv_heads,
+            head=shape.width,
+            d_ff=7 * wide // 2,
+        )
+        steps = {
+            NOW: _step(mw.emit(mw.loads(text)), tokens, dtype),
+            BEFORE: _step(_as_before(mw.emit(mw.loads(text))), tokens, dtype),
+        }
+        yield _timed(f"layer, {shape.name}, {dtype}", steps, asked)
 
 
 def _as_before(text: str) -> str:
@@ -178,54 +246,50 @@ def _step(text: str, tokens: int, dtype: str) -> Candidate:
     return step
 
 
-def _timed(
-    name: str, candidates: dict[str, Candidate], rounds: int, clock: Callable[[], float]
-) -> Timed:
+def _timed(name: str, candidates: dict[str, Candidate], asked: Asked) -> Timed:
     start = time.perf_counter()
     candidates[NOW]()
     repeat = max(1, math.ceil(0.02 / max(time.perf_counter() - start, 1e-5)))
+    clock, rounds = CLOCKS[asked.clock], asked.rounds
     return alternate(name, candidates, rounds=rounds, warm_up=2, repeat=repeat, clock=clock)
 
 
 # -- linear attention
 
+Form = Callable[..., tuple[Tensor, Tensor]]
 
-def linear(rounds: int, clock: Callable[[], float]) -> None:
-    """Linear and lightning attention, 8 heads of 64, over the lengths, and their exponents.
+
+def linear(asked: Asked) -> Iterator[Timed]:
+    """Linear and lightning attention, 8 heads of 64, over the lengths.
 
     `before` computes all chunks at once, as compiled files still do.
     """
     rates = lightning_rates(8, 0, 12, torch.zeros(1))
-    forms: dict[str, dict[str, Callable[..., tuple[Tensor, Tensor]]]] = {
+    forms: dict[str, dict[str, Form]] = {
         "linear": {NOW: causal_linear_attention, BEFORE: compiled_linear_attention},
         "lightning": {
             NOW: lambda q, k, v, _: fading_linear_attention(q, k, v, rates, None),
             BEFORE: lambda q, k, v, _: compiled_fading_attention(q, k, v, rates, None),
         },
     }
-    for name, both in forms.items():
+    for name in asked.forms or FORMS:
         for backward in (False, True):
-            found = [_at(name, both, length, backward, rounds, clock) for length in LENGTHS]
-            for timed in found:
-                _print(timed)
-            growth = found[-1].median(NOW) / found[0].median(NOW)
-            exponent = math.log(growth) / math.log(LENGTHS[-1] / LENGTHS[0])
-            click.echo(f"{name}: exponent {exponent:.2f}")
+            for length in asked.lengths or LENGTHS:
+                yield _at(name, forms[name], length, backward, asked)
 
 
 def _at(
     name: str,
-    both: dict[str, Callable[..., tuple[Tensor, Tensor]]],
+    both: dict[str, Form],
     length: int,
     backward: bool,
-    rounds: int,
-    clock: Callable[[], float],
+    asked: Asked,
 ) -> Timed:
     given = [torch.randn(1, length, 8, 64).abs() for _ in range(3)]  # heads of a token together
     q, k, v = (x.transpose(1, 2).requires_grad_(backward) for x in given)
     upstream = torch.randn(1, 8, length, 64)
 
-    def run(form: Callable[..., tuple[Tensor, Tensor]]) -> object:
+    def run(form: Form) -> object:
         with torch.set_grad_enabled(backward):
             y = form(q, k, v, None)[0]
             return torch.autograd.grad(y, (q, k, v), upstream) if backward else y
@@ -238,8 +302,8 @@ def _at(
     return alternate(
         f"{name}, {length} tokens, forward{more}",
         candidates,
-        rounds=max(3, rounds // 2),
-        clock=clock,
+        rounds=max(3, asked.rounds // 2),
+        clock=CLOCKS[asked.clock],
     )
 
 

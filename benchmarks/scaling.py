@@ -1,8 +1,12 @@
 """Attention of emitted files with sparse masks, by length, compared with causal SDPA.
 
-    python -m benchmarks.scaling                 # 1k to 32k tokens: about 40 minutes
+    python -m benchmarks.scaling                 # 1k to 32k tokens: about an hour
     python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
-    python -m benchmarks.scaling --only window --dtype bfloat16 --lengths 16384
+    python -m benchmarks.scaling --mask longformer --length 16384 --dtype float32 --way forward
+    python -m benchmarks.scaling --show          # the table of all pieces measured so far
+
+Each piece (a mask, a length, a dtype, forward or both) is appended to
+benchmarks/results/scaling.jsonl, so that they can be measured one by one on a quiet machine.
 
 12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer. Functions
 that make tiles and attend are timed, without the projections. Dense attention is one call of
@@ -31,7 +35,7 @@ import modelwright as mw
 
 from .__main__ import CLOCKS
 from .measure import alternate
-from .pages import conditions
+from .results import FOLDER, Record, append, latest, measured
 
 HEADS, WIDTH = 12, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
@@ -45,6 +49,7 @@ MASKS = {
 }
 """Name in the table -> mask formula of the spec."""
 DENSE = "dense causal"
+WAYS = FORWARD, BOTH = "forward", "both"
 SPEC = """
 name: scaling
 family: {family}
@@ -77,16 +82,14 @@ class Emitted:
         return found
 
 
-def emitted(mask: str) -> Emitted | None:
-    """Attention with a mask; None if its file has no tiles."""
+def emitted(mask: str) -> Emitted:
+    """Attention with a mask."""
     family = "decoder-only" if mask.startswith("causal") else "encoder-only"
     text = SPEC.format(family=family, mask=mask, width=HEADS * WIDTH, heads=HEADS)
     model: Any = mw.compile(mw.loads(text))
     file = type(model).forward.__globals__
     made = [name for name in file if name.endswith("_tiles") and "like" in _names(file[name])]
     made = [name for name in made if "start" in _names(file[name]) and name not in HELPERS]
-    if not made:
-        return None
     config, (name,) = model.config, made
     sizes = [n for n in _names(file[name]) if n in vars(config)]
     return Emitted(file, name, tuple(getattr(config, size) for size in sizes))
@@ -127,20 +130,17 @@ def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-def attention(name: str) -> Callable[..., Tensor] | None:
-    if name == DENSE:
-        return dense
-    found = emitted(MASKS[name])
-    return None if found is None else found.attend
+def attention(name: str) -> Callable[..., Tensor]:
+    return dense if name == DENSE else emitted(MASKS[name]).attend
 
 
 # -- memory
 
 
-def peak(name: str, length: int, dtype: str, *, backward: bool) -> float:
+def peak(name: str, length: int, dtype: str, way: str) -> float:
     """Additional MB that a process needs for one run, at the peak."""
-    command = [sys.executable, "-m", "benchmarks.scaling", "--peak", name, "--lengths", str(length)]
-    command += ["--dtype", dtype, *(["--backward"] if backward else [])]
+    command = [sys.executable, "-m", "benchmarks.scaling", "--peak", name, "--length", str(length)]
+    command += ["--dtype", dtype, "--way", way]
     here = Path(__file__).resolve().parent.parent
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
     return float(done.stdout)
@@ -148,7 +148,6 @@ def peak(name: str, length: int, dtype: str, *, backward: bool) -> float:
 
 def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -> None:
     attend = attention(name)
-    assert attend is not None
     run = work(attend, length, dtype, backward=backward)
     work(attend, 64, dtype, backward=backward)()  # what torch loads at its first call
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -160,75 +159,108 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
 
 
 @click.command()
-@click.option("--lengths", help="Tokens, separated by commas.")
+@click.option(
+    "--mask", "masks", multiple=True, type=click.Choice(list(MASKS)), help="[default: all]"
+)
+@click.option("--length", "lengths", multiple=True, type=click.IntRange(min=64), help="Tokens.")
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(["float32", "bfloat16"]))
-@click.option("--only", default="", help="Only masks whose name contains this.")
-@click.option("--rounds", type=click.IntRange(min=1), help="[default: 5; 3 with --quick]")
+@click.option("--way", "ways", multiple=True, type=click.Choice(WAYS), help="[default: both]")
+@click.option("--rounds", type=click.IntRange(min=1), help="[default: 5; 3 from 16k tokens on]")
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="cpu", show_default=True)
 @click.option("--quick", is_flag=True, help="Up to 8k tokens, float32, three rounds.")
 @click.option("--memory/--no-memory", default=True, help="Also measure peak memory.")
+@click.option(
+    "--results",
+    "path",
+    type=click.Path(path_type=Path),
+    default=FOLDER / "scaling.jsonl",
+    help="File to which the numbers are appended. [default: benchmarks/results/scaling.jsonl]",
+)
+@click.option("--show", is_flag=True, help="Print the table of the file and measure nothing.")
 @click.option("--peak", "of_peak", hidden=True)
-@click.option("--backward", is_flag=True, hidden=True)
 def main(
-    lengths: str | None,
+    masks: tuple[str, ...],
+    lengths: tuple[int, ...],
     dtypes: tuple[str, ...],
-    only: str,
+    ways: tuple[str, ...],
     rounds: int | None,
     clock: str,
     quick: bool,
     memory: bool,
+    path: Path,
+    show: bool,
     of_peak: str | None,
-    backward: bool,
 ) -> None:
     """Time the attention of emitted files by length, and dense causal SDPA."""
     torch.set_num_threads(1)
-    asked = tuple(map(int, lengths.split(","))) if lengths else QUICK if quick else LENGTHS
+    dtypes = dtypes or (("float32",) if quick else ("float32", "bfloat16"))
+    lengths = lengths or (QUICK if quick else LENGTHS)
     if of_peak is not None:
-        report_peak(
-            of_peak, asked[0], getattr(torch, (dtypes or ("float32",))[0]), backward=backward
-        )
+        report_peak(of_peak, lengths[0], getattr(torch, dtypes[0]), backward=BOTH in ways)
         return
-    names = [name for name in MASKS if only in name]
-    found = {name: attention(name) for name in names}
-    click.echo(" ".join(f"{key}: {value}" for key, value in conditions().items()))
-    for dtype in dtypes or (("float32",) if quick else ("float32", "bfloat16")):
-        for way in (False, True):
-            table(found, asked, dtype, rounds or (3 if quick else 5), clock, memory, backward=way)
+    if show:
+        print_table(latest(path, "dtype", "way", "mask", "length"))
+        return
+    rounds = rounds or (3 if quick else None)
+    found = [
+        piece(path, mask, length, dtype, way, rounds, clock, memory=memory)
+        for dtype in dtypes
+        for way in ways or WAYS
+        for length in lengths
+        for mask in masks or MASKS
+    ]
+    print_table(found)
 
 
-def table(
-    found: dict[str, Callable[..., Tensor] | None],
-    lengths: tuple[int, ...],
+def piece(
+    path: Path,
+    mask: str,
+    length: int,
     dtype: str,
-    rounds: int,
+    way: str,
+    rounds: int | None,
     clock: str,
-    memory: bool,
     *,
-    backward: bool,
-) -> None:
-    """Print one table: ms, speedup over dense attention, MB, and growth with the length."""
-    click.echo(f"\n{dtype}, {'forward and backward' if backward else 'forward'}")
-    click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'MB':>8}")
-    times: dict[str, dict[int, float]] = {}
-    able = {name: attend for name, attend in found.items() if attend is not None}
-    for length in lengths:
-        kind = getattr(torch, dtype)
-        candidates = {DENSE: work(dense, length, kind, backward=backward)}
-        for name, attend in able.items():
-            candidates[name] = work(attend, length, kind, backward=backward)
-        count = rounds if length < 16384 else min(rounds, 3)
-        timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
-        for name in candidates:
-            ratio = 1 / timed.ratio(name, DENSE)
-            times.setdefault(name, {})[length] = timed.median(name)
-            used = peak(name, length, dtype, backward=backward) if memory else math.nan
-            ms = timed.median(name) * 1e3
-            click.echo(f"{length:7d} {name:14} {ms:10.1f} {ratio:8.2f} {used:8.0f}")
-    for name, by_length in times.items():
-        if exponent := _exponent(by_length):
-            click.echo(f"exponent of {name}: {exponent}")
-    for name in found.keys() - able.keys():
-        click.echo(f"{name}: no tiles")
+    memory: bool,
+) -> Record:
+    """Time one mask and dense attention alternately, and append the numbers to a file."""
+    click.echo(f"{dtype}, {way}, {length} tokens, {mask}", err=True)
+    kind, backward = getattr(torch, dtype), way == BOTH
+    attend = attention(mask)
+    candidates = {
+        DENSE: work(dense, length, kind, backward=backward),
+        mask: work(attend, length, kind, backward=backward),
+    }
+    count = rounds or (5 if length < 16384 else 3)
+    timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
+    facts: dict[str, object] = {"mask": mask, "length": length, "dtype": dtype, "way": way}
+    facts["ratio"] = round(timed.ratio(DENSE, mask), 3)
+    if memory:
+        facts["MB"] = {name: peak(name, length, dtype, way) for name in candidates}
+    record = measured(timed, clock, **facts)
+    append(path, record)
+    return record
+
+
+def print_table(records: list[Record]) -> None:
+    """Print ms, speedup over dense attention, MB, and growth with the length."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["dtype"], record["way"]), []).append(record)
+    for (dtype, way), group in groups.items():
+        click.echo(f"\n{dtype}, {way}")
+        click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'MB':>8} {'load':>6}")
+        times: dict[str, dict[int, float]] = {}
+        for record in sorted(group, key=lambda record: record["length"]):
+            mask, length, seconds = record["mask"], record["length"], record["seconds"]
+            for name in (DENSE, mask):
+                times.setdefault(name, {})[length] = seconds[name]
+            used = record.get("MB", {}).get(mask, math.nan)
+            numbers = f"{seconds[mask] * 1e3:10.1f} {record['ratio']:8.2f} {used:8.0f}"
+            click.echo(f"{length:7d} {mask:14} {numbers} {record['load']:6.1f}")
+        for name, by_length in times.items():
+            if exponent := _exponent(by_length):
+                click.echo(f"exponent of {name}: {exponent}")
 
 
 def _exponent(times: dict[int, float]) -> str:

@@ -266,7 +266,7 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
     )
     parameters = tuple(_parameters(template.parameters, slots, tokens))
     local = set().union(*map(bound_by, body))
-    if hidden := local & {p.name for p in parameters} - {"attention_mask"}:
+    if hidden := local & {p.name for p in parameters} - {slots.mask}:
         raise UnboundNameError(f"generate sets its own arguments {', '.join(sorted(hidden))}")
     return replace(template, parameters=parameters, body=body, doc=_doc(slots))
 

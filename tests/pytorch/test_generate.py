@@ -209,6 +209,31 @@ def test_prompts_padded_on_the_right_and_empty_ones_are_refused() -> None:
         model.generate(PROMPT[:, :0], 3)
 
 
+@pytest.mark.parametrize("static", [False, True])
+@pytest.mark.parametrize(("text", "method"), [(SMALL, "hidden_states"), (SEQ2SEQ, "decoder")])
+def test_a_mask_of_ones_is_dropped_before_the_loop(text: str, method: str, static: bool) -> None:
+    model = model_of(text, static_cache=static).eval()
+    step, passed = getattr(model, method), []
+
+    def watched(*given: Any, **named: Any) -> Tensor:
+        passed.append([x for x in given if isinstance(x, Tensor) and not x.is_floating_point()])
+        found: Tensor = step(*given, **named)
+        return found
+
+    object.__setattr__(model, method, watched)
+    ones = torch.ones_like(PROMPT)
+    found = greedy(model, attention_mask=ones)
+    assert len(passed) == 9
+    assert all(len(tensors) <= 1 for tensors in passed), "token ids alone"
+    assert found == greedy(model)
+    padded = ones.clone()
+    padded[0, 0] = 0
+    passed.clear()
+    greedy(model, attention_mask=padded)
+    assert all(len(tensors) >= 1 for tensors in passed)
+    assert len(passed[0]) > (text is SMALL)
+
+
 @pytest.mark.parametrize("kind", ["bool", "long", "uint8"])
 @pytest.mark.parametrize("static", [False, True])
 def test_padding_on_the_left_changes_nothing(kind: str, static: bool) -> None:

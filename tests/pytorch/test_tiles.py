@@ -219,6 +219,15 @@ def test_tiles_share_one_mask_and_real_tokens_cost_nothing() -> None:
     assert [tile.mask.dim() for tile in tiles] == [4, 4, 4, *[2] * 5], "those that read padding"
 
 
+def test_tiles_on_a_device_read_no_value_of_the_mask() -> None:
+    """Reading one would make the host wait for the device."""
+    _, _, module = built("window")
+    mask = torch.ones(2, 30, dtype=torch.long, device="meta")
+    with tiles_of(module, 4):
+        tiles = module.causal_window_tiles(0, 30, 4, mask, torch.zeros(1, device="meta"))
+    assert [tile.mask.shape for tile in tiles[1:3]] == [(2, 1, 4, 7), (2, 1, 4, 7)]
+
+
 def test_a_window_over_all_tokens_is_left_to_the_kernel() -> None:
     _, _, module = built("window")
     for size in (0, 4):

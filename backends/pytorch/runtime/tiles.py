@@ -62,7 +62,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
+    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    if attention_mask is not None and attention_mask.device.type == "cpu":
+        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -114,22 +116,18 @@ def causal_tiled_attention(
 def gathered_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E).
+    """The same where tiles read several ranges of keys, which are copied.
 
-    The keys of a tile are copied; for the backward pass they are copied again, not saved.
+    For the backward pass, the keys are copied again, not saved.
     """
-    if not tiles[0].keys:
-        return attend(q, k, v, tiles[0].mask)
-    outputs = []
-    for own, tile in zip(q.split([tile.queries for tile in tiles], dim=2), tiles, strict=True):
-        k, near_k = KeysOfTile.apply(k, tile.keys)
-        v, near_v = KeysOfTile.apply(v, tile.keys)
+    ranges = iter([tile.keys for tile in tiles])
+
+    def attend_to_copies(q: Tensor, near_k: Tensor, near_v: Tensor, mask: Tensor | None) -> Tensor:
         copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
-        if len(tile.keys) == 1:  # a view
-            copies = {}
-        with kept_as_ranges(copies, tile.keys):
-            outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
-    return torch.cat(outputs, dim=1).transpose(1, 2)
+        with kept_as_ranges(copies, next(ranges)):
+            return attend(q, near_k, near_v, mask)
+
+    return tiled_attention(q, k, v, tiles, attend_to_copies)
 
 
 def causal_gathered_attention(
@@ -147,7 +145,7 @@ def kept_as_ranges(
     """Context in which autograd saves all keys, which tiles share, instead of copies of some."""
 
     def pack(x: Tensor) -> Any:
-        every = copies.get(x.data_ptr())
+        every = copies.get(x.data_ptr()) if len(keys) > 1 else None  # one range is a view
         return (x, None) if every is None else (every, (x.shape, x.stride()))
 
     def unpack(kept: Any) -> Any:
