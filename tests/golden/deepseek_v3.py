@@ -432,6 +432,9 @@ class DeepseekV3(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -458,4 +461,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: b77fab51dc94db55d14458ec5e6d4279396b0677f5ce49af5fe685a2d5e7e74a
+# sha256 of the above: d0e9e20e16f431f87af8538cb7d5431dd1e92a37e95b81ea1841284984cc42cc

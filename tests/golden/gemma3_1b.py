@@ -180,7 +180,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
+    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    if attention_mask is not None and attention_mask.device.type == "cpu":
+        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -447,6 +449,9 @@ class Gemma3_1b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -473,4 +478,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5899652d918c19ebdd97a2346d7aa6dd28b6510e29956227cf18768f1030355b
+# sha256 of the above: 76f5b33fff20e6090980eae895955d81821766e886c99af8a77de66ecdf34a43

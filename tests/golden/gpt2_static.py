@@ -250,6 +250,9 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -292,4 +295,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 88929d7946bf7722be45a3aee5d93c74f3bcece7e2444de3ce1df7a27ffced5a
+# sha256 of the above: 1b7ef2f30c460bfe09281fcf929268162d8fae26ebc319960c5e9bcdf88928c9

@@ -256,7 +256,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
+    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    if attention_mask is not None and attention_mask.device.type == "cpu":
+        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -563,6 +565,9 @@ class GptOss20b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -589,4 +594,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: db59a98b20bccce02c365742f8b94bd9f2ae378a0b600ee59eafedd1892e7057
+# sha256 of the above: 51bf4a9268e2ffd70d9c4ee5d64cb95baabdfee3303a5707158eccb8c675f00a

@@ -267,6 +267,9 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -293,4 +296,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 93ad23b912b2b3150d47551fed077d7cf37de549a0c5791118d89b7850b4b22d
+# sha256 of the above: e7785e9e7d6379a33ab40e9fb64c1d8c0d52046c7663f70224e9d852650b048e

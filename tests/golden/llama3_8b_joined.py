@@ -333,6 +333,9 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -359,4 +362,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 40b877af0487aa2905470128a8b228f9fe51cbf65e0b702c28bf074c54846990
+# sha256 of the above: abed1a5d5e93cd64b7fb9d1eb251c7a612b5f2d1384d4cc5ceb883cc415bd2ee

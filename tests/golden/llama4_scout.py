@@ -406,6 +406,9 @@ class Llama4Scout(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -432,4 +435,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 83329f3bc8f91dd69e32672f4a0811976959d3b73db85309365f643d43c400dd
+# sha256 of the above: d88e226c52f1a142593ecaa4e99d4b432097e1fe1d5757f6dfbf8d15c43169a7

@@ -322,6 +322,9 @@ class Mixtral8x7b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -348,4 +351,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7c9afdf228b914bff693b54fde325d862d55b7977e5e8d7dbccc3e06b6d8c415
+# sha256 of the above: dae5ad55d3f7bf9a95b9be562ba853eb8482ffb94b18a7fa55d7d2728f33c1a3

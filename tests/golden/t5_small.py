@@ -360,6 +360,9 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -389,4 +392,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: b6468cd1e32d931a77c6c93d44b8033d29bf63ef9b36b8778c59ecbff890ea8a
+# sha256 of the above: 4f014a7d5b0ef2e015d8ca59e1b60560202a89ce76ef85fb7ac9210f18919676

@@ -349,6 +349,9 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -378,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7480e83fe5aabfe53aa96792392f364a7a7dc87559112b32a990946762be1b4e
+# sha256 of the above: 46c9c285caf71ef73825723b008788001a55b951a80a7fd0eb287a728710b4a7
