@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     help="Compute sparse masks as one dense mask, or in tiles of queries with the keys that they "
-    "may see; `inspect --kernels` says what `auto` chooses.",
+    "may see. `auto` does what the spec says (`attention.kernel`), by default what is faster; "
+    "`inspect --kernels` prints it.",
 )
 @force_option
 @quiet

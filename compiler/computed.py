@@ -18,7 +18,8 @@ def computed_share(attend: Op, tokens: int) -> float:
     and the causal mask of SDPA skips them.
     """
     formula = attend.attrs["formula"]
-    if attend.attrs.get("tiles") and tokens >= tile_sizes.SHORT:
+    long = tokens >= tile_sizes.SHORT or attend.attrs.get("asked") == "tiles"
+    if attend.attrs.get("tiles") and long:
         return min(1.0, tiled_share(formula, tokens))
     whole = str(formula) == "causal" and attend.attrs["kernel"] == "sdpa"
     return (tokens + 1) / (2 * tokens) if whole else 1.0

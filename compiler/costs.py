@@ -163,4 +163,5 @@ def _kernel(attend: Attend) -> dict[str, Any]:
         "mask": attend.formula,
         "kernel": attend.kernel,
         "reason": attend.reason,
+        "lacks": attend.lacks,
     }

@@ -17,6 +17,7 @@ from .axes import Dim, M, Shape
 from .cost import Poly, elements
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
+from .other_kernels import lacks
 
 PARTS = ("embedding", "positions", "attention", "feed_forward", "norm", "head", "other")
 BRANCHES = {
@@ -44,6 +45,7 @@ class Attend:
     flops: Poly
     scores: Poly  # sum of B * H * T * S over its layers
     crosses: bool  # reads a memory
+    lacks: dict[str, str]  # other kernel -> why it is not used
 
 
 def part_of(graph: ModuleGraph, op: Op) -> str:
@@ -135,6 +137,7 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
             flops=len(layers) * OPS["attend"].flops(op, values),
             scores=len(layers) * pairs,
             crosses=lengths.crosses(op),
+            lacks=lacks(graph, op, crosses=lengths.crosses(op)),
         )
 
 

@@ -225,11 +225,15 @@ def weight_table(report: Costs) -> str:
 
 def kernels(report: Costs) -> str:
     """One line for each attention: scope, layers, mask, kernel, the share of scores that it
-    computes at this length, and the reason."""
+    computes at this length, and the reason. Then what each other kernel of `build --kernel` lacks.
+    """
     rows = [("scope", "layers", "mask", "kernel", "scores", "because")]
     for attend in report.attends:
         layers = layer_runs(attend.layers)
         kernel = f"{attend.kernel}, tiles" if attend.op.attrs.get("tiles") else attend.kernel
         scores = f"{computed_share(attend.op, report.sequence):.0%}"
         rows.append((attend.scope, layers, attend.formula, kernel, scores, attend.reason))
-    return "\n".join(table(rows, "<<<<><", indent=""))
+    others = [("scope", "not used", "because")]
+    for attend in report.attends:
+        others += [(attend.scope, name, reason) for name, reason in attend.lacks.items()]
+    return "\n".join([*table(rows, "<<<<><", indent=""), "", *table(others, "<<<", indent="")])

@@ -43,6 +43,7 @@ LongRope: short_factor long_factor short_mscale long_mscale
 Mha: heads kv_heads head_dim value_dim bias scale score=dot|cosine|distance|additive qk_norm softcap
 Mha: sinks clip_qkv output_norm score_bias=() separate_global
 Mha LinearAttention: output_gate=none|elementwise|headwise; Mha: gate=sigmoid|softplus
+Mha Mla: kernel=auto|dense|tiles
 HeadQkNorm PerHeadQkNorm ProjectionQkNorm: norm before_clip
 HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale

@@ -109,6 +109,12 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:
     """The graph whose masks are tiles, or are not, as the options say. Raises BuildError."""
     dense = options.static_cache or options.attention_weights
+    if dense and options.kernel != "dense" and any(op.attrs.get("forced") for op in graph.ops()):
+        option = "--static-cache" if options.static_cache else "--attention-weights"
+        raise BuildError(
+            f"{option} does not apply to {graph.name}, which asks for `kernel: tiles`; add "
+            "--kernel dense"
+        )
     if dense or options.kernel == "dense":
         return without_tiles(graph)
     if options.kernel == "tiles":
@@ -175,7 +181,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     grouped = grouped_attention(read)
     helpers += grouped
     read.add(grouped)
-    own += tile_constants(graph, read.outer, forced=options.kernel == "tiles")
+    own += tile_constants(graph, read.outer)
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])
     bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]

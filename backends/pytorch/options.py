@@ -21,8 +21,9 @@ class BuildOptions:
     static_cache            allocate the whole key-value cache up front, so that no shape of a step
                             depends on the number of cached tokens and it is compiled only once
     kernel                  `dense`: one mask over all keys; `tiles`: runs of queries, each with the
-                            keys that it may see, at any length; `auto`: tiles for long sequences
-                            where the mask is sparse
+                            keys that it may see, at any length; `auto`: what the spec says
+                            (`attention.kernel`), else tiles for long sequences where the mask is
+                            sparse
     loader                  the table of a published checkpoint's weight names; the file then has a
                             function `load_checkpoint`
     attention_weights       compute scores, softmax and weighted sum in steps; the weights

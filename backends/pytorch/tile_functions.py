@@ -46,12 +46,21 @@ def mask_functions(
         ranged = [op for op in tiled if op.attrs["tiles"] == "ranges"]
         found.append(mask_function(name, ops, static=static, indexed=bool(ranged)))
         if tiled:
-            found.append((range_function if ranged else tile_function)(name, tiled))
+            always = bool(tiled[-1].attrs.get("forced")) and not all_forced(graph)
+            made = range_function if ranged else tile_function
+            found.append(made(name, tiled, always=always))
     return [*found, *borrowed]
 
 
-def tile_constants(graph: ModuleGraph, read: set[str], *, forced: bool) -> list[Set]:
-    """The constants that functions of tiles read; `forced`: no sequence is too short for tiles."""
+def all_forced(graph: ModuleGraph) -> bool:
+    """Is no sequence too short for tiles, whichever mask they are of?"""
+    tiled = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles")]
+    return all(op.attrs.get("forced") for op in tiled)
+
+
+def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
+    """The constants that functions of tiles read."""
+    forced = all_forced(graph)
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
     reaches = [reach(op.attrs["formula"]) for op in masks]
     widths = [most(far.left) + most(far.right) + 1 for far in reaches if far.bounded]
@@ -67,8 +76,11 @@ def tile_constants(graph: ModuleGraph, read: set[str], *, forced: bool) -> list[
     return [statement for name, statement in made.items() if name in read]
 
 
-def tile_function(name: str, ops: list[Op]) -> Function:
-    """The function that makes the tiles of a mask, which calls that of the mask, `name`."""
+def tile_function(name: str, ops: list[Op], *, always: bool) -> Function:
+    """The function that makes the tiles of a mask, which calls that of the mask, `name`.
+
+    always: also of sequences that are shorter than DENSE
+    """
     op = ops[-1]
     formula, padded = op.attrs["formula"], bool(op.arg("attention_mask"))
     sizes = [Name(size.code()) for size in mask_sizes(formula)]
@@ -84,7 +96,8 @@ def tile_function(name: str, ops: list[Op]) -> Function:
     given = [Name("start"), Name("end"), *sizes, *padding, Name("like")]
     count = expression("end - start")
     whole = call("one_tile", count, call(name, *given), Name("like"))
-    dense = expression("compiling or end - start < DENSE", compiling=compiling)
+    short = expression("compiling or end - start < DENSE", compiling=compiling)
+    dense = compiling if always else short
     body.append(If(dense, (Return(whole),)))
     far = reach(formula)
     body.append(Set(Name("left"), bound(far.left, Name("end"))))
@@ -99,8 +112,11 @@ def tile_function(name: str, ops: list[Op]) -> Function:
     return _of_tiles(name, ops, body)
 
 
-def range_function(name: str, ops: list[Op]) -> Function:
-    """The function that makes the tiles of a mask that admits several ranges of keys."""
+def range_function(name: str, ops: list[Op], *, always: bool) -> Function:
+    """The function that makes the tiles of a mask that admits several ranges of keys.
+
+    always: also of sequences that are shorter than DENSE
+    """
     op = ops[-1]
     formula = op.attrs["formula"]
     sizes = [Name(size.code()) for size in mask_sizes(formula)]
@@ -122,6 +138,8 @@ def range_function(name: str, ops: list[Op]) -> Function:
         Set(Name("runs"), expression("at_most_half(sparse, start, end)")),
     )
     long = expression("not torch.compiler.is_compiling() and end - start >= DENSE")
+    if always:
+        long = expression("not torch.compiler.is_compiling()")
     kind = expression("list[tuple[int, int, tuple[slice, ...]]]")
     whole = Set(Name("runs"), expression("[(start, end, ())]"), annotation=kind)
     keys = expression("keys_of(keys, end, like.device)")

@@ -232,7 +232,7 @@ ROWS: dict[str, Row] = {
         "value is 0. Query head h uses key head h // (H/K). With attr score `distance`, q k^T "
         "is replaced by -|q - k|^2; with `additive`, by vector . tanh(q + k). attrs: scale (a "
         "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, "
-        "kernel",
+        "kernel, asked (`dense` or `tiles` where the spec says so)",
         ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?"),
         attend_shape,
         flops=attend_flops,
@@ -249,6 +249,7 @@ ROWS: dict[str, Row] = {
             "causal?",
             "tiles?",
             "score?",
+            "asked?",
         ),
         saves=attend_saves,
     ),

@@ -65,6 +65,7 @@ ROWS: dict[str, Row] = {
             "implicit?",
             "tiles?",
             "tiles_reason?",
+            "forced?",
             "kept?",
         ),
         stores=mask_stores,

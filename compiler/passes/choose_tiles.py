@@ -9,7 +9,7 @@ decision: the value of such a mask is a list of tiles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ RANGES = "ranges"
 WHOLE = "whole"
 CAUSAL = "causal"
 """First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
+ASKED_DENSE = "`kernel: dense` asks for it"
 KNOWN = ("causal", "full")
 """Masks that SDPA needs no tensor for."""
 
@@ -31,7 +32,7 @@ KNOWN = ("causal", "full")
 def choose_tiles(graph: ModuleGraph, *, forced: bool = False) -> ModuleGraph:
     """Mark the masks that become tiles and the attentions that read them, each with a reason.
 
-    forced: also where one dense mask is as fast
+    forced: also where one dense mask is as fast, and whatever the spec says
     """
     graph = graph.copy()
     stacks: dict[str, list[Op]] = {}
@@ -45,15 +46,21 @@ def choose_tiles(graph: ModuleGraph, *, forced: bool = False) -> ModuleGraph:
 
 def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) -> None:
     """Masks of a stack: if one becomes tiles, all do that can, so that its layers are alike."""
+    asked = "tiles" if forced else asked_kernel(graph, stack)
+    forced = asked == "tiles"
     able = [op for op in masks if not why_no_tiles(graph, op)]
     found = {op.number: why_dense(graph, stack, op.attrs["formula"], forced) for op in able}
-    sparse = any(not reason for reason in found.values())
+    sparse = any(not reason for reason in found.values()) and asked != "dense"
     for op in masks:
         tiles = ""
         if sparse and op.number in found:
             tiles = kind_of(op.attrs["formula"])
         reason = found.get(op.number, why_no_tiles(graph, op))
+        if asked == "dense":
+            reason = reason or ASKED_DENSE
         decided = {"tiles": tiles, "tiles_reason": reason}
+        if forced and tiles:
+            decided["forced"] = True
         graph.replace_op(op.number, attrs={**op.attrs, **decided})
         for user in graph.consumers(op.outputs[0]):
             if user.kind == "attend":
@@ -62,6 +69,14 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
                 for attend in graph.consumers(user.outputs[0]):
                     if attend.kind == "attend":
                         _mark(graph, attend, "", "its masks differ by head", op)
+
+
+def asked_kernel(graph: ModuleGraph, stack: str) -> str:
+    """The `kernel` of the attentions of a stack, which is the same for all."""
+    for op in graph.ops():
+        if op.kind == "attend" and "asked" in op.attrs and graph.scopes[op.scope].stack == stack:
+            return str(op.attrs["asked"])
+    return "auto"
 
 
 def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> None:
@@ -204,3 +219,28 @@ def without_tiles(graph: ModuleGraph) -> ModuleGraph:
         if op.attrs.get("tiles"):
             graph.replace_op(op.number, attrs={**op.attrs, "tiles": ""})
     return graph
+
+
+def without_asked_tiles(graph: ModuleGraph) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Attentions for which the spec asks for tiles in a stack without any, and the reason."""
+    tiled = {
+        graph.scopes[op.scope].stack
+        for op in graph.ops()
+        if op.kind == "attend" and op.attrs.get("tiles")
+    }
+    for op in graph.ops():
+        asked = op.kind == "attend" and op.attrs.get("asked") == "tiles"
+        if asked and graph.scopes[op.scope].stack not in tiled:
+            mask = mask_of(graph, op)
+            reason = "" if mask is None else mask.attrs.get("tiles_reason", "")
+            yield op.origin, reason or "every query attends to every key"
+
+
+def mask_of(graph: ModuleGraph, attend: Op) -> Op | None:
+    """The mask of an attention, also where it is part of a bias; the first one of several."""
+    found = graph.producer(attend.arg("mask") or attend.arg("bias"))
+    if found is not None and found.kind == "masked_bias":
+        found = graph.producer(found.arg("mask"))
+    if found is not None and found.kind == "head_masks":
+        found = graph.producer(found.args("masks")[0])
+    return found if found is not None and found.kind == "mask" else None

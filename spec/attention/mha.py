@@ -6,6 +6,7 @@ from ..branch import Branch
 from ..norm import Norm
 from ..part import NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
 from ..scalars import Bias, Flag, Heads, Maybe, Rate, ScoreScale
+from .kernel import Kernel
 from .memory import Memory
 from .score_bias import ScoreBias
 
@@ -85,6 +86,9 @@ class Mha(Branch):
     score_bias: biases computed from data
     separate_global: separate query, key and value projections for the global tokens of `global(…)`
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); the stack then has no cache
+    kernel: how sparse masks are computed in self-attention: as one `dense` mask, in `tiles` of
+        queries with the keys that they may attend to, or `auto`: in tiles for long sequences where
+        they are faster; the same in all layers of a stack. `build --kernel` overrides it
     dropout: rate on the attention weights
     """
 
@@ -105,6 +109,7 @@ class Mha(Branch):
     output_norm: Flag = False
     score_bias: Many[ScoreBias] = ()
     separate_global: Flag = False
+    kernel: Kernel = "auto"
     dropout: Rate | None = None
 
 

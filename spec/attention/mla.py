@@ -4,6 +4,7 @@ from typing import Literal
 
 from ..branch import Branch
 from ..scalars import Epsilon, Flag, Heads, MaybeNumber, OptionalCount, Rate
+from .kernel import Kernel
 from .memory import Memory
 
 
@@ -21,6 +22,9 @@ class Mla(Branch):
     latent_eps: eps of the RMS norms on the latent vectors
     bias: whether the output projection and the projections to latent vectors have a bias
     scale: multiplies the scores; default: 1/√(nope_dim + rope_dim)
+    kernel: how sparse masks are computed in self-attention: as one `dense` mask, in `tiles` of
+        queries with the keys that they may attend to, or `auto`: in tiles for long sequences where
+        they are faster; the same in all layers of a stack. `build --kernel` overrides it
     dropout: rate on the attention weights
     """
 
@@ -34,6 +38,7 @@ class Mla(Branch):
     latent_eps: Epsilon = 1e-6
     bias: Flag | None = None
     scale: MaybeNumber | None = None
+    kernel: Kernel = "auto"
     dropout: Rate | None = None
 
 

@@ -251,7 +251,20 @@ def _said(part: Mha, option: str) -> bool:
     return getattr(part, option) not in (False, "none")
 
 
+def one_kernel(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """All layers of a stack take masks of one kind."""
+    part = block.attention
+    others = [b.attention for b in stack.blocks.values() if isinstance(b.attention, (Mha, Mla))]
+    if isinstance(part, (Mha, Mla)) and part.kernel != others[0].kernel:
+        yield Finding(
+            (*path, "attention", "kernel"),
+            f"`kernel` must be the same in all layers of a stack, which share their masks; it is "
+            f"{others[0].kernel} in others",
+        )
+
+
 LAWS = (
+    one_kernel,
     grid_is_there,
     heads_share_keys,
     heads_divide_width,

@@ -518,7 +518,12 @@ def test_the_text_of_the_kernels():
         "blocks: {near: {mask: causal & window(4)}, far: {mask: causal, positions: alibi}}\n"
         "pattern: [near * 2, far]\n"
     )
-    lines = report_of(text).kernels().splitlines()
+    lines, others = (part.splitlines() for part in report_of(text).kernels().split("\n\n"))
+    assert [line.split("  ")[-1] for line in others] == [
+        "because",
+        "sequences have at most 16 tokens",
+        "it is added to a bias of all pairs",
+    ]
     assert [line.split("  ")[0] for line in lines] == [
         "scope",
         "layers.near.attention",

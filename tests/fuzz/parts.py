@@ -220,7 +220,7 @@ class Parts:
 
     def mha(self, place: Place) -> Data:
         heads, width = place.heads, place.turned
-        said: Data = {"heads": heads, "head_dim": None}
+        said: Data = {"heads": heads, "head_dim": None, "kernel": None}
         implied = place.d_model // heads if place.d_model % heads == 0 else 0
         if width and width != implied:
             said["head_dim"] = width
@@ -291,7 +291,8 @@ class Parts:
         return {"heads": fits[0]}
 
     def mla(self, place: Place) -> Data:
-        return {"rope_dim": place.turned} if place.latent and place.turned else {}
+        turned = {"rope_dim": place.turned} if place.latent and place.turned else {}
+        return {"kernel": None, **turned}
 
     # -- feed-forwards
 

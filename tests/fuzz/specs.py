@@ -60,6 +60,19 @@ def written(data: Data, style: bool | None = False) -> str:
     )
 
 
+KERNELS = {"mha": "Mha", "mla": "Mla"}
+BIASED = ("alibi", "relative_bias", "relative_table", "disentangled", "transformer_xl")
+
+
+def _tiled(block: Data) -> bool:
+    """Can the mask of a block be computed in tiles?"""
+    mask, attention = block.get("mask"), block["attention"]
+    plain = isinstance(mask, str) and mask not in ("full", "causal")
+    both = attention.get("sinks") and attention.get("softcap") not in (None, "none")
+    biased = any(f"'{kind}'" in repr(block.get("positions")) for kind in BIASED)
+    return plain and not both and not biased
+
+
 class Specs(Parts):
     """Draws whole specs. `read` are the stacks that another one reads."""
 
@@ -170,9 +183,26 @@ class Specs(Parts):
         else:
             found |= blocks[0]
             self._overrides(place, found, [])
+        self._kernel(found)
         if not found["layers"]:
             self.read = before  # a stack without layers reads no memory
         return found
+
+    def _kernel(self, stack: Data) -> None:
+        """The same kernel for all layers; tiles where the mask of the only kind allows them."""
+        blocks = [stack, *stack.get("blocks", {}).values()]
+        parts = [b["attention"] for b in blocks if isinstance(b.get("attention"), dict)]
+        parts = [part for part in parts if part.get("type", "mha") in KERNELS]
+        if not parts or len(parts) < len([b for b in blocks if "attention" in b]):
+            return
+        words: list[str] = ["auto", "dense"]
+        if len(blocks) == 1 and stack["layers"] and "overrides" not in stack and _tiled(stack):
+            words = ["tiles"]
+        if self.dice.often(0.25):
+            word = self.dice.one(words)
+            for part in parts:
+                part["kernel"] = word
+                self.said.add((KERNELS[part.get("type", "mha")], "kernel", repr(word)))
 
     def _positions(self, place: Place, found: Data) -> None:
         positions = self.positions_of(place, inside=False)

@@ -325,6 +325,62 @@ def test_a_kernel_that_does_not_fit_says_why(sets: tuple[str, ...], reason: str)
         emit_file(graph_of(DECODER, *sets), BuildOptions(kernel="tiles"))
 
 
+def test_the_spec_can_ask_for_a_kernel() -> None:
+    """`attention.kernel` is what `--kernel` is, which overrides it."""
+    texts = {
+        kernel: emit_file(graph_of(DECODER, f"attention.kernel={kernel}")).text
+        for kernel in ("auto", "dense", "tiles")
+    }
+    assert "DENSE = 1024  #" in texts["auto"]
+    assert "DENSE = 1  #" in texts["tiles"]
+    assert "class Tile(" not in texts["dense"]
+    asked = graph_of(DECODER, "attention.kernel=dense")
+    assert "DENSE = 1  #" in emit_file(asked, BuildOptions(kernel="tiles")).text
+    asked = graph_of(DECODER, "attention.kernel=tiles")
+    assert "class Tile(" not in emit_file(asked, BuildOptions(kernel="dense")).text
+    (attend, *_) = (op for op in asked.ops() if op.kind == "attend")
+    assert computed_share(attend, 256) == pytest.approx(67 / 256, rel=0.02)
+
+
+@pytest.mark.parametrize("option", ["static_cache", "attention_weights"])
+def test_files_without_tiles_refuse_a_spec_that_asks_for_them(option: str) -> None:
+    graph = graph_of(DECODER, "attention.kernel=tiles")
+    with pytest.raises(BuildError, match="asks for `kernel: tiles`; add --kernel dense"):
+        emit_file(graph, BuildOptions(**{option: True}))
+    emit_file(graph, BuildOptions(kernel="dense", **{option: True}))
+
+
+@pytest.mark.parametrize(
+    ("sets", "reason"),
+    [
+        (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
+        (("positions=alibi",), "it is added to a bias of all pairs"),
+    ],
+)
+def test_tiles_that_no_layer_can_have_are_an_error_of_the_spec(
+    sets: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(mw.SpecErrors) as caught:
+        graph_of(DECODER.replace("heads: 4", "heads: 4, kernel: tiles"), *sets)
+    message = "`kernel: tiles` does not apply to any layer of this stack: "
+    assert [problem.message for problem in caught.value.problems] == [message + reason]
+    assert caught.value.problems[0].mark.line == 8
+
+
+def test_the_kernel_of_a_stack_is_that_of_its_layers() -> None:
+    """Of two stacks, one asks for tiles at any length, the other has them for long sequences."""
+    text = DECODER.replace("decoder-only", "encoder-decoder").replace("causal & window(4)", "full")
+    text = text.replace("mask: full\n", "") + (
+        "encoder: {mask: band(1), attention: {heads: 4, kernel: tiles}}\n"
+        "decoder: {mask: causal & window(2)}\n"
+    )
+    model = mw.compile(mw.loads(text))
+    module = sys.modules[type(model).__module__]
+    like = torch.zeros(1)
+    assert len(module.band_tiles(0, 200, 1, None, like)) == 4
+    assert len(module.causal_window_tiles(0, 200, 2, like)) == 1
+
+
 @pytest.mark.parametrize(
     ("mask", "sequence", "share"),
     [

@@ -89,6 +89,8 @@ def attention_inputs(
     }
     if score in SCORES:
         options["score"] = score
+    if memory is None and part.kernel != "auto":
+        options["asked"] = part.kernel
     if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
     sink = b.op("sinks", name="sinks", heads=heads) if sinks else ""
