@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from . import tile_sizes
-from .formula import Formula, plain
 from .graph import Op
-from .rows import Rows
-
-TRIED = 256
-"""Of long sequences, so many tiles are counted."""
+from .tile_counts import TileCount
 
 
-def computed_share(attend: Op, tokens: int) -> float:
+def computed_share(attend: Op, tiles: TileCount | None, tokens: int) -> float:
     """The share of scores that the kernel computes for `tokens` queries and keys, 0 to 1.
 
-    Tiles are those of sequences that are long enough; a dense mask hides scores that are computed,
-    and the causal mask of SDPA skips them.
+    A dense mask hides scores that are computed, and the causal mask of SDPA skips them.
+
+    tiles: what the tiles of this attention read; None for one dense mask
     """
-    formula = attend.attrs["formula"]
-    long = tokens >= tile_sizes.SHORT or attend.attrs.get("asked") == "tiles"
-    if attend.attrs.get("tiles") and long:
-        return min(1.0, tiled_share(formula, tokens))
-    whole = str(formula) == "causal" and attend.attrs["kernel"] == "sdpa"
+    if tiles is not None:
+        return tiles.scores / tokens**2
+    whole = str(attend.attrs["formula"]) == "causal" and attend.attrs["kernel"] == "sdpa"
     return (tokens + 1) / (2 * tokens) if whole else 1.0
 
 
-def tiled_share(formula: Formula, tokens: int) -> float:
-    """The share of keys that tiles of the smallest size read."""
-    formula, rows, size = plain(formula), Rows(tokens), tile_sizes.SMALLEST
-    firsts = range(0, tokens, size)
-    tried = firsts[:: max(1, len(firsts) // TRIED)]
-    read, queries = 0, 0
-    for first in tried:
-        run, seen = range(first, min(first + size, tokens)), 0
-        for query in run:
-            seen |= rows.of(formula, query)
-        read, queries = read + len(run) * seen.bit_count(), queries + len(run)
-    return read / (queries * tokens)
+def flops_share(attend: Op, tiles: TileCount | None, tokens: int) -> float:
+    """The share of the FLOPs of all pairs, as PyTorch counts them: a causal mask skips none.
+
+    A sink is one more key for each query.
+    """
+    if tiles is None:
+        return 1.0
+    more = 1 if attend.arg("sinks") else 0
+    return (tiles.scores + more * tokens) / (tokens * (tokens + more))

@@ -66,7 +66,7 @@ class Costs:
     layer_rows          every module by its name, each kind of layer once (see `LayerRow`)
     weights_active      parameters used for one token: without the experts that it does not choose
     flops               of one forward pass, by part, without masked scores
-    flops_dense         of one forward pass that computes all scores
+    flops_dense         of one forward pass, with every score that the emitted file computes
     flops_formula       of one forward pass that computes all scores, in B, T, S and M
     attention_flops     of scores and weighted sums only, without masked scores
     attention_formula   of all scores and weighted sums, in B, T, S and M
@@ -74,6 +74,7 @@ class Costs:
     activations         bytes saved for the backward pass (see `kept.kept_by_training`)
     cache_bytes         size of the cache, with cross-attention, after `sequence` tokens
     decoding            one step with a cache of `sequence` tokens; None without a cache
+    computed            for each of `attends`, the share of all scores that its kernel computes
     """
 
     name: str
@@ -95,6 +96,7 @@ class Costs:
     cache_bytes: int
     decoding: Decoding | None
     attends: tuple[Attend, ...]
+    computed: tuple[float, ...]
 
     @property
     def weights_total(self) -> int:
@@ -151,17 +153,21 @@ class Costs:
                 "flops": round(self.attention_flops),
                 "formula": self.attention_formula,
                 "density": self.density,
-                "kernels": [_kernel(attend) for attend in self.attends],
+                "kernels": [
+                    _kernel(attend, share)
+                    for attend, share in zip(self.attends, self.computed, strict=True)
+                ],
             },
         }
 
 
-def _kernel(attend: Attend) -> dict[str, Any]:
+def _kernel(attend: Attend, share: float) -> dict[str, Any]:
     return {
         "scope": attend.scope,
         "layers": list(attend.layers),
         "mask": attend.formula,
         "kernel": attend.kernel,
+        "scores": share,
         "reason": attend.reason,
         "lacks": attend.lacks,
     }

@@ -17,6 +17,7 @@ from .count import Lengths
 from .graph import ModuleGraph, Op, Scope
 from .ops import OPS
 from .ops.saved import FREE, OUT, Own, Saving
+from .tile_counts import TileCounts
 
 Sizes = dict[str, Poly]
 """Number of elements by kind: float, wide (at least float32), int (8 bytes) and bool."""
@@ -51,25 +52,34 @@ class _Block:
 
 
 def kept_by_training(
-    graph: ModuleGraph, *, fused: bool = False, narrow: bool = False, checkpointed: bool = False
+    graph: ModuleGraph,
+    *,
+    fused: bool = False,
+    narrow: bool = False,
+    checkpointed: bool = False,
+    tiles: TileCounts | None = None,
 ) -> Kept:
     """Elements that autograd saves in a training step, including the loss.
 
     fused         with GPU kernels instead of those of the CPU (see `ops.saved`)
     narrow        activations have fewer than 4 bytes
     checkpointed  with `--gradient-checkpointing`: only the inputs of layers
+    tiles         what tiles read for the number of tokens; None: sequences too short for tiles
 
     Without padding and other optional arguments. Not counted are weights, gradients, the optimizer,
     arguments, and tensors that are freed before the backward pass.
     """
-    return _Count(graph, fused=fused, narrow=narrow).kept(checkpointed=checkpointed)
+    count = _Count(graph, fused=fused, narrow=narrow, tiles=tiles)
+    return count.kept(checkpointed=checkpointed)
 
 
 class _Count:
     """Counts saved storages: the storage of each value, and which storages are saved."""
 
-    def __init__(self, graph: ModuleGraph, *, fused: bool, narrow: bool) -> None:
-        self.graph, self.fused, self.narrow = graph, fused, narrow
+    def __init__(
+        self, graph: ModuleGraph, *, fused: bool, narrow: bool, tiles: TileCounts | None
+    ) -> None:
+        self.graph, self.fused, self.narrow, self.tiles = graph, fused, narrow, tiles
         self.lengths = Lengths(graph)
         self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
@@ -90,6 +100,7 @@ class _Count:
                 self.narrow,
                 lambda slot: self.source(op.arg(slot)),
                 lambda slot: self.stored(op.arg(slot))[1],
+                None if self.tiles is None else self.tiles.of(op),
             )
         return self.seen[op.number]
 
@@ -199,7 +210,7 @@ class _Count:
         return self.root(carry[1]) if carry else ""
 
     def checkpoint(self) -> None:
-        """Save the inputs of layers: hidden states and values from outside, except tiled masks."""
+        """Save the inputs of layers: hidden states and values from outside."""
         for op in self.graph.ops():
             block = self.graph.block_of(op.scope)
             if block is None:
@@ -207,9 +218,6 @@ class _Count:
             self.blocks[block.path].enters = True
             for value in op.inputs:
                 root = self.root(value) if value else ""
-                made = self.graph.producer(root) if root else None
-                if made is not None and made.attrs.get("tiles"):
-                    continue
                 if root and root not in self.streams and not self.home(root):
                     self.outside.add(root)
 

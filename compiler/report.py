@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from . import report_text
+from .computed import computed_share, flops_share
 from .cost import Poly
 from .costs import BYTES, Activations, Costs, Decoding
 from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
@@ -18,6 +19,7 @@ from .graph import ModuleGraph
 from .kept import kept_by_training
 from .layer_rows import layer_rows
 from .op_costs import default_sequence, lengths_at, mask_density, op_costs
+from .tile_counts import TileCounts
 from .weight_rows import weight_rows
 
 
@@ -71,9 +73,14 @@ def report(
     shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
     parts = flops_by_part(graph)
     every_score = sum((attend.flops for attend in found), Poly())
+    tiles = TileCounts(graph, length)
+    computed = sum(
+        attend.flops.at(**at) * flops_share(attend.op, tiles.of(attend.op), length)
+        for attend in found
+    )
     admitted = sum(attend.flops.at(**at) * shares[attend.formula] for attend in found)
     flops = {part: cost.at(**at) for part, cost in parts.items()}
-    dense = sum(flops.values()) + every_score.at(**at)
+    dense = sum(flops.values()) + computed
     flops["attention"] += admitted
     return Report(
         name=graph.name,
@@ -91,10 +98,11 @@ def report(
         attention_flops=admitted,
         attention_formula=str(every_score),
         density=shares,
-        activations=_activations(graph, at, dtype),
+        activations=_activations(graph, at, dtype, tiles),
         cache_bytes=in_bytes(cached(graph, at["S"]), at, dtype),
         decoding=_decoding(graph, at, dtype),
         attends=found,
+        computed=tuple(computed_share(attend.op, tiles.of(attend.op), length) for attend in found),
     )
 
 
@@ -104,11 +112,13 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
     return round(sum(count.at(**at) * sizes[kind] for kind, count in counts.items()))
 
 
-def _activations(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Activations:
+def _activations(
+    graph: ModuleGraph, at: dict[str, int], dtype: str, tiles: TileCounts
+) -> Activations:
     narrow = BYTES[dtype] < 4
-    cpu = kept_by_training(graph, narrow=narrow)
-    gpu = kept_by_training(graph, narrow=narrow, fused=True)
-    less = kept_by_training(graph, narrow=narrow, checkpointed=True)
+    cpu = kept_by_training(graph, narrow=narrow, tiles=tiles)
+    gpu = kept_by_training(graph, narrow=narrow, fused=True, tiles=tiles)
+    less = kept_by_training(graph, narrow=narrow, checkpointed=True, tiles=tiles)
     return Activations(
         cpu=in_bytes(cpu.total, at, dtype),
         gpu=in_bytes(gpu.total, at, dtype),

@@ -6,17 +6,11 @@ import re
 from collections.abc import Sequence
 
 from ..tables import html_table
-from .computed import computed_share
 from .costs import LAYER_PARTS, LETTERS, Costs
-from .tile_sizes import SHORT
 
 LIMITS = (
     "Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on\n"
     "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding)."
-)
-TILES = (
-    "`with every score` and the activations count one dense mask, although tiles compute fewer\n"
-    "scores: `--kernels` prints their share."
 )
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -81,9 +75,7 @@ def render(report: Costs) -> str:
         _decoding(report),
         _attention(report),
     ]
-    tiled = report.sequence >= SHORT and any(a.op.attrs.get("tiles") for a in report.attends)
-    limits = [LIMITS, TILES] if tiled else [LIMITS]
-    return "\n\n".join("\n".join(lines) for lines in [*sections, limits] if lines)
+    return "\n\n".join("\n".join(lines) for lines in [*sections, [LIMITS]] if lines)
 
 
 def html(report: Costs) -> str:
@@ -138,11 +130,16 @@ def _flops(report: Costs) -> list[str]:
     rows.append(("  training (3 x forward)", in_flops(3 * forward), ""))
     rows.append(("  per token", in_flops(forward / (report.batch * report.sequence)), ""))
     title = f"FLOPs for batch {report.batch}, sequence {report.sequence}"
-    return [
-        title,
-        *table(rows, "<>>", indent=""),
-        f"  with every score: {in_words(report.flops_formula)}",
-    ]
+    every = f"  with every score: {in_words(report.flops_formula)}"
+    if any(_in_tiles(report)):
+        every += f"\n  with every score that tiles compute: {in_flops(report.flops_dense)}"
+    return [title, *table(rows, "<>>", indent=""), every]
+
+
+def _in_tiles(report: Costs) -> list[bool]:
+    """Whether an attention computes tiles, and not all of them."""
+    shares = zip(report.attends, report.computed, strict=True)
+    return [bool(attend.op.attrs.get("tiles")) and share < 0.5 for attend, share in shares]
 
 
 def _memory(report: Costs) -> list[str]:
@@ -228,10 +225,10 @@ def kernels(report: Costs) -> str:
     computes at this length, and the reason. Then what each other kernel of `build --kernel` lacks.
     """
     rows = [("scope", "layers", "mask", "kernel", "scores", "because")]
-    for attend in report.attends:
+    for attend, share in zip(report.attends, report.computed, strict=True):
         layers = layer_runs(attend.layers)
         kernel = f"{attend.kernel}, tiles" if attend.op.attrs.get("tiles") else attend.kernel
-        scores = f"{computed_share(attend.op, report.sequence):.0%}"
+        scores = f"{share:.0%}"
         rows.append((attend.scope, layers, attend.formula, kernel, scores, attend.reason))
     others = [("scope", "not used", "because")]
     for attend in report.attends:

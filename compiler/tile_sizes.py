@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .graph import ModuleGraph
+from .reach import most, reach
+
 SHORT = 1024
 """With fewer queries, one dense mask is as fast."""
 
 SMALLEST, LARGEST = 64, 512
 """Queries of one tile."""
+
+
+def of_graph(graph: ModuleGraph) -> int:
+    """Queries of a tile in the file of a model."""
+    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
+    reaches = [reach(op.attrs["formula"]) for op in masks]
+    return tile_size(most(far.left) + most(far.right) + 1 for far in reaches if far.bounded)
 
 
 def tile_size(widths: Iterable[int]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...compiler import tile_sizes
 from ...compiler.graph import ModuleGraph, Op
-from ...compiler.reach import most, reach
+from ...compiler.reach import reach
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -61,10 +61,7 @@ def all_forced(graph: ModuleGraph) -> bool:
 def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
     """The constants that functions of tiles read."""
     forced = all_forced(graph)
-    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
-    reaches = [reach(op.attrs["formula"]) for op in masks]
-    widths = [most(far.left) + most(far.right) + 1 for far in reaches if far.bounded]
-    size = tile_sizes.tile_size(widths)
+    size = tile_sizes.of_graph(graph)
     made = {
         "DENSE": Set(
             Name("DENSE"),

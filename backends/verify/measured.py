@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -114,6 +114,7 @@ class Measured:
 
         with (
             self.checkpoints(held.append),
+            self.ranges(pack),
             torch.autograd.graph.saved_tensors_hooks(pack, lambda made: made.tensor),
         ):
             loss = self.loss()  # keep it alive, as in a training step
@@ -123,8 +124,37 @@ class Measured:
         return sum(storage.nbytes() for at, storage in storages.items() if at not in free)
 
     @contextmanager
+    def ranges(self, pack: Callable[[Tensor], Saved]) -> Iterator[None]:
+        """Record the tensors that tiles save by hooks of their own, which hide those outside."""
+        plain = getattr(self.module, "kept_as_ranges", None)
+        if plain is None:
+            yield
+            return
+
+        def kept_as_ranges(*given: Any) -> torch.autograd.graph.saved_tensors_hooks:
+            hooks = plain(*given)
+
+            def packed(x: Tensor) -> Any:
+                tensor, view = hooks.pack_hook(x)
+                return pack(tensor), view
+
+            def unpacked(kept: Any) -> Any:
+                made, view = kept
+                return hooks.unpack_hook((made.tensor, view))
+
+            return torch.autograd.graph.saved_tensors_hooks(packed, unpacked)
+
+        vars(self.module)["kept_as_ranges"] = kept_as_ranges
+        try:
+            yield
+        finally:
+            vars(self.module)["kept_as_ranges"] = plain
+
+    @contextmanager
     def checkpoints(self, note: Any) -> Iterator[None]:
-        """Record the tensors that `torch.utils.checkpoint` stores: the arguments of each layer."""
+        """Record the tensors that `torch.utils.checkpoint` stores: the arguments of each layer, and
+        the masks of tiles among them.
+        """
         plain = getattr(self.module, "checkpoint", None)
         if plain is None:
             yield
@@ -132,8 +162,11 @@ class Measured:
 
         def checkpoint(layer: Any, *arguments: Any, **options: Any) -> Any:
             for each in arguments:
-                if isinstance(each, Tensor):
-                    note(each)
+                tiles = each if isinstance(each, list) else []
+                masks = [tile.mask for tile in tiles if hasattr(tile, "mask")]
+                for tensor in (each, *masks):
+                    if isinstance(tensor, Tensor):
+                        note(tensor)
             return plain(layer, *arguments, **options)
 
         vars(self.module)["checkpoint"] = checkpoint

@@ -98,11 +98,15 @@ def _keys(s: Saving) -> Poly:
     """Number of key vectors after grouped heads are expanded."""
     more = 1 if s.given("sinks") else 0
     heads = elements(s.shape("q")[:2])
+    if s.tiles is not None:
+        return heads * (s.tiles.keys + more * s.tiles.tiles)
     return heads * (elements(s.shape("k")[-2:-1]) + more)
 
 
 def _scores(s: Saving) -> Poly:
     more = 1 if s.given("sinks") else 0
+    if s.tiles is not None:
+        return elements(s.shape("q")[:2]) * s.tiles.scores + more * s.rows("q")
     return s.rows("q") * (elements(s.shape("k")[-2:-1]) + more)
 
 
@@ -111,11 +115,19 @@ def _repeated(s: Saving, slot: str, kind: str = "float") -> Own:
 
 
 def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
-    """What a product keeps of keys or values; with sinks, a copy with one more of them."""
-    if s.given("sinks"):
-        yield Own("float", s.size(slot) + elements((*s.shape(slot)[:2], s.shape(slot)[-1])))
+    """What a product keeps of keys or values; with sinks, a copy with one more of them.
+
+    A product copies a tile's range of keys, whose tokens are apart in memory.
+    """
+    heads, width = elements(s.shape(slot)[:2]), elements(s.shape(slot)[-1:])
+    more = 1 if s.given("sinks") else 0
+    copied = operand(s, slot)
+    if s.tiles is not None and (more or (copied != slot and s.op.attrs["tiles"] == "band")):
+        yield Own("float", heads * (s.tiles.keys + more * s.tiles.tiles) * width)
+    elif more:
+        yield Own("float", heads * (elements(s.shape(slot)[-2:-1]) + 1) * width)
     else:
-        yield operand(s, slot)
+        yield copied
 
 
 def attend_saves(s: Saving) -> Iterator[Kept]:
@@ -132,7 +144,8 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
 
 def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
-    yield from ("q", OUT, Own("wide", s.rows("q")))
+    result = OUT if s.tiles is None else s.own(OUT)  # those of tiles are concatenated
+    yield from ("q", result, Own("wide", s.rows("q")))
     if s.given("sinks"):
         yield from (*_keys_or_values(s, "k"), *_keys_or_values(s, "v"), Own("float", _scores(s)))
         return
@@ -174,6 +187,8 @@ def _written_out(s: Saving) -> Iterator[Kept]:
 def merged_view(s: Saving) -> tuple[str, ...]:
     """After a fused kernel, merging heads is a view, since its output is laid out (B, T, H, E)."""
     made = s.source("x")
+    if made is not None and made.tiles is not None:
+        return ("x",)
     if made is None or made.op.kind != "attend" or not runs_fused(made):
         return ()
     return ("x",) if s.fused or by_token(made.source("q")) else ()

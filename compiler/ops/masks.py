@@ -31,8 +31,10 @@ def for_each_sequence(formula: Any) -> bool:
 
 
 def mask_stores(s: Saving) -> tuple[str, Poly]:
-    """Nothing if SDPA's `is_causal` is enough; for tiles, the mask of one tile over all pairs."""
-    if s.op.attrs.get("tiles") == "band" and str(s.op.attrs["formula"]) != "causal":
+    """Nothing if SDPA's `is_causal` is enough; for tiles, their masks or that of all pairs."""
+    if s.tiles is not None:
+        return "float", Poly.of(s.tiles.masks)
+    if s.op.attrs.get("tiles") in ("band", "ranges") and not s.op.attrs.get("implicit"):
         return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
     return "bool", pairs

@@ -16,6 +16,7 @@ from ..cost import Poly, elements
 
 if TYPE_CHECKING:
     from ..graph import Op, Value
+    from ..tile_counts import TileCount
 
 OUT = "out"
 FREE = "free"
@@ -47,6 +48,7 @@ class Saving:
     narrow   the activations have fewer than 4 bytes
     source   the op that computes the value of a slot, in the same form; or None
     storage  number of stored elements of a slot: less than `size` for expanded tensors
+    tiles    what its tiles read and store; None for one dense mask
     """
 
     op: Op
@@ -57,6 +59,7 @@ class Saving:
     narrow: bool
     source: Callable[[str], Saving | None]
     storage: Callable[[str], Poly]
+    tiles: TileCount | None = None
 
     def given(self, slot: str) -> bool:
         """Whether there is a tensor in this slot."""

@@ -58,7 +58,7 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
         reason = found.get(op.number, why_no_tiles(graph, op))
         if asked == "dense":
             reason = reason or ASKED_DENSE
-        decided = {"tiles": tiles, "tiles_reason": reason}
+        decided: dict[str, str | bool] = {"tiles": tiles, "tiles_reason": reason}
         if forced and tiles:
             decided["forced"] = True
         graph.replace_op(op.number, attrs={**op.attrs, **decided})

@@ -29,3 +29,11 @@ def linted() -> Callable[[Path], None]:
             assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
 
     return run
+
+
+@pytest.fixture
+def every_mask_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks that dense attention serves as well are computed in tiles too."""
+    choosing = sys.modules["modelwright.compiler.passes.choose_tiles"]
+    monkeypatch.setattr(choosing, "may_skip", lambda formula: True)
+    monkeypatch.setattr(choosing, "why_dense", lambda graph, stack, formula, forced: "")

@@ -132,6 +132,39 @@ def test_costs_of_several_chunks(decay: str, tokens: int) -> None:
     assert report_of(one).activations.cpu == pytest.approx(one.kept(), rel=0.02)
 
 
+TILED = {
+    "window": ("causal & window(40)", ()),
+    "window, causal layers": (
+        "causal & window(40)",
+        ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
+    ),
+    "window over all tokens": ("causal & window(1200)", ()),
+    "softcap": ("causal & window(40)", ("attention.softcap=5.0",)),
+    "sinks": ("causal & window(40)", ("attention.sinks=true", "attention.kv_heads=2")),
+    "dropout": ("causal & window(40)", ("attention.dropout=0.1",)),
+    "band": ("band(20, 30)", ()),
+    "global": ("band(20) | global(0:1)", ("attention.separate_global=true",)),
+    "bigbird": ("blocks(64, 1) | global(0:64) | global(-64:) | random(64, 1)", ()),
+    "fixed": ("causal & fixed(64, 4)", ()),
+}
+"""Masks that are computed in tiles: the formula, and options."""
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_costs_of_tiles(name: str) -> None:
+    """From 1,024 tokens on: FLOPs of the scores that tiles compute, and what they save."""
+    mask, sets = TILED[name]
+    family = "decoder-only" if mask.startswith("causal") else "encoder-only"
+    text = (
+        f"{{name: tiny, family: {family}, vocab_size: 40, d_model: 32, layers: 2, "
+        f'positions: rotary, mask: "{mask}", attention: {{heads: 4}}, head: language_model}}'
+    )
+    one = measured(mw.loads(text, sets=sets), tokens=1100)
+    counted = report_of(one)
+    assert counted.flops_dense == pytest.approx(one.flops(), rel=1e-12)
+    assert counted.activations.cpu == pytest.approx(one.kept(), rel=0.002)
+
+
 # -- one step, and the cache behind it
 
 

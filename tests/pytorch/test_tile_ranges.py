@@ -18,9 +18,10 @@ from modelwright.backends.pytorch.tile_ranges import RANGES
 from modelwright.backends.reference import Pairs, admits
 from modelwright.backends.verify.laws.tiles import tiles_of
 from modelwright.compiler.formula import parse_formula
+from modelwright.compiler.tile_ranges import runs, tile_ranges
 from modelwright.spec.masks import ATOMS
 
-CHOOSING = sys.modules["modelwright.compiler.passes.choose_tiles"]
+pytestmark = pytest.mark.usefixtures("every_mask_in_tiles")
 LENGTH = 19
 SPEC = """
 name: tiny
@@ -36,13 +37,6 @@ head: none
 RANDOM = sorted({formula(seeded(seed), 2) for seed in range(150)})
 EVERY = [form for forms in FORMS.values() for form in forms]
 MASKS = sorted({*EVERY, *RANDOM} - {"full", "causal"})  # the kernel has these
-
-
-@pytest.fixture(autouse=True)
-def every_mask_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Masks that dense attention serves as well are computed in tiles too."""
-    monkeypatch.setattr(CHOOSING, "may_skip", lambda formula: True)
-    monkeypatch.setattr(CHOOSING, "why_dense", lambda graph, stack, formula, forced: "")
 
 
 def file_of(mask: str) -> tuple[ModuleType, Any]:
@@ -113,6 +107,24 @@ def test_tiles_are_the_mask(mask: str) -> None:
             with tiles_of(module, size):
                 picture, _ = painted(module, config, data)
             assert (picture.numpy() == expected).all(), (padding, size)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
+    """Costs have the same rules as emitted files."""
+    module, config = file_of(mask)
+    if not hasattr(module, "merge_ranges"):
+        return  # one range of keys: counted from the reach of the mask
+    formula = parse_formula(mask)
+    for size in (1, 3, 4, 32):
+        with tiles_of(module, size):
+            read = painted(module, config, {})[1]
+        counted = sum(
+            (run.last - run.first) * (stop - start)
+            for run in runs(formula, LENGTH, size)
+            for start, stop in tile_ranges(formula, run)
+        )
+        assert read == counted, size
 
 
 # -- what tiles read

@@ -1,0 +1,125 @@
+"""How many scores and masks attention in tiles computes, for a number of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import tile_sizes
+from .formula import Formula, atoms, plain
+from .graph import ModuleGraph, Op
+from .passes.choose_tiles import BAND, RANGES, use_tiles
+from .reach import most, reach
+from .tile_ranges import open_rows, runs, tile_ranges
+
+TRIED = 256
+"""Tiles that are counted; of longer sequences, so many are taken as a sample."""
+
+
+@dataclass(frozen=True)
+class TileCount:
+    """What tiles of one sequence read and store.
+
+    tiles   number of tiles
+    keys    keys that they read in total
+    scores  pairs of a query and a key that they compute
+    masks   numbers of the masks, which layers share
+    """
+
+    tiles: float
+    keys: float
+    scores: float
+    masks: float
+
+
+class TileCounts:
+    """Counts of each mask and attention of a model for `tokens` tokens."""
+
+    def __init__(self, graph: ModuleGraph, tokens: int) -> None:
+        self.graph, self.tokens = graph, tokens
+        self.used = use_tiles(graph)
+        self.size = tile_sizes.of_graph(graph)
+        self.made: dict[tuple[int, bool], TileCount | None] = {}
+
+    def of(self, op: Op) -> TileCount | None:
+        """The tiles of a mask, or those that an attention reads; None for one dense mask.
+
+        A mask that is left to SDPA has one tile without numbers.
+        """
+        if not op.attrs.get("tiles"):
+            return None
+        mask = op
+        if op.kind == "attend":
+            found = self.graph.producer(op.arg("mask"))
+            assert found is not None
+            mask = found
+        rows = op.kind == "attend" and for_global_rows(self.graph, op)
+        key = mask.number, rows
+        if key not in self.made:
+            self.made[key] = self._count(self.used.op(mask.number), rows=rows)
+        count = self.made[key]
+        whole = count is not None and count.tiles == 1
+        return None if whole and op.kind == "attend" else count
+
+    def _count(self, mask: Op, *, rows: bool) -> TileCount | None:
+        short = self.tokens < tile_sizes.SHORT and not mask.attrs.get("forced")
+        formula = plain(mask.attrs["formula"])
+        if short or mask.attrs["tiles"] not in (BAND, RANGES):
+            return None
+        if self._left_to_sdpa(mask, formula):
+            return TileCount(1, self.tokens, self.tokens**2, 0)
+        if mask.attrs["tiles"] == BAND:
+            return band_count(formula, self.tokens, self.size)
+        return ranges_count(formula, self.tokens, self.size, rows=rows)
+
+    def _left_to_sdpa(self, mask: Op, formula: Formula) -> bool:
+        """Is the mask the causal one of SDPA: with a window that covers all tokens, or none?"""
+        windows = [atom.args[0] for atom in atoms(formula) if atom.name == "window"]
+        covered = all(isinstance(n, int) and self.tokens <= n for n in windows)
+        return mask.attrs["implicit"] == "causal" and covered
+
+
+def for_global_rows(graph: ModuleGraph, attend: Op) -> bool:
+    """Is the result used for the queries of global tokens alone?"""
+    users = graph.consumers(attend.outputs[0])
+    return bool(users) and all(
+        user.kind == "select" and user.arg("a") == attend.outputs[0] for user in users
+    )
+
+
+def band_count(formula: Formula, tokens: int, size: int) -> TileCount:
+    """Tiles of `size` queries that read one range of keys each."""
+    far = reach(formula)
+    left = tokens if far.left is None else most(far.left)
+    right = 0 if far.right is None else most(far.right)
+    keys = scores = tiles = 0
+    for first in range(0, tokens, size):
+        read = min(first + size + right, tokens) - max(0, first - left)
+        keys, tiles = keys + read, tiles + 1
+        scores += (min(first + size, tokens) - first) * read
+    return TileCount(tiles, keys, scores, size * (left + size + right))
+
+
+def ranges_count(formula: Formula, tokens: int, size: int, *, rows: bool) -> TileCount | None:
+    """Tiles that read several ranges; None if they read more than half of all keys.
+
+    rows: tiles of the queries of global tokens; the others read one masked key
+    """
+    every = runs(formula, tokens, size)
+    open_ = open_rows(formula, every[0])
+    whole = [run for run in every if any(run.opened(one) for one in open_)]
+    rest = [run for run in every if run not in set(whole)]
+    tried = rest[:: max(1, -(-len(rest) // TRIED))]
+    keys = scores = 0
+    for run in tried:
+        read = sum(stop - start for start, stop in tile_ranges(formula, run))
+        keys, scores = keys + read, scores + read * (run.last - run.first)
+    scale = len(rest) / len(tried) if tried else 0.0
+    queries = sum(run.last - run.first for run in whole)
+    masks = scale * scores + tokens * queries
+    if 2 * masks > tokens * tokens:
+        return None
+    if rows:
+        scores = sum(run.last - run.first for run in tried)
+        keys = len(tried)
+    total = scale * scores + tokens * queries
+    return TileCount(len(every), scale * keys + tokens * len(whole), total, masks)

@@ -1,0 +1,87 @@
+"""Small mistakes in the ranges of tiles are seen in the picture that the tiles paint."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from test_tile_ranges import SPEC, data_of, defined, painted
+
+import modelwright as mw
+from modelwright.backends.pytorch import emit, import_text
+from modelwright.backends.verify.laws.tiles import tiles_of
+
+MUTANTS = {
+    "window one key short": ("window(5)", "left = window - 1", "left = window - 2"),
+    "tile one key short": ("band(3, 1)", "near.size(1), end)", "near.size(1) - 1, end)"),
+    "blocks without a neighbour": ("blocks(3, 1)", "// size - neighbours", "// size - 0"),
+    "blocks that end early": ("blocks(3)", "+ neighbours + 1) * size", "+ neighbours) * size"),
+    "blocks from the first token of one row": (
+        "blocks(4)",
+        "return sorted(set(attention_mask.long().argmax(-1).tolist()))",
+        "return [0]",
+    ),
+    "one key less of each block": ("fixed(4, 2)", "(stop - kept, stop)", "(stop - kept + 1, stop)"),
+    "the last block left out": (
+        "fixed(4, 2)",
+        "range(origin % size, end + size, size)",
+        "range(origin % size, end, size)",
+    ),
+    "ranges that swallow the next": (
+        "band(1) | keys(0:2)",
+        "max(last, found[-1][1])",
+        "found[-1][1]",
+    ),
+    "a global row that reads its window": (
+        "band(1) | global(9:11)",
+        "if any(a < last",
+        "if any(a > last",
+    ),
+    "runs that pass an edge": ("band(1) | queries(5:7)", "first < b for", "first + 1 < b for"),
+    "only the first block's choice": (
+        "random(3, 1)",
+        "(last - 1) // size + 1, end, size, count",
+        "first // size + 1, end, size, count",
+    ),
+    "documents of the first sequence": ("documents", ").any(0)", ")[0]"),
+    "an intersection of too few keys": (
+        "band(6) & blocks(4)",
+        "[(max(a, c), min(b, d))",
+        "[(max(a, c), min(b, d) - 1)",
+    ),
+}
+"""Name -> the mask, and what a mutant of its file has in place of some text."""
+
+
+def file_of(mask: str, before: str = "", after: str = "") -> tuple[ModuleType, Any]:
+    graph = mw.lower(mw.loads(SPEC.format(family="encoder-only", mask=mask)))
+    text = emit(graph)
+    if before:
+        assert text.count(before) == 1, text
+        text = text.replace(before, after)
+    module = import_text(text, "mutant")
+    return module, module.Config()
+
+
+def is_seen(mask: str, module: ModuleType, config: Any) -> bool:
+    """Whether the tiles paint another picture than the mask, for some size of tiles."""
+    for padding in ("none", "left"):
+        data = data_of(padding)
+        for size in (1, 3, 4):
+            with tiles_of(module, size):
+                try:
+                    picture, _ = painted(module, config, data)
+                except (AssertionError, RuntimeError, IndexError):
+                    return True
+            if not (picture.numpy() == defined(mask, data)).all():
+                return True
+    return False
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.usefixtures("every_mask_in_tiles")
+def test_mutants_of_ranges_are_seen(name: str) -> None:
+    mask, before, after = MUTANTS[name]
+    assert not is_seen(mask, *file_of(mask))
+    assert is_seen(mask, *file_of(mask, before, after))
