@@ -198,8 +198,9 @@ class Specs(Parts):
         words: list[str] = ["auto", "dense"]
         if len(blocks) == 1 and stack["layers"] and "overrides" not in stack and _tiled(stack):
             words = ["tiles"]
-        if self.dice.often(0.25):
-            word = self.dice.one(words)
+        dice = seeded(len(repr(stack)))  # of its own: the other draws stay as they were
+        if dice.often(0.25):
+            word = dice.one(words)
             for part in parts:
                 part["kernel"] = word
                 self.said.add((KERNELS[part.get("type", "mha")], "kernel", repr(word)))

@@ -25,7 +25,8 @@ STEP = 50
 FIRST = range(0, 40, 10)
 SETTLED = {
     "ModelSpec": {"stacks", "heads"},
-    "CrossMha": {"separate_global"},
+    "CrossMha": {"separate_global", "kernel"},
+    "CrossMla": {"kernel"},
     "CrossLinearAttention": {"decay"},
     "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks"},
 }

@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 1b5445ec7665). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -181,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: b74d0995a8a81be85b91f322f168536566ef6bd6b5b698d2e76e8fe8750156a1
+# sha256 of the above: aea620dd34e9fbcbfe9308ed6399868ed1db6d688f0c27a2ffcfff1ef58aa5c7

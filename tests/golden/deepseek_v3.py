@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 74daf8728b1d). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -461,4 +461,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: d0e9e20e16f431f87af8538cb7d5431dd1e92a37e95b81ea1841284984cc42cc
+# sha256 of the above: b3574623f34ea5e930707f8d34631a3789782dfd91648775c6750253ef64ccc6

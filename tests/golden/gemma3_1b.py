@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 f5bcab3df268). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 90ccb781ac85). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -478,4 +478,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 76f5b33fff20e6090980eae895955d81821766e886c99af8a77de66ecdf34a43
+# sha256 of the above: 1ba8deab029170c21782851f4b043007775c6e80a41f055d57db5f5712cba6a2

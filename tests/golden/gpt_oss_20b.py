@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 c4e1fb841a4f). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -594,4 +594,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 51bf4a9268e2ffd70d9c4ee5d64cb95baabdfee3303a5707158eccb8c675f00a
+# sha256 of the above: f4d2728b5a7fd02d681738c024e13c727cd498753e2babe8b73a3f7b9e9fa25b

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 a47d649be7ae). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 7cb1c5be5268). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -362,4 +362,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: abed1a5d5e93cd64b7fb9d1eb251c7a612b5f2d1384d4cc5ceb883cc415bd2ee
+# sha256 of the above: e35ec19a4d3b4c065e1628793fd428837ecb7ed07a58b3984d867377b5c9ca13

@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 f08500c67dea). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -435,4 +435,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: d88e226c52f1a142593ecaa4e99d4b432097e1fe1d5757f6dfbf8d15c43169a7
+# sha256 of the above: 36f72b10413775396cbfbcb9ea5098472e5f04ea140d2defb93016604a1a4dc0

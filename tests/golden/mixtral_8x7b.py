@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 8e3d9c3ade00). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -351,4 +351,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: dae5ad55d3f7bf9a95b9be562ba853eb8482ffb94b18a7fa55d7d2728f33c1a3
+# sha256 of the above: f3e9e8e9f97c908566c78a6293bea4d50ab75e07d452722be16a7f2f684a2a01

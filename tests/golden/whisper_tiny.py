@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 317bc458f0c0). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -374,4 +374,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: a6de4bc5062ba6663a5a32e83e24e224d826399d0af69a6d232d39a11b073f0b
+# sha256 of the above: 7af45da6aceb6769299ba2f602738b29b3e9c2dfe412963c57e319eb80266c80
