@@ -57,7 +57,7 @@ class TileCounts:
         if key not in self.made:
             self.made[key] = self._count(self.used.op(mask.number), rows=rows)
         count = self.made[key]
-        whole = count is not None and count.tiles == 1
+        whole = count is not None and not count.masks
         return None if whole and op.kind == "attend" else count
 
     def _count(self, mask: Op, *, rows: bool) -> TileCount | None:

@@ -519,7 +519,7 @@ def test_the_text_of_the_kernels():
         "pattern: [near * 2, far]\n"
     )
     lines, others = (part.splitlines() for part in report_of(text).kernels().split("\n\n"))
-    assert [line.split("  ")[-1] for line in others] == [
+    assert [line.split("  ")[-1].strip() for line in others] == [
         "because",
         "sequences have at most 16 tokens",
         "it is added to a bias of all pairs",
