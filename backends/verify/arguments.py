@@ -145,17 +145,17 @@ class Arguments:
         return {name: a for name, a in data.items() if not name.endswith("position_ids")}
 
     def everything(self) -> Data:
-        """All arguments: documents, a prefix, global tokens, positions."""
+        """All arguments: documents, a prefix, global tokens, positions. The two rows differ."""
         data = self.plain()
         for stream in self.streams():
             length = stream.longest
-            document = np.searchsorted([length // 3, length // 2], np.arange(length), "right")
-            begun = np.array([np.flatnonzero(document == d)[0] for d in document])
             both = (2, length)
-            data[f"{stream.prefix}document_ids"] = np.broadcast_to(document, both).copy()
-            data[f"{stream.prefix}position_ids"] = np.broadcast_to(
-                np.arange(length) - begun, both
-            ).copy()
+            cuts = ((length // 3, length // 2), (length // 2, length - 2))
+            index = np.arange(length)
+            document = np.stack([np.searchsorted(ends, index, "right") for ends in cuts])
+            begun = np.stack([np.searchsorted(row, row) for row in document])
+            data[f"{stream.prefix}document_ids"] = document
+            data[f"{stream.prefix}position_ids"] = index - begun
             data[f"{stream.prefix}prefix_length"] = np.array([length // 2, 1])
             chosen = self.draw(f"{stream.prefix}given", both, 5) == 0
             data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64)
@@ -163,6 +163,19 @@ class Arguments:
         data |= self._added(data)
         known = self.known()
         return {name: value for name, value in data.items() if name in known}
+
+    def packed(self, side: str) -> Data:
+        """All arguments, and padding on one side of the second row."""
+        data, padded = self.everything(), self.padded(side)
+        for stream in self.streams():
+            mask = f"{stream.prefix}attention_mask"
+            if mask not in data:
+                continue
+            data |= {name: padded[name] for name in (stream.ids, mask)}
+            marks = f"{stream.prefix}global_mask"
+            if marks in data:
+                data[marks] = data[marks] * data[mask]
+        return data
 
     def long(self) -> Data:
         """One sequence per stream that is longer than all windows, without optional arguments."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from ...spec.masks import Mask, parse_mask
+from ...spec.masks import Mask
 from ...spec.model import ModelSpec
 from ...spec.part import COMPONENTS, Part
+from .formulas import as_tuples, read_formula
 from .levels import Data, Document, spelled, whole
 
 DEFAULTS = """
@@ -125,7 +126,7 @@ def compared(key: str, said: Any, found: Any, where: str) -> Iterator[str]:
     if isinstance(found, Part):
         yield from _of_part(key, said, found, where)
     elif isinstance(found, Mask):
-        if parse_mask(str(said)) != found:
+        if read_formula(str(said)) != as_tuples(found):
             yield f"{where}: {found}, not {said}"
     elif isinstance(found, tuple):
         yield from _of_list(key, said, found, where)

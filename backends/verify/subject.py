@@ -34,6 +34,7 @@ CASES = (
     "left, not placed",
     "right, not placed",
     "every argument",
+    "every argument, padded",
     "long",
 )
 
@@ -181,10 +182,17 @@ class Subject:
 
     def given(self, stack: str, data: Data) -> dict[str, Any]:
         """The arguments of a stack, including the hidden states of other stacks."""
-        tensors = self.tensors(data)
+        dtype = next((w.dtype for w in self.model.parameters()), torch.float64)
+        tensors = self.tensors(data, dtype)
         memories = memories_of(self.model, self.graph, stack, tensors)
         known = inspect.signature(self.method(stack)).parameters
         return {name: x for name, x in {**tensors, **memories}.items() if name in known}
+
+    def with_model(self, model: nn.Module, weights: dict[str, Array]) -> Subject:
+        """The same subject with a model in another dtype, and its weights."""
+        other = replace(self, weights=weights)
+        vars(other)["model"] = model
+        return other
 
     def hidden(self, stack: str, data: Data) -> Tensor:
         """The hidden states of a stack, (B, T, D)."""
@@ -213,6 +221,7 @@ def _cases(arguments: Arguments) -> dict[str, Callable[[], Data]]:
         "left, not placed": lambda: arguments.unplaced("left"),
         "right, not placed": lambda: arguments.unplaced("right"),
         "every argument": arguments.everything,
+        "every argument, padded": lambda: arguments.packed("left"),
         "long": arguments.long,
     }
 

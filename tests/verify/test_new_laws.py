@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import pytest
 import yaml
 from faults import SMALL
 
+from modelwright.backends.pytorch import BuildOptions
 from modelwright.backends.pytorch.runtime import joined
 from modelwright.backends.verify import LAWS, read_document, verify
 from modelwright.backends.verify.compared import disagreements
+from modelwright.backends.verify.formulas import as_tuples, read_formula
 from modelwright.backends.verify.laws import fresh, sampling
 from modelwright.backends.verify.levels import Document
 from modelwright.compiler import graph as graphs
 from modelwright.compiler.ops import OPS
 from modelwright.spec import load, loads
+from modelwright.spec.masks import parse_mask
 
 STACK = "{vocab_size: 20, d_model: 8, layers: 2, attention: {heads: 2}, mask: causal}"
 DECODER = SMALL.format(family="decoder-only") + "positions: rotary\nhead: language_model\n"
@@ -81,10 +85,12 @@ def test_joined_weights_in_another_order(monkeypatch: pytest.MonkeyPatch) -> Non
     assert failing(DECODER, "options", "reference") == ["options"]
 
 
+@pytest.mark.slow
 def test_options_in_every_combination() -> None:
     report = verify(loads(DECODER), laws=["options"], thorough=True)
     assert report.holds
-    assert "15 combinations" in report.finding("options").note
+    flags = [f for f in dataclasses.fields(BuildOptions) if f.default is False]
+    assert f"{2 ** len(flags) - 1} combinations" in report.finding("options").note
 
 
 def test_a_value_of_the_document_that_is_lost() -> None:
@@ -164,3 +170,22 @@ def test_a_stack_of_another_file(tmp_path: Path) -> None:
     assert verify(path, laws=["levels"]).holds
     changed = load(path, sets=["stacks.text.layers=2"])
     assert disagreements(changed, read_document(path)) == ["text: 2 layers, not 1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "causal & window(8) | prefix",
+        "~(causal | global(2)) & band(1, 2)",
+        "global(given) | keys(-3:) & queries(:4)",
+        "random(4, 1) & (causal & (fixed(4, 1) & full))",
+    ],
+)
+def test_a_formula_is_read_twice(text: str) -> None:
+    assert read_formula(text) == as_tuples(parse_mask(text))
+
+
+def test_what_a_formula_means() -> None:
+    both = ("&", ("causal",), ("window", 8))
+    assert read_formula("prefix | causal & window(8)") == ("|", ("prefix",), both)
+    assert read_formula("~ global(3)") == ("~", ("global", (0, 3)))

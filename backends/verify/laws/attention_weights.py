@@ -15,7 +15,7 @@ from ..measure import Largest, Measured, NotHere
 from ..observe import Observed, observing
 from ..subject import Subject
 
-CASES = ("plain", "padded left", "padded right", "every argument")
+CASES = ("plain", "padded left", "padded right", "every argument", "every argument, padded")
 DIRECTIONS = 8
 
 

@@ -18,6 +18,14 @@ PIECES = {
     "a prompt, then tokens": (5, *(1,) * 40),
     "chunks": (4, 3, 1, 5, 40),
 }
+CASES = (
+    "plain",
+    "padded left",
+    "padded right",
+    "left, not placed",
+    "every argument",
+    "every argument, padded",
+)
 
 
 def reading_stream(subject: Subject) -> Stream:
@@ -33,7 +41,7 @@ def steps(subject: Subject) -> Measured | NotHere:
     if crowded(subject):
         return NotHere(CROWDED)
     largest, note = Largest(), ""
-    cases = ["plain", "padded left", "padded right"]
+    cases = list(CASES)
     stream = reading_stream(subject)
     if first_length(subject) < stream.longest:
         cases, note = ["plain"], "tested up to the original length: angles depend on the length"
@@ -41,9 +49,24 @@ def steps(subject: Subject) -> Measured | NotHere:
         data = _within(subject, subject.data(case), stream)
         whole = subject.hidden(subject.cached, data)
         for name, sizes in PIECES.items():
+            start = first_chunk(data, stream)
+            if start and case != "plain":
+                sizes, name = (start, *sizes), f"a prefix, then {name}"
             found = pieces(subject, data, sizes)
             largest.compare(found, whole, f"{case}: {name}")
     return largest.measured(note)
+
+
+def first_chunk(data: Data, stream: Stream) -> int:
+    """Number of tokens that must be computed at once, because they see each other: the prefix."""
+    given = data.get(f"{stream.prefix}prefix_length")
+    return 0 if given is None else int(given.max()) + padding_in_front(data, stream)
+
+
+def padding_in_front(data: Data, stream: Stream) -> int:
+    """The largest number of padding tokens at the beginning of a row."""
+    mask = data.get(f"{stream.prefix}attention_mask")
+    return 0 if mask is None else int(mask.argmax(axis=1).max())
 
 
 def _within(subject: Subject, data: Data, stream: Stream) -> Data:
@@ -54,15 +77,23 @@ def _within(subject: Subject, data: Data, stream: Stream) -> Data:
 
 
 def pieces(
-    subject: Subject, data: Data, sizes: tuple[int, ...], method: Any | None = None
+    subject: Subject,
+    data: Data,
+    sizes: tuple[int, ...],
+    method: Any | None = None,
+    cache: Any | None = None,
 ) -> Tensor:
-    """The concatenated hidden states of all chunks; also checks the length of the cache."""
+    """The concatenated hidden states of all chunks.
+
+    method: computes the hidden states of the stack; default: that of the model
+    cache: for all tokens; default: a new one
+    """
     stream = reading_stream(subject)
     length = data[stream.ids].shape[1]
     own = {stream.ids, f"{stream.prefix}position_ids", *subject.arguments.added_names(stream)}
     seen = {f"{stream.prefix}{role}" for role in ("attention_mask", "document_ids", "global_mask")}
     method = method or subject.method(subject.cached)
-    cache: Any = vars(subject.module)["Cache"](length)
+    cache = cache or vars(subject.module)["Cache"](length)
     static = isinstance(cache.length, Tensor)  # a static cache is allocated at full size
     found, start = [], 0
     with torch.no_grad():

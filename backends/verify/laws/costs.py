@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.report import report
 from ..measure import Largest, Measured, NotHere
 from ..measured import BATCH
 from ..measured import Measured as Counted
 from ..shrink import parts_of
 from ..subject import Subject
+from .cached import pieces
+from .lengths import of_length
 
 TOKENS = 20
 NEAR, EQUAL = 0.2, 1e-9
@@ -28,12 +32,35 @@ def costs(subject: Subject) -> Measured | NotHere:
     exact = apart < EQUAL or stems
     where = f"{said.flops_dense:,.0f} FLOPs, not {flops:,}"
     largest.take(apart if exact else float("inf"), where)
+    _of_cache(subject, largest)
     if _has_single_heads(subject):
         return largest.measured("FLOPs only: with one head, memory depends on the layout")
     kept = counted.kept()
     apart = abs(said.activations.cpu - kept) / max(kept, 1)
     largest.take(apart, f"{said.activations.cpu:,} bytes in training, not {kept:,}")
     return largest.measured()
+
+
+def _of_cache(subject: Subject, largest: Largest) -> None:
+    """The bytes of a cache after all tokens. Not for memories of images or sounds."""
+    kinds = {fact.kind for fact in subject.graph.inputs.values()}
+    if not subject.cached or kinds != {"tokens"}:
+        return
+    lengths = [subject.arguments.limit(s.ids, TOKENS) for s in subject.arguments.streams()]
+    tokens = min(TOKENS, *lengths)
+    one = subject.with_model(subject.fresh("float32"), subject.weights)
+    cache: Any = vars(subject.module)["Cache"](tokens)
+    pieces(one, of_length(one, BATCH, tokens), (4, *(1,) * tokens), cache=cache)
+    parts = (vars(cache).get(name, {}).values() for name in ("kv", "memory", "states"))
+    held = sum(
+        tensor.untyped_storage().nbytes()
+        for part in parts
+        for each in part
+        for tensor in (each if isinstance(each, (tuple, list)) else (each,))
+    )
+    said = report(subject.graph, batch=BATCH, sequence=tokens).cache_bytes
+    if said != held:
+        largest.take(float("inf"), f"{said:,} bytes in a cache of {tokens} tokens, not {held:,}")
 
 
 def _has_single_heads(subject: Subject) -> bool:

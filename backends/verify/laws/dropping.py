@@ -25,8 +25,10 @@ from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 from .choice import tied_at
 from .equality import by_oracle
+from .lengths import of_length
 
 CASES = ("plain", "padded left")
+ONE = "one token"
 
 
 def dropout(subject: Subject) -> Measured | NotHere:
@@ -40,16 +42,19 @@ def dropout(subject: Subject) -> Measured | NotHere:
     if drops.rates:
         largest.take(float("inf"), f"dropout with rate {drops.rates[0]:g} in eval mode")
     model = subject.fresh().train()
+    cases = {case: subject.data(case) for case in CASES}
+    if subject.arguments.streams():
+        cases[ONE] = of_length(subject, 2, 1)  # attention of one query is computed otherwise
     try:
-        expected = {case: by_oracle(subject, subject.data(case), chances) for case in CASES}
+        expected = {case: by_oracle(subject, given, chances) for case, given in cases.items()}
     except UnknownOptionError as error:
         _count(subject, largest)
         return largest.measured(f"only rates were compared: {error}")
-    for case in CASES:
-        if tied_at(subject, subject.data(case)):
+    for case, given in cases.items():
+        if tied_at(subject, given):
             continue
         with Drops(), torch.random.fork_rng(devices=[]):
-            found = subject.results(subject.data(case), model)
+            found = subject.results(given, model)
         for name in subject.graph.outputs:
             largest.compare(found[name], expected[case][name], f"in training, {case}: {name}")
     return largest.measured()

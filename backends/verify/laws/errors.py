@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....spec.masks import atoms
 from ..measure import Measured, NotHere
 from ..subject import Subject
 from .cached import reading_stream
+from .sight import COUNT_PADDING, attending, masks_of
 
 Call = tuple[str, Callable[[], Any]]
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -21,6 +23,12 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"top_k": -1},
     {"top_p": -0.1},
     {"top_p": 1.5},
+    {"temperature": 1e-9},
+    {"eos_token_id": 10**6},
+    {"eos_token_id": (0, 10**6)},
+    {"eos_token_id": -1},
+    {"eos_token_id": 0, "pad_token_id": 10**6},
+    {"max_new_tokens": -1},
 )
 """Invalid settings of `generate`."""
 
@@ -112,7 +120,32 @@ def _generation(subject: Subject) -> Iterator[Call]:
     prompt = data.get(source, data[stream.ids])
     for setting in SETTINGS:
         words = ", ".join(f"{key}={value}" for key, value in setting.items())
-        yield f"generate with {words}", lambda s=setting: generate(prompt, 1, **s)  # type: ignore[misc]
-    mask = data.get(f"{stream.prefix}attention_mask")
+        given = {"max_new_tokens": 1, **setting}
+        yield f"generate with {words}", lambda g=given: generate(prompt, **g)  # type: ignore[misc]
+    size = int(subject.graph.values[next(iter(subject.graph.outputs.values()))].shape[-1].size or 0)
+    edge = {"max_new_tokens": 1, "eos_token_id": size}
+    yield f"generate with eos_token_id={size}", lambda: generate(prompt, **edge)
+    if extends:
+        yield "an empty prompt", lambda: generate(prompt[:, :0], 1)
+    mask_name = f"{stream.prefix}attention_mask"
+    mask = data.get(mask_name)
     if extends and mask is not None and "attention_mask" in wanted:
         yield "a prompt that ends in padding", lambda: generate(prompt, 1, attention_mask=mask)
+        left = subject.tensors(subject.data("padded left"))
+        if counts_indices(subject):
+            words = "a padded prompt, though the mask depends on the index"
+            yield (
+                words,
+                lambda: generate(left[stream.ids], 1, attention_mask=left[mask_name]),
+            )
+
+
+def counts_indices(subject: Subject) -> bool:
+    """Whether a mask of the stack with a cache counts padding, so that padding would move it."""
+    used = [
+        atom
+        for block in attending(subject, subject.cached)
+        for mask in masks_of(block)
+        for atom in atoms(mask)
+    ]
+    return any(atom.name in COUNT_PADDING and atom.args != ("given",) for atom in used)

@@ -31,7 +31,10 @@ KOLMOGOROV = 2.6
 """The same for the Kolmogorov distance, times the square root of the count."""
 
 FEW = 100
-"""Minimum number of values for testing a standard deviation."""
+"""Minimum number of values, over all runs, for testing a standard deviation."""
+
+FILLS, LARGE = 12, 2_000_000
+"""Runs of `init_weights`, so that small weights have enough values; one run for a large model."""
 
 RESIDUAL = re.compile(
     r"\.((cross_)?attention\.output|feed_forward\.(shared_expert\.)?down)\.weight$"
@@ -51,9 +54,17 @@ def initial(subject: Subject) -> Measured | NotHere:
     Distributions are compared by the Kolmogorov distance. The seed is fixed.
     """
     model = subject.fresh("float32")
-    fill(model)
+    count = sum(weight.numel() for weight in model.parameters())
+    fills = [filled(model, seed) for seed in range(FILLS if count < LARGE else 1)]
+    wrong = _wrong(subject, fills)
+    wrong += [f"a new model: {problem}" for problem in _wrong(subject, [constructed(subject)])]
+    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(fills[0])} weights")
+
+
+def _wrong(subject: Subject, fills: list[dict[str, Array]]) -> list[str]:
+    """Describe weights that are not those of the spec, from several runs of `init_weights`."""
     wanted = {weight.name: weight for weight in subject.graph.weights()}
-    state = {name: value.double().numpy() for name, value in model.state_dict().items()}
+    state = {name: np.stack([fill[name] for fill in fills]) for name in fills[0]}
     wrong = [
         f"{name}: not initialised" for name, value in state.items() if not np.isfinite(value).all()
     ]
@@ -66,18 +77,29 @@ def initial(subject: Subject) -> Measured | NotHere:
             drawn[name] = value
         elif not np.allclose(value, constant, rtol=1e-6, atol=1e-9):
             wrong.append(f"{name}: {value.flat[0]:g}, not {constant:g}")
-    wrong += _of_distribution(subject, wanted, drawn)
-    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
+    return wrong + _of_distribution(subject, wanted, drawn)
 
 
-def fill(model: nn.Module) -> None:
-    """The weights after `init_weights`, starting from NaN, with a fixed seed."""
+def filled(model: nn.Module, seed: int) -> dict[str, Array]:
+    """The weights after `init_weights`, starting from NaN, with this seed."""
     with torch.no_grad():
         for weight in model.parameters():
             weight.fill_(torch.nan)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model.init_weights()  # type: ignore[operator]
+    return _arrays(model)
+
+
+def constructed(subject: Subject) -> dict[str, Array]:
+    """The weights of a new model, which its constructor initialises."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return _arrays(getattr(subject.module, subject.graph.class_name)())
+
+
+def _arrays(model: nn.Module) -> dict[str, Array]:
+    return {name: value.double().numpy() for name, value in model.state_dict().items()}
 
 
 # -- constants
@@ -152,7 +174,7 @@ def _of_distribution(
     matrices = {
         (name, number): matrix
         for name, value in drawn.items()
-        for number, matrix in enumerate(_matrices(subject, wanted[name], value))
+        for number, matrix in enumerate(_matrices(subject, wanted[name], value[0]))
     }
     if init.type == "xavier":
         return _xavier(matrices)
@@ -160,7 +182,7 @@ def _of_distribution(
 
 
 def _matrices(subject: Subject, weight: LogicalWeight, value: Array) -> list[Array]:
-    """The matrices that are initialised separately: one per expert."""
+    """The matrices of one run that are initialised separately: one per expert."""
     several = subject.graph.op(weight.op).kind == "expert_linear"
     return list(value) if several else [value]
 

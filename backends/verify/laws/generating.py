@@ -22,6 +22,8 @@ from .sight import CROWDED, crowded
 IDS, MASK = "input_ids", "attention_mask"
 NEW_TOKENS = 5
 ACROSS = "across the first length"
+PROMPTED = ("prefix_length", "global_mask")
+"""Arguments of `generate` that describe the prompt for masks; new tokens belong to neither."""
 
 
 def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere:
@@ -44,6 +46,9 @@ def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere
     first = first_length(subject, LongRope)
     if stream.longest < first <= subject.arguments.limit(stream.ids, LONGEST) - NEW_TOKENS:
         cases.append(ACROSS)
+    if any(name in wanted for name in PROMPTED):
+        moved = moved_by_padding(subject, "left")
+        cases.append("every argument" if moved else "every argument, padded")
     for case in cases:
         side = case.removeprefix("padded ")
         changes = first < stream.longest + NEW_TOKENS  # determined by the longest row of the batch
@@ -117,15 +122,21 @@ def _whole(
         mask = own.pop(f"{stream.prefix}attention_mask", None)
         if mask is not None:
             own[stream.ids] = own[stream.ids][:, mask[0] == 1]
-    own = {name: value for name, value in own.items() if not subject.arguments.optional(name)}
     stream = reading_stream(subject)
+    asked = {name: own[name] for name in PROMPTED if name in own and name in wanted}
+    if "global_mask" in asked:
+        mask = data.get(f"{stream.prefix}attention_mask", np.ones_like(data[stream.ids]))
+        marks = asked["global_mask"][:, mask[row] == 1]
+        asked["global_mask"] = np.pad(marks, ((0, 0), (0, len(new) - 1)))
+    own = {name: value for name, value in own.items() if not subject.arguments.optional(name)}
     if "decoder_start_token_id" in wanted:
         own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
     length = own[stream.ids].shape[1]
     ids = np.concatenate([own[stream.ids], new[None, :-1]], axis=1)
 
     def scores(end: int) -> Array:
-        found = subject.results({**own, stream.ids: ids[:, :end]})
+        seen = {name: a[:, :end] if a.ndim == 2 else a for name, a in asked.items()}
+        found = subject.results({**own, **seen, stream.ids: ids[:, :end]})
         one: Array = as_array(next(iter(found.values())))[0]
         return one
 

@@ -38,9 +38,12 @@ def lengths(subject: Subject) -> Measured | NotHere:
     With a cache, the longest sequence is also computed in chunks that end around 96 tokens.
     """
     arguments = subject.arguments
-    if not arguments.streams():
-        return NotHere("no argument is a sequence of tokens")
     largest = Largest()
+    frames = _of_frames(subject, largest)
+    if not arguments.streams():
+        if not frames:
+            return NotHere("no argument is a sequence")
+        return largest.measured(f"{frames} lengths of signals")
     tried = chosen(subject)
     for rows, length in [*SHORT, *((1, length) for length in tried)]:
         data = of_length(subject, rows, length)
@@ -51,7 +54,36 @@ def lengths(subject: Subject) -> Measured | NotHere:
         if errors.error <= EXACT or not tied_at(subject, data):
             largest.take(errors.error, errors.where)
     _longest(subject, of_length(subject, 1, max(tried)), largest)
-    return largest.measured(f"{len(tried)} lengths up to {max(tried)}")
+    signals = f"; {frames} lengths of signals" if frames else ""
+    return largest.measured(f"{len(tried)} lengths up to {max(tried)}{signals}")
+
+
+def _of_frames(subject: Subject, largest: Largest) -> int:
+    """Signals of other lengths: convolutions round the number of tokens. Returns their number."""
+    plain, tried = subject.data("plain"), 0
+    for stack, fact in subject.graph.inputs.items():
+        if fact.kind not in ("conv", "features") or fact.argument not in plain:
+            continue
+        value, axis = plain[fact.argument], fact.axis
+        usual = value.shape[axis]
+        most = subject.graph.limits.get(stack)
+        for frames in (*range(usual - 2, usual + 4), 2 * usual + 1):
+            tokens = fact.tokens(frames)
+            if tokens < 1 or (most is not None and tokens > int(most)):
+                continue
+            sizes = [frames if i == axis else size for i, size in enumerate(value.shape)]
+            draw = np.random.default_rng(frames).standard_normal(sizes)
+            data, where = {**plain, fact.argument: draw}, f"{frames} frames"
+            found, tried = subject.results(data), tried + 1
+            for name, expected in subject.reference(data).items():
+                largest.compare(found[name], expected, f"{where}: {name}")
+            try:
+                right = by_oracle(subject, data)
+            except UnknownOptionError:
+                continue
+            for name, expected in right.items():
+                largest.compare(found[name], expected, f"{where}, compared with the oracle: {name}")
+    return tried
 
 
 def _longest(subject: Subject, data: Data, largest: Largest) -> None:

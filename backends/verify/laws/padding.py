@@ -41,9 +41,31 @@ def padding(subject: Subject) -> Measured | NotHere:
                 where = f"other ids at the padding {side}: {stack}"
                 largest.compare(other[1][real], hidden[1][real], where)
         _compare_results(subject, data, single, side, largest)
+    _row_of_padding(subject, largest)
     if not largest.compared:
         return NotHere("; ".join(reasons) or "there is no argument for padding")
     return largest.measured("; ".join(reasons))
+
+
+def _row_of_padding(subject: Subject, largest: Largest) -> None:
+    """A row without any tokens has finite hidden states and gradients, and changes no other."""
+    plain = subject.data("plain")
+    data = dict(plain)
+    for stream in subject.arguments.streams():
+        name = f"{stream.prefix}attention_mask"
+        if name in subject.arguments.known():
+            data[name] = np.ones_like(plain[stream.ids])
+            data[name][1] = 0
+    if data.keys() == plain.keys():
+        return
+    for _, stack in word_stacks(subject):
+        found, expected = subject.hidden(stack, data), subject.hidden(stack, plain)
+        largest.compare(found[0], expected[0], f"beside a row of padding: {stack}")
+        if not bool(found.isfinite().all()):
+            largest.take(float("inf"), f"a row of padding is not finite: {stack}")
+    for name, value in subject.results(data).items():
+        if not bool(value.isfinite().all()):
+            largest.take(float("inf"), f"a row of padding is not finite: {name}")
 
 
 def _compare_results(

@@ -16,14 +16,17 @@ from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere, as_array
 from ..rounding import STEPS
 from ..subject import Subject
+from .cached import PIECES, pieces, reading_stream
 from .equality import MOST, beyond
 from .fresh import BRANCHES
 from .lengths import of_length
+from .padding import first_length
+from .sight import crowded
 
 DTYPE = "bfloat16"
-ROUNDINGS = 8.0
+ROUNDINGS = 2.5
 """Allowed root mean square error of one branch, in rounding units. Errors of branches add up as if
-they were independent. The examples need up to 5.6."""
+they were independent. The examples need up to 2."""
 
 LENGTH = 130
 WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum"})
@@ -33,7 +36,7 @@ WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum"})
 def bfloat16(subject: Subject) -> Measured | NotHere:
     """The root mean square error of bfloat16 relative to float64, with the same weights.
 
-    The bound is 8 rounding units times the square root of the number of branches, or measured for
+    The bound is 2.5 rounding units times the square root of the number of branches, or measured for
     models that amplify small changes. If rounding changes the choice of experts, three quarters of
     the values are compared. Angles, sums over positions and routing must be in float32 or wider.
     """
@@ -49,6 +52,7 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
             found, expected = subject.results(data, model), subject.reference(data, held)
             for name, value in found.items():
                 largest.take(_error(subject, value, expected[name]), f"{what}: {name}")
+        _in_steps(subject, model, held, largest)
     if narrow.found:
         largest.take(float("inf"), f"`{narrow.found[0]}` is computed in {DTYPE}")
         return largest.measured()
@@ -57,6 +61,23 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     if largest.error > largest.bound and (too_large := beyond(subject, DTYPE, held)):
         return NotHere(too_large)
     return largest.measured()
+
+
+def _in_steps(subject: Subject, model: nn.Module, held: dict[str, Array], largest: Largest) -> None:
+    """Steps with a cache, whose keys and values have the dtype of the model."""
+    if not subject.cached or crowded(subject):
+        return
+    if first_length(subject) < reading_stream(subject).longest:
+        return
+    data = subject.data("padded left")
+    exact = subject.with_model(subject.fresh(), held)
+    exact.model.load_state_dict({name: torch.from_numpy(held[name]) for name in held}, strict=False)
+    found = pieces(subject.with_model(model, held), data, PIECES["a prompt, then tokens"])
+    expected = as_array(exact.hidden(subject.cached, data))
+    where = "a prompt, then tokens, with a cache"
+    largest.take(_error(subject, found, expected), where)
+    if found.dtype != getattr(torch, DTYPE):
+        largest.take(float("inf"), f"{where}: {found.dtype}")
 
 
 def _routers(subject: Subject, model: nn.Module) -> set[int]:

@@ -7,13 +7,14 @@ cheap, and the expected result is known.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..arguments import Array
 from ..measure import Measured, NotHere
@@ -71,7 +72,38 @@ def sampling(subject: Subject) -> Measured | NotHere:
             if problem:
                 words = ", ".join(f"{key}={value}" for key, value in given.items()) or "defaults"
                 wrong.append(f"{words}: {problem}")
+    wrong += _in_low_precision(subject, model, table)
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(SETTINGS)} settings")
+
+
+class Narrow(TorchFunctionMode):
+    """Records the functions that sum or compare probabilities in half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in PROBABILITIES and args[0].dtype == torch.bfloat16:
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+PROBABILITIES = {"softmax", "cumsum", "multinomial"}
+
+
+def _in_low_precision(subject: Subject, model: nn.Module, table: Tensor) -> list[str]:
+    """Logits in bfloat16 are sampled in float32: cumulated probabilities need its digits."""
+    with (
+        _fixed(subject, model, lambda step, rows: table[:rows].bfloat16()),
+        torch.random.fork_rng(devices=[]),
+        Narrow() as narrow,
+    ):
+        _generated(subject, model, 4, max_new_tokens=1, eos_token_id=None, **SETTINGS[-1])
+    return [f"`{name}` of logits in bfloat16 is computed in bfloat16" for name in narrow.found[:1]]
 
 
 def vocabulary(subject: Subject) -> int:
@@ -129,6 +161,7 @@ def _unlike(counts: Array, expected: Array) -> str:
 # -- stopping
 
 FIRST, SECOND, PADDING, WORD = 3, 4, 5, 6
+Ends = int | Sequence[int] | Tensor | None
 SCRIPT = (
     (WORD, FIRST, WORD, WORD, FIRST, WORD),
     (WORD, WORD, WORD, SECOND, WORD, WORD),
@@ -158,17 +191,21 @@ def stopping(subject: Subject) -> Measured | NotHere:
             (FIRST, 3),
             (SECOND, 2),
             (FIRST, 1),
+            ([FIRST, SECOND], 3),
+            (torch.tensor([FIRST, SECOND]), 3),
+            (torch.tensor(SECOND), 2),
             (None, 3),
         )
         if (problem := _script_wrong(subject, model, size, ends, rows))
     ]
     wrong += _defaults_wrong(subject, model) + _limit_wrong(subject, model, size)
+    nothing = _generated(subject, model, 2, max_new_tokens=0, eos_token_id=FIRST)
+    if _new(subject, model, nothing):
+        wrong.append("`max_new_tokens=0` generates tokens")
     return Measured(len(wrong), 0, wrong[0] if wrong else "scripts, defaults and the last position")
 
 
-def _script_wrong(
-    subject: Subject, model: nn.Module, size: int, ends: int | tuple[int, ...] | None, rows: int
-) -> str:
+def _script_wrong(subject: Subject, model: nn.Module, size: int, ends: Ends, rows: int) -> str:
     table = torch.nn.functional.one_hot(torch.tensor(SCRIPT[:rows]), size).double()
     with _fixed(subject, model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
         found = _generated(
@@ -186,9 +223,10 @@ def _script_wrong(
     return ""
 
 
-def scripted(ends: int | tuple[int, ...] | None, rows: int) -> Array:
+def scripted(ends: Ends, rows: int) -> Array:
     """The expected result of the script, (rows, new tokens)."""
-    known = () if ends is None else (ends,) if isinstance(ends, int) else ends
+    ends = ends.tolist() if isinstance(ends, Tensor) else ends
+    known = () if ends is None else (ends,) if isinstance(ends, int) else tuple(ends)
     lines = []
     for wanted in SCRIPT[:rows]:
         stops = [i for i, token in enumerate(wanted) if token in known]

@@ -15,25 +15,35 @@ from ....compiler.passes.choose_kernels import choose_kernels
 from ....compiler.passes.choose_tiles import choose_tiles
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
+from ..rounding import STEPS
 from ..subject import Subject
 from .cached import PIECES, pieces
 from .derivatives import total
+from .dropping import Drops
+from .equality import FLOOR
 
 SIZES = (1, 3, 4, 16)
 """Queries of a tile."""
-CASES = ("plain", "padded left", "padded right", "every argument")
+CASES = (
+    "plain",
+    "padded left",
+    "padded right",
+    "every argument",
+    "every argument, padded",
+    "long",
+)
 ONE_TILE = 1 << 30
 
 
 @contextmanager
-def tiles_of(module: ModuleType, size: int) -> Iterator[None]:
+def tiles_of(module: ModuleType, size: int, *, always: bool = True) -> Iterator[None]:
     """Let a built file compute sequences of any length in tiles of so many queries; 0: in one.
 
-    Also where they read more than half of all keys.
+    always: also where they read more than half of all keys
     """
     file = vars(module)
     changed: dict[str, Any] = {"DENSE": 0 if size else ONE_TILE, "TILE": size or ONE_TILE}
-    if size:
+    if size and always:
         changed["at_most_half"] = lambda runs, start, end: runs
     before = {name: file[name] for name in changed if name in file}
     file.update({name: changed[name] for name in before})
@@ -58,7 +68,13 @@ def tiles(subject: Subject) -> Measured | NotHere:
                 found = subject.results(data)
             for name, value in found.items():
                 largest.compare(value, dense[name], f"{case}, tiles of {size}: {name}")
+        with tiles_of(subject.module, 4, always=False):
+            found = subject.results(data)
+        for name, value in found.items():
+            largest.compare(value, dense[name], f"{case}, tiles of 4 if they read little: {name}")
     _gradients(subject, largest)
+    _low_precision(subject, largest)
+    _dropouts(subject, largest)
     if subject.cached:
         _steps(subject, largest)
     return largest.measured()
@@ -86,6 +102,37 @@ def gradients(subject: Subject, data: Data, size: int) -> dict[str, Tensor]:
     with tiles_of(subject.module, size):
         total(subject, model, data)().backward()  # type: ignore[no-untyped-call]
     return {name: w.grad for name, w in model.named_parameters() if w.grad is not None}
+
+
+def _low_precision(subject: Subject, largest: Largest) -> None:
+    """Tiles have the dtype of the model, and are as near to one mask as rounding allows."""
+    if subject.chooses:
+        return  # rounding may change the choice of experts
+    data = subject.data("every argument, padded")
+    for dtype in ("float32", "bfloat16"):
+        model, found = subject.fresh(dtype), []
+        for size in (0, 3):
+            with tiles_of(subject.module, size):
+                found.append(subject.results(data, model))
+        apart = Largest()
+        for name, value in found[1].items():
+            apart.compare(value, found[0][name], f"{dtype}, tiles of 3: {name}")
+            if value.dtype != found[0][name].dtype:
+                apart.take(float("inf"), f"{dtype}, tiles of 3: {name} is {value.dtype}")
+        if apart.error > FLOOR[dtype] and apart.error > STEPS * subject.sensitivity(dtype):
+            largest.take(apart.error, apart.where)
+
+
+def _dropouts(subject: Subject, largest: Largest) -> None:
+    """In training, tiles drop attention weights at the same rates as one mask."""
+    data, rates = subject.data("plain"), []
+    for size in (0, 3):
+        model = subject.fresh().train()
+        with tiles_of(subject.module, size), torch.random.fork_rng(devices=[]), Drops() as drops:
+            subject.results(data, model)
+        rates.append(set(drops.rates))
+    if rates[0] != rates[1]:
+        largest.take(float("inf"), f"dropout of {rates[1] or 0} in tiles, not {rates[0] or 0}")
 
 
 def _steps(subject: Subject, largest: Largest) -> None:
