@@ -46,6 +46,7 @@ COMMANDS = (
     "data",
     "train",
     "prune",
+    "quantize",
     "generate",
     "export",
     "completion",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...outputs import replacing
 from ..checkpoint_errors import CheckpointError, limited
+from .quantized import KEY, QuantizationError, flattened, is_quantized, kind_of, load_quantized
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,19 +32,25 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     The names are those of the model inside `torch.compile`, DataParallel and similar wrappers. The
     file is written under a temporary name and renamed when complete.
 
-    Raises WeightsError for a model on the meta device, whose weights have no values.
+    A model quantized by `quantize` is saved with the kind in the metadata; `load_weights` reads it.
+
+    Raises WeightsError for a model on the meta device, whose weights have no values, and for one
+    that was quantized otherwise.
     """
     from safetensors.torch import save_file
 
+    kind = getattr(_unwrapped(model), KEY, None)
     state = {name: tensor.detach() for name, tensor in _unwrapped(model).state_dict().items()}
     if any(tensor.is_meta for tensor in state.values()):
         raise WeightsError("the model is on the meta device, so its weights have no values to save")
+    if kind is None and any(is_quantized(tensor) for tensor in state.values()):
+        raise WeightsError("the model was not quantized by `quantize`, so it cannot be saved here")
     state = {
         ".".join(part for part in name.split(".") if part != "_orig_mod"): tensor.contiguous()
-        for name, tensor in state.items()
+        for name, tensor in flattened(state).items()
     }
     with replacing(Path(path)) as fresh:
-        save_file(state, fresh)
+        save_file(state, fresh, None if kind is None else {KEY: kind})
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
@@ -60,9 +67,9 @@ def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> 
     Tensors are cast to the dtype of the model and moved to its device. A model on the meta device
     gets the tensors of the file, on the CPU and in its own dtype.
 
-    path: a safetensors file, a state dict written by `torch.save` (read with `weights_only=True`),
-        the index of a sharded checkpoint, or a folder with either. Names may have the prefixes
-        `model.`, `module.` and `_orig_mod.` of wrappers
+    path: a safetensors file, which may be quantized, a state dict written by `torch.save` (read
+        with `weights_only=True`), the index of a sharded checkpoint, or a folder with either. Names
+        may have the prefixes `model.`, `module.` and `_orig_mod.` of wrappers
     strict: raise for missing and unexpected tensors; if False, missing weights keep their values
         and other tensors are ignored
 
@@ -71,6 +78,12 @@ def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> 
     """
     import torch
 
+    if kind := kind_of(Path(path)):
+        try:
+            load_quantized(_unwrapped(model), Path(path), kind)
+        except QuantizationError as error:
+            raise WeightsError(str(error)) from None
+        return model
     target = model.state_dict()
     with _reading(path) as found:
         stored = _logical_names(found.shapes, target)

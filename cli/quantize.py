@@ -1,0 +1,86 @@
+"""`modelwright quantize`: quantize the linear layers of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import fail, note, progress
+from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
+
+
+@click.command()
+@reads_spec
+@click.option("--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder.")
+@click.option(
+    "--to",
+    "kind",
+    required=True,
+    type=click.Choice(("int8", "int8-dynamic", "float8")),
+    help="int8 and float8 quantize weights, int8-dynamic also the inputs of linear layers.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder written by `modelwright data`, on which the change is measured.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Number of samples on which the change is measured.",
+)
+@click.option("--length", type=click.IntRange(min=1), help="Sequence length in tokens.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Output file, with the suffix .safetensors.",
+)
+@force_option
+@quiet
+def quantize(
+    spec: Path,
+    sets: tuple[str, ...],
+    weights: Path,
+    kind: str,
+    data: Path | None,
+    samples: int,
+    length: int | None,
+    output: Path,
+    force: bool,
+) -> None:
+    """Quantize the linear layers of a model.
+
+    SPEC is a YAML file; `-` is stdin. Needs `pip install modelwright[quantize]`.
+
+    \b
+      modelwright quantize gpt.yaml --weights run/weights.safetensors --to int8 -o int8.safetensors
+      modelwright generate gpt.yaml --weights int8.safetensors --tokenizer tokenizer.json …
+
+    Embeddings, tied heads and experts are not quantized; the command lists what is not.
+    """
+    if output.suffix != ".safetensors":
+        fail(f"{output}: the suffix must be .safetensors")
+    if output.exists() and not force:
+        fail(f"{output} exists; not overwritten (use --force)")
+    read = load_spec(spec, sets)
+    from ..backends.pytorch import WeightsError, save_weights
+    from ..backends.pytorch.quantized import QuantizationError
+    from ..training.errors import TrainingError
+    from ..training.quantizing import quantize_spec
+
+    try:
+        with progress("quantizing"):
+            made = quantize_spec(read, weights, kind, data, samples=samples, length=length)
+        save_weights(made.model, output)
+    except (QuantizationError, TrainingError, WeightsError) as error:
+        fail(str(error))
+    note(f"wrote {output}: {output.stat().st_size / 2**20:,.1f} MiB")
+    if made.left:
+        note(f"  not quantized: {', '.join(made.left)}")
+    if made.before is not None:
+        note(f"  loss {made.before:.4f} -> {made.after:.4f}, divergence {made.divergence:.2e} nats")

@@ -1,0 +1,92 @@
+"""Quantize a trained model, and measure what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .sampling import samples_of
+from .tasks import task_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantized model.
+
+    left: names of matrices that were not quantized
+    before, after: mean loss of the samples, in nats; None without data
+    divergence: mean Kullback-Leibler divergence of its predictions from the original ones, in nats
+    """
+
+    model: nn.Module
+    left: tuple[str, ...]
+    before: float | None = None
+    after: float | None = None
+    divergence: float | None = None
+
+
+def quantize_spec(
+    spec: ModelSpec,
+    weights: Path,
+    kind: str,
+    data: Path | None = None,
+    *,
+    samples: int = 64,
+    length: int | None = None,
+) -> Quantized:
+    """Quantize the linear layers of a model with the given weights.
+
+    kind: int8, int8-dynamic or float8; see `backends.pytorch.quantized`
+    data: folder written by `modelwright data`, on whose held-out samples the model is measured
+    samples: number of samples
+    length: sequence length in tokens; default: max_positions, at most 1024
+
+    Raises QuantizationError, WeightsError, and TrainingError for a head that cannot be measured.
+    """
+    from ..backends.pytorch import compile as compile_model
+    from ..backends.pytorch import load_weights
+    from ..backends.pytorch.quantized import quantize
+    from ..compiler import lower
+
+    graph = lower(spec)
+    model = compile_model(graph).eval()
+    load_weights(model, weights)
+    if data is None:
+        return Quantized(model, tuple(quantize(model, kind)))
+    limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
+    size = length or min([1024, *limits])
+    read = samples_of(task_of(graph, model), data, "val", size)
+    if read.count < 1:
+        read = samples_of(task_of(graph, model), data, "train", size)
+    batches = [read.batch(first, 1) for first in range(samples)]
+    original = list(_predictions(model, batches))
+    left = tuple(quantize(model, kind))
+    sums = [0.0, 0.0, 0.0]
+    for (loss, expected, _), (other, found, count) in zip(
+        original, _predictions(model, batches), strict=True
+    ):
+        divergence = float((expected.exp() * (expected - found)).sum())
+        sums = [a + b for a, b in zip(sums, (loss * count, other * count, divergence), strict=True)]
+    total = sum(count for _, _, count in original)
+    return Quantized(model, left, *(x / total for x in sums))
+
+
+def _predictions(
+    model: nn.Module, batches: list[tuple[dict[str, Tensor], Tensor]]
+) -> Iterator[tuple[float, Tensor, int]]:
+    """Of each batch, the mean loss, the log-probabilities (N, V), and the number of labels N."""
+    import torch
+
+    for inputs, labels in batches:
+        real = labels.flatten() >= 0
+        with torch.no_grad():
+            scores = model(**inputs).float().flatten(0, -2)[real].log_softmax(-1)
+        loss = -scores.gather(1, labels.flatten()[real, None]).mean()
+        yield float(loss), scores, int(real.sum())
