@@ -20,7 +20,7 @@ help: ## list the targets
 
 install: .venv/installed ## create .venv with everything that is needed here
 
-demo: .venv/installed ## build, draw, embed real sentences, train and generate
+demo: .venv/installed ## build, draw, embed real sentences, train, distil, quantize, generate
 	$(BIN)/python examples/demo.py
 
 test: .venv/installed ## what every change must pass

@@ -1,15 +1,17 @@
-"""What modelwright does, in about three minutes: `make demo`.
+"""What modelwright does, in less than four minutes: `make demo`.
 
 1. builds and draws a model of each family, in build/demo/;
 2. imports a published checkpoint, embeds sentences, and compares with `transformers`;
 3. trains the GPT on Python's documentation and generates text;
-4. trains with commands and a new tokenizer: tokenizer, data, train, generate.
+4. trains with commands and a new tokenizer: tokenizer, data, train, generate;
+5. makes the result smaller: distillation and quantization.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from torch import nn
 from train_gpt import PROMPT, train_with_a_bar, write
 
 import modelwright as mw
+from modelwright.backends.pytorch.quantized import WARNS_ON_IMPORT
 
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
@@ -32,6 +35,8 @@ OUTPUT = ROOT / "build" / "demo"
 FAMILIES = {"decoder-only": "tiny_gpt", "encoder-only": "bert_base", "encoder-decoder": "t5_small"}
 
 console = Console(highlight=False)
+for name in WARNS_ON_IMPORT:  # transformers imports torchao
+    logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def modelwright(*words: str | Path) -> None:
@@ -93,24 +98,59 @@ def train_and_write(built: Path, seconds: float) -> tuple[float, float]:
     return losses
 
 
-def tokenize_and_train(steps: int) -> dict[str, float]:
-    """Tokenizer, data, training and text with four commands; return the last evaluation."""
+TEXT, TOKENIZER, TOKENS = OUTPUT / "topics.txt", OUTPUT / "tokenizer.json", OUTPUT / "tokens"
+SIZE = ("--set", "vocab_size=512", "--set", "max_positions=64")
+SETTINGS = ("--batch", "16", "--lr", "0.004", "--log-every", "50")
+
+
+def tokenize_and_train(steps: int) -> float:
+    """Tokenizer, data, training and text with four commands; return held-out bits per byte."""
     console.rule(f"the commands for training: {steps} steps of a GPT with a tokenizer of its own")
-    spec, text, run = EXAMPLES / "tiny_gpt.yaml", OUTPUT / "topics.txt", OUTPUT / "run"
-    tokenizer, tokens = OUTPUT / "tokenizer.json", OUTPUT / "tokens"
-    text.write_text("\n".join(topics.topics.values()), encoding="utf-8")
-    size = ("--set", "vocab_size=512", "--set", "max_positions=64")
-    modelwright("tokenizer", text, "--vocab", "512", "-o", tokenizer, "--force")
-    modelwright("data", text, "--tokenizer", tokenizer, "-o", tokens, "--force")
+    spec, run = EXAMPLES / "tiny_gpt.yaml", OUTPUT / "run"
+    TEXT.write_text("\n".join(topics.topics.values()), encoding="utf-8")
+    modelwright("tokenizer", TEXT, "--vocab", "512", "-o", TOKENIZER, "--force")
+    modelwright("data", TEXT, "--tokenizer", TOKENIZER, "-o", TOKENS, "--force")
     shutil.rmtree(run, ignore_errors=True)
-    settings = ("--steps", str(steps), "--batch", "16", "--lr", "0.004", "--log-every", "50")
-    modelwright("train", spec, *size, "--data", tokens, "-o", run, *settings)
-    weights = ("--weights", run / "weights.safetensors", "--tokenizer", tokenizer)
+    modelwright("train", spec, *SIZE, "--data", TOKENS, "-o", run, "--steps", str(steps), *SETTINGS)
+    generate(spec, SIZE, run / "weights.safetensors")
+    return bits_per_byte(run)
+
+
+def distill_and_quantize(steps: int) -> tuple[float, float]:
+    """A model with fewer layers that learns from the first one, in 8 bits. Return its held-out
+    bits per byte, and its size divided by that of the first one.
+    """
+    console.rule(f"a smaller one: two layers, {steps} steps of distillation, 8 bits")
+    teacher, student = OUTPUT / "teacher.yaml", EXAMPLES / "tiny_gpt.yaml"
+    run, small = OUTPUT / "student", OUTPUT / "student_int8.safetensors"
+    layers = (*SIZE, "--set", "layers=2")
+    teacher.write_text(mw.to_yaml(mw.load(student, sets=SIZE[1::2])), encoding="utf-8")
+    weights = OUTPUT / "run" / "weights.safetensors"
+    taught = ("--teacher", teacher, "--teacher-weights", weights, "--distill", "logits,relations")
+    shutil.rmtree(run, ignore_errors=True)
+    modelwright(
+        "train", student, *layers, "--data", TOKENS, "-o", run, "--steps", str(steps), *SETTINGS,
+        *taught, "--start-from-teacher",
+    )  # fmt: skip
+    modelwright(
+        "quantize", student, *layers, "--weights", run / "weights.safetensors", "--to", "int8",
+        "--data", TOKENS, "-o", small, "--force",
+    )  # fmt: skip
+    generate(student, layers, small)
+    return bits_per_byte(run), small.stat().st_size / weights.stat().st_size
+
+
+def generate(spec: Path, sets: tuple[str, ...], weights: Path) -> None:
+    """Print text that begins with a prompt."""
     sampling = ("--max-new-tokens", "40", "--temperature", "0.7", "--top-k", "40")
-    modelwright("generate", spec, *size, *weights, "--prompt", "The with statement", *sampling)
+    prompt = ("--tokenizer", TOKENIZER, "--prompt", "The with statement")
+    modelwright("generate", spec, *sets, "--weights", weights, *prompt, *sampling)
+
+
+def bits_per_byte(run: Path) -> float:
+    """The last evaluation of a run."""
     lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    found: dict[str, float] = json.loads(lines[-1])
-    return found
+    return float(json.loads(lines[-1])["bits_per_byte"])
 
 
 @click.command()
@@ -123,7 +163,8 @@ def main(seconds: float, steps: int) -> None:
     made = build_and_draw()
     difference = import_and_embed()
     before, after = train_and_write(OUTPUT / "tiny_gpt.py", seconds)
-    measured = tokenize_and_train(steps)
+    bits = tokenize_and_train(steps)
+    small_bits, share = distill_and_quantize(steps // 2)
     console.rule("done")
     for path in made:
         print(f"made             {shown(path)}")
@@ -131,7 +172,8 @@ def main(seconds: float, steps: int) -> None:
         f"embedded         {len(SENTENCES)} sentences; {difference:.0e} from transformers at most"
     )
     print(f"trained          held-out loss {before:.2f} -> {after:.2f} nats per byte")
-    print(f"tokenized        and trained: {measured['bits_per_byte']:.2f} bits per byte, held out")
+    print(f"tokenized        and trained: {bits:.2f} bits per byte, held out")
+    print(f"distilled        {small_bits:.2f} bits per byte; in 8 bits, {share:.0%} of the size")
     print(f"loss curve       {shown(OUTPUT / 'run' / 'loss.svg')}")
     print(f"weights          {shown(OUTPUT / 'tiny_gpt.safetensors')}")
     print(f"it took          {time.monotonic() - start:.0f} seconds")

@@ -23,6 +23,9 @@ KINDS = ("int8", "int8-dynamic", "float8")
 KEY = "quantization"
 """Metadata key of a file, and the attribute of a model, with the kind."""
 
+WARNS_ON_IMPORT = ("torchao", "torch.utils._pytree")
+"""Loggers that warn of each GPU kernel that cannot be loaded, and of torchao's own types."""
+
 
 class QuantizationError(ValueError):
     """A model cannot be quantized; the message says why."""
@@ -54,8 +57,8 @@ def quantize(model: nn.Module, kind: str) -> list[str]:
 
 def _torchao(kind: str) -> tuple[Callable[[nn.Module, Any], None], Any]:
     """The function that quantizes a model, and its argument for a kind."""
-    # On import, torchao warns of each GPU kernel that this build of torch cannot load.
-    logging.getLogger("torchao").setLevel(logging.ERROR)
+    for name in WARNS_ON_IMPORT:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         from torchao import quantization as ao
     except ImportError:
