@@ -172,4 +172,5 @@ def test_the_demo_runs(run: Run, examples: Path, script: Script) -> None:
     for path in made:
         assert (examples.parent / path).stat().st_size > 1000
     assert "held-out loss 5." in said
+    assert "bits per byte; in 8 bits, " in said
     assert "it took " in said
