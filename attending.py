@@ -29,10 +29,15 @@ def attend_to_text(
     Raises PromptError for a model that does not read tokens, a text that it cannot read, and a
     `target` without a decoder for it.
     """
-    import torch
+    inputs = text_inputs(model, graph, tokens, text, target)
+    return maps_of(model, inputs), names_of(graph, tokens, inputs)
 
-    from .backends.pytorch import BuildError
-    from .backends.pytorch.attention_maps import MapsError, attention_maps
+
+def text_inputs(
+    model: nn.Module, graph: ModuleGraph, tokens: Tokens, text: str, target: str | None = None
+) -> dict[str, Any]:
+    """The arguments of the model's `forward` for a text. Raises PromptError as above."""
+    import torch
 
     source, writer = text_stacks(graph)
     if target is not None and not writer:
@@ -42,15 +47,26 @@ def attend_to_text(
     inputs: dict[str, Any] = {graph.inputs[source].argument: ids}
     if writer:
         inputs[graph.inputs[writer].argument] = _target(model, graph, tokens, ids, target)
+    return inputs
+
+
+def maps_of(model: nn.Module, inputs: dict[str, Any]) -> AttentionMaps:
+    """The attention maps of these inputs. Raises PromptError where there are none."""
+    from .backends.pytorch import BuildError
+    from .backends.pytorch.attention_maps import MapsError, attention_maps
+
     try:
-        maps = attention_maps(model, **inputs)
+        return attention_maps(model, **inputs)
     except (MapsError, BuildError, ValueError, IndexError) as error:  # also: too many tokens
         raise PromptError(str(error)) from None
-    names = {
-        stack: [tokens.name(number) for number in given[0].tolist()]
-        for stack, given in zip(filter(None, (source, writer)), inputs.values(), strict=True)
+
+
+def names_of(graph: ModuleGraph, tokens: Tokens, inputs: dict[str, Any]) -> dict[str, list[str]]:
+    """The names of the tokens of each stack that reads some."""
+    return {
+        stack: [tokens.name(number) for number in inputs[fact.argument][0].tolist()]
+        for stack, fact in graph.inputs.items()
     }
-    return maps, names
 
 
 def text_stacks(graph: ModuleGraph) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .console import fail, note, print_result
-from .options import SPEC, quiet
+from .options import SPEC, WEIGHTS, quiet
 
 PORT = 8765
 INSTALL = "pip install 'modelwright[explore]'"
@@ -31,6 +31,14 @@ INSTALL = "pip install 'modelwright[explore]'"
     show_default=True,
     help="Address to listen at. Any but this machine's own needs --token.",
 )
+@click.option(
+    "--weights", type=WEIGHTS, help="Checkpoint for the attention tab. [default: random weights]"
+)
+@click.option(
+    "--tokenizer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="tokenizer.json for the attention tab. [default: tokens are bytes]",
+)
 @click.option("--token", metavar="TEXT", help="Secret of the address. [default: a random one]")
 @quiet
 def explore(
@@ -39,6 +47,8 @@ def explore(
     no_browser: bool,
     watch: bool,
     host: str,
+    weights: Path | None,
+    tokenizer: Path | None,
     token: str | None,
 ) -> None:
     """Edit a spec in the browser, beside its figure, PyTorch file, weights, costs and masks.
@@ -67,7 +77,14 @@ def explore(
         fail(f"`modelwright explore` needs {error.name}: {INSTALL}")
     if token is not None and len(token) < 16:
         fail("--token must have at least 16 characters")
-    settings = Settings(spec=spec, watch=watch, host=host, token=token or new_token())
+    settings = Settings(
+        spec=spec,
+        watch=watch,
+        host=host,
+        token=token or new_token(),
+        weights=weights,
+        tokenizer=tokenizer,
+    )
     if not settings.is_local and token is None:
         fail(f"--host {host} lets other machines in; it needs --token, a secret that you choose")
     try:

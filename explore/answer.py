@@ -6,12 +6,13 @@ graph of the last few texts is kept.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..backends.diagram import DrawError, DrawOptions
+from ..backends.diagram import DrawError, DrawOptions, draw
 from ..backends.diagram.compare import draw_difference
 from ..backends.diagram.drawing import Drawing
 from ..backends.diagram.figure import figure
@@ -106,11 +107,22 @@ def _difference(asked: Request, folder: Path | None) -> Answer:
     }
 
 
+def _export(asked: Request, folder: Path | None) -> Answer:
+    """The figure as a file, in base64."""
+    _, graph = _read(asked.text, asked.name, folder)
+    try:
+        drawn = draw(graph, asked.format, _options(asked))
+    except DrawError as error:  # a library for this format is missing
+        return {"problems": [], "data": "", "note": str(error)}
+    return {"problems": [], "data": base64.b64encode(drawn).decode(), "note": ""}
+
+
 _ANSWERS: dict[str, Callable[[Request, Path | None], Answer]] = {
     "figure": _figure,
     "code": _code,
     "masks": _masks,
     "difference": _difference,
+    "export": _export,
 }
 
 

@@ -3,6 +3,7 @@
 GET  /                 the page, beside it /page.js and /page.css
 POST /api/start        schema, examples, and the spec to open
 POST /api/answer       one `Request`; the answer to it
+POST /api/run          one `Run`: attention maps and next tokens, from a child process
 POST /api/file         the spec file, if it changed
 """
 
@@ -28,7 +29,8 @@ from ..spec import json_schema
 from ..version import __version__
 from .answer import answer
 from .guard import LONGEST_BODY, Guard, page_policy, refusal
-from .request import LONGEST_TEXT, RequestError
+from .request import LONGEST_TEXT, RequestError, read_run
+from .runner import Runner
 from .settings import EXAMPLES, Settings
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -61,6 +63,7 @@ def application(settings: Settings) -> Starlette:
         *(Route(f"/{name}", server.file) for name in FILES),
         Route("/api/start", server.asked(server.start), methods=["POST"]),
         Route("/api/answer", server.asked(server.answer), methods=["POST"]),
+        Route("/api/run", server.asked(server.run), methods=["POST"]),
         Route("/api/file", server.asked(server.changed), methods=["POST"]),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, settings=settings)])
@@ -72,7 +75,7 @@ class _Server:
         self.folders = {"examples": EXAMPLES}
         if settings.spec is not None:
             self.folders["spec"] = settings.spec.parent
-        self.queue = Queue()
+        self.queue, self.runs, self.runner = Queue(), Queue(), Runner()
 
     # -- the page
 
@@ -132,6 +135,25 @@ class _Server:
             raise RequestError("page must be a text and number a number")
         with self.queue.turn(page, f"{asked.get('ask')}", number) as is_last:
             return answer(asked, folder) if is_last else {"superseded": True}
+
+    def run(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """One run at a time, in the child process; files are those of the command line alone."""
+        asked = dict(data)
+        page, number = asked.pop("page", ""), asked.pop("number", 0)
+        folder = self.folders.get(str(asked.pop("folder", "examples")))
+        if not isinstance(page, str) or not isinstance(number, int):
+            raise RequestError("page must be a text and number a number")
+        run = read_run(asked)
+        with self.runs.turn(page, "run", number) as is_last:
+            if not is_last:
+                return {"superseded": True}
+            files = {
+                "folder": folder,
+                "weights": self.settings.weights,
+                "tokenizer": self.settings.tokenizer,
+            }
+            given = {key: None if path is None else str(path) for key, path in files.items()}
+            return self.runner.run({**run.model_dump(), **given})
 
     def changed(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The file, if its text is not the one with this digest."""

@@ -24,12 +24,16 @@ class Settings:
     watch    tell the page when this file changes
     host     the address to listen at
     token    what every question of the page must carry
+    weights  a checkpoint for models that are run; None: random weights
+    tokenizer  a tokenizer.json file; None: tokens are bytes
     """
 
     spec: Path | None = None
     watch: bool = False
     host: str = LOOPBACK
     token: str = field(default_factory=new_token)
+    weights: Path | None = None
+    tokenizer: Path | None = None
 
     @property
     def is_local(self) -> bool:

@@ -353,6 +353,80 @@ def test_a_watched_file_is_loaded_again(browser: Any, serve: Serve, tmp_path: Pa
     view.close()
 
 
+# -- running the model
+
+TINY = "tiny_gpt"
+RUN_TIME = 120_000  # milliseconds, in which torch may have to be imported
+
+
+def run_model(view: View, state: str = "done") -> None:
+    view.page.click("#tab-attention")
+    view.page.wait_for_selector(f"#panel-attention[data-state={state}] .controls", timeout=RUN_TIME)
+    view.settle()
+
+
+def test_the_attention_tab_shows_what_a_query_reads(view: View) -> None:
+    view.example(TINY)
+    run_model(view)
+    page = view.page
+    assert page.locator("#panel-attention canvas").count() == 20  # 5 layers of 4 heads
+    assert page.inner_text("#panel-attention .reading h3") == "layers.0.attention, head 0"
+    words = page.locator(".queries .token").all_inner_texts()
+    assert "".join(words) == "To·be,·or·not·to·be"
+    assert page.get_attribute(".queries .token:last-child", "aria-pressed") == "true"
+    page.click(".queries .token:nth-of-type(2)")
+    shares = page.locator(".keys .token small").all_inner_texts()
+    assert len(shares) == len(words)
+    assert shares[2:] == ["0.0 %"] * (len(words) - 2)  # a causal mask
+    assert abs(sum(float(share.split()[0]) for share in shares) - 100) < 0.2
+    page.click("#panel-attention .heads:nth-child(5) button:nth-of-type(3)")
+    assert page.inner_text("#panel-attention .reading h3") == "layers.4.attention, head 2"
+    assert page.locator("#panel-attention [aria-pressed=true]:has(canvas)").count() == 1
+
+
+def test_temperature_and_top_k_change_the_next_token(view: View) -> None:
+    view.example(TINY)
+    run_model(view)
+    rows = view.page.locator(".next tr")
+    temperature, top_k = (view.page.locator(".next input").nth(i) for i in (0, 1))
+
+    def shares() -> list[float]:
+        return [float(text.split()[0]) for text in rows.locator(".number").all_inner_texts()]
+
+    assert rows.count() == 10
+    warm = shares()
+    assert abs(sum(warm) - 100) < 0.6
+    assert warm == sorted(warm, reverse=True)
+    temperature.fill("0.1")
+    assert shares()[0] > warm[0]
+    assert view.page.evaluate("document.activeElement.type") == "range"
+    top_k.fill("1")
+    assert shares() == [100.0]
+
+
+def test_the_attention_tab_follows_the_spec_and_says_what_cannot_be_run(view: View) -> None:
+    run_model(view, "failed")
+    assert "124,439,808 weights; the page runs models of at most" in view.page.inner_text(
+        "#panel-attention [role=status]"
+    )
+    view.example("tiny_t5")
+    view.page.wait_for_selector("#panel-attention canvas", timeout=RUN_TIME)
+    assert view.page.locator(".heads h4", has_text="cross_attention").count() == 2
+    view.page.click(".heads:has(h4:text-is('decoder.layers.0.cross_attention')) button")
+    view.page.fill("#panel-attention input[placeholder]", "xy")
+    view.page.click("#panel-attention button[type=submit]")
+    view.page.wait_for_selector(".queries .token:text-is('y')", timeout=RUN_TIME)
+
+
+def test_figures_are_exported_as_pictures(view: View) -> None:
+    for ending, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        view.page.click("#export")
+        with view.page.expect_download() as download:
+            view.page.click(f"#export-menu button:has-text('.{ending}')")
+        assert download.value.suggested_filename == f"gpt2.{ending}"
+        assert Path(download.value.path()).read_bytes().startswith(start)
+
+
 # -- for everybody
 
 
@@ -361,11 +435,14 @@ def test_axe_finds_no_violation(browser: Any, served: Served) -> None:
     if not AXE.is_file():
         pytest.skip("no axe-core here; install it: make explore")
     view = View.open(browser, served, color_scheme="dark")
+    view.example(TINY)
     view.page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
     for theme in ("dark", "light"):
         assert view.page.get_attribute("html", "data-theme") == theme
-        for tab in ("weights", "masks", "resolved", "difference", "code"):
+        for tab in ("weights", "masks", "resolved", "difference", "attention", "code"):
             view.page.click(f"#tab-{tab}")
+            if tab == "attention":
+                view.page.wait_for_selector("#panel-attention canvas", timeout=RUN_TIME)
             view.settle()
             view.page.hover("#n-layers-block-attention")
             view.page.wait_for_timeout(130)  # until colours have changed
@@ -397,7 +474,7 @@ def test_narrow_screens(browser: Any, served: Served) -> None:
         view.page.set_viewport_size({"width": width, "height": 844})
         if width <= 760:
             view.page.click("#views button[data-view=output]")
-        for tab in ("code", "weights", "difference"):
+        for tab in ("code", "weights", "difference", "attention"):
             view.page.click(f"#tab-{tab}")
             view.settle()
             assert view.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -26,7 +26,7 @@ export async function ask(path, body = {}) {
     response = await fetch(`/api/${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Modelwright-Token": token },
-      body: JSON.stringify(path === "answer" ? { ...body, page, number: ++number } : body),
+      body: JSON.stringify(path === "answer" || path === "run" ? { ...body, page, number: ++number } : body),
     });
   } catch {
     throw new AskError("The server does not answer. Is `modelwright explore` still running?");

@@ -2,7 +2,7 @@
 
 import { byId, make } from "./dom.js";
 
-export const TABS = ["code", "weights", "masks", "resolved", "difference"];
+export const TABS = ["code", "weights", "masks", "resolved", "difference", "attention"];
 
 /** The tabs of the outputs; `shown` is called with the name of the one that is open. */
 export class Tabs {

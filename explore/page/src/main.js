@@ -3,6 +3,7 @@
 import { python } from "@codemirror/lang-python";
 import { yaml } from "@codemirror/lang-yaml";
 import { ask, AskError, takeToken } from "./ask.js";
+import { attentionPanel } from "./attention.js";
 import { Costs, Totals } from "./costs.js";
 import { Difference, OPENED } from "./difference.js";
 import { byId, download, make, svgElement } from "./dom.js";
@@ -40,6 +41,7 @@ class Page {
       tokens: (length) => { this.options.sequence = length; this.again("askCode", "askTab"); },
     });
     this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.again("askTab"), go: (line) => this.editor.go(line) });
+    this.attention = attentionPanel((prompt, target) => this.runModel(prompt, target));
     const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: this.resolved };
     this.selection = new Selection(panes, (place, found, kept) => this.tellSelection(place, found, kept));
     this.tabs = new Tabs(() => this.again("askTab"));
@@ -123,6 +125,7 @@ class Page {
     const tab = this.tabs.open;
     if (tab === "masks") return this.ask("masks", (answer) => showMasks(answer));
     if (tab === "difference") return this.askDifference();
+    if (tab === "attention") await this.attention.show(`${this.options.theme} ${this.editor.text}`);
     return true;
   }
 
@@ -133,12 +136,26 @@ class Page {
     const { name, folder } = this.source;
     const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
     if (answer === null || text !== this.editor.text) return false;
-    if (!("svg" in answer) && !("code" in answer)) {
+    if (!["svg", "code", "data"].some((key) => key in answer)) {
       if (!("other" in more)) this.showProblems(answer.problems);
       return false;
     }
     show(answer);
     return true;
+  }
+
+  /** Attention maps and next tokens of the present spec; null where a newer run overtook it. */
+  async runModel(prompt, target) {
+    const { name, folder } = this.source;
+    return ask("run", { text: this.editor.text, name, folder, prompt, target });
+  }
+
+  /** Save the figure in a format that the server draws. */
+  async exportFigure(format) {
+    await this.ask("export", ({ data, note }) => {
+      if (note) this.tell(note, "bad");
+      else this.save(format, Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)), { png: "image/png", pdf: "application/pdf" }[format]);
+    }, { format });
   }
 
   async askDifference() {
@@ -224,6 +241,8 @@ class Page {
       ["Spec (.yaml)", () => this.save("yaml", this.editor.text, "application/yaml")],
       ["PyTorch file (.py)", () => this.save("py", this.answers.code?.code, "text/x-python")],
       ["Figure (.svg)", () => this.save("svg", this.answers.figure?.svg, "image/svg+xml")],
+      ["Figure (.png)", () => this.exportFigure("png")],
+      ["Figure (.pdf)", () => this.exportFigure("pdf")],
       ["Resolved spec (.yaml)", () => this.save("resolved.yaml", this.answers.code?.resolved, "application/yaml")],
       ["Costs (.json)", () => this.save("json", JSON.stringify(this.answers.code?.costs, null, 2), "application/json")],
     ]);

@@ -1,0 +1,153 @@
+"""The process that runs models for the explorer. It alone imports torch.
+
+It reads one question per line from stdin and writes one answer per line to stdout, both as JSON.
+The server starts it, and ends it when a run takes too long.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+MOST_WEIGHTS = 50_000_000
+MOST_TOKENS = 64
+MOST_BYTES = 8 * 2**30
+"""Of address space; much of it is code and is never touched."""
+NAMED = 40
+"""Next tokens that are named; the page shows no more."""
+
+
+def main() -> None:
+    """Answer until stdin is closed."""
+    limit_memory()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    answers.write('{"ready": true}\n')
+    answers.flush()
+    for line in sys.stdin:
+        answers.write(json.dumps(run(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def limit_memory() -> None:
+    """Limit the address space of this process, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def run(asked: dict[str, Any]) -> dict[str, Any]:
+    """The attention maps of a text and the logits of the next token, or `error`.
+
+    asked: text and name of the spec; folder, weights and tokenizer, or None; prompt; target, or
+        None for what the model generates
+    """
+    from ..prompting import PromptError
+    from ..spec import SpecErrors
+
+    try:
+        return _answer(asked)
+    except (PromptError, SpecErrors) as error:
+        return {"error": str(error)}
+    except MemoryError:
+        return {"error": _too_large()}
+    except RuntimeError as error:
+        if "alloc" not in str(error):
+            raise
+        return {"error": _too_large()}
+
+
+def _too_large() -> str:
+    return f"the model needs more than {MOST_BYTES // 2**30} GiB of address space"
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    from ..attending import maps_of, names_of, text_inputs, text_stacks
+    from ..compiler import lower
+    from ..prompting import BYTES, PromptError, load_tokenizer
+    from ..spec import loads
+
+    torch.set_num_threads(2)
+    folder = asked["folder"]
+    graph = lower(loads(asked["text"], asked["name"], folder=folder and Path(folder)))
+    text_stacks(graph)
+    model, note = _model(graph, asked["weights"])
+    tokens = load_tokenizer(asked["tokenizer"]) if asked["tokenizer"] else BYTES
+    inputs = text_inputs(model, graph, tokens, asked["prompt"], asked["target"])
+    longest = max(ids.size(1) for ids in inputs.values())
+    if longest > MOST_TOKENS:
+        raise PromptError(f"{longest} tokens; the page shows at most {MOST_TOKENS}")
+    maps = maps_of(model, inputs)
+    names = names_of(graph, tokens, inputs)
+    with torch.no_grad():
+        result = model(**inputs)
+    return {
+        "note": note,
+        "tokens": names,
+        "maps": [
+            {
+                "name": name,
+                "queries": maps.stacks[name][0],
+                "keys": maps.stacks[name][1],
+                "shape": list(weights.shape[1:]),
+                "weights": _packed(weights[0]),
+            }
+            for name, weights in maps.items()
+        ],
+        "next": _next_tokens(graph, result, tokens),
+    }
+
+
+def _model(graph: Any, weights: str | None) -> tuple[Any, str]:
+    """The model, and where its weights come from."""
+    from ..backends.pytorch import compile  # noqa: A004
+    from ..compiler.report import report
+    from ..prompting import PromptError, load_model
+
+    total = report(graph).weights_total
+    if total > MOST_WEIGHTS:
+        raise PromptError(
+            f"{total:,} weights; the page runs models of at most {MOST_WEIGHTS:,}. Make it smaller "
+            "with the sliders"
+        )
+    note = "Random weights: start with --weights to see a trained model."
+    if weights is not None:
+        try:
+            model = load_model(graph, Path(weights), device="cpu", dtype=None, generates=False)
+            return model, f"Weights of {Path(weights).name}."
+        except PromptError:
+            note = f"Random weights: those of {Path(weights).name} do not fit this spec."
+    return compile(graph, seed=0).eval(), note
+
+
+def _packed(weights: Any) -> str:
+    """Weights as 16-bit numbers, 65535 for 1, in base64."""
+    numbers = (weights.float() * 65535).round().clamp(0, 65535).to("cpu").numpy().astype("<u2")
+    return base64.b64encode(numbers.tobytes()).decode()
+
+
+def _next_tokens(graph: Any, result: Any, tokens: Any) -> dict[str, Any] | None:
+    """All logits of the last position in descending order, and names of the first; or None."""
+    heads = [name for name, head in graph.heads.items() if head.loss == "next_token"]
+    if isinstance(result, dict):
+        result = result[heads[0]] if heads else None
+    if result is None or not heads or result.dim() != 3:
+        return None
+    ordered = result[0, -1].float().sort(descending=True)
+    return {
+        "logits": [round(value, 4) for value in ordered.values.tolist()],
+        "names": [tokens.name(number) for number in ordered.indices[:NAMED].tolist()],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Runs for the attention tab: the child process, its limits, and exports of figures."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from explore_server import SMALL, Serve
+
+import modelwright as mw
+from modelwright.explore import answer
+from modelwright.explore.request import RequestError, read_run
+from modelwright.explore.runner import ENDED, STOPPED, Runner
+from modelwright.explore.worker import MOST_TOKENS, run
+
+BYTES = SMALL.replace("vocab_size: 32", "vocab_size: 256")
+
+
+def asked(text: str = BYTES, prompt: str = "a cat", **more: Any) -> dict[str, Any]:
+    files = {"folder": None, "weights": None, "tokenizer": None, "target": None}
+    return {"text": text, "name": "spec.yaml", "prompt": prompt, **files, **more}
+
+
+def unpacked(found: dict[str, Any]) -> torch.Tensor:
+    numbers = np.frombuffer(base64.b64decode(found["weights"]), "<u2").reshape(found["shape"])
+    return torch.from_numpy(numbers / 65535)
+
+
+TEXT = BYTES.replace("positions: learned", "positions: rotary").replace("max_positions: 16\n", "")
+
+
+def test_a_run_has_the_maps_and_the_next_tokens_of_the_model() -> None:
+    found = run(asked(TEXT))
+    model = mw.compile(mw.loads(TEXT), seed=0).eval()
+    ids = torch.tensor([list(b"a cat")])
+    maps = mw.attention_maps(model, input_ids=ids)
+    assert [each["name"] for each in found["maps"]] == list(maps)
+    for each in found["maps"]:
+        assert (unpacked(each) - maps[each["name"]][0]).abs().max() < 1e-5
+    assert found["tokens"] == {"decoder": ["a", "·", "c", "a", "t"]}
+    with torch.no_grad():
+        logits = model(ids)[0, -1]
+    assert found["next"]["logits"][:3] == pytest.approx(logits.topk(3).values.tolist(), abs=1e-3)
+    assert len(found["next"]["logits"]) == 256
+    assert found["note"].startswith("Random weights: start with --weights")
+
+
+def test_weights_of_the_command_line_are_used_where_they_fit(tmp_path: Path) -> None:
+    model = mw.compile(mw.loads(TEXT), seed=7).eval()
+    mw.save_weights(model, tmp_path / "own.safetensors")
+    weights = str(tmp_path / "own.safetensors")
+    found = run(asked(TEXT, weights=weights))
+    assert found["note"] == "Weights of own.safetensors."
+    maps = mw.attention_maps(model, input_ids=torch.tensor([list(b"a cat")]))
+    assert (unpacked(found["maps"][0]) - maps["layers.0.attention"][0]).abs().max() < 1e-5
+    other = run(asked(TEXT.replace("d_model: 16", "d_model: 32"), weights=weights))
+    assert other["note"] == "Random weights: those of own.safetensors do not fit this spec."
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text": SMALL}, "the tokenizer gives token id 116, but vocab_size is 32"),
+        ({"prompt": ""}, "the prompt contains no tokens"),
+        ({"prompt": "a" * (MOST_TOKENS + 1)}, "65 tokens; the page shows at most 64"),
+        ({"text": f"{TEXT}colour: red\n"}, "unknown key `colour`"),
+        ({"text": TEXT.replace("d_model: 16", "d_model: 4096")}, "the page runs models of at most"),
+        ({"target": "b"}, "small has no second stack that reads a target text"),
+    ],
+)
+def test_what_cannot_be_run_is_said(changes: dict[str, str], message: str) -> None:
+    assert message in run({**asked(TEXT), **changes})["error"]
+
+
+def test_an_encoder_has_no_next_token() -> None:
+    text = TEXT.replace("decoder-only", "encoder-only").replace("head: language_model\n", "")
+    found = run(asked(text))
+    assert found["next"] is None
+    assert found["tokens"] == {"encoder": ["a", "·", "c", "a", "t"]}
+
+
+# -- the child process
+
+ECHO = """
+import json, sys, time
+print('{"ready": true}', flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["do"] == "sleep":
+        time.sleep(60)
+    if asked["do"] == "end":
+        sys.exit(1)
+    print(json.dumps({"did": asked["do"]}), flush=True)
+"""
+
+
+def test_a_run_that_takes_too_long_is_stopped_and_the_next_one_works() -> None:
+    runner = Runner([sys.executable, "-c", ECHO], seconds=3)
+    try:
+        assert runner.run({"do": "walk"}) == {"did": "walk"}
+        first = runner._child
+        assert runner.run({"do": "walk"}) == {"did": "walk"}
+        assert runner._child is first
+        assert runner.run({"do": "sleep"}) == {"error": STOPPED}
+        assert first is not None
+        assert first.poll() is not None
+        assert runner.run({"do": "end"}) == {"error": ENDED}
+        runner.seconds = 20
+        assert runner.run({"do": "walk"}) == {"did": "walk"}
+    finally:
+        runner.stop()
+
+
+def test_the_server_runs_models_with_its_own_files_only(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A page cannot name files: weights and tokenizer are those of the command line."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(Runner, "run", lambda self, asked: given.append(asked) or {"maps": []})
+    served = serve(weights=tmp_path / "own.safetensors")
+    question = {"text": SMALL, "prompt": "a", "folder": "examples"}
+    assert served.post("/api/run", question) == (200, {"maps": []})
+    assert given[0]["weights"] == str(tmp_path / "own.safetensors")
+    assert given[0]["tokenizer"] is None
+    for more in ({"weights": "/etc/passwd"}, {"tokenizer": "x"}, {"prompt": "a" * 2001}):
+        assert served.post("/api/run", {**question, **more})[0] == 400
+    assert served.post("/api/run", question, X_Modelwright_Token="no")[0] == 403
+    assert len(given) == 1
+
+
+def test_a_run_is_checked() -> None:
+    with pytest.raises(RequestError, match="prompt"):
+        read_run({"text": SMALL})
+    assert read_run({"text": SMALL, "prompt": "a"}).target is None
+
+
+# -- exports
+
+
+@pytest.mark.parametrize(
+    ("format", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+)
+def test_figures_are_exported(format: str, start: bytes) -> None:
+    found = answer({"ask": "export", "text": SMALL, "format": format, "depth": "module"})
+    data = base64.b64decode(found["data"])
+    assert data.startswith(start)
+    options = mw.DrawOptions(depth="module", theme="light")
+    assert data == mw.draw(mw.loads(SMALL, "spec.yaml"), format, options)
