@@ -246,6 +246,15 @@ def test_models_without_weights_of_pairs_are_refused(attention: str, reason: str
         mw.attention_maps(model, input_ids=IDS)
 
 
+def test_layers_without_weights_of_pairs_have_no_map() -> None:
+    """As in MiniMax, whose layers are linear except for a few."""
+    blocks = (
+        "blocks:\n  linear: {attention: {type: linear, heads: 4}, positions: none}\n  scores: {}\n"
+    )
+    spec = mw.loads(f"{SMALL}{blocks}pattern: [linear, scores]\n")
+    assert list(mw.attention_maps(mw.compile(spec), input_ids=IDS)) == ["layers.1.attention"]
+
+
 def test_tiles_are_refused_in_a_file_and_dense_in_maps() -> None:
     with pytest.raises(BuildError, match="--kernel tiles does not apply to --attention-weights"):
         BuildOptions(kernel="tiles", attention_weights=True)
