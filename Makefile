@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery lectures explore screenshots clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery lectures site explore screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -88,6 +88,10 @@ explore/bundle/page.js: $(wildcard explore/page/*.* explore/page/.npmrc explore/
 		npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
 	fi; \
 	cd explore/page && npm ci && npm run build
+
+site: .venv/installed ## build the documentation site in out/site (needs mkdocs-material, installed once)
+	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
+	$(BIN)/python docs/site.py out --build
 
 screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
 	$(BIN)/python docs/screenshots.py

@@ -63,7 +63,8 @@ def maps(page: Any) -> None:
     page.fill("#panel-attention input", "abcdefabcdef")
     page.click("#panel-attention button[type=submit]")
     page.wait_for_selector(".queries .token:text-is('f')")
-    page.click("#panel-attention .heads:last-child button:nth-of-type(2)")
+    page.click("#panel-attention .heads:first-child button:nth-of-type(2)")
+    page.click(".queries .token:nth-of-type(10)")
 
 
 SHOTS = {

@@ -4,7 +4,7 @@
 # Each token asks a question, its *query*. Each token offers a *key*, to be found by, and a *value*, to be read. The weights
 # of a query are a softmax over its scores with all keys, and its output is the weighted mean of the values:
 #
-# $$\mathrm{softmax}\!\left(\frac{q K^T}{\sqrt{d}}\right) V$$
+# > softmax(q Kᵀ / √d) V
 #
 # (Vaswani et al. 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.) This lecture looks at these
 # numbers in a compiled model.

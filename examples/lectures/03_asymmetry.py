@@ -2,7 +2,7 @@
 # # Queries and keys are two things
 #
 # A score is a product of a query and a key. Both are made from the same kind of vector, but by different matrices:
-# $q_i \cdot k_j = x_i^T (W_Q^T W_K)\, x_j$. The matrix in the middle is not symmetric, so that what token *i* wants from token
+# qᵢ · kⱼ = xᵢᵀ (W_Qᵀ W_K) xⱼ. The matrix in the middle is not symmetric, so that what token *i* wants from token
 # *j* says nothing about what *j* wants from *i*. A pronoun looks for its noun; the noun does not look for the pronoun.
 
 # %%
@@ -34,7 +34,7 @@ def middle(head: int) -> torch.Tensor:
 
 
 # %% [markdown]
-# We measure the asymmetry of a matrix $B$ by $\|B - B^T\| / \|B\|$: 0 for a symmetric matrix, and $\sqrt 2 \approx 1.41$ for
+# We measure the asymmetry of a matrix *B* by ‖B − Bᵀ‖ / ‖B‖: 0 for a symmetric matrix, and √2 ≈ 1.41 for
 # one whose two halves have nothing to do with each other.
 
 # %%
@@ -68,7 +68,7 @@ assert symmetric < 1e-12
 assert (shared - shared.mT).abs().max() > 0.1
 
 # %% [markdown]
-# With one matrix, a token usually finds itself most similar, because $x^T W^T W x$ is a squared length. With two matrices it
+# With one matrix, a token usually finds itself most similar, because xᵀ Wᵀ W x is a squared length. With two matrices it
 # has no such preference.
 
 # %%

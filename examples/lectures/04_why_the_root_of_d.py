@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Why scores are divided by the square root of d
 #
-# A dot product of two random vectors is a sum of $d$ terms. If their entries have variance 1, so has each term, and the sum
-# has variance $d$. Scores would grow with the size of a head. Dividing by $\sqrt d$ brings the variance back to 1.
+# A dot product of two random vectors is a sum of *d* terms. If their entries have variance 1, so has each term, and the sum
+# has variance *d*. Scores would grow with the size of a head. Dividing by √d brings the variance back to 1.
 
 # %%
 import torch
@@ -60,7 +60,7 @@ for scale in ("0.125", "none"):
     assert (entropy.mean() > 2.5) == (scale == "0.125")
 
 # %% [markdown]
-# `0.125` is $1/\sqrt{64}$, the default. The derivative of a weight $w$ with respect to its own score is $w (1 - w)$: a row
+# `0.125` is 1/√64, the default. The derivative of a weight *w* with respect to its own score is w (1 − w): a row
 # with one weight of 0.999 has derivatives of at most 0.001, and learning stops. Without the scale, many rows are like that.
 
 # %%

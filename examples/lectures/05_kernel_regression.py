@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Kernel regression
 #
-# Attention is older than transformers. To predict $y$ at a new $x$, Nadaraya and Watson (1964) average the known $y_i$, with
-# weights that fall with the distance of $x$ and $x_i$:
+# Attention is older than transformers. To predict *y* at a new *x*, Nadaraya and Watson (1964) average the known yᵢ, with
+# weights that fall with the distance of *x* and xᵢ:
 #
-# $$\hat y(x) = \sum_i \mathrm{softmax}_i\!\left(-\frac{(x - x_i)^2}{2\sigma^2}\right) y_i$$
+# > ŷ(x) = Σᵢ softmaxᵢ(−(x − xᵢ)² / 2σ²) yᵢ
 #
-# Query $x$, keys $x_i$, values $y_i$: an attention whose score is the negative squared distance.
+# Query *x*, keys xᵢ, values yᵢ: an attention whose score is the negative squared distance.
 
 # %%
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ truth = 2 * torch.sin(x) + x**0.8  # the data of "Dive into Deep Learning", chap
 y = truth + 0.5 * torch.randn(50, generator=generator, dtype=torch.float64)
 
 # %% [markdown]
-# `score: distance` is this attention. One head gets $x$ as query and key and $y$ as value if we set its projections by hand:
+# `score: distance` is this attention. One head gets *x* as query and key and *y* as value if we set its projections by hand:
 # the queries and keys read the first of two features, the values the second.
 
 # %%
@@ -74,7 +74,7 @@ figure(
 )
 
 # %% [markdown]
-# The width $\sigma$ decides what counts as near. Too small, and each point is its own prediction, noise included. Too large,
+# The width σ decides what counts as near. Too small, and each point is its own prediction, noise included. Too large,
 # and every prediction is the mean of all. A trained attention finds its own width: it is the size of its queries and keys.
 
 # %%

@@ -29,7 +29,7 @@ def spec(mask: str) -> mw.ModelSpec:
 
 
 # %% [markdown]
-# The share of scores that a mask keeps follows from its formula. For a causal mask of $T$ tokens it is $(T + 1) / 2T$.
+# The share of scores that a mask keeps follows from its formula. For a causal mask of *T* tokens it is (T + 1) / 2T.
 
 # %%
 MASKS = {
@@ -65,8 +65,8 @@ assert not weights[:, :, ~allowed].any()
 assert (weights.sum(-1) - 1).abs().max() < 1e-12
 
 # %% [markdown]
-# A window does not limit what a model can see for good. Each layer reaches one window further: with $n$ layers of `window(w)`
-# a token depends on $n (w - 1)$ tokens before it.
+# A window does not limit what a model can see for good. Each layer reaches one window further: with *n* layers of `window(w)`
+# a token depends on n (w − 1) tokens before it.
 
 # %%
 deep = mw.compile(mw.loads(SPEC % "causal & window(4)", sets=("layers=3",)), dtype="float64").eval()

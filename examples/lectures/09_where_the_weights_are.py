@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Where the weights are
 #
-# A layer of width $d$ has four attention matrices of $d \times d$ and a feed-forward layer of two matrices of $d \times 4d$:
-# $4d^2$ and $8d^2$. One third of a layer is attention, two thirds are feed-forward, whatever $d$ is.
+# A layer of width *d* has four attention matrices of d × d and a feed-forward layer of two matrices of d × 4d:
+# 4d² and 8d². One third of a layer is attention, two thirds are feed-forward, whatever *d* is.
 
 # %%
 from pathlib import Path
@@ -19,7 +19,7 @@ for name in ("gpt2", "gpt2_xl", "gpt3_175b"):
     assert abs(share - 1 / 3) < 0.001
 
 # %% [markdown]
-# The embedding is the other large part of a small model. Its size grows with $d$, the layers with $d^2$, so that it matters
+# The embedding is the other large part of a small model. Its size grows with *d*, the layers with d², so that it matters
 # less and less.
 
 # %%

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # What it costs
 #
-# Projections and feed-forward layers treat each token by itself: their cost grows with the number of tokens $T$. Scores
-# compare each token with each other one: theirs grows with $T^2$.
+# Projections and feed-forward layers treat each token by itself: their cost grows with the number of tokens *T*. Scores
+# compare each token with each other one: theirs grows with T².
 
 # %%
 from pathlib import Path
@@ -26,7 +26,7 @@ assert abs(growths[1] - 4) < 0.01
 assert abs(growths[2] - 16) < 0.02
 
 # %% [markdown]
-# The factor is a little less than 4, because the mask is causal: $T (T + 1) / 2$ pairs. In short texts the scores hardly
+# The factor is a little less than 4, because the mask is causal: T (T + 1) / 2 pairs. In short texts the scores hardly
 # matter; here is the length at which they cost as much as everything else.
 
 

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Sampling and temperature
 #
-# A language model gives a number to every word, the logits $z$. Their softmax is a distribution, and text is drawn from it
-# word by word. The temperature $\tau$ changes how daring the draw is: $\mathrm{softmax}(z / \tau)$.
+# A language model gives a number to every word, the logits *z*. Their softmax is a distribution, and text is drawn from it
+# word by word. The temperature τ changes how daring the draw is: softmax(z / τ).
 
 # %%
 import torch
@@ -67,7 +67,7 @@ for temperature in (0.5, 1.0, 2.0):
     assert off < 0.04
 
 # %% [markdown]
-# `top_k` keeps the best $k$ words, `top_p` the fewest best words that have the probability $p$ together (Holtzman et al. 2019,
+# `top_k` keeps the best *k* words, `top_p` the fewest best words that have the probability *p* together (Holtzman et al. 2019,
 # [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)). Both cut off the long tail of unlikely words.
 
 # %%
