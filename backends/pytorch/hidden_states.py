@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .attention_maps import unwrapped
+
 INPUT = "input"
 """Last part of the name of what the first layer reads."""
 
@@ -23,6 +25,7 @@ def hidden_states(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
     inputs: the arguments of the model's `forward`
     """
     found: dict[str, Tensor] = {}
+    model = unwrapped(model)
     with _evaluated(model):
         handles = [
             handle
@@ -70,6 +73,7 @@ def logit_lens(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
 
     Raises ValueError for a model whose result is not logits (B, T, V).
     """
+    model = unwrapped(model)
     states = hidden_states(model, **inputs)
     name = list(stacks_of(model))[-1]
     found: dict[str, Any] = {}

@@ -83,6 +83,14 @@ def test_the_logit_lens_needs_logits() -> None:
         mw.logit_lens(model, input_ids=IDS)
 
 
+def test_a_compiled_model_is_looked_into() -> None:
+    """`torch.compile` wraps a model; names are those of the model inside."""
+    model = torch.compile(mw.compile(decoder()))
+    assert "layers.0" in mw.hidden_states(model, input_ids=IDS)
+    assert "layers.0.attention" in mw.attention_maps(model, input_ids=IDS)
+    assert "position_embedding" in mw.position_table(model)
+
+
 # -- positions
 
 
