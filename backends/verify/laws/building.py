@@ -17,6 +17,7 @@ from torch import nn
 
 from ....compiler import lower
 from ....compiler.graph import ModuleGraph
+from ....compiler.passes.keep_weights import why_no_weights
 from ....compiler.sizes import Field, number
 from ....spec import SpecErrors, loads, show
 from ....spec.model import ModelSpec
@@ -71,13 +72,17 @@ def _same_experts(subject: Subject, largest: Largest) -> None:
 def combinations(subject: Subject) -> list[BuildOptions]:
     """The option combinations that are possible for the model, without the default."""
     names = [f.name for f in dataclasses.fields(BuildOptions) if f.default is False]
-    static = not why_not_static(subject.graph)
+    reasons = {
+        "static_cache": why_not_static(subject.graph),
+        "attention_weights": why_no_weights(subject.graph),
+    }
+    impossible = {name for name, reason in reasons.items() if reason}
     found = []
     for values in product((False, True), repeat=len(names)):
         asked: dict[str, Any] = dict(zip(names, values, strict=True))
         count = sum(values)
-        most = len(names) - (not static)
-        if not count or (asked["static_cache"] and not static):
+        most = len(names) - len(impossible)
+        if not count or any(asked[name] for name in impossible):
             continue
         if subject.thorough or count in (1, most):
             found.append(BuildOptions(**asked))
