@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import fail, note, progress
 from .options import quiet
+
+if TYPE_CHECKING:
+    from ..training.image_files import ImageRequest
 
 SMALL = 4 << 20
 """Bytes of text that one process encodes while others start."""
@@ -23,7 +27,7 @@ FIELDS = ("text", "source", "target", "label")
 )
 @click.option(
     "--kind",
-    type=click.Choice(("text", "pairs", "labelled", "images")),
+    type=click.Choice(("text", "pairs", "labelled", "images", "captions")),
     default="text",
     show_default=True,
     help="What a document is. The fields are: text; for pairs, source and target; for labelled, "
@@ -72,8 +76,8 @@ def data(
     """Turn text into token files for `modelwright train`.
 
     TEXT is a list of text files (one document each), JSONL files (one document per line) or Parquet
-    files (one per row). With --kind images, it is a list of .npz files with the arrays `images`
-    (uint8, of shape (N, channels, height, width)) and `labels` (N).
+    files (one per row). With --kind images or captions, it is a list of .npz files with the arrays
+    `images` (uint8, of shape (N, channels, height, width)) and `labels` or `texts` (N).
 
     \b
       modelwright data corpus/*.txt --tokenizer tokenizer.json -o tokens
@@ -84,15 +88,20 @@ def data(
     """
     from ..training.encoding import read_tokenizer
     from ..training.errors import TrainingError
+    from ..training.image_files import ImageRequest
     from ..training.token_files import Request, end_id, write_data
 
     if kind == "images":
-        _write_images(text, output, held_out, force)
+        _write_images(ImageRequest(text, held_out=held_out), output, force)
         return
     if tokenizer is None:
         fail("--tokenizer is required for text: a tokenizer.json file or `bytes`")
     try:
         read = read_tokenizer(tokenizer)
+        if kind == "captions":
+            captions = ImageRequest(text, kind, read, end_id(read, end), held_out)
+            _write_images(captions, output, force)
+            return
         request = Request(
             paths=text,
             kind=kind,
@@ -117,18 +126,14 @@ def data(
         )
 
 
-def _write_images(paths: tuple[Path, ...], output: Path, held_out: float, force: bool) -> None:
+def _write_images(request: ImageRequest, output: Path, force: bool) -> None:
     from ..training.errors import TrainingError
     from ..training.image_files import write_images
 
     try:
         with progress("reading images") as tell:
             sizes = write_images(
-                paths,
-                output,
-                held_out=held_out,
-                force=force,
-                told=lambda done: tell(f"{done:.0%}", done),
+                request, output, force=force, told=lambda done: tell(f"{done:.0%}", done)
             )
     except TrainingError as error:
         fail(str(error))

@@ -117,7 +117,8 @@ def _texts(student: _Trained, teacher: _Trained | None, settings: dict[str, Any]
     texts = {name: copied(name) for name in SHARED}
     texts["samples"] = copied(task.module, slots=task.slots)
     if teacher is None:
-        texts["objective"] = copied("objective")
+        modules["objective"] = task.objective
+        texts[task.objective] = copied(task.objective)
     else:
         modules["objective"] = "distill"
         slots = distill_slots(student.graph, teacher.graph, settings)

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 
     from ..compiler import ModuleGraph
     from ..compiler.facts import HeadFact
+    from ..compiler.graph import Op
 
 
 @dataclass(frozen=True)
 class Task:
     """A training objective.
 
-    module  the module of `emitted/` that provides samples
-    kind    the kind of data, see `token_files.KINDS`
-    slots   the constants of that module
+    module     the module of `emitted/` that provides samples
+    kind       the kind of data, see `token_files.KINDS`
+    slots      the constants of that module
+    objective  the module of `emitted/` that computes the loss
     """
 
     module: str
     kind: str
     slots: Mapping[str, Any] = field(default_factory=dict)
+    objective: str = "objective"
 
 
 def task_of(graph: ModuleGraph, model: nn.Module) -> Task:
@@ -89,15 +92,38 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
     read = graph.inputs[head.stack]
     if read.kind == "patches":
         _require(graph, arguments, (read.argument,))
-        (op,) = (op for op in graph.ops() if op.kind == "argument")
-        shape = tuple(side.size for side in op.attrs["shape"][1:])
-        words = {"INPUT": read.argument, "SHAPE": shape, "CLASSES": classes.size}
-        if len(shape) != 3 or None in shape:
-            raise TrainingError(f"{graph.name}: training needs all images to have the same size")
-        return Task("images", "images", words)
+        words = {"INPUT": read.argument, "SHAPE": _image_shape(graph, read.argument)}
+        return Task("images", "images", {**words, "CLASSES": classes.size})
     _require(graph, arguments, ("input_ids", "attention_mask"))
     slots = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph), "CLASSES": classes.size}
     return Task("labelled", "labelled", slots)
+
+
+def _image_shape(graph: ModuleGraph, argument: str) -> tuple[int, ...]:
+    """Channels, height and width of the images of an argument."""
+    (op,) = (op for op in graph.ops() if op.kind == "argument" and _named(graph, op) == argument)
+    shape = tuple(side.size for side in op.attrs["shape"][1:])
+    if len(shape) != 3 or None in shape:
+        raise TrainingError(f"{graph.name}: training needs all images to have the same size")
+    return shape
+
+
+def _named(graph: ModuleGraph, op: Op) -> str:
+    return graph.values[op.outputs[0]].name
+
+
+def _pairs_of_images(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """Images and texts that a contrastive head compares."""
+    found = {graph.inputs[stack].kind: stack for stack in head.stacks}
+    if found.keys() != {"patches", "tokens"}:
+        raise TrainingError(
+            f"{graph.name}: training a contrastive head needs a stack of images and one of tokens"
+        )
+    image, text = graph.inputs[found["patches"]].argument, graph.stack_facts[found["tokens"]]
+    _require(graph, arguments, (image, "input_ids", "attention_mask"))
+    words: dict[str, Any] = {"INPUT": image, "SHAPE": _image_shape(graph, image)}
+    words |= {"VOCABULARY": text.vocab_size, "PAD": _pad(graph)}
+    return Task("captions", "captions", words, "contrastive")
 
 
 def _pad(graph: ModuleGraph) -> int:
@@ -128,6 +154,7 @@ TASKS: dict[tuple[str, str], Callable[[ModuleGraph, HeadFact, Arguments], Task]]
     ("language_model", "next_token"): _next_token,
     ("language_model", "labels"): _same_place,
     ("classifier", "labels"): _classes,
+    ("contrastive", "softmax_pairs"): _pairs_of_images,
 }
 """Type and loss of a head -> objective."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from modelwright.cli import cli
 from modelwright.training.emitted.log import read
 from modelwright.training.errors import TrainingError
 from modelwright.training.runs import prepare
+from modelwright.training.sampling import samples_of
+from modelwright.training.tasks import task_of
 
 SPEC = """name: small
 family: {family}
@@ -147,8 +150,84 @@ def test_other_images_are_refused(case: str, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["images.npz"]
 
 
+CLIP = """name: small
+stacks:
+  vision:
+    d_model: 32
+    layers: 1
+    input: {type: patches, image_size: 8, patch_size: 4, channels: 1}
+    positions: learned
+    attention: {heads: 2}
+  text:
+    vocab_size: 256
+    max_positions: 16
+    d_model: 32
+    layers: 1
+    positions: learned
+    attention: {heads: 2}
+init: {std: 0.1}
+head: {type: contrastive, size: 16, towers: {vision: {pool: mean}, text: {pool: mean}}}
+"""
+
+
+def write_captions(folder: Path, count: int = 400, **changes: Any) -> Path:
+    """Images of noise with a bright quarter, and the name of the quarter."""
+    draw = np.random.default_rng(0)
+    quarters = np.arange(count) % 4
+    images = draw.integers(0, 60, (count, 1, 8, 8), dtype=np.uint8)
+    for image, quarter in zip(images, quarters, strict=True):
+        y, x = 4 * (quarter // 2), 4 * (quarter % 2)
+        image[0, y : y + 4, x : x + 4] += 150
+    texts = np.array(["top left", "top right", "bottom left", "bottom right"])[quarters]
+    np.savez(folder / "captions.npz", **{"images": images, "texts": texts, **changes})
+    return folder / "captions.npz"
+
+
+CAPTIONS = ("--kind", "captions", "--tokenizer", "bytes", "--held-out", "0.2")
+
+
+@pytest.mark.slow
+def test_images_find_their_texts(tmp_path: Path) -> None:
+    """Of 16 texts about 4 are equal, so the best loss is about log(4)."""
+    (tmp_path / "small.yaml").write_text(CLIP, encoding="utf-8")
+    data, run = tmp_path / "data", tmp_path / "run"
+    result = type_in("data", write_captions(tmp_path), *CAPTIONS, "-o", data)
+    assert "320 images" in result.stderr
+    words = ("--data", data, "-o", run, "--steps", "60", "--batch", "16", "--micro-batch", "16")
+    words += ("--lr", "0.003", "--eval-steps", "2")
+    assert type_in("train", tmp_path / "small.yaml", *words).exit_code == 0
+    seen, evaluated = losses(run)
+    assert seen[0] > math.log(16) - 0.1
+    assert seen[-1] < math.log(4) + 0.2
+    assert evaluated[-1]["val_loss"] < math.log(4) + 0.3
+
+
+def test_captions_stay_with_their_images(tmp_path: Path) -> None:
+    """Truncated ones keep their last token, which may be the end token that the head reads."""
+    data = tmp_path / "data"
+    assert type_in("data", write_captions(tmp_path, 40), *CAPTIONS, "-o", data).exit_code == 0
+    (tmp_path / "small.yaml").write_text(CLIP, encoding="utf-8")
+    graph = mw.lower(tmp_path / "small.yaml")
+    samples = samples_of(task_of(graph, mw.compile(graph)), data, "train", 10)
+    inputs, labels = samples.batch(0, 32)
+    assert labels.tolist() == list(range(32))
+    for image, ids, mask in zip(*(inputs[name] for name in inputs), strict=True):
+        y, x = divmod(int(image[0, ::4, ::4].flatten().argmax()), 2)
+        text = f"{('top', 'bottom')[y]} {('left', 'right')[x]}".encode()
+        expected = text if len(text) <= 10 else text[:9] + text[-1:]
+        assert bytes(ids[mask == 1].tolist()) == expected
+
+
+def test_other_captions_are_refused(tmp_path: Path) -> None:
+    path = write_captions(tmp_path, 4, texts=np.zeros(4))
+    result = type_in("data", path, *CAPTIONS, "-o", tmp_path / "data")
+    assert (result.exit_code, "`texts` must be one string per" in result.stderr) == (2, True)
+    result = type_in("data", path, "--kind", "captions", "-o", tmp_path / "data")
+    assert (result.exit_code, "--tokenizer is required" in result.stderr) == (2, True)
+
+
 REFUSED = {
-    "pairs": ("examples", "clip_vit_b32", "head of type `contrastive` is not supported yet"),
+    "pairs": ("examples", "clip_vit_b32", "a new run needs --data"),
     "no_head": ("examples", "dinov2_base", "has no head"),
     "heads": ("examples", "bert_pretraining", "has several heads (mlm, nsp)"),
     "vector": ("examples", "bert_base", "head of type `projection` is not supported yet"),
