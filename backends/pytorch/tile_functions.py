@@ -7,6 +7,7 @@ from typing import Any
 from ...compiler import tile_sizes
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.reach import reach
+from ...compiler.tile_counts import for_global_rows
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -47,9 +48,18 @@ def mask_functions(
         found.append(mask_function(name, ops, static=static, indexed=bool(ranged)))
         if tiled:
             always = bool(tiled[-1].attrs.get("forced")) and not all_forced(graph)
-            made = range_function if ranged else tile_function
-            found.append(made(name, tiled, always=always))
+            if ranged:
+                plain = all(may_be_plain(graph, op) for op in tiled)
+                found.append(range_function(name, tiled, always=always, plain=plain))
+            else:
+                found.append(tile_function(name, tiled, always=always))
     return [*found, *borrowed]
+
+
+def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
+    """Can the kernels that read a mask do without one where it hides nothing?"""
+    users = graph.consumers(mask.outputs[0])
+    return not any(user.attrs["kernel"] != "sdpa" or for_global_rows(graph, user) for user in users)
 
 
 def all_forced(graph: ModuleGraph) -> bool:
@@ -109,10 +119,11 @@ def tile_function(name: str, ops: list[Op], *, always: bool) -> Function:
     return _of_tiles(name, ops, body)
 
 
-def range_function(name: str, ops: list[Op], *, always: bool) -> Function:
+def range_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Function:
     """The function that makes the tiles of a mask that admits several ranges of keys.
 
     always: also of sequences that are shorter than DENSE
+    plain: tiles may have no mask
     """
     op = ops[-1]
     formula = op.attrs["formula"]
@@ -141,7 +152,8 @@ def range_function(name: str, ops: list[Op], *, always: bool) -> Function:
     whole = Set(Name("runs"), expression("[(start, end, ())]"), annotation=kind)
     keys = expression("keys_of(keys, end, like.device)")
     mask = call(name, first, last, Name("k"), end, *sizes, *given, Name("like"))
-    tile = expression("Tile(last - first, keys, added_mask(mask, like))", mask=Name("mask"))
+    made = "mask_of_tile" if plain else "added_mask"
+    tile = expression(f"Tile(last - first, keys, {made}(mask, like))", mask=Name("mask"))
     loop = (
         Set(Name("k"), keys),
         Set(Name("mask"), mask),

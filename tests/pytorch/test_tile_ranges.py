@@ -76,7 +76,8 @@ def painted(module: ModuleType, config: Any, data: dict[str, Tensor]) -> tuple[T
         ranges = tile.keys or (slice(0, LENGTH),)
         keys = torch.cat([torch.arange(LENGTH)[part] for part in ranges])
         assert keys.unique().numel() == keys.numel(), "a key is read twice"
-        seen = (tile.mask == 0).reshape(-1, *tile.mask.shape[-2:]).expand(2, -1, -1)
+        mask = torch.zeros(tile.queries, keys.numel()) if tile.mask is None else tile.mask
+        seen = (mask == 0).reshape(-1, *mask.shape[-2:]).expand(2, -1, -1)
         picture[:, first : first + tile.queries, keys] = seen
         first, read = first + tile.queries, read + tile.queries * keys.numel()
     assert first == LENGTH

@@ -9,6 +9,7 @@ from typing import Any
 from ....compiler.axes import ONE, show
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
+from ....compiler.tile_counts import for_global_rows
 from ..code.measure import height
 from ..code.nodes import Argument, Call, Dot, Expr, Name, Set
 from ..code.read import call, constant, dotted, expression
@@ -58,7 +59,7 @@ def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
 def tiled(f: Writer, op: Op) -> Any:
     """Attention tile by tile: a function of the runtime is given the kernel and its options."""
     (q, k, v), tiles = _operands(f, op)
-    if apart(f, op):
+    if for_global_rows(f.graph, op):
         tiles = call("tiles_of_rows", tiles, expression("k.size(2)", k=k))
     kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
     attend = kernel[0].value
@@ -78,12 +79,6 @@ TILED = {
     "causal ranges": "causal_gathered_attention",
 }
 """`tiles` of an attention -> the function that computes it."""
-
-
-def apart(f: Writer, op: Op) -> bool:
-    """Is the result used for global rows alone?"""
-    users = f.graph.consumers(op.outputs[0])
-    return all(user.kind == "select" and user.arg("a") == op.outputs[0] for user in users)
 
 
 def sdpa_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
