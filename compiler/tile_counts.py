@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from . import tile_sizes
 from .formula import Formula, atoms, plain
 from .graph import ModuleGraph, Op
-from .passes.choose_tiles import BAND, RANGES, use_tiles
+from .passes.choose_tiles import BAND, RANGES, mask_of, use_tiles
 from .reach import most, reach
+from .rows import Rows
 from .tile_ranges import open_rows, runs, tile_ranges
 
 TRIED = 256
@@ -23,12 +24,14 @@ class TileCount:
     keys    keys that they read in total
     scores  pairs of a query and a key that they compute
     masks   numbers of the masks, which layers share
+    biased  the same per head, with a bias of the distance: tiles with the same distances share it
     """
 
     tiles: float
     keys: float
     scores: float
     masks: float
+    biased: float
 
 
 class TileCounts:
@@ -48,8 +51,8 @@ class TileCounts:
         if not op.attrs.get("tiles"):
             return None
         mask = op
-        if op.kind == "attend":
-            found = self.graph.producer(op.arg("mask"))
+        if op.kind in ("attend", "masked_bias"):
+            found = mask_of(self.graph, op)
             assert found is not None
             mask = found
         rows = op.kind == "attend" and for_global_rows(self.graph, op)
@@ -57,8 +60,8 @@ class TileCounts:
         if key not in self.made:
             self.made[key] = self._count(self.used.op(mask.number), rows=rows)
         count = self.made[key]
-        whole = count is not None and not count.masks
-        return None if whole and op.kind == "attend" else count
+        whole = count is not None and count.tiles == 1 and not count.masks
+        return None if whole and op.kind != "mask" else count
 
     def _count(self, mask: Op, *, rows: bool) -> TileCount | None:
         short = self.tokens < tile_sizes.SHORT and not mask.attrs.get("forced")
@@ -66,10 +69,11 @@ class TileCounts:
         if short or mask.attrs["tiles"] not in (BAND, RANGES):
             return None
         if self._left_to_sdpa(mask, formula):
-            return TileCount(1, self.tokens, self.tokens**2, 0)
+            return TileCount(1, self.tokens, self.tokens**2, 0, 0)
         if mask.attrs["tiles"] == BAND:
             return band_count(formula, self.tokens, self.size)
-        return ranges_count(formula, self.tokens, self.size, rows=rows)
+        bare = may_be_plain(self.graph, mask)
+        return ranges_count(formula, self.tokens, self.size, rows=rows, bare=bare)
 
     def _left_to_sdpa(self, mask: Op, formula: Formula) -> bool:
         """Is the mask the causal one of SDPA: with a window that covers all tokens, or none?"""
@@ -86,40 +90,58 @@ def for_global_rows(graph: ModuleGraph, attend: Op) -> bool:
     )
 
 
+def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
+    """Can the kernels that read a mask do without one where it hides nothing?"""
+    users = graph.consumers(mask.outputs[0])
+    return not any(
+        user.attrs.get("kernel") != "sdpa" or for_global_rows(graph, user) for user in users
+    )
+
+
 def band_count(formula: Formula, tokens: int, size: int) -> TileCount:
     """Tiles of `size` queries that read one range of keys each."""
     far = reach(formula)
     left = tokens if far.left is None else most(far.left)
     right = 0 if far.right is None else most(far.right)
     keys = scores = tiles = 0
+    biased: dict[tuple[int, int, int], int] = {}
     for first in range(0, tokens, size):
-        read = min(first + size + right, tokens) - max(0, first - left)
-        keys, tiles = keys + read, tiles + 1
-        scores += (min(first + size, tokens) - first) * read
-    return TileCount(tiles, keys, scores, size * (left + size + right))
+        begin, stop = max(0, first - left), min(first + size + right, tokens)
+        queries, read = min(first + size, tokens) - first, stop - begin
+        keys, tiles, scores = keys + read, tiles + 1, scores + queries * read
+        biased[queries, begin - first, stop - first] = queries * read
+    return TileCount(tiles, keys, scores, size * (left + size + right), sum(biased.values()))
 
 
-def ranges_count(formula: Formula, tokens: int, size: int, *, rows: bool) -> TileCount | None:
+def ranges_count(
+    formula: Formula, tokens: int, size: int, *, rows: bool, bare: bool
+) -> TileCount | None:
     """Tiles that read several ranges; None if they read more than half of all keys.
 
     rows: tiles of the queries of global tokens; the others read one masked key
+    bare: tiles without a masked pair have no mask
     """
     every = runs(formula, tokens, size)
     open_ = open_rows(formula, every[0])
     whole = [run for run in every if any(run.opened(one) for one in open_)]
     rest = [run for run in every if run not in set(whole)]
     tried = rest[:: max(1, -(-len(rest) // TRIED))]
-    keys = scores = 0
+    keys = scores = masked = 0
+    bits = Rows(tokens)
     for run in tried:
-        read = sum(stop - start for start, stop in tile_ranges(formula, run))
-        keys, scores = keys + read, scores + read * (run.last - run.first)
+        ranges = tile_ranges(formula, run)
+        read, queries = sum(stop - start for start, stop in ranges), run.last - run.first
+        keys, scores = keys + read, scores + read * queries
+        seen = sum(bits.run(*one) for one in ranges)
+        if not bare or any(seen & ~bits.of(formula, q) for q in range(run.first, run.last)):
+            masked += read * queries
     scale = len(rest) / len(tried) if tried else 0.0
     queries = sum(run.last - run.first for run in whole)
-    masks = scale * scores + tokens * queries
-    if 2 * masks > tokens * tokens:
+    if 2 * (scale * scores + tokens * queries) > tokens * tokens:
         return None
+    masks = scale * masked + (0 if bare else tokens * queries)
     if rows:
         scores = sum(run.last - run.first for run in tried)
         keys = len(tried)
     total = scale * scores + tokens * queries
-    return TileCount(len(every), scale * keys + tokens * len(whole), total, masks)
+    return TileCount(len(every), scale * keys + tokens * len(whole), total, masks, masks)

@@ -204,8 +204,8 @@ HELPER_NAMES = frozenset(
     query_runs quick_gelu random_blocks random_ranges relative_log_places relative_places
     rope_angles rope_frequencies row_origins rows_between sample scaled_rope_angles scaled_scores
     sinusoid_pairs sinusoids sliding_tiles softcap softmax_with_sinks sparse_mixer stored_tensor
-    swish take_apart tiled_attention tiles_of_rows token_pool unfit_rest unfit_rows weighted_sum
-    weighted_values with_sinks within_capacity without_padding yarn_frequencies
+    swish take_apart tiled_attention tiles_of_rows tiles_with_bias token_pool unfit_rest unfit_rows
+    weighted_sum weighted_values with_sinks within_capacity without_padding yarn_frequencies
     yarn_frequencies_between_pairs
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )

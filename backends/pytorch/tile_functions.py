@@ -7,7 +7,7 @@ from typing import Any
 from ...compiler import tile_sizes
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.reach import reach
-from ...compiler.tile_counts import for_global_rows
+from ...compiler.tile_counts import may_be_plain
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -54,12 +54,6 @@ def mask_functions(
             else:
                 found.append(tile_function(name, tiled, always=always))
     return [*found, *borrowed]
-
-
-def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
-    """Can the kernels that read a mask do without one where it hides nothing?"""
-    users = graph.consumers(mask.outputs[0])
-    return not any(user.attrs["kernel"] != "sdpa" or for_global_rows(graph, user) for user in users)
 
 
 def all_forced(graph: ModuleGraph) -> bool:

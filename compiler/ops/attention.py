@@ -79,8 +79,8 @@ def runs_fused(s: Saving) -> bool:
 
 
 def _has_three_axes(s: Saving) -> bool:
-    """Whether the bias has no batch axis."""
-    if not s.given("bias"):
+    """Whether the bias has no batch axis; that of tiles has one."""
+    if not s.given("bias") or s.op.attrs.get("tiles"):
         return False
     made = s.source("bias")
     masks = None if made is None or made.op.kind != "masked_bias" else made.source("mask")

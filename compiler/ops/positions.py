@@ -62,6 +62,8 @@ def shift_stores(s: Saving) -> tuple[str, Poly]:
 
 
 def masked_stores(s: Saving) -> tuple[str, Poly]:
+    if s.tiles is not None:
+        return "float", elements(s.shape("bias")[:1]) * s.tiles.biased
     return "float", s.storage("bias")
 
 
@@ -74,6 +76,8 @@ def position_scores_saves(s: Saving) -> Iterator[Kept]:
 
 def masked_saves(s: Saving) -> Iterator[Kept]:
     """The mask of excluded pairs."""
+    if s.op.attrs.get("tiles"):
+        return
     if not s.values[s.op.arg("mask")].optional:
         yield Own("bool", s.storage("mask"))
 
@@ -232,6 +236,7 @@ ROWS: dict[str, Row] = {
         "inputs bias, mask: bias where the mask is True, else -inf",
         ("bias", "mask"),
         broadcast,
+        attrs=("tiles?", "alibi?"),
         saves=masked_saves,
         view=masked_view,
         stores=masked_stores,

@@ -25,6 +25,7 @@ WHOLE = "whole"
 CAUSAL = "causal"
 """First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
 ASKED_DENSE = "`kernel: dense` asks for it"
+HALF = "half of all scores or more are needed"
 KNOWN = ("causal", "full")
 """Masks that SDPA needs no tensor for."""
 
@@ -49,7 +50,7 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
     asked = "tiles" if forced else asked_kernel(graph, stack)
     forced = asked == "tiles"
     able = [op for op in masks if not why_no_tiles(graph, op)]
-    found = {op.number: why_dense(graph, stack, op.attrs["formula"], forced) for op in able}
+    found = {op.number: _why_dense(graph, stack, op, forced=forced) for op in able}
     sparse = any(not reason for reason in found.values()) and asked != "dense"
     for op in masks:
         tiles = ""
@@ -65,10 +66,24 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
         for user in graph.consumers(op.outputs[0]):
             if user.kind == "attend":
                 _mark(graph, user, tiles, reason, op)
+            elif user.kind == "masked_bias":
+                graph.replace_op(user.number, attrs={**user.attrs, "tiles": tiles})
+                for attend in graph.consumers(user.outputs[0]):
+                    if attend.kind == "attend":
+                        _mark(graph, attend, tiles, reason, op)
             elif user.kind == "head_masks":
                 for attend in graph.consumers(user.outputs[0]):
                     if attend.kind == "attend":
                         _mark(graph, attend, "", "its masks differ by head", op)
+
+
+def _why_dense(graph: ModuleGraph, stack: str, mask: Op, *, forced: bool) -> str:
+    """Why tiles would not be faster for this mask, which may be added to a bias."""
+    formula = mask.attrs["formula"]
+    users = graph.consumers(mask.outputs[0])
+    if is_known(formula) and any(user.kind == "masked_bias" for user in users):
+        return HALF
+    return why_dense(graph, stack, formula, forced)
 
 
 def asked_kernel(graph: ModuleGraph, stack: str) -> str:
@@ -119,7 +134,9 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
     """Why attentions cannot read this mask as tiles; "" where they can."""
     for user in graph.consumers(mask.outputs[0]):
         if user.kind == "masked_bias":
-            return "it is added to a bias of all pairs"
+            if reason := _why_no_biased_tiles(graph, user):
+                return reason
+            continue
         if user.kind != "attend":
             return f"`{user.kind}` reads the mask of all pairs"
         if user.attrs["kernel"] == "sdpa+bias" and user.arg("bias"):
@@ -129,6 +146,18 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
         if user.arg("sinks") and user.attrs["softcap"] is not None:
             return "sinks and a softcap need the scores of all pairs"
     return ""
+
+
+def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
+    """Why tiles cannot have this bias; "" for that of ALiBi, which tiles can share."""
+    made = graph.producer(op.arg("bias"))
+    if made is None or made.kind != "alibi":
+        return "it is added to a bias of all pairs"
+    users = graph.consumers(op.outputs[0])
+    if any(user.attrs["heads"] != user.attrs["kv_heads"] for user in users):
+        return "grouped heads have biases of their own"
+    sunk = any(user.arg("sinks") or user.attrs["kernel"] != "sdpa+bias" for user in users)
+    return "the kernel adds a bias of all pairs" if sunk else ""
 
 
 def kind_of(formula: Formula) -> str:
@@ -184,18 +213,34 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
         if op.attrs["tiles"] == BAND and op.attrs["stack"] not in mixed:
             implicit = "causal" if _may_be_causal(graph, op) else ""
         graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
+    _bias_tiles(graph)
     causal = _by_stack(
         [graph.op(op.number) for op in masks], lambda op: op.attrs["implicit"] == "causal"
     )
     for op in graph.ops():
         if op.kind == "attend" and op.attrs.get("tiles"):
-            mask = graph.producer(op.arg("mask"))
+            mask = mask_of(graph, op)
             assert mask is not None
             fused = mask.attrs["stack"] in causal and op.attrs["kernel"] == "sdpa"
             tiles = RANGES if mask.attrs["stack"] in gathered else op.attrs["tiles"]
             tiles = f"{CAUSAL} {tiles}" if fused else tiles
             graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles, "causal": False})
     return graph
+
+
+def _bias_tiles(graph: ModuleGraph) -> None:
+    """A bias of ALiBi is added to the masks of tiles, and no longer computed for all pairs."""
+    for op in graph.ops():
+        if op.kind != "masked_bias" or not op.attrs.get("tiles"):
+            continue
+        alibi = graph.producer(op.arg("bias"))
+        assert alibi is not None
+        value = graph.values[op.outputs[0]]
+        graph.values[value.id] = replace(value, name="bias_tiles", base="", optional=False)
+        made = {**op.attrs, "alibi": dict(alibi.attrs)}
+        graph.replace_op(op.number, inputs=("", op.arg("mask")), attrs=made)
+        if not graph.consumers(alibi.outputs[0]):
+            graph.remove_op(alibi.number)
 
 
 def _by_stack(masks: list[Op], test: Callable[[Op], bool]) -> set[str]:
@@ -208,7 +253,7 @@ def _may_be_causal(graph: ModuleGraph, mask: Op) -> bool:
     parts = getattr(formula, "parts", (formula,))
     names = [getattr(part, "name", "") for part in parts]
     users = graph.consumers(mask.outputs[0])
-    fused = all(user.attrs["kernel"] == "sdpa" for user in users)
+    fused = all(user.attrs.get("kernel") == "sdpa" for user in users)
     return fused and set(names) <= {"causal", "window"} and type(formula).__name__ != "Or"
 
 
@@ -238,7 +283,9 @@ def without_asked_tiles(graph: ModuleGraph) -> Iterator[tuple[tuple[str | int, .
 
 def mask_of(graph: ModuleGraph, attend: Op) -> Op | None:
     """The mask of an attention, also where it is part of a bias; the first one of several."""
-    found = graph.producer(attend.arg("mask") or attend.arg("bias"))
+    found: Op | None = attend
+    if attend.kind == "attend":
+        found = graph.producer(attend.arg("mask") or attend.arg("bias"))
     if found is not None and found.kind == "masked_bias":
         found = graph.producer(found.arg("mask"))
     if found is not None and found.kind == "head_masks":

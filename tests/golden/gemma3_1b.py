@@ -128,7 +128,10 @@ class OffsetRMSNorm(nn.RMSNorm):
 
 
 class Tile(NamedTuple):
-    """Consecutive queries and the keys that they read. If the mask is None, SDPA masks."""
+    """Consecutive queries and the keys that they read.
+
+    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    """
 
     queries: int  # number of queries, which follow those of the previous tile
     keys: tuple[slice, ...]  # ranges of keys; empty: all keys
@@ -145,9 +148,8 @@ class KeysOfTile(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, keys: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        ctx.shape, ctx.keys = x.shape, keys
-        found = [x[:, :, part] for part in keys]
-        return x.view_as(x), found[0] if len(found) == 1 else torch.cat(found, dim=2)
+        ctx.size, ctx.keys = x.size(2), keys
+        return x.view_as(x), x[:, :, keys[0]] if len(keys) == 1 else copied_keys(x, keys)
 
     @staticmethod
     def backward(
@@ -155,11 +157,19 @@ class KeysOfTile(torch.autograd.Function):
     ) -> tuple[Tensor | None, None]:
         if gradient is None:
             return total, None
-        total = gradient.new_zeros(ctx.shape) if total is None else total
+        if total is None:  # laid out as (B, S, K, E), like the results of projections
+            B, K, _, E = gradient.shape
+            total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
             total[:, :, part] += own
         return total, None
+
+
+def copied_keys(x: Tensor, keys: tuple[slice, ...]) -> Tensor:
+    """The keys or values (B, K, S, E) in these ranges, laid out as (B, S, K, E)."""
+    tokens = x.transpose(1, 2)
+    return torch.cat([tokens[:, part] for part in keys], dim=1).transpose(1, 2)
 
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
@@ -213,7 +223,7 @@ def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
     """The same; a single tile without a mask uses `is_causal` of SDPA."""
-    if q.size(2) > 1 and tiles[0].mask is None:
+    if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
 
@@ -478,4 +488,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1ba8deab029170c21782851f4b043007775c6e80a41f055d57db5f5712cba6a2
+# sha256 of the above: 852c2b52c12da14622a10fca15cbf40aac7723ceebd242cf2f4d403078c6429f

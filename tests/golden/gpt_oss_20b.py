@@ -204,7 +204,10 @@ def by_group(bias: Tensor, kv_heads: int) -> Tensor:
 
 
 class Tile(NamedTuple):
-    """Consecutive queries and the keys that they read. If the mask is None, SDPA masks."""
+    """Consecutive queries and the keys that they read.
+
+    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    """
 
     queries: int  # number of queries, which follow those of the previous tile
     keys: tuple[slice, ...]  # ranges of keys; empty: all keys
@@ -221,9 +224,8 @@ class KeysOfTile(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, keys: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        ctx.shape, ctx.keys = x.shape, keys
-        found = [x[:, :, part] for part in keys]
-        return x.view_as(x), found[0] if len(found) == 1 else torch.cat(found, dim=2)
+        ctx.size, ctx.keys = x.size(2), keys
+        return x.view_as(x), x[:, :, keys[0]] if len(keys) == 1 else copied_keys(x, keys)
 
     @staticmethod
     def backward(
@@ -231,11 +233,19 @@ class KeysOfTile(torch.autograd.Function):
     ) -> tuple[Tensor | None, None]:
         if gradient is None:
             return total, None
-        total = gradient.new_zeros(ctx.shape) if total is None else total
+        if total is None:  # laid out as (B, S, K, E), like the results of projections
+            B, K, _, E = gradient.shape
+            total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
             total[:, :, part] += own
         return total, None
+
+
+def copied_keys(x: Tensor, keys: tuple[slice, ...]) -> Tensor:
+    """The keys or values (B, K, S, E) in these ranges, laid out as (B, S, K, E)."""
+    tokens = x.transpose(1, 2)
+    return torch.cat([tokens[:, part] for part in keys], dim=1).transpose(1, 2)
 
 
 def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
@@ -594,4 +604,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f4d2728b5a7fd02d681738c024e13c727cd498753e2babe8b73a3f7b9e9fa25b
+# sha256 of the above: 7ff7fe3f02556530da4c0603468b141c38f80ccc6abc243199b01c42705429f0

@@ -141,6 +141,7 @@ TILED = {
     "window over all tokens": ("causal & window(1200)", ()),
     "softcap": ("causal & window(40)", ("attention.softcap=5.0",)),
     "sinks": ("causal & window(40)", ("attention.sinks=true", "attention.kv_heads=2")),
+    "alibi": ("causal & window(40)", ("positions=alibi",)),
     "dropout": ("causal & window(40)", ("attention.dropout=0.1",)),
     "band": ("band(20, 30)", ()),
     "global": ("band(20) | global(0:1)", ("attention.separate_global=true",)),

@@ -42,6 +42,17 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "two windows": ("mask=causal & (window(2) | window(6) & ~strided(2))",),
     "shared keys": ("attention.kv_heads=2",),
     "softcap": ("attention.softcap=5.0",),
+    "alibi": ("positions=alibi",),
+    "alibi with causal layers": (
+        "positions=alibi",
+        "blocks={a: {mask: causal}, b: {}}",
+        "pattern=[a, b]",
+    ),
+    "alibi of some layers": (
+        "blocks={a: {positions: alibi}, b: {}}",
+        "pattern=[a, b]",
+    ),
+    "alibi and blocks": ("positions={type: alibi, slopes: ceil}", "mask=causal & blocks(3)"),
     "sinks": ("attention.sinks=true",),
     "sinks and shared keys": ("attention.sinks=true", "attention.kv_heads=1"),
     "distance": ("attention.score=distance",),
@@ -62,6 +73,8 @@ DECODERS: dict[str, tuple[str, ...]] = {
 }
 ENCODERS: dict[str, tuple[str, ...]] = {
     "band": (),
+    "alibi": ("positions=alibi",),
+    "alibi and global tokens": ("positions=alibi", "mask=band(1) | global(0:1)"),
     "lopsided": ("mask=band(1, 4)",),
     "intersection": ("mask=band(3, 1) & band(1, 6)",),
     "union": ("mask=band(0) | band(2, 1)",),
@@ -170,7 +183,7 @@ def test_pieces_with_a_cache_equal_the_whole(
 ) -> None:
     _, model, module = built(name)
     data = arguments(padding, model)
-    if padding == "left":
+    if padding == "left" and "position_ids" in inspect.signature(model.forward).parameters:
         data["position_ids"] = (data["attention_mask"].cumsum(1) - 1).clamp(min=0)
     with torch.no_grad(), tiles_of(module, 0):
         whole = model(**data)
@@ -313,7 +326,9 @@ def test_a_kernel_can_be_forced() -> None:
     ("sets", "reason"),
     [
         (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
-        (("positions=alibi",), "it is added to a bias of all pairs"),
+        (("positions=relative_bias",), "it is added to a bias of all pairs"),
+        (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
+        (("positions=alibi", "attention.kv_heads=2"), "grouped heads have biases of their own"),
         (
             ("mask=[causal & window(2), causal & strided(2)]",),
             "`head_masks` reads the mask of all pairs",
@@ -355,7 +370,9 @@ def test_files_without_tiles_refuse_a_spec_that_asks_for_them(option: str) -> No
     ("sets", "reason"),
     [
         (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
-        (("positions=alibi",), "it is added to a bias of all pairs"),
+        (("positions=relative_bias",), "it is added to a bias of all pairs"),
+        (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
+        (("positions=alibi", "attention.kv_heads=2"), "grouped heads have biases of their own"),
     ],
 )
 def test_tiles_that_no_layer_can_have_are_an_error_of_the_spec(

@@ -71,7 +71,26 @@ def position_scores(f: Writer, op: Op) -> Any:
     return call(names[op.attrs["side"]], *f.given(op, "x", "positions", "places"))
 
 
+def biased_tiles(f: Writer, op: Op) -> Any:
+    """The tiles of a mask, with the bias of ALiBi added to their masks."""
+    of = op.attrs["alibi"]
+    name = "alibi_bias_ceil" if of["rule"] == "ceil" else "alibi_bias"
+    heads, scale = f.number(of["heads"].size), of["scale"]
+    factor = constant(1.0) if scale is None else f.number(scale)
+    bias = expression(
+        "partial(alibi, heads=heads, scale=factor, like=like)",
+        alibi=Name(name),
+        heads=heads,
+        factor=factor,
+        like=f.like,
+    )
+    device = expression("like.device", like=f.like)
+    return call("tiles_with_bias", f.arg(op, "mask"), f.first_place(op), f.end(), device, bias)
+
+
 def masked_bias(f: Writer, op: Op) -> Any:
+    if op.attrs.get("tiles"):
+        return biased_tiles(f, op)
     bias, mask = f.given(op, "bias", "mask")
     masked = expression("bias.masked_fill(~mask, -torch.inf)", bias=bias, mask=mask)
     if f.graph.values[op.arg("mask")].optional:

@@ -92,6 +92,36 @@ def mask_of_tile(mask: Tensor, like: Tensor) -> Tensor | None:
     return None if mask.device.type == "cpu" and mask.all() else added_mask(mask, like)
 
 
+def tiles_with_bias(
+    tiles: list[Tile],
+    start: int,
+    end: int,
+    device: torch.device,
+    bias: Callable[[Tensor, int], Tensor],
+) -> list[Tile]:
+    """Add a bias of the distance alone to the masks of tiles, whose first query is `start`.
+
+    Tiles with the same distances and the same mask share the sum, (1, H, Q, Sq).
+
+    bias: of the queries at some positions for a number of keys, (H, Q, Sq)
+    """
+    found: list[Tile] = []
+    shared: dict[tuple[Any, ...], Tensor] = {}
+    first = start
+    for queries, keys, mask in tiles:
+        ranges = keys or (slice(0, end),)
+        distances = [(part.start - first, part.stop - first) for part in ranges]
+        alike = queries, None if mask is None else mask.data_ptr(), *distances
+        if alike not in shared:
+            q = torch.arange(first, first + queries, device=device)
+            parts = [bias(q - part.start, part.stop - part.start) for part in ranges]
+            total = torch.cat(parts, dim=-1)[None]
+            shared[alike] = total if mask is None else total + mask
+        found.append(Tile(queries, keys, shared[alike]))
+        first += queries
+    return found
+
+
 def tiles_of_rows(tiles: list[Tile], end: int) -> list[Tile]:
     """Tiles for the queries of global tokens: tiles without one read a single, masked key."""
     if not tiles[0].keys:
