@@ -115,9 +115,9 @@ def _named(graph: ModuleGraph, op: Op) -> str:
 def _pairs_of_images(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
     """Images and texts that a contrastive head compares."""
     found = {graph.inputs[stack].kind: stack for stack in head.stacks}
-    if found.keys() != {"patches", "tokens"}:
+    if len(head.stacks) != 2 or found.keys() != {"patches", "tokens"}:
         raise TrainingError(
-            f"{graph.name}: training a contrastive head needs a stack of images and one of tokens"
+            f"{graph.name}: training a contrastive head needs one stack of images and one of tokens"
         )
     image, text = graph.inputs[found["patches"]].argument, graph.stack_facts[found["tokens"]]
     _require(graph, arguments, (image, "input_ids", "attention_mask"))
