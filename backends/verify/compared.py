@@ -115,7 +115,10 @@ def _of_stack(name: str, said: Data, stack: Any) -> Iterator[str]:
             own, found = blocks[pair[0]], stack.blocks[pair[1]]
             yield from compared("block", own, found, f"{name}.layers.{number}")
     last = blocks[order[-1]] if order else said
-    unnormed = said.get("norm") == "none" or last.get("norm_placement", "pre") == "post"
+    unnormed = (
+        whole("norm", said.get("norm", {})).get("type") == "none"
+        or last.get("norm_placement", "pre") == "post"
+    )
     placed = said.get("final_norm", not unnormed)
     if stack.final_norm != placed:
         yield f"{name}.final_norm: {stack.final_norm}, not {placed}"

@@ -88,13 +88,13 @@ class Subject:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
-                torch.set_default_dtype(kind)
+                torch.set_default_dtype(torch.float32 if kind.itemsize < 4 else kind)
                 model: nn.Module = getattr(self.module, self.graph.class_name)()
             finally:
                 torch.set_default_dtype(before)
         state = {name: torch.from_numpy(weight).to(kind) for name, weight in self.weights.items()}
         model.load_state_dict(state, strict=False)  # the law `weights` reports the difference
-        return model.to(self.device).eval()
+        return model.to(self.device, kind).eval()
 
     @cached_property
     def shallow(self) -> Subject:

@@ -43,7 +43,7 @@ def dropout(subject: Subject) -> Measured | NotHere:
         largest.take(float("inf"), f"dropout with rate {drops.rates[0]:g} in eval mode")
     model = subject.fresh().train()
     cases = {case: subject.data(case) for case in CASES}
-    if subject.arguments.streams():
+    if all(fact.kind == "tokens" for fact in subject.graph.inputs.values()):
         cases[ONE] = of_length(subject, 2, 1)  # attention of one query is computed otherwise
     try:
         expected = {case: by_oracle(subject, given, chances) for case, given in cases.items()}
@@ -53,7 +53,7 @@ def dropout(subject: Subject) -> Measured | NotHere:
     for case, given in cases.items():
         if tied_at(subject, given):
             continue
-        with Drops(), torch.random.fork_rng(devices=[]):
+        with Drops(single=case == ONE), torch.random.fork_rng(devices=[]):
             found = subject.results(given, model)
         for name in subject.graph.outputs:
             largest.compare(found[name], expected[case][name], f"in training, {case}: {name}")
@@ -82,10 +82,14 @@ def of_batch(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 class Drops(TorchFunctionMode):
-    """Replaces dropout by that of `chances`, and records the rates."""
+    """Replaces dropout by that of `chances`, and records the rates.
 
-    def __init__(self) -> None:
+    single: all sequences have one token; several queries of a head are then those of several heads
+    """
+
+    def __init__(self, *, single: bool = False) -> None:
         super().__init__()
+        self.single = single
         self.rates: list[float] = []
 
     def __torch_function__(
@@ -93,7 +97,8 @@ class Drops(TorchFunctionMode):
     ) -> Any:
         given = kwargs or {}
         instead = INSTEAD.get(getattr(func, "__name__", ""))
-        rate, result = instead(*args, **given) if instead else (0.0, None)
+        more = {"single": self.single} if instead is _attention else {}
+        rate, result = instead(*args, **given, **more) if instead else (0.0, None)
         if rate:
             self.rates.append(rate)
         return func(*args, **given) if result is None else result
@@ -123,6 +128,8 @@ def _attention(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
+    *,
+    single: bool = False,
 ) -> Instead:
     """Attention with dropout on the weights, (B, H, T, E), equal to fused kernels."""
     if not dropout_p:
@@ -138,9 +145,10 @@ def _attention(
     elif attn_mask is not None:
         scores = scores + attn_mask
     weights = scores.softmax(-1).nan_to_num(0.0)
-    _, dropped = _dropout(weights, dropout_p)
+    of_heads = weights.flatten(1, 2).unsqueeze(2) if single else weights
+    _, dropped = _dropout(of_heads, dropout_p)
     assert dropped is not None
-    return dropout_p, dropped @ value
+    return dropout_p, dropped.view_as(weights) @ value
 
 
 INSTEAD: dict[str, Callable[..., Instead]] = {
