@@ -189,3 +189,9 @@ def test_what_a_formula_means() -> None:
     both = ("&", ("causal",), ("window", 8))
     assert read_formula("prefix | causal & window(8)") == ("|", ("prefix",), both)
     assert read_formula("~ global(3)") == ("~", ("global", (0, 3)))
+
+
+def test_tiles_of_global_tokens_that_do_not_attend_to_all() -> None:
+    text = DECODER.replace("heads: 4", "heads: 4, separate_global: true")
+    text += "mask: causal & (window(3) | global(given))\n"
+    assert failing(text, "tiles", "oracle") == []

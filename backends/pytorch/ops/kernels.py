@@ -60,7 +60,8 @@ def tiled(f: Writer, op: Op) -> Any:
     """Attention tile by tile: a function of the runtime is given the kernel and its options."""
     (q, k, v), tiles = _operands(f, op)
     if for_global_rows(f.graph, op):
-        tiles = call("tiles_of_rows", tiles, expression("k.size(2)", k=k))
+        (select,) = f.graph.consumers(op.outputs[0])
+        tiles = call("tiles_of_rows", tiles, f.names[select.arg("chosen")])
     kernel = TILE_KERNELS[op.attrs["kernel"]](f, op)
     attend = kernel[0].value
     if len(kernel) > 1:

@@ -122,16 +122,23 @@ def tiles_with_bias(
     return found
 
 
-def tiles_of_rows(tiles: list[Tile], end: int) -> list[Tile]:
-    """Tiles for the queries of global tokens: tiles without one read a single, masked key."""
+def tiles_of_rows(tiles: list[Tile], rows: Tensor) -> list[Tile]:
+    """Tiles for the queries of global tokens: tiles without one read a single, masked key.
+
+    rows: True at these queries, (B or 1, 1, T or 1, 1)
+    """
     if not tiles[0].keys:
         return tiles
     found = []
+    chosen = rows.expand(-1, -1, sum(tile.queries for tile in tiles), -1).any(0)[0, :, 0].tolist()
+    first = 0
     for tile in tiles:
-        if tile.mask is not None and tile.keys != (slice(0, end),):
+        last = first + tile.queries
+        if tile.mask is not None and not any(chosen[first:last]):
             hidden = torch.full_like(tile.mask[..., :1], -torch.inf)
             tile = Tile(tile.queries, (slice(0, 1),), hidden)
         found.append(tile)
+        first = last
     return found
 
 
