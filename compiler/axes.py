@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from .sizes import Size
+from .sizes import Field, InverseRoot, Size, fields_of
 
 GLOSSARY = {
     "B": "batch",
@@ -82,3 +84,18 @@ def show(shape: Shape) -> str:
     """`(B, T, D)`."""
     labels = ", ".join(dim.label for dim in shape)
     return f"({labels},)" if len(shape) == 1 else f"({labels})"
+
+
+def fields_in(value: Any) -> Iterator[Field]:
+    """The fields of the Config in axes, sizes and numbers, also in those within containers."""
+    if isinstance(value, Field):
+        yield value
+    elif isinstance(value, Size):
+        yield from fields_of(value.tree)
+    elif isinstance(value, InverseRoot):
+        yield from fields_of(value.width.tree)
+    elif isinstance(value, Dim):
+        yield from fields_in((value.size, value.parts))
+    elif isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from fields_in(part)

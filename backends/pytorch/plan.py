@@ -9,6 +9,7 @@ from functools import wraps
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from ...compiler.axes import fields_in
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
 from .code.nodes import Expr, Parameter
@@ -334,6 +335,14 @@ class FilePlan:
                 if weight.tied and op.kind == "linear":
                     found.setdefault(weight.tied, "table" if not found else f"table{len(found)}")
         return found
+
+    @of_graph
+    def fields_of(self, path: str, key: str) -> set[str]:
+        """The fields of the Config with this key that the ops of a class read."""
+        methods = [s.path for s in self.index.children[path] if s.role == "method"]
+        ops = [op for scope in (path, *methods) for op in self.index.ops[scope]]
+        read = fields_in([op.attrs for op in ops])
+        return {field.name for field in read if field.key == key}
 
     # -- signatures
 

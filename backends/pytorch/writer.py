@@ -124,9 +124,10 @@ class Writer:
     def _attribute(self, value: Size | Field, name: str) -> Expr:
         """A number that the module stores as an attribute."""
         field = value if isinstance(value, Field) else value.tree
-        word = field.name if isinstance(field, Field) else name
-        if isinstance(field, Field) and word == f"{self.place.stack}_{field.key}":
-            word = field.key if self.place.role == "stack" else word  # no prefix in a stack's class
+        word = name
+        if isinstance(field, Field):  # without a prefix, unless two numbers have this key
+            several = len(self.plan.fields_of(self.place.path, field.key)) > 1
+            word = field.name if several else field.key
         if not word:  # a plain number
             return config_expression(value)
         if word == "layers":  # the name of the stack's blocks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..axes import Dim, Shape, T
@@ -14,12 +13,10 @@ from ..operands import Operands
 from ..ops import OPS
 from ..ops.row import Inputs
 from ..sizes import Field, Formula, IndivisibleError, Size
+from .field_names import name_fields
 
 if TYPE_CHECKING:
     from ...spec.model import ModelSpec
-
-LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
-"""Parts of a context (stack, block, branch, part) that can prefix a field name."""
 
 
 class RefusedError(Exception):
@@ -37,7 +34,7 @@ class Builder:
         self.graph = graph
         self.scope = ""
         self.origin: Origin = ()
-        self.context: tuple[str, ...] = ()  # distinguishes equal keys, see LEVELS
+        self.context: tuple[str, ...] = ()  # stack, block, branch, part: see field_names.py
         self._requests: list[Field] = []
         self._values = 0
         self._length: Dim | None = None
@@ -125,25 +122,9 @@ class Builder:
         found.formula = formula
         return found
 
-    def name_fields(self) -> None:
-        """Name the fields: by key if all numbers agree, else with a prefix.
-
-        Derived numbers come last; they agree if their formulas do.
-        """
-        by_key: dict[str, list[Field]] = {}
-        for request in sorted(self._requests, key=lambda field: field.formula is not None):
-            by_key.setdefault(request.key, []).append(request)
-        seen: dict[str, Field] = {}
-        for key, requests in by_key.items():
-            level = _telling_level(requests)
-            for request in requests:
-                request.name = "_".join((*_prefix(request, level), key))
-                seen.setdefault(request.name, request)
-        order = {id(request): i for i, request in enumerate(self._requests)}
-        self.graph.fields = sorted(seen.values(), key=lambda field: order[id(field)])
-
-    def find_fields(self, spec: ModelSpec) -> None:
-        """Record the origin in the spec of each number."""
+    def name_fields(self, spec: ModelSpec) -> None:
+        """Name the fields of the Config, and record the origin in the spec of each number."""
+        self.graph.fields = name_fields(self._requests, spec)
         named = {field.name: field for field in self.graph.fields}
         for request in self._requests:
             path = (*request.origin, *request.at)
@@ -255,21 +236,3 @@ def _stands_in(spec: Any, path: Origin) -> bool:
         if spec is None:
             return False
     return True
-
-
-def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:
-    return tuple(field.context[i] for i in level if i < len(field.context))
-
-
-def _same(field: Field) -> tuple[Any, str]:
-    """What is equal of two requests for one field."""
-    return field.value, "" if field.formula is None else field.formula.code()
-
-
-def _telling_level(requests: list[Field]) -> tuple[int, ...]:
-    """The shortest prefix that gives different numbers different names."""
-    for level in LEVELS:
-        values: dict[tuple[str, ...], Any] = {}
-        if all(values.setdefault(_prefix(r, level), _same(r)) == _same(r) for r in requests):
-            return level
-    raise AssertionError(f"one part requests two values of {requests[0].key}")

@@ -42,8 +42,7 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     unused = unused_options(spec, reads)
     if unused and (unused := _unused_in_all_blocks(spec, unused)):
         raise SpecErrors(unused)
-    b.name_fields()
-    b.find_fields(spec)
+    b.name_fields(spec)
     return b.graph
 
 
