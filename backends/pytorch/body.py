@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from keyword import iskeyword
+from keyword import kwlist
 from typing import Any
 
 from ...compiler.graph import Scope
@@ -14,6 +15,7 @@ from .code.nodes import Do as Evaluate
 from .code.read import call, constant, dotted, expression, names
 from .code.walk import written_for
 from .entry import entry
+from .helpers import places
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
 from .patterns import by_layer
@@ -148,7 +150,7 @@ def choose(
     labels: dict[Any, Any] = {}
     for kind, values in sets.items():
         if values not in labels:
-            labels[values] = values[0] if single else Name(_label(f, kind))
+            labels[values] = values[0] if single else Name(_label(f, kind, targets))
     if not single:
         for values, label in labels.items():
             made = Sequence(values, "" if len(values) > 1 else "()")
@@ -160,16 +162,27 @@ def choose(
     return (Set(names(*targets), value),)
 
 
-def _label(f: Writer, kind: str) -> str:
+def _label(f: Writer, kind: str, targets: list[str]) -> str:
     """A variable name for a kind of layer, such as `local` or `global_` (a Python keyword)."""
-    name = f"{kind}_" if iskeyword(kind) else kind
-    while name in f.holds or name in OWN_NAMES:
+    name = kind
+    while (
+        name in RESERVED
+        or name in targets
+        or name in f.holds
+        or name in places()
+        or name.endswith(("_mask", "_tiles"))
+    ):
         name += "_"
     return name
 
 
-OWN_NAMES = ("i", "kinds", "block", "cache", "causal", "start", "end", "length")
-"""Names that the loop over the layers uses."""
+RESERVED = {
+    *("i", "kinds", "block", "cache", "causal", "start", "end", "length", "batch"),
+    *("self", "torch", "nn", "F", "math", "checkpoint"),
+    *("l", "I", "O"),  # look like digits
+    *(*kwlist, *dir(builtins)),
+}
+"""Names that a method with a loop over layers reads or sets, or that are hard to read."""
 
 
 def _stream(f: Writer, layers: Scope) -> str:

@@ -360,6 +360,8 @@ def _bracketed(line: Line, at: Place, tail: str) -> list[Printed]:
             parts.append([_led(piece, piece.word)])
         else:
             parts[-1].append(piece)
+    if at.fits(at.deeper.margin + text_of(line.value)):
+        parts = [line.value]
     inner = [printed for part in parts for printed in _broken(part, at.deeper)]
     opening = Printed(f"{margin}{text_of(line.head)}(", pieces=line.head)
     return [opening, *inner, Printed(f"{margin}){line.end}{tail}")]
