@@ -11,7 +11,7 @@ causal & (window(2) | ~strided(3))
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..display import Displayed
@@ -38,6 +38,13 @@ Argument = int | Range | str
 class Formula(Displayed):
     """Base class of formulas; `str` prints one as in a spec."""
 
+    def __str__(self) -> str:
+        return self.text(str)
+
+    def text(self, write: Callable[[Argument], str]) -> str:
+        """The formula with its arguments written by a function."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Atom(Formula):
@@ -46,8 +53,8 @@ class Atom(Formula):
     name: str
     args: tuple[Argument, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.args))})" if self.args else self.name
+    def text(self, write: Callable[[Argument], str]) -> str:
+        return f"{self.name}({', '.join(map(write, self.args))})" if self.args else self.name
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,9 @@ class And(Formula):
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", _flat(And, self.parts))
 
-    def __str__(self) -> str:
-        return " & ".join(f"({p})" if isinstance(p, Or) else str(p) for p in self.parts)
+    def text(self, write: Callable[[Argument], str]) -> str:
+        texts = ((p, p.text(write)) for p in self.parts)
+        return " & ".join(f"({text})" if isinstance(p, Or) else text for p, text in texts)
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,8 @@ class Or(Formula):
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", _flat(Or, self.parts))
 
-    def __str__(self) -> str:
-        return " | ".join(map(str, self.parts))
+    def text(self, write: Callable[[Argument], str]) -> str:
+        return " | ".join(p.text(write) for p in self.parts)
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,9 @@ class Not(Formula):
 
     part: Formula
 
-    def __str__(self) -> str:
-        return f"~({self.part})" if isinstance(self.part, (And, Or)) else f"~{self.part}"
+    def text(self, write: Callable[[Argument], str]) -> str:
+        inner = self.part.text(write)
+        return f"~({inner})" if isinstance(self.part, (And, Or)) else f"~{inner}"
 
 
 def _flat(kind: type[And] | type[Or], parts: tuple[Formula, ...]) -> tuple[Formula, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from keyword import kwlist
 from typing import Any
@@ -150,7 +150,7 @@ def choose(
     labels: dict[Any, Any] = {}
     for kind, values in sets.items():
         if values not in labels:
-            labels[values] = values[0] if single else Name(_label(f, kind, targets))
+            labels[values] = values[0] if single else Name(variable(kind, {*targets, *f.holds}))
     if not single:
         for values, label in labels.items():
             made = Sequence(values, "" if len(values) > 1 else "()")
@@ -162,15 +162,11 @@ def choose(
     return (Set(names(*targets), value),)
 
 
-def _label(f: Writer, kind: str, targets: list[str]) -> str:
+def variable(kind: str, taken: Container[str]) -> str:
     """A variable name for a kind of layer, such as `local` or `global_` (a Python keyword)."""
     name = kind
     while (
-        name in RESERVED
-        or name in targets
-        or name in f.holds
-        or name in places()
-        or name.endswith(("_mask", "_tiles"))
+        name in RESERVED or name in taken or name in places() or name.endswith(("_mask", "_tiles"))
     ):
         name += "_"
     return name
@@ -178,11 +174,11 @@ def _label(f: Writer, kind: str, targets: list[str]) -> str:
 
 RESERVED = {
     *("i", "kinds", "block", "cache", "causal", "start", "end", "length", "batch"),
-    *("self", "torch", "nn", "F", "math", "checkpoint"),
+    *("self", "config", "torch", "nn", "F", "math", "checkpoint"),
     *("l", "I", "O"),  # look like digits
     *(*kwlist, *dir(builtins)),
 }
-"""Names that a method with a loop over layers reads or sets, or that are hard to read."""
+"""Names that a loop over layers reads or sets, or that are hard to read."""
 
 
 def _stream(f: Writer, layers: Scope) -> str:

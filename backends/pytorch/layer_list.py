@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...compiler.graph import Scope
-from .body import constant_prefix
-from .code.nodes import Call, Expr, For, Index, Name, Set, Statement
+from .body import constant_prefix, variable
+from .code.measure import LONG, width
+from .code.nodes import Call, Choice, Expr, For, Index, Name, Set, Statement
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, expression, names, statements
 from .code.walk import change, walk, written_for
@@ -60,9 +61,21 @@ def layer_loop(plan: FilePlan, layers: Scope) -> list[Statement]:
         block = call(first.of, *[a.value for a in first.arguments[:alike]], *map(Name, own))
     listed = not any(isinstance(node, Call) for node in walk(*chosen.values()))
     value = by_layer(layers, chosen, config_expression, listed=listed)
-    body = (Set(names(*own), value), *statements("self.layers.append(b)", b=block))
+    body = (*_chosen(own, value, chosen), *statements("self.layers.append(b)", b=block))
     over = call("range", config_expression(layers.layers))
     return [*statements("self.layers = nn.ModuleList()"), For(Name("i"), over, body)]
+
+
+def _chosen(own: list[str], value: Expr, chosen: dict[str, Any]) -> tuple[Statement, ...]:
+    """Set the values of a layer; a long choice of two gets a name for its test."""
+    whole = Set(names(*own), value)
+    if width(whole, depth=3) <= LONG or not isinstance(value, Choice):
+        return (whole,)
+    kind = next((kind for kind, made in chosen.items() if made == value.then), None)
+    if kind is None or isinstance(value.other, Choice):
+        return (whole,)
+    test = Name(variable(kind, own))
+    return Set(test, value.test), replace(whole, value=replace(value, test=test))
 
 
 def _tuple(values: list[Any]) -> Any:

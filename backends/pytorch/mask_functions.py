@@ -160,7 +160,7 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
 
 COUNTED = ("blocks", "fixed", "prefix")
 """Predicates that count from the first real token of a row."""
-FIRST = "first_places(attention_mask, like.device)"
+FIRST = "first_token_index(attention_mask, like.device)"
 
 
 def mask_function(
@@ -216,13 +216,18 @@ def mask_function(
         *(Parameter(name, OPTIONAL) for name in given),
         Parameter("like", TENSOR),
     )
-    title = f"True where query q may attend to key k: {formula}."
+    title = f"True where query q may attend to key k: {formula.text(_argument)}."
     if implicit:
         title += " None if `is_causal` is enough."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
     found: Function = written_for(made_for, *[op.number for op in ops])
     return found
+
+
+def _argument(argument: Any) -> str:
+    """An argument of a predicate in a docstring: a field of the Config by its name."""
+    return argument.code() if isinstance(argument, Size) else str(argument)
 
 
 MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"

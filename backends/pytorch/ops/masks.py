@@ -110,11 +110,11 @@ def global_rows(f: Writer, op: Op) -> Any:
     parts = []
     if op.arg("global_mask"):
         given = f.arg(op, "global_mask")
-        parts.append(expression("given_rows(given, like.device)", given=given, like=f.like))
+        parts.append(expression("global_queries(given, like.device)", given=given, like=f.like))
     for limits in op.attrs["ranges"]:
         first, last = limits.start or 0, limits.stop
         ends = {"first": _end(f, first), "last": f.end() if last is None else _end(f, last)}
-        template = "rows_between(first, last, end, like.device)"
+        template = "queries_between(first, last, end, like.device)"
         parts.append(expression(template, **ends, end=f.end(), like=f.like))
     found = parts[0]
     for part in parts[1:]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ..code.measure import LONG, width
-from ..code.nodes import Name, Sequence, Set
+from ..code.nodes import Expr, Name, Sequence, Set
 from ..code.read import call, expression, names
 from ..writer import Writer
 from .row import Row
@@ -19,7 +19,11 @@ def rope_table(f: Writer, op: Op) -> None:
     positions = f.arg(op, "positions")
     bound, frequencies = _names(f, op)
     if _by_frequencies(f.graph):
-        f.assign(frequencies.id, call("rope_frequencies", *numbers, like=like), "(R/2,)", op)
+        found = call("rope_frequencies", *numbers, like=like)
+        if scaling is not None and scaling["type"] in ONCE:
+            found = SCALINGS[scaling["type"]](f, found, positions, scaling)
+            scaling = None
+        f.assign(frequencies.id, found, "(R/2,)", op)
         if scaling is not None:
             scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
             f.assign(frequencies.id, scaled, "", op)
@@ -80,34 +84,36 @@ def attention_factor(f: Writer, op: Op, positions: Any, cos: str) -> Any:
     return Name(name)
 
 
-def linear_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+def linear_scaling(f: Writer, base: Expr, positions: Any, scaling: dict[str, Any]) -> Any:
     return expression("base / factor", base=base, factor=f.number(scaling["factor"]))
 
 
-def dynamic_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+def dynamic_scaling(f: Writer, base: Expr, positions: Any, scaling: dict[str, Any]) -> Any:
     numbers = [f.number(scaling[key]) for key in ("factor", "original_max_positions")]
     return call("dynamic_frequencies", base, positions, *numbers)
 
 
-def llama3_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+def llama3_scaling(f: Writer, base: Expr, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("factor", "low_freq_factor", "high_freq_factor", "original_max_positions")
     return call("llama3_frequencies", base, *[f.number(scaling[key]) for key in keys])
 
 
-def yarn_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+def yarn_scaling(f: Writer, base: Expr, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("theta", "factor", "original_max_positions", "beta_fast", "beta_slow")
     name = "yarn_frequencies" if scaling["truncate"] else "yarn_frequencies_between_pairs"
     return call(name, base, *[f.number(scaling[key]) for key in keys])
 
 
-def longrope_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+def longrope_scaling(f: Writer, base: Expr, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("short_factor", "long_factor", "original_max_positions")
     numbers = [f.number(scaling[key]) for key in keys]
     divisors = call("by_length", positions, *numbers, like=base)
     return expression("base / divisors", base=base, divisors=divisors)
 
 
-SCALINGS: dict[str, Callable[[Writer, Name, Any, dict[str, Any]], Any]] = {
+ONCE = ("linear", "dynamic", "llama3", "yarn")
+"""Scalings that read the frequencies once, so that they need no name before."""
+SCALINGS: dict[str, Callable[[Writer, Expr, Any, dict[str, Any]], Any]] = {
     "linear": linear_scaling,
     "dynamic": dynamic_scaling,
     "llama3": llama3_scaling,

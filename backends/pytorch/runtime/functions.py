@@ -40,7 +40,7 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
-def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
+def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Tensor:
     """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
@@ -56,14 +56,14 @@ def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
     return torch.cat([(mask | none).expand(-1, run, -1, -1) for mask in masks], dim=1)
 
 
-def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
+def global_queries(global_mask: Tensor | None, device: torch.device) -> Tensor:
     """True at queries that are global tokens, (B, 1, T, 1); all False without `global_mask`."""
     if global_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
     return global_mask.bool()[:, None, :, None]  # (B, 1, T, 1)
 
 
-def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
+def queries_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
     """True at queries with `first` <= index < `stop`, (1, 1, T, 1)."""
     position = torch.arange(end, device=device)[None, None, :, None]
     return (position >= first) & (position < stop)  # (1, 1, T, 1)
