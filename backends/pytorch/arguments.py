@@ -132,8 +132,6 @@ def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
         block = plan.graph.block_of(one.scope.path)
         if block is None or one.scope.role not in ("module", "block"):
             continue
-        if one.scope is block and plan.has_shared_layers(block.parent or ""):
-            continue
         noun = "" if one.scope is block else one.noun
         groups.setdefault((noun, one.body[1:], one.doc), []).append(one)
     for group in groups.values():

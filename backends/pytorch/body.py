@@ -148,8 +148,9 @@ def choose(
     sets = {kind: tuple([used[v] for v in given[path]]) for kind, path in blocks.items()}
     single = all(len(values) == 1 for values in sets.values()) and not f.plan.bundle(layers.path)
     labels: dict[Any, Any] = {}
-    for kind, values in sets.items():
+    for values in sets.values():
         if values not in labels:
+            kind = min([kind for kind in sets if sets[kind] == values], key=len)
             labels[values] = values[0] if single else Name(variable(kind, {*targets, *f.holds}))
     if not single:
         for values, label in labels.items():
@@ -201,19 +202,22 @@ def loop(
 ) -> None:
     """`for block in self.layers:`, or a loop over the indices of shared blocks."""
     modules, stored = layers.modules, written_for(dotted("self.layers"), layers.path)
-    number = Name("layer" if Name("layer") in passed else "_")
+    number = Name("i" if choice else "layer")
+    counted = bool(choice) or number in passed
+    passed = [number if one == Name("layer") else one for one in passed]
     step: Any = Name("block")
     target, over, note = step, stored, ""
-    if choice:
-        target, over = names("i", "block"), call("enumerate", stored)
-    elif len(set(modules)) == 1 and len(modules) > 1:
+    if len(set(modules)) == 1 and len(modules) > 1:
         step, note = expression("stored[0]", stored=stored), "one block for all layers"
-        target, over = number, expression("range(count)", count=f.number(layers.layers))
+        target = number if counted else Name("_")
+        over = expression("range(count)", count=f.number(layers.layers))
     elif len(set(modules)) < len(modules):
         step = expression("stored[module]", stored=stored)
-        target, over = Name("module"), Name(modules_constant(f.plan, layers))
-        if number.id == "layer":
-            target, over = names("layer", "module"), call("enumerate", over)
+        target, over = Name("module"), dotted("self.module_of")
+        if counted:
+            target, over = names(number.id, "module"), call("enumerate", over)
+    elif counted:
+        target, over = names("i", "block"), call("enumerate", stored)
     blocks = [block.path for block in f.plan.index.children[layers.path]]
     body = [written_for(s, *blocks) for s in (*choice, *step_of(f, x, step, passed))]
     f.say(written_for(For(target, over, tuple(body), note), layers.path))
@@ -233,11 +237,6 @@ def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement
     if width(either) <= LONG - 12:  # the loop is indented in a method
         return (either,)
     return (If(test, (Set(stream, again),), (Set(stream, plain),)),)
-
-
-def modules_constant(plan: FilePlan, layers: Scope) -> str:
-    """The name of the tuple with the index of each layer's stored block."""
-    return constant_prefix(plan, layers) + "MODULES"
 
 
 def constant_prefix(plan: FilePlan, layers: Scope) -> str:

@@ -10,9 +10,9 @@ from .body import constant_prefix, variable
 from .code.measure import LONG, width
 from .code.nodes import Call, Choice, Expr, For, Index, Name, Set, Statement
 from .code.nodes import Sequence as Items
-from .code.read import call, constant, expression, names, statements
+from .code.read import call, names, statements
 from .code.walk import change, walk, written_for
-from .patterns import by_layer, runs
+from .patterns import by_layer
 from .plan import FilePlan
 from .sizes import config_expression
 
@@ -32,7 +32,7 @@ def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
 def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:
     """`self.layers = nn.ModuleList(…)`, with one block per layer or per group of shared layers."""
     if plan.has_shared_layers(layers.path):
-        return list(statements("self.layers = made", made=shared_list(plan, layers)))
+        return shared_list(plan, layers)
     blocks, kinds = plan.index.children[layers.path], kinds_of(plan, layers)
     several = len(set(class_names(plan, layers))) > 1
     given = len(blocks) > 1 and plan.class_arguments.get(blocks[0].path)
@@ -82,18 +82,32 @@ def _tuple(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else Items(tuple(values))
 
 
-def shared_list(plan: FilePlan, layers: Scope) -> Expr:
-    """The modules, if some layers share one."""
-    first = plan.index.children[layers.path][0]
+def shared_list(plan: FilePlan, layers: Scope) -> list[Statement]:
+    """The modules, if some layers share one: each is stored once, and `module_of` lists them."""
+    blocks = plan.index.children[layers.path]
     if len(set(layers.modules)) == 1:
-        return _expr("nn.ModuleList([block])", block=construct(plan, first))
-    kinds = kinds_constant(plan, layers)
-    return _expr("nn.ModuleList(kind(config) for kind in KINDS)", KINDS=kinds)
-
-
-def _expr(template: str, **given: Expr) -> Expr:
-    found: Expr = expression(template, **given)
+        return list(statements("self.layers = nn.ModuleList([b])", b=construct(plan, blocks[0])))
+    found: list[Statement] = []
+    values: dict[str, Expr] = {}
+    for block in blocks:
+        values[block.name] = construct(plan, block)
+        if block.name in layers.rule.shared if layers.rule else len(block.stored) == 1:
+            name = Name(variable(block.name, OWN))
+            found.append(Set(name, values[block.name], "shared by its layers"))
+            values[block.name] = name
+    value = by_layer(layers, values, config_expression, listed=len(found) == len(blocks))
+    count = config_expression(layers.layers)
+    found += statements(SHARED, value=value, count=count)
     return found
+
+
+OWN = ("blocks", "block", "i")
+"""Variables of these lines."""
+SHARED = """\
+blocks = [value for i in range(count)]
+self.layers = nn.ModuleList(dict.fromkeys(blocks))  # each module once
+self.module_of = [[*self.layers].index(block) for block in blocks]  # by layer
+"""
 
 
 def class_names(plan: FilePlan, layers: Scope) -> list[str]:
@@ -121,24 +135,12 @@ def kinds_constant(plan: FilePlan, layers: Scope) -> Name:
 
 
 def constants(plan: FilePlan) -> list[Statement]:
-    """Assignments of KINDS and MODULES for each stack that needs them."""
+    """Assignments of KINDS for each stack that needs it."""
     found: list[Statement] = []
     for layers in plan.graph.scopes.values():
-        if layers.role != "layers":
-            continue
-        blocks = [block.path for block in plan.index.children[layers.path]]
-        kinds, listed = None, kinds_of(plan, layers)
-        modules, shared = layers.modules, plan.has_shared_layers(layers.path)
-        if shared and len(set(layers.order)) > 1:
-            kind_of = dict(zip(modules, class_names(plan, layers), strict=True))
-            kinds = runs([Name(kind_of[module]) for module in sorted(kind_of)])
-        elif listed is not None:
-            kinds = listed.of
-        if kinds is not None:
-            made = Set(kinds_constant(plan, layers), kinds)
+        listed = kinds_of(plan, layers) if layers.role == "layers" else None
+        if listed is not None:
+            blocks = [block.path for block in plan.index.children[layers.path]]
+            made = Set(kinds_constant(plan, layers), listed.of)
             found.append(written_for(made, layers.path, *blocks))
-        if shared and len(set(modules)) > 1:
-            numbers = runs([constant(module) for module in modules])
-            name = Name(constant_prefix(plan, layers) + "MODULES")
-            found.append(written_for(Set(name, numbers), layers.path))
     return found

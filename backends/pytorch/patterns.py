@@ -134,6 +134,10 @@ def _simple(tree: Rule, values: Mapping[str, Any]) -> Rule:
     then, other = _simple(tree.then, values), _simple(tree.other, values)
     if then == (None,) or (set(_leaves(then)) == set(_leaves(other)) and len(_leaves(then)) == 1):
         return other
+    if isinstance(then, tuple) and isinstance(other, tuple) and tree.override.first >= 0:
+        layers = range(tree.override.first, tree.override.last + 1)
+        if all(then[i % len(then)] == other[i % len(other)] for i in layers) and layers:
+            return other  # the pattern gives these layers the same
     return then if other == (None,) else Except(tree.override, then, other)
 
 
@@ -261,8 +265,6 @@ def counts(graph: ModuleGraph, layers: Scope) -> Counts:
     """The numbers of layers for which the file of this stack is correct, at least 1."""
     default, kinds = len(layers.order), set(layers.order)
     sharing = len(set(layers.modules)) < default
-    if sharing and len(kinds) > 1:
-        return Counts(default, default)  # the file lists which layers share a module
     if set_by_layer(graph, layers):
         return Counts(default, default)  # the file lists layers in `init_weights`
     rule = rule_of(layers)

@@ -252,7 +252,7 @@ class FilePlan:
         chooses the value.
         """
         blocks = self.index.children[layers]
-        if len(blocks) > 1 and not self.layer_by_call(blocks[0].path):
+        if len(blocks) > 1:
             found = self._by_base(layers)
             if found is not None:
                 return found
@@ -289,7 +289,7 @@ class FilePlan:
         It alone reads the inputs of a block, and kinds of blocks differ in which these are.
         """
         blocks = self.index.children[layers]
-        if len(blocks) < 2 or self.layer_by_call(blocks[0].path):
+        if len(blocks) < 2:
             return ""
         readers = {self._only_reader(block) for block in blocks}
         if len(readers) > 1 or None in readers:

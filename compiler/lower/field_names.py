@@ -7,7 +7,7 @@ several places are several fields, even if they are equal.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import TYPE_CHECKING, Any
 
 from ..sizes import Field
@@ -52,7 +52,8 @@ def name_fields(requests: list[Field], spec: ModelSpec) -> list[Field]:
 def numbers(requests: list[Field], spec: ModelSpec) -> list[list[Field]]:
     """The requests for one key by the number of the spec that each asks for.
 
-    A request that no key of the spec says goes with the first equal number.
+    A request that no key of the spec says, such as the number of layers in a formula, goes with an
+    equal number of the same stack, block and branch, as far as there is one.
     """
     groups: dict[Any, list[Field]] = {}
     others: list[Field] = []
@@ -63,13 +64,20 @@ def numbers(requests: list[Field], spec: ModelSpec) -> list[list[Field]]:
         else:
             groups.setdefault((_value(request), place), []).append(request)
     for request in others:
-        equal = next((group for key, group in groups.items() if key[0] == _value(request)), None)
-        if equal is None:
-            equal = groups.setdefault((_value(request), None), [])
-        equal.append(request)
+        equal = [group for key, group in groups.items() if key[0] == _value(request)]
+        near = max(equal, key=lambda group: _nearness(group, request.context), default=None)
+        if near is None:
+            near = groups.setdefault((_value(request), None), [])
+        near.append(request)
     order = {id(request): i for i, request in enumerate(requests)}
     found = [sorted(group, key=lambda request: order[id(request)]) for group in groups.values()]
     return sorted(found, key=lambda group: order[id(group[0])])
+
+
+def _nearness(group: list[Field], context: tuple[str, ...]) -> int:
+    """How many parts of a context, from the stack on, are those of a request of the group."""
+    pairs = (zip(request.context, context, strict=False) for request in group)
+    return max(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], parts)) for parts in pairs)
 
 
 def place_of(spec: ModelSpec, request: Field) -> Any:

@@ -2,6 +2,8 @@
 
 mask, mask       ->    local_mask, global_mask        (if the kinds differ)
 cos              ->    cos                            (if all kinds use one table)
+
+A kind that an override made has no part in a name if the kind that it changes has.
 """
 
 from __future__ import annotations
@@ -65,4 +67,13 @@ def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
             found.append(block.name)
         elif op.kind in SHARED:
             found.extend(kind for output in op.outputs for kind in _kinds(graph, output))
-    return tuple(dict.fromkeys(found))
+    return tuple(kind for kind in dict.fromkeys(found) if _changed(graph, value, kind) not in found)
+
+
+def _changed(graph: ModuleGraph, value: str, kind: str) -> str:
+    """The kind that an override changed into this one; "" if none did."""
+    layers = next((s for s in graph.children(graph.scope_of(value)) if s.role == "layers"), None)
+    if layers is None or layers.rule is None:
+        return ""
+    pairs = [pair for override in layers.rule.overrides for pair in override.becomes]
+    return next((before for before, after in pairs if after == kind != before), "")

@@ -134,3 +134,9 @@ def test_each_written_number_of_an_example_is_one_field(name: str) -> None:
                 places.setdefault((mark, field.key, field.value), set()).add(field.name)
     assert places
     assert {key: names for key, names in places.items() if len(names) > 1} == {}
+
+
+def test_an_exception_that_reads_what_the_pattern_gives_is_not_chosen_apart() -> None:
+    """ModernBERT: layer 0 has no norm before its attention, and the angles of global layers."""
+    text = emit_file(lower(load(FOLDER / "modernbert_base.yaml"))).text
+    assert "cos, sin, tiles = global_ if i % 3 == 0 else local\n" in text

@@ -304,6 +304,18 @@ def allowed(test: ast.expr, function: str) -> bool:
     return left in ("end", "length", "cache.capacity") and right.endswith("max_positions")
 
 
+def named(function: ast.FunctionDef) -> Callable[[ast.expr], ast.expr]:
+    """For a test that has a name in `__init__`, such as `dense`, its expression."""
+    values = {
+        node.targets[0].id: node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    if function.name != "__init__":
+        return lambda test: test
+    return lambda test: values.get(test.id, test) if isinstance(test, ast.Name) else test
+
+
 def asked(root: ast.Module) -> list[str]:
     """The conditions of a file that it may not have."""
     functions = [node for node in ast.walk(root) if isinstance(node, ast.FunctionDef)]
@@ -311,7 +323,7 @@ def asked(root: ast.Module) -> list[str]:
     found = [
         f"{function.name}: {ast.unparse(test)}"
         for function in functions
-        for test in questions(function)
+        for test in map(named(function), questions(function))
         if not allowed(test, function.name)
     ]
     return found + [ast.unparse(test) for node in outside for test in questions(node)]

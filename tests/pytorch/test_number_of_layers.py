@@ -7,6 +7,7 @@ right for other numbers of layers too.
 from __future__ import annotations
 
 import sys
+import textwrap
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -164,6 +165,69 @@ def test_layers_of_an_example(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in SAMPLE])
 def test_layers_of_every_example(name: str) -> None:
     example(name)
+
+
+SHARED = """
+name: some
+family: decoder-only
+vocab_size: 50
+d_model: 32
+layers: 6
+feed_forward: {d_ff: 48}
+attention: {heads: 4}
+positions: rotary
+head: {type: language_model}
+"""
+ROWS = {
+    "masks of two shared blocks": """
+        blocks: {a: {share: true, mask: causal & window(3)}, b: {share: true}}
+        pattern: [a, b]
+        """,
+    "a shared block among others": """
+        blocks: {a: {share: true}, b: {feed_forward: {d_ff: 24}}}
+        pattern: [a, b, b]
+        """,
+    "three shared blocks": """
+        blocks:
+          a: {share: true}
+          b: {share: true, feed_forward: {d_ff: 24}}
+          c: {share: true, feed_forward: {type: glu, d_ff: 24}}
+        pattern: [a, b, c, b]
+        """,
+    "one shared block with an exception": """
+        share: true
+        overrides: {-1: {share: false, attention: {heads: 2}}}
+        """,
+    "a shared block from the third layer on": """
+        blocks: {first: {feed_forward: {type: glu, d_ff: 24}}, rest: {share: true}}
+        pattern: [rest]
+        overrides: {0..1: first}
+        """,
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_layers_that_share_modules(row: str) -> None:
+    """All numbers from 1 to 9, but those that the spec itself refuses."""
+    text = SHARED + textwrap.dedent(ROWS[row])
+    first = build(loads(text))
+    assert "KINDS" not in vars(first.module)
+    for count in range(1, 10):
+        spec = with_layers(lambda sets: read_text(text, sets), loads(text), ["decoder"], count)
+        if spec is None:
+            continue
+        try:
+            one = first.model(layers=count)
+        except ValueError:
+            assert row == "one shared block with an exception", count
+            continue
+        same(first, one, build(spec), count)
+
+
+def test_shared_blocks_that_differ_in_inputs_and_sizes_are_one_class() -> None:
+    for row in ("masks of two shared blocks", "a shared block among others"):
+        module = build(loads(SHARED + textwrap.dedent(ROWS[row]))).module
+        assert [name for name in vars(module) if name.endswith("Block")] == ["Block"]
 
 
 def read_text(text: str, sets: Iterable[str]) -> ModelSpec:
