@@ -250,9 +250,8 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -295,4 +294,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0ae256aea6ddacc259bc505369218db14abd25e25c3bec17f3aa4bae4ddea432
+# sha256 of the above: 8fc2d21d4f1425b93fa91217a4b923c9fb2397116a8b5699241259c03dcef026

@@ -407,9 +407,8 @@ class Llama4Scout(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -436,4 +435,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: a9e68bb1d46d89f721b989b530e413510f1363bcbbb5a94579186410e6068754
+# sha256 of the above: 9c2bdeeed4d7350eb757c39dd59f326a951f0b73fc78bf5c8b8495df198883a9

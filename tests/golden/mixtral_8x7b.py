@@ -322,9 +322,8 @@ class Mixtral8x7b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -351,4 +350,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f3e9e8e9f97c908566c78a6293bea4d50ab75e07d452722be16a7f2f684a2a01
+# sha256 of the above: 3e880b6aedfe19220b926ee36e63cf1871610550ac0a8c3b569ada5685bd15fb

@@ -349,9 +349,8 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -381,4 +380,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2c6f2d5e9f364f6987069da933c4541a1e97a1100dea267b0f294768ac3d61b9
+# sha256 of the above: 65104c315f21ff4524248bb11c6ab758dc91143a79f316a2fd8b3be17343fb53
