@@ -267,7 +267,7 @@ def grouped_attention(
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may attend to key k: causal & window(512)."""
+    """True where query q may attend to key k: causal & window(window)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
@@ -459,9 +459,8 @@ class Gemma3_1b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -488,4 +487,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 852c2b52c12da14622a10fca15cbf40aac7723ceebd242cf2f4d403078c6429f
+# sha256 of the above: c6847815ef44a78a6aef5a109bb07f434d164321eff742956f3dd57cadb69a8e

@@ -365,7 +365,7 @@ def grouped_attention(
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may attend to key k: causal & window(128)."""
+    """True where query q may attend to key k: causal & window(window)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
@@ -515,16 +515,14 @@ class GptOss20b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        # (R/2,)
-        frequencies = rope_frequencies(self.config.head_dim, self.config.rope_theta, like=x)
         frequencies = yarn_frequencies_between_pairs(
-            frequencies,
+            rope_frequencies(self.config.head_dim, self.config.rope_theta, like=x),
             self.config.rope_theta,
             self.config.rope_factor,
             self.config.rope_original_max_positions,
             self.config.rope_beta_fast,
             self.config.rope_beta_slow,
-        )
+        )  # (R/2,)
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
         seen = min(start, self.config.window - 1)  # previous tokens in the cache
@@ -575,9 +573,8 @@ class GptOss20b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -604,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7ff7fe3f02556530da4c0603468b141c38f80ccc6abc243199b01c42705429f0
+# sha256 of the above: 32538b79bb2400c44bd4571f3e02bfd7a041f0a85665a6b14d627e2b2463066b
