@@ -428,7 +428,8 @@ class DeepseekV3(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -456,4 +457,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: c1fa27703808a3901c3a28eae3191a8c8e7b8dc5edf28c8a09bd91aa01a2c654
+# sha256 of the above: 739d0ed05e52351b80ec37bc15ed83a0a674274cfc760448f98637ef057e8fac

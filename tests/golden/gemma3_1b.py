@@ -459,7 +459,8 @@ class Gemma3_1b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -487,4 +488,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c6847815ef44a78a6aef5a109bb07f434d164321eff742956f3dd57cadb69a8e
+# sha256 of the above: 644463268ab315876dd49dd9d775a26b21e724caad51fa3ac1908d8bacfa7301

@@ -250,7 +250,8 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -294,4 +295,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8fc2d21d4f1425b93fa91217a4b923c9fb2397116a8b5699241259c03dcef026
+# sha256 of the above: d1993a5559cce5916f801ddb5c17702bb61463e7b85e5788c7c7caf936348408

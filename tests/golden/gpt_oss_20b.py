@@ -573,7 +573,8 @@ class GptOss20b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -601,4 +602,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 32538b79bb2400c44bd4571f3e02bfd7a041f0a85665a6b14d627e2b2463066b
+# sha256 of the above: 9360f1b90a953f347e819b26ef938741260e7ad7ba4341f07716abcbc3ec8693

@@ -267,7 +267,8 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -295,4 +296,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: bd6e5239f8fe5b3b148be0382ea9428c7bd036311a1d3b16481cf1d0fdb017b4
+# sha256 of the above: 0a48313c55fc3ebf61816bd0d03d23b5c58a60c74121c03c2ff3f140aa6a9c8d

@@ -333,7 +333,8 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -361,4 +362,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0ebfe5f076acc793282de0a7b015226edc0518546a67a481f0e8ffaabeed1a17
+# sha256 of the above: 5ac2f1303df25cad570e8e48f208af454601b5efbac6653b215308c3a625ff48

@@ -407,7 +407,8 @@ class Llama4Scout(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -435,4 +436,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9c2bdeeed4d7350eb757c39dd59f326a951f0b73fc78bf5c8b8495df198883a9
+# sha256 of the above: 220cfcfce1bda8e63759a1121708f3b32b4a3fd7b470a4b8d6a00a677e51bc40

@@ -322,7 +322,8 @@ class Mixtral8x7b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -350,4 +351,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3e880b6aedfe19220b926ee36e63cf1871610550ac0a8c3b569ada5685bd15fb
+# sha256 of the above: 0d1458efbd5a0ef5e1b76400b725da884a111f321eab8a14e6970e1523a9743d

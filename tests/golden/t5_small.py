@@ -360,7 +360,8 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -391,4 +392,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 70a4b3a14120ab3b6e1407243f601b7571e1c65405df6cf982559b4750ee0597
+# sha256 of the above: a835f39c563f56623bff9aec1f12563d16a6716ecb3f59d466f0be4cb27e9d15

@@ -349,7 +349,8 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -380,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 65104c315f21ff4524248bb11c6ab758dc91143a79f316a2fd8b3be17343fb53
+# sha256 of the above: af61c077238987568d09b4224001bec1ebbbc0a9f02c1f51941b8bdc518fb378
