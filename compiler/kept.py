@@ -265,7 +265,7 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
     if head.loss == "next_token":  # all tokens but the last; the labels are a copy
         batch = elements(shape[:-2])
         return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
-    if head.loss == "labels":
+    if head.loss in ("labels", "squares"):
         return {"wide": scores}
     if head.loss == "softmax_pairs":
         return {"wide": 2 * scores, "int": rows}

@@ -161,13 +161,19 @@ class Contrastive(Part):
 
 
 class PatchesHead(HeadPart):
-    """An image (B, channels, H, W), assembled from the patches of the stack.
+    """An image (B, channels, H, W): a linear layer gives the pixels of each patch of the stack's
+    input, in the order row, column, channel. `prefix_tokens` and `registers` are left out. The loss
+    is the mean squared error.
 
-    channels: number of image channels
+    channels: number of channels of the image, which may differ from that of the input
+    bias: whether the linear layer has a bias
+    zero_init: initialise the linear layer to zero (Peebles and Xie, 2022, arXiv:2212.09748)
     """
 
     type: Literal["patches"] = "patches"
     channels: Count
+    bias: Flag = True
+    zero_init: Flag = False
 
 
 Head = Annotated[

@@ -183,6 +183,9 @@ LOOKS: dict[str, Look] = {
     "mask": Look("unseen"),
     "shift": Look("pill", "other", _shift),
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
+    "grid_sinusoid": Look(
+        "wave", "position", _const("Sinusoidal positions"), _const("rows and columns")
+    ),
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
     "grid_rope_table": Look("pill", "position", _const("Rotary"), _grid_rotary),
     "rotate": Look("pill", "position", _const("Rotate")),
@@ -224,6 +227,9 @@ LOOKS: dict[str, Look] = {
     "add_bias": Look("pill", "linear", _const("+ learned vector")),
     "dropout": Look("through"),
     "drop_path": Look("through"),
+    "drop_labels": Look("through"),
+    "chunk": Look("through"),
+    "modulate": Look("pill", "norm", _const("Scale and shift")),
     "l2_normalize": Look("pill", "norm", _const("unit length")),
     "split_heads": Look("through"),
     "merge_heads": Look("through"),
@@ -255,6 +261,7 @@ LOOKS: dict[str, Look] = {
     "combine": Look("circle", "sum", _const("+")),
     "similarity": Look("circle", "sum", _const("·")),
     "exp_scale": Look("pill", "linear", _const("× learned number")),
+    "unpatchify": Look("pill", "other", _const("Image"), _shape),
     "join_tokens": Look("pill", "other", _const("Pool"), _joined),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }

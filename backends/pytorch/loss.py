@@ -30,6 +30,12 @@ LOSSES = {
         "labels = torch.arange(scores.size(0), device=scores.device)\n"
         "return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2",
     ),
+    "squares": (
+        ("images", "target"),
+        "Mean squared error of each pixel and channel.",
+        "images = images.to(torch.promote_types(images.dtype, torch.float32))\n"
+        "return F.mse_loss(images, target.to(images.dtype))",
+    ),
     "sigmoid_pairs": (
         ("scores",),
         "Sigmoid loss of each pair, summed over a row; pairs with equal index match.",

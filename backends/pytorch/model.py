@@ -46,13 +46,18 @@ from .writer import SELF, Needs, Writer
 
 ROOM = 90  # columns for a statement in a method, with room for `  #`
 LOGITS = "Logits"
-RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
+RESULTS = {
+    "language_model": LOGITS,
+    "classifier": "Logits of the classes",
+    "patches": "Images",
+}
 """Output of a model's only head, by its type; other heads return vectors."""
 TYING = "Press, Wolf 2016, arXiv:1608.05859"
 TITLES = {
     "classifier": "A classifier. Its head returns a logit per class for each {}.",
     "projection": "An encoder. Its head returns one vector for each {}.",
     "contrastive": "Two encoders. The head compares their vectors.",
+    "patches": "An encoder of images. Its head returns an image of the same size.",
 }
 
 

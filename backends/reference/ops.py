@@ -30,6 +30,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "head_masks": masks.head_masks,
     "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,
+    "grid_sinusoid": positions.grid_sinusoid,
     "rope_table": rotary.rope_table,
     "grid_rope_table": rotary.grid_rope_table,
     "rotate": rotary.rotate,
@@ -71,6 +72,9 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "head_bias": arithmetic.head_bias,
     "dropout": arithmetic.unchanged,
     "drop_path": arithmetic.unchanged,
+    "drop_labels": arithmetic.drop_labels,
+    "chunk": arithmetic.chunk,
+    "modulate": arithmetic.modulate,
     "l2_normalize": arithmetic.l2_normalize,
     # attention
     "split_heads": attention.split_heads,
@@ -107,6 +111,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # results
     "similarity": arithmetic.similarity,
     "exp_scale": arithmetic.exp_scale,
+    "unpatchify": images.unpatchify,
     "join_tokens": pooling.join_tokens,
     "pool": pooling.pool,
 }

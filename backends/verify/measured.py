@@ -92,6 +92,9 @@ class Measured:
         (head,) = self.graph.heads.values()
         if head.loss.endswith("pairs"):
             return loss(result)
+        if head.loss == "squares":
+            target = self.labels.setdefault(result.shape, torch.zeros_like(result))
+            return loss(result, target)
         shape = result.shape[:-1]
         labels = self.labels.setdefault(shape, torch.zeros(shape, dtype=torch.long))
         return loss(result, labels)

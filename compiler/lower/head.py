@@ -11,6 +11,7 @@ from ...spec.head import (
     Contrastive,
     DenseTransform,
     LanguageModel,
+    PatchesHead,
     ProjectionHead,
 )
 from ...spec.pool import FirstPool, MeanPool
@@ -204,6 +205,27 @@ def lower_contrastive(
         return scores
 
 
+def lower_image(b: Builder, state: StackState, name: str, head: PatchesHead, x: str) -> str:
+    """An image from its patches, (B, channels, height, width)."""
+    assert state.image is not None, "refused by the laws"
+    sides, patch = state.image
+    channels = Dim("channels", b.size("output_channels", head.channels, at=("channels",)))
+    assert channels.size is not None
+    pixels = Dim("Px", patch**2 * channels.size)
+    front = state.registers + (state.front or 0)
+    with b.module(name, noun="ImageHead", title="An image from its patches."):
+        x = b.op(
+            "linear",
+            x,
+            name="output",
+            in_features=b.width(x).size,
+            out_dim=pixels,
+            bias=head.bias,
+            **({"zero": True} if head.zero_init else {}),
+        )
+        return b.op("unpatchify", x, sides=sides, patch=patch, channels=channels, front=front)
+
+
 CONTRASTIVE = {
     "softmax": "CLIP, Radford et al. 2021, arXiv:2103.00020",
     "sigmoid": "SigLIP, Zhai et al. 2023, arXiv:2303.15343",
@@ -212,4 +234,5 @@ HEADS: dict[str, Any] = {
     "language_model": lower_language_model,
     "classifier": lower_classifier,
     "projection": lower_projection,
+    "patches": lower_image,
 }

@@ -17,6 +17,7 @@ def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
     out: Dim = attrs["out_dim"]
     assert out.size is not None
     initial = Initial("normal", residual=attrs.get("residual", False))
+    initial = ZEROS if attrs.get("zero") else initial
     weight = Weight("weight", (out.size, attrs["in_features"]), initial, attrs.get("tied", ""))
     if not attrs["bias"]:
         return (weight,)
@@ -232,7 +233,8 @@ ROWS: dict[str, Row] = {
         attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
-        "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16",
+        "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16; "
+        "with `zero`, the weight starts at 0",
         ("x",),
         last,
         linear_weights,
@@ -244,6 +246,7 @@ ROWS: dict[str, Row] = {
             "residual?",
             "wide?",
             "widen?",
+            "zero?",
             "tied?",
             "joined?",
         ),

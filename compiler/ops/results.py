@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..axes import Shape
+from ..axes import Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
@@ -45,6 +45,11 @@ def pool_view(s: Saving) -> tuple[str, ...]:
     return ("x",) if one else ()
 
 
+def image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    down, across = attrs["sides"]
+    return [(inputs["x"].shape[0], attrs["channels"], Dim("height", down), Dim("width", across))]
+
+
 ROWS: dict[str, Row] = {
     "similarity": Row(
         "inputs a, b, both (B, N): a @ b.T",
@@ -60,6 +65,14 @@ ROWS: dict[str, Row] = {
         vector_weights,
         attrs=("dim", "initial"),
         saves=exp_scale_saves,
+    ),
+    "unpatchify": Row(
+        "(B, T, patch * patch * channels) to an image (B, channels, height, width): the tokens "
+        "after the first `front` are patches in row-major order; the numbers of each are in the "
+        "order row, column, channel",
+        ("x",),
+        image_shape,
+        attrs=("sides", "patch", "channels", "front"),
     ),
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence, concatenated",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..embedding import ConvStem, Features, Patches, Tokens
 from ..errors import choices
@@ -10,8 +11,9 @@ from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..norm import LayerNorm, Norm, plain_layer_norm
-from ..part import Nothing
+from ..part import Nothing, Part
 from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
+from .condition import embeds
 from .findings import Finding, Path, members, parts
 
 
@@ -217,7 +219,7 @@ def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for i, position in enumerate(members(stack.positions)):
-        if not isinstance(position, Sinusoidal):
+        if not isinstance(position, Sinusoidal) or position.axes != 1:
             continue
         for source in members(stack.input):
             late = getattr(source, "project", "") == "after_positions"
@@ -229,6 +231,34 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
                     "sinusoidal positions are pairs of sine and cosine, so their width "
                     f"({width}) must be even" + (f" and at least {least}" if least > 2 else ""),
                 )
+
+
+def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Sinusoidal positions with two axes: patches, an order, and pairs in each half."""
+    for i, position in enumerate(members(stack.positions)):
+        if not isinstance(position, Sinusoidal):
+            continue
+        place: Path = (*path, "positions", i)
+        if position.axes == 1:
+            if position.order != Sinusoidal.model_fields["order"].default:
+                yield Finding((*place, "order"), "`order` needs `axes: 2`")
+            continue
+        if sorted(position.order) != ["column", "row"]:
+            yield Finding(
+                (*place, "order"),
+                "`order` tells whose sinusoids come first; write `[column, row]` or "
+                "`[row, column]`",
+            )
+        if not any(isinstance(source, Patches) for source in members(stack.input)):
+            yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
+        least = 8 if position.denominator == "half_minus_one" else 4
+        if stack.d_model % 4 or stack.d_model < least:
+            yield Finding(
+                place,
+                "rows and columns have pairs of sine and cosine each, so d_model "
+                f"({stack.d_model}) must be a multiple of 4"
+                + (f" and at least {least}" if least > 4 else ""),
+            )
 
 
 def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -270,14 +300,21 @@ def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("input", i, "argument"), argument
         for name, _ in parts(getattr(source, "add", {}), int):
             yield ("input", i, "add", name), name
+    for place, embed in embeds(stack):
+        if isinstance(getattr(embed, "argument", None), str):
+            yield (*place, "argument"), embed.argument
 
 
 def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
     seen: dict[str, str] = {}
+    shared: dict[str, tuple[Any, ...]] = {}
     for name, stack in parts(spec.stacks, Stack):
+        given = dict(embeds(stack))
         for step, argument in _arguments(stack):
             path: Path = ("stacks", name, *step)
-            if argument in seen:
+            known = _known_as(given.get(step[:-1]))
+            elsewhere = seen.get(argument, name) != name
+            if argument in seen and not (elsewhere and known and shared.get(argument) == known):
                 who = "this stack" if seen[argument] == name else f"stack `{seen[argument]}`"
                 yield Finding(
                     path,
@@ -285,6 +322,13 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
                     + (" with `argument: …`" if step[-1] == "argument" else ""),
                 )
             seen.setdefault(argument, name)
+            shared.setdefault(argument, known)
+
+
+def _known_as(embed: Part | None) -> tuple[Any, ...]:
+    """What the argument of a condition is; stacks may share one. Empty for other arguments."""
+    keys = ("type", "classes", "size")
+    return () if embed is None else tuple(getattr(embed, key, None) for key in keys)
 
 
 def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
@@ -327,6 +371,7 @@ STACK_LAWS = (
     convolved_positions,
     tokens_are_counted,
     sinusoid_width,
+    sinusoids_on_a_grid,
     padding_known,
     classes_differ,
 )

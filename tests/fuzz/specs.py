@@ -177,6 +177,11 @@ class Specs(Parts):
             if key in found:
                 self.said.add(("Stack", key, repr(found[key])))
         memory, before = self._memory(place, kind), set(self.read)
+        if dice.often(0.2):
+            found["condition"] = self.component("condition", place)
+            self.said |= {("Stack", "condition", "{}"), ("Block", "condition", "{}")}
+            if found["condition"] != "none":
+                self.read |= set(place.sizes.get("pooled", ()))
         blocks = [self.block(place, found, memory)]
         if found["layers"] and dice.often(0.4):
             self._several(place, found, memory, blocks)
@@ -223,6 +228,10 @@ class Specs(Parts):
             said = source if isinstance(source, dict) else {}
             place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
             place.sizes["learned"] = said.get("prefix_tokens", 0)
+            size, patch = said.get("image_size"), said.get("patch_size", 1)
+            whole = kind == "patches" and isinstance(size, int) and size % patch == 0
+            plain = "stride" not in said and said.get("layout") != "spectrogram"
+            place.sizes["whole_image"] = whole and plain
         else:
             tied = place.sizes.get("tied")
             vocabulary = places[tied].sizes["vocab_size"] if tied else self.dice.one(VOCABULARY)
@@ -436,7 +445,8 @@ class Specs(Parts):
             if not alone or self.dice.often(0.2):
                 place.sizes["read"] = stack
             needed = len(stacks) > 1 and stack in (last, *unread) and stack not in done
-            found[name] = self.component("head", place, "contrastive", *["none"] * needed)
+            but = ["none"] * needed + ["patches"] * (not place.sizes.get("whole_image"))
+            found[name] = self.component("head", place, "contrastive", *but)
             done.append(stack)
         if matched:
             found["match"] = self.contrastive(places)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.read import call, constant, expression
+from ..code.nodes import Name
+from ..code.read import call, constant, expression, statements
 from ..writer import Writer
 from .row import Row
 
@@ -57,9 +58,27 @@ def join_tokens(f: Writer, op: Op) -> Any:
     return expression("x[:, :count].flatten(1)", x=x, count=count)
 
 
+IMAGE = """\
+x = x.unflatten(-1, (size, size, -1)).unflatten(1, (-1, columns))
+x = x.permute(0, 5, 1, 3, 2, 4)  # (B, channels, rows, P, columns, P)
+"""
+
+
+def unpatchify(f: Writer, op: Op) -> Any:
+    x, patch = f.arg(op, "x"), op.attrs["patch"]
+    _, across = op.attrs["sides"]
+    if int(op.attrs["front"]):
+        x = expression("x[:, front:]", x=x, front=f.number(op.attrs["front"], "front"))
+    f.assign(f.bind(op.first, "x"), x, f.note(op.first), op)
+    sizes = {"size": f.number(patch), "columns": f.number(across // patch, "columns")}
+    f.say(*statements(IMAGE, x=Name("x"), **sizes), op=op)
+    return expression("x.flatten(4).flatten(2, 3)", x=Name("x"))
+
+
 ROWS: dict[str, Row] = {
     "similarity": similarity,
     "exp_scale": exp_scale,
     "join_tokens": join_tokens,
+    "unpatchify": unpatchify,
     "pool": pool,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....spec.head import Classifier, Contrastive, Head, LanguageModel
+from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ....spec.masks import admits_future
 from ....spec.part import Nothing
 from ..arguments import Array
@@ -26,10 +26,11 @@ def loss(subject: Subject) -> Measured | NotHere:
     arXiv:2303.15343, algorithm 1 (sigmoid).
     """
     heads = list(subject.spec.heads.values())
-    trained = len(heads) == 1 and isinstance(heads[0], (LanguageModel, Classifier, Contrastive))
+    kinds = (LanguageModel, Classifier, Contrastive, PatchesHead)
+    trained = len(heads) == 1 and isinstance(heads[0], kinds)
     judge: Any = getattr(subject.model, "loss", None)
     if not trained:
-        return NotHere("there is no single language model, classifier or contrastive head")
+        return NotHere("there is no single head with a loss")
     if judge is None:
         return Measured(float("inf"), 0, "the model has no `loss`")
     largest = Largest()
@@ -38,6 +39,10 @@ def loss(subject: Subject) -> Measured | NotHere:
     if isinstance(head, Contrastive):
         given: tuple[Any, ...] = ()
         expected = _of_pairs(said, head.loss)
+    elif isinstance(head, PatchesHead):  # Ho et al., 2020, arXiv:2006.11239, eq. 14
+        target = np.random.default_rng(0).standard_normal(said.shape)
+        given = (torch.from_numpy(target).to(scores),)
+        expected = float(np.mean((said - given[0].double().cpu().numpy()) ** 2))
     else:
         labels = _labels(subject, tuple(scores.shape[:-1]), int(scores.size(-1)))
         given = (torch.from_numpy(labels).to(scores.device),)
