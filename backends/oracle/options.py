@@ -56,8 +56,8 @@ Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_b
 Router: groups scale jitter
 Sequential Parallel: scale stream_scale layer_scale from_=input|normed; Parallel: shared_norm
 *Adaptive: embed activation; AdaLn AdaLnZero:; Timestep: argument width hidden activation
-Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes; Vector: argument size bias
-Pooled: stack pool bias
+Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes
+Vector: argument size bias; Pooled: stack pool bias
 *HeadPart: stack; PatchesHead: channels bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
 DenseTransform: width inner activation norm bias
