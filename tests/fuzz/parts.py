@@ -372,6 +372,8 @@ class Parts:
         if self.dice.often(0.2):
             said |= {"layout": "spectrogram", "channels": 1}
         said["prefix_tokens"] = self.dice.one((1, 3, 2)) if self.dice.often(0.4) else None
+        if said.get("layout") is None:
+            said["layout"] = None
         if place.registers and self.dice.often(0.3):  # and so no table of offsets on a square
             said["image_size"] = [size, size + 3]
         return said
