@@ -41,7 +41,7 @@ def sinusoid(call: Call) -> Array:
 def grid_sinusoid(call: Call) -> Array:
     """Sinusoids of the rows and of the columns side by side, (T, D); zeros for tokens before."""
     rows, columns = (int(size) for size in call.attrs["grid"])
-    axes = {"row": [], "column": []}
+    axes: dict[str, list[int]] = {"row": [], "column": []}
     for patch in range(rows * columns):
         axes["row"].append(patch // columns)
         axes["column"].append(patch % columns)

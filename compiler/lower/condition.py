@@ -231,7 +231,11 @@ def _slots(block: Block, places: list[tuple[str, str]], joint: str = "") -> dict
     found = dict(norm) if joint == "first" else {}
     for branch, place in places:
         prefix = SHORT[branch]
-        norms = {"pre": ("norm",), "post": ("norm",), "output": ("output_norm",)}
+        norms: dict[str, tuple[str, ...]] = {
+            "pre": ("norm",),
+            "post": ("norm",),
+            "output": ("output_norm",),
+        }
         norms["sandwich"] = ("norm", "output_norm")
         for name in () if joint else norms.get(place, ()):
             own = f"{prefix}{name.removesuffix('norm')}"

@@ -221,7 +221,7 @@ def lower_image(b: Builder, state: StackState, name: str, head: PatchesHead, x: 
             in_features=b.width(x).size,
             out_dim=pixels,
             bias=head.bias,
-            **({"zero": True} if head.zero_init else {}),
+            zero=head.zero_init,
         )
         return b.op("unpatchify", x, sides=sides, patch=patch, channels=channels, front=front)
 

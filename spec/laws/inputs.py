@@ -301,8 +301,9 @@ def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for name, _ in parts(getattr(source, "add", {}), int):
             yield ("input", i, "add", name), name
     for place, embed in embeds(stack):
-        if isinstance(getattr(embed, "argument", None), str):
-            yield (*place, "argument"), embed.argument
+        argument = getattr(embed, "argument", None)
+        if isinstance(argument, str):
+            yield (*place, "argument"), argument
 
 
 def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
-from ....spec.masks import admits_future
+from ....spec.masks import admits_future, parse_mask
 from ....spec.part import Nothing
 from ..arguments import Array
 from ..measure import Largest, Measured, NotHere
@@ -71,10 +71,13 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
     blocks = [stack.blocks[kind] for kind in dict.fromkeys(stack.order)]
     reads_words = any(stream for stream in subject.arguments.streams())
     alone = all(isinstance(block.cross_attention, Nothing) for block in blocks)
-    causal = all(
-        not admits_future(mask) or "prefix" in str(mask) for b in blocks for mask in masks_of(b)
-    )
+    causal = not any(_looks_ahead(str(mask)) for block in blocks for mask in masks_of(block))
     return reads_words and alone and causal
+
+
+def _looks_ahead(mask: str) -> bool:
+    """Whether a query may attend to later keys that are not in a `prefix`."""
+    return admits_future(parse_mask(mask.replace("prefix", "causal")))
 
 
 def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
