@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from .attention import Mha
-from .embedding import ConvStem, Features, LearnedInput, Source, StackInput, Tokens
+from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
 from .head import Contrastive, Maxout
@@ -27,7 +27,6 @@ from .source import Node
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     Maxout: "transform of type `maxout`",
 }

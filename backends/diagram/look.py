@@ -81,6 +81,10 @@ def _tokens(op: Op, graph: ModuleGraph) -> str:
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
 
 
+def _learned(op: Op, graph: ModuleGraph) -> str:
+    return f"{plain(int(op.attrs['rows']))} × {plain(int(op.attrs['out_dim'].size))}"
+
+
 def _linear(op: Op, graph: ModuleGraph) -> str:
     tied = " · tied" if any(weight.tied for weight in op.weights) else ""
     width = plain(int(op.attrs["in_features"]))
@@ -209,6 +213,7 @@ LOOKS: dict[str, Look] = {
     "swap_axes": Look("through"),
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
+    "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),
     "table": Look("box", "embedding", _name, _shape),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, Patches
+from ...spec.embedding import ConvStem, LearnedInput, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -97,7 +97,8 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
     """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
-    own = np.asarray(inputs[source.argument])[row]
+    learned = isinstance(source, LearnedInput)
+    own = np.zeros(0) if learned else np.asarray(inputs[source.argument])[row]
     length = length_of(source, own)
 
     def given(role: str) -> Array | None:
@@ -125,6 +126,8 @@ def length_of(source: Any, given: Array) -> int:
     """Number of tokens of an argument."""
     if isinstance(source, Patches):
         return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
+    if isinstance(source, LearnedInput):
+        return source.tokens
     if isinstance(source, ConvStem):
         return source.tokens(given.shape[-1 if source.layout != "frames" else 0])
     return len(given)
@@ -137,8 +140,10 @@ def run_stack(
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     found = []
-    for row in range(len(inputs[source.argument])):
-        arguments = (source.argument, *getattr(source, "add", {}))
+    learned = isinstance(source, LearnedInput)  # as many sequences as in the stack that it reads
+    count = len(next(iter(hidden.values()))) if learned else len(inputs[source.argument])
+    for row in range(count):
+        arguments = () if learned else (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
         tokens = tokens_of(spec, name, data, row)
         x = read_input(spec, name, weights, rows, tokens)

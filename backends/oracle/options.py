@@ -26,7 +26,8 @@ Patches: layout=image|spectrogram image_size patch_size stride channels bias reg
 ConvStem: layout=channels|frames|waveform channels axes=1 layers padded activation bias
 ConvStem: project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
-Features: size bias; LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
+Features: size bias; LearnedInput: tokens
+LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity:; Swish: beta
 Learned Sinusoidal: offset skip_padding=False|mask|tokens
 Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus_one

@@ -268,7 +268,9 @@ class Model:
         return self.method("forward", given, self.forward_title(), f.body, TENSOR, "")
 
     def forward_title(self) -> str:
-        first = described(self.graph, self.steps[-1].arguments[0])
+        inputs = self.graph.inputs  # learned vectors have no argument
+        steps = [step for step in self.steps if inputs[step.stack].kind != "learned"]
+        first = described(self.graph, steps[-1].arguments[0])
         heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)

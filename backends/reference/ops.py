@@ -53,6 +53,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "swap_axes": signals.swap_axes,
     "add_axis": signals.add_axis,
     "insert_tokens": images.insert_tokens,
+    "learned_tokens": images.learned_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,
     "table": arithmetic.table,

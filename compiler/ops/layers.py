@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..axes import ONE, Dim, Shape
+from ..axes import ONE, Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
@@ -231,6 +231,15 @@ ROWS: dict[str, Row] = {
         inserted_weights,
         part="embedding",
         attrs=("rows", "at", "length", "out_dim"),
+    ),
+    "learned_tokens": Row(
+        "the rows of the weight, once for each sequence of `batch_of`",
+        ("batch_of",),
+        lambda inputs, attrs: [(inputs["batch_of"].shape[0], T, attrs["out_dim"])],
+        inserted_weights,
+        part="embedding",
+        attrs=("rows", "out_dim"),
+        view=view(FREE),
     ),
     "linear": Row(
         "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16; "

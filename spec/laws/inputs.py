@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..embedding import ConvStem, Features, Patches, Tokens
+from ..embedding import ConvStem, Features, LearnedInput, Patches, Tokens
 from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
@@ -87,7 +87,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    measured = any(isinstance(s, Patches) for s in members(stack.input))
+    measured = any(isinstance(s, (LearnedInput, Patches)) for s in members(stack.input))
     for i, position in enumerate(members(stack.positions)):
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
@@ -129,6 +129,33 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                 f"{position.type} positions cannot leave out `registers`; use `learned` "
                 "positions, or `prefix_tokens` instead of registers",
             )
+
+
+def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """The number of sequences is that of a stack that the learned vectors read."""
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, LearnedInput):
+            continue
+        place: Path = (*path, "input", i)
+        if source.prefix_tokens:
+            yield Finding(
+                (*place, "prefix_tokens"),
+                "`prefix_tokens` are learned vectors too; add them to `tokens`",
+            )
+        used = [stack.blocks[name] for name in dict.fromkeys(stack.order)]
+        if all(isinstance(block.cross_attention, Nothing) for block in used):
+            yield Finding(
+                place,
+                "a stack of `learned` vectors needs `cross_attention` in one of its layers: the "
+                "stack that it reads has the number of sequences",
+            )
+        for j, position in enumerate(members(stack.positions)):
+            for key in ("offset", "skip_padding"):
+                if getattr(position, key, 0):
+                    yield Finding(
+                        (*path, "positions", j, key),
+                        f"`{key}` applies only to tokens, not to learned vectors",
+                    )
 
 
 def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -367,6 +394,7 @@ STACK_LAWS = (
     table_for_positions,
     patches_fit,
     positions_of_patches,
+    learned_vectors_fit,
     stem_fits,
     positions_of_signals,
     convolved_positions,

@@ -32,7 +32,8 @@ class Place:
     """What the parts of a stack must fit.
 
     turned: width of a head, which rotary positions must be able to turn; 0 where it is free
-    image: it reads no token ids, but an image, or, with `signal`, a signal
+    image: it reads no token ids, but an image, or, with `signal`, a signal, or, with `queries`,
+        learned vectors
     latent: is its attention of type `mla`?
     summed: the type of its attention, if that keeps sums over keys and has no scores
     sizes: what else is known by now: `pad`, the name of an argument, the width of the table …
@@ -47,6 +48,7 @@ class Place:
     signal: bool = False
     registers: bool = False
     stem: bool = False
+    queries: bool = False
     earlier: tuple[str, ...] = ()
     heads: int = 2
     turned: int = 0
@@ -395,6 +397,9 @@ class Parts:
     def features(self, place: Place) -> Data:
         return {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
 
+    def learned_vectors(self, place: Place) -> Data:
+        return {"prefix_tokens": None}
+
     def first(self, place: Place) -> Data:
         learned = place.sizes.get("learned", 0)
         tokens = self.dice.one(range(1, learned + 1)) if learned else None
@@ -501,6 +506,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     embedding.Patches: Parts.patches,
     embedding.ConvStem: Parts.conv,
     embedding.Features: Parts.features,
+    embedding.LearnedInput: Parts.learned_vectors,
     pool.FirstPool: Parts.first,
     pool.MeanPool: Parts.pooled,
     pool.FirstAndMeanPool: Parts.pooled,

@@ -144,6 +144,10 @@ class Specs(Parts):
         place.signal = image and dice.often(0.4)
         place.stem = place.signal and dice.often(0.6)
         place.registers = image and not place.signal and dice.often(0.3)
+        place.queries = not kind and bool(before) and dice.often(0.15)
+        if place.queries:
+            place.causal, place.image, place.signal, place.stem = False, True, True, False
+            place.registers = False
         place.sizes.update(tokens)
         if not kind:
             what = "frames" if place.signal else "pixels" if image else "ids"
@@ -162,7 +166,7 @@ class Specs(Parts):
     ) -> Data:
         dice = self.dice
         found: Data = {"d_model": place.d_model}
-        found["layers"] = dice.one((2, 1, 3, 5)) if dice.often(0.95) else 0
+        found["layers"] = dice.one((2, 1, 3, 5)) if dice.often(0.95) or place.queries else 0
         if dice.often(0.8) or place.image:
             found["max_positions"] = dice.one((LENGTH, 64))
             place.sizes["max_positions"] = found["max_positions"]
@@ -224,6 +228,7 @@ class Specs(Parts):
     def _input(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         if place.image:
             kind = "conv" if place.stem else "features" if place.signal else "patches"
+            kind = "learned" if place.queries else kind
             source = self.of_type("input", kind, place)
             said = source if isinstance(source, dict) else {}
             place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
@@ -258,7 +263,8 @@ class Specs(Parts):
         if kind == "encoder-decoder":
             return "encoder" if place.name == "decoder" else ""
         others = list(place.earlier)
-        return self.dice.one(others) if others and self.dice.often(0.7) else ""
+        reads = place.queries or self.dice.often(0.7)
+        return self.dice.one(others) if others and reads else ""
 
     def _several(self, place: Place, found: Data, memory: str, blocks: list[Data]) -> None:
         """Named blocks, and a pattern of them; what all say alike stands in the stack."""

@@ -59,6 +59,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Timestep", "width"): (4, 6),
     ("Timestep", "hidden"): (5, "none"),
     ("Label", "classes"): (3, 2),
+    ("LearnedInput", "tokens"): (3, 5),
     ("Vector", "size"): (5, 3),
     ("PatchesHead", "channels"): (2, 1),
     ("Convolution", "kernel"): (3, 4),

@@ -20,7 +20,7 @@ from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
 from modelwright.spec.condition import Label, Timestep, Vector
-from modelwright.spec.embedding import ConvStem, Features, Patches
+from modelwright.spec.embedding import ConvStem, Features, LearnedInput, Patches
 from modelwright.spec.laws.condition import embeds
 from modelwright.spec.model import Stack
 
@@ -68,6 +68,8 @@ def condition_arguments(stack: Stack) -> Arrays:
 def stack_arguments(spec: ModelSpec, name: str, lengths: tuple[int, int], case: str) -> Arrays:
     stack = spec.stacks[name]
     source: Any = stack.input[0]
+    if isinstance(source, LearnedInput):
+        return {}
     draw = of_name(f"{name} {source.argument}")
     if isinstance(source, Patches):
         return {source.argument: draw.standard_normal((2, *source.shape))}

@@ -25,7 +25,13 @@ DIT = Equality(
     "3 layers, width 48, 16 patches",
     1e-12,
 )
-EQUALITIES = (DIT,)
+QFORMER = Equality(
+    "Q-Former (`blip2_qformer`)",
+    "`transformers`, `Blip2QFormerModel`",
+    "4 layers, width 32, 5 queries, 7 vectors of an image",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER)
 
 
 def table() -> list[str]:
