@@ -31,6 +31,7 @@ GLOSSARY = {
     "J": "token-expert pairs, B * T * A",
     "V": "vocabulary",
     "C": "classes",
+    "Pt": "pairs of towers",
     "N": "projection size",
     "Ni": "inner width of the head",
     "P": "positions in the table",

@@ -27,6 +27,7 @@ class HeadFact:
             labels         cross-entropy with the label at the same position
             softmax_pairs  cross-entropy over rows and columns; pairs with equal index match
             sigmoid_pairs  sigmoid loss of each pair, likewise
+            softmax_towers, sigmoid_towers  the same for each pair of several towers
             squares        mean squared error
             ""             no loss
     stacks  all stacks that it reads

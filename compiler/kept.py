@@ -267,9 +267,9 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
         return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
     if head.loss in ("labels", "squares"):
         return {"wide": scores}
-    if head.loss == "softmax_pairs":
+    if head.loss in ("softmax_pairs", "softmax_towers"):
         return {"wide": 2 * scores, "int": rows}
-    if head.loss == "sigmoid_pairs":
+    if head.loss in ("sigmoid_pairs", "sigmoid_towers"):
         return {"wide": 2 * scores}
     return {}
 

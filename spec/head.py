@@ -143,13 +143,14 @@ class Tower(Part):
 class Contrastive(Part):
     """Similarity logits (B, B) between the items of two stacks, one row per item of the first
     tower: cosine similarities times exp(s), with a learned number s (Radford et al., 2021,
-    arXiv:2103.00020).
+    arXiv:2103.00020). With more towers, such logits for each pair of them, (pairs, B, B), in the
+    order (1, 2), (1, 3), …, (2, 3), …; all share s (Girdhar et al., 2023, arXiv:2305.05665).
 
     size: width of the shared embedding space; each tower is projected to it without a bias
-    towers: the two stacks: name -> pooling
+    towers: two or more stacks: name -> pooling
     loss: loss of the logits, where pairs with equal index match: `softmax` cross-entropy over rows
         and columns, or `sigmoid` of each pair, which adds a learned bias, initialised to -10, to
-        the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343)
+        the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343); the mean over pairs of towers
     temperature: initial value of the temperature, exp(-s)
     """
 

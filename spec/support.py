@@ -13,7 +13,7 @@ from .attention import Mha
 from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
-from .head import Contrastive, Maxout
+from .head import Maxout
 from .locate import locate
 from .model import Block, ModelSpec, Stack
 from .part import BROKEN, CONTAINERS, Part, options_of
@@ -110,8 +110,6 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(part, Contrastive) and part.towers is not BROKEN and len(part.towers) > 2:
-        yield (*path, "towers"), "a contrastive head with more than two towers"
     if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
         yield (*path, "sinks"), "`sinks` with `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():

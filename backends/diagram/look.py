@@ -265,6 +265,7 @@ LOOKS: dict[str, Look] = {
     "sum_pairs": Look("circle", "sum", _const("+")),
     "combine": Look("circle", "sum", _const("+")),
     "similarity": Look("circle", "sum", _const("·")),
+    "stack": Look("through"),
     "exp_scale": Look("pill", "linear", _const("× learned number")),
     "unpatchify": Look("pill", "other", _const("Image"), _shape),
     "join_tokens": Look("pill", "other", _const("Pool"), _joined),

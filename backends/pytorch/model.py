@@ -325,6 +325,8 @@ class Model:
         if len(heads) > 1:
             return f"The model with its heads: {', '.join(head.name for head in heads)}."
         kind, name = heads[0].kind, heads[0].name
+        if len(heads[0].stacks) > 2:
+            return "Several encoders. The head compares the vectors of each pair of them."
         if kind != "language_model":
             return TITLES[kind].format("sequence" if heads[0].pool else "token")
         last = self.graph.producer(self.graph.outputs[name])

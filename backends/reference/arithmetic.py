@@ -197,6 +197,11 @@ def by_layer(call: Call) -> Array:
     return result
 
 
+def stack(call: Call) -> Array:
+    """One above the other."""
+    return np.stack(call.several("parts"))
+
+
 def concat(call: Call) -> Array:
     """Concatenate along the last axis."""
     return np.concatenate(call.several("parts"), axis=-1)

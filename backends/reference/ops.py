@@ -111,6 +111,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "combine": experts.combine,
     # results
     "similarity": arithmetic.similarity,
+    "stack": arithmetic.stack,
     "exp_scale": arithmetic.exp_scale,
     "unpatchify": images.unpatchify,
     "join_tokens": pooling.join_tokens,

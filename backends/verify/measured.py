@@ -90,7 +90,7 @@ class Measured:
         if loss is None:
             return result
         (head,) = self.graph.heads.values()
-        if head.loss.endswith("pairs"):
+        if head.loss.endswith(("pairs", "towers")):
             return loss(result)
         if head.loss == "squares":
             target = self.labels.setdefault(result.shape, torch.zeros_like(result))

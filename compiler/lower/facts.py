@@ -61,7 +61,7 @@ def _head(graph: ModuleGraph, spec: ModelSpec, name: str, head: Head) -> HeadFac
 def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
     """The loss of a head, see `HeadFact`."""
     if isinstance(head, Contrastive):
-        return f"{head.loss}_pairs"
+        return f"{head.loss}_pairs" if len(head.towers) == 2 else f"{head.loss}_towers"
     if isinstance(head, LanguageModel):
         return "next_token" if stack in graph.predicts_next else "labels"
     if isinstance(head, PatchesHead):

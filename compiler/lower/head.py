@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 from ...spec.head import (
@@ -186,9 +187,10 @@ def _projection_title(head: ProjectionHead) -> str:
 def lower_contrastive(
     b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
 ) -> str:
-    """Similarity logits of all pairs of items of two towers, (B, B)."""
+    """Similarity logits of all pairs of items of two towers, (B, B), or of each pair of towers."""
     size = Dim("N", b.size("projection_size", head.size, at=("size",)))
-    title = f"Scaled cosine similarities of two towers ({CONTRASTIVE[head.loss]})."
+    several = "two towers" if len(head.towers) == 2 else "each pair of towers"
+    title = f"Scaled cosine similarities of {several} ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []
         for stack, tower in head.towers.items():
@@ -197,7 +199,10 @@ def lower_contrastive(
                 x = lower_pool(b, states[stack], tower.pool, hidden, f"{stack}_pool_score")
                 x = _linear(b, x, stack, size, bias=False)
                 vectors.append(b.op("l2_normalize", x, out=stack))
-        scores = b.op("similarity", *vectors)
+        pairs = [b.op("similarity", *pair) for pair in combinations(vectors, 2)]
+        scores = pairs[0]
+        if len(pairs) > 1:
+            scores = b.op("stack", *pairs, dim=Dim("Pt", Size.of(len(pairs))), out="scores")
         start = -math.log(head.temperature)
         scores = b.op("exp_scale", scores, name="scale", dim=ONE, initial=start, out="scores")
         if head.loss == "sigmoid":

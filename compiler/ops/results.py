@@ -17,6 +17,10 @@ def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
 
 
+def stacked_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(attrs["dim"], *inputs["parts"].shape)]
+
+
 def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs["x"].shape[0], inputs["x"].shape[-1])]
 
@@ -57,6 +61,12 @@ ROWS: dict[str, Row] = {
         lambda inputs, attrs: [(inputs["a"].shape[0], inputs["b"].shape[0])],
         flops=similarity_flops,
         saves=keeps("a", "b"),
+    ),
+    "stack": Row(
+        "the inputs, all (B, B), one above the other",
+        ("parts*",),
+        stacked_shape,
+        attrs=("dim",),
     ),
     "exp_scale": Row(
         "x * exp(s) with a learned number s",

@@ -465,7 +465,7 @@ class Specs(Parts):
     def contrastive(self, places: dict[str, Place]) -> Data:
         """Two stacks, each pooled in its way."""
         towers = {}
-        for name in list(places)[-2:]:
+        for name in list(places)[-3:] if self.dice.often(0.3) else list(places)[-2:]:
             place = places[name]
             kinds = ("none", "token") if place.image else ("none",)
             towers[name] = self.part(

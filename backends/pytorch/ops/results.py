@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.nodes import Name
+from ..code.nodes import Name, Sequence
 from ..code.read import call, constant, expression, statements
 from ..writer import Writer
 from .row import Row
@@ -14,6 +14,11 @@ from .row import Row
 def similarity(f: Writer, op: Op) -> Any:
     left, right = f.given(op, "a", "b")
     return expression("left @ right.T", left=left, right=right)
+
+
+def stack(f: Writer, op: Op) -> Any:
+    parts = Sequence(tuple(f.use_all(op.args("parts"))), "[]")
+    return expression("torch.stack(parts)", parts=parts)
 
 
 def exp_scale(f: Writer, op: Op) -> Any:
@@ -77,6 +82,7 @@ def unpatchify(f: Writer, op: Op) -> Any:
 
 ROWS: dict[str, Row] = {
     "similarity": similarity,
+    "stack": stack,
     "exp_scale": exp_scale,
     "join_tokens": join_tokens,
     "unpatchify": unpatchify,

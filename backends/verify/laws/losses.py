@@ -90,6 +90,8 @@ def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
 
 
 def _of_pairs(scores: Array, kind: str) -> float:
+    if scores.ndim > 2:  # the mean over pairs of towers
+        return float(np.mean([_of_pairs(one, kind) for one in scores]))
     if kind == "sigmoid":
         signs = 2 * np.eye(len(scores)) - 1
         return float(np.logaddexp(0, -signs * scores).sum() / len(scores))
