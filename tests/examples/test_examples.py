@@ -19,7 +19,7 @@ WEIGHTS = {
     "bert_base": 109_482_240,
     "bert_large": 335_141_888,
     "bert_pretraining": 110_106_428,
-    "blip2_qformer": 105_161_472,
+    "blip2_qformer": 105_162_240,
     "bloom_560m": 559_214_592,
     "clip_vit_b32": 151_277_313,
     "deberta_v3_base": 184_551_780,

@@ -451,9 +451,12 @@ class Specs(Parts):
             if not alone or self.dice.often(0.2):
                 place.sizes["read"] = stack
             needed = len(stacks) > 1 and stack in (last, *unread) and stack not in done
+            done.append(stack)
+            if place.sizes.get("whole_image") and self.dice.often(0.5):
+                found[name] = self.of_type("head", "patches", place)
+                continue
             but = ["none"] * needed + ["patches"] * (not place.sizes.get("whole_image"))
             found[name] = self.component("head", place, "contrastive", *but)
-            done.append(stack)
         if matched:
             found["match"] = self.contrastive(places)
         self.said.add(("ModelSpec", "heads", "{}"))
