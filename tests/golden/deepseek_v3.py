@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 74daf8728b1d). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 639f367e9964). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -461,4 +461,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: b3574623f34ea5e930707f8d34631a3789782dfd91648775c6750253ef64ccc6
+# sha256 of the above: 71850706b3fa2689c9699e5b7356265a9c3eb4cb5e0afb7125ea0c82109ddb63

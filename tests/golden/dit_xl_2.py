@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 1e495c178525). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 cd020ad80a37). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -265,4 +265,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: ac6d8e179d0e23f8a8aeb7aedb6b62fc95f6288d4deaecdd8d390e3adb05acff
+# sha256 of the above: e8506c462f884c221df9b997eb12722237d4bf31b1049153df4e659257d59b76

@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 fc87c25316c3). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 ca9034c8bf4f). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -295,4 +295,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0ae256aea6ddacc259bc505369218db14abd25e25c3bec17f3aa4bae4ddea432
+# sha256 of the above: 7040055f6c63065973f2f82073b19c14cab486670bc80dfb6fe15fa3dfd03751

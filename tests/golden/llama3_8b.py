@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 7cb1c5be5268). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c5ca11831653). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -296,4 +296,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 86e826789e17f3bad192ef75a0b62f8f3119d7558c2cb7204c644b8e2f548dbb
+# sha256 of the above: 8a988ec84e4d50926b4c840542d6a902e98564a0ad78eb90e0e82521c1b2c604

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 7cb1c5be5268). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c5ca11831653). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -362,4 +362,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e35ec19a4d3b4c065e1628793fd428837ecb7ed07a58b3984d867377b5c9ca13
+# sha256 of the above: e987fbc7054f9b12a638eec9041dedd13d25b2e606c83e43d5bc639715587cdf

@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 f08500c67dea). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 100472eef3e4). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -435,4 +435,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 36f72b10413775396cbfbcb9ea5098472e5f04ea140d2defb93016604a1a4dc0
+# sha256 of the above: a6e9621272d6225838825f18cd1e75d0020885d9296fae8599c84bf5731c27d3

@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 8e3d9c3ade00). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb27376c0991). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -351,4 +351,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f3e9e8e9f97c908566c78a6293bea4d50ab75e07d452722be16a7f2f684a2a01
+# sha256 of the above: 08cf54d9dccd4aba1c93129575ac733e2e006e02c4ed9618df2150a906d9fcb6

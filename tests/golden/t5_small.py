@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 6d36cb7a8dff). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 e07d30939fb0). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -392,4 +392,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3052e267e0e89e8cb7d4b53f4a2ce2ea49e98ddfc60424b3ea968851dc3c2e9e
+# sha256 of the above: c1b45b248c1cc754b9ef8fbe12d6d8c5170dc202aac683ab4b608205d5e4dc01

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 6daddc0e876b). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d4ea5c83f718). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -381,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2c6f2d5e9f364f6987069da933c4541a1e97a1100dea267b0f294768ac3d61b9
+# sha256 of the above: cedd6bf13b18af366c30f25e7a29fe7d42fd39a2b995a60c75fa703768272f6c

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 317bc458f0c0). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1166ccb6fd60). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -374,4 +374,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7af45da6aceb6769299ba2f602738b29b3e9c2dfe412963c57e319eb80266c80
+# sha256 of the above: 24200307276adc46046c6f05c6e3ff837c808427223ef6728cea9f82a9b82928
