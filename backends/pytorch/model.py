@@ -187,11 +187,14 @@ class Model:
         f.say(made if above else replace(made, note=note))
 
     def note(self, step: Step, value: str) -> str:
-        """The shape of a stack's output; a memory has length M."""
+        """The shape of a stack's output; a memory has length M, and none if D is another width."""
         if self.local_name(step) == step.stack:  # other stacks have their own T and D
             return ""
         shape = self.graph.values[value].shape
         if self.plan.is_read(step.stack):
+            last = self.graph.values[self.steps[-1].value].shape
+            if shape[-1].size != last[-1].size:
+                return ""
             shape = tuple(M if dim == T else dim for dim in shape)
         return show(shape)
 

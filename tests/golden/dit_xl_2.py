@@ -200,7 +200,7 @@ class ImageHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.output(x)  # (B, T, Px)
         x = x.unflatten(-1, (self.patch_size, self.patch_size, -1)).unflatten(1, (-1, self.columns))
-        x = x.permute(0, 5, 1, 3, 2, 4)  # (B, channels, rows, P, columns, P)
+        x = x.permute(0, 5, 1, 3, 2, 4)  # channels, rows of patches and pixels, then columns
         return x.flatten(4).flatten(2, 3)  # (B, channels, height, width)
 
 
@@ -265,4 +265,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: e8506c462f884c221df9b997eb12722237d4bf31b1049153df4e659257d59b76
+# sha256 of the above: 0c66b1219804e139df4ad725d7fc38c38577d80cce71832cbf592c8310a65879

@@ -65,7 +65,7 @@ def join_tokens(f: Writer, op: Op) -> Any:
 
 IMAGE = """\
 x = x.unflatten(-1, (size, size, -1)).unflatten(1, (-1, columns))
-x = x.permute(0, 5, 1, 3, 2, 4)  # (B, channels, rows, P, columns, P)
+x = x.permute(0, 5, 1, 3, 2, 4)  # channels, rows of patches and pixels, then columns
 """
 
 
