@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 90ccb781ac85). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 0164a59d4f93). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -488,4 +488,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 852c2b52c12da14622a10fca15cbf40aac7723ceebd242cf2f4d403078c6429f
+# sha256 of the above: 942122e17b428ce60b1360e567ecb068e8799050bfc9ceaebf0c6fabfe7e0d5e

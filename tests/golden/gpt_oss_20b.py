@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 c4e1fb841a4f). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 aea0fcc00840). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -604,4 +604,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7ff7fe3f02556530da4c0603468b141c38f80ccc6abc243199b01c42705429f0
+# sha256 of the above: fea3976c19b08f606969d6560718d6b9a44b5a6433d0b9ec58a2609d367f0590
