@@ -174,6 +174,8 @@ def gathered_attention(
 
     For the backward pass, the keys are copied again, not saved.
     """
+    if not tiles[0].keys:
+        return attend(q, k, v, tiles[0].mask)
     ranges = iter([tile.keys for tile in tiles])
 
     def attend_to_copies(q: Tensor, near_k: Tensor, near_v: Tensor, mask: Tensor | None) -> Tensor:
