@@ -33,6 +33,7 @@ GLOSSARY = {
     "J": "token-expert pairs, B * T * A",
     "V": "vocabulary",
     "C": "classes",
+    "Pt": "pairs of towers",
     "N": "projection size",
     "Ni": "inner width of the head",
     "P": "positions in the table",
@@ -40,6 +41,10 @@ GLOSSARY = {
     "O": "output width",
     "G": "patches of an image",
     "Y": "frames of a signal",
+    "Wt": "width of the sinusoids of a time",
+    "Ft": "inner width of the embedding of a time",
+    "Nv": "width of the vector of a condition",
+    "Px": "numbers of a patch of the output",
     **{f"Y{n}": f"frames after convolution {n}" for n in range(1, 10)},
     **{f"Z{n}": f"channels after convolution {n}" for n in range(1, 10)},
 }

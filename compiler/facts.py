@@ -20,13 +20,15 @@ Origin = tuple[Any, ...]
 class HeadFact:
     """An output head.
 
-    kind    the `type` of the spec: language_model, classifier, projection, contrastive
+    kind    the `type` of the spec: language_model, classifier, projection, contrastive, patches
     stack   the stack that it reads; "" if it compares several
     loss    the loss:
             next_token     cross-entropy with the next label
             labels         cross-entropy with the label at the same position
             softmax_pairs  cross-entropy over rows and columns; pairs with equal index match
             sigmoid_pairs  sigmoid loss of each pair, likewise
+            softmax_towers, sigmoid_towers  the same for each pair of several towers
+            squares        mean squared error
             ""             no loss
     stacks  all stacks that it reads
     pool    `type` of its pool; "" if there is none

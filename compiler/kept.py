@@ -265,11 +265,11 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
     if head.loss == "next_token":  # all tokens but the last; the labels are a copy
         batch = elements(shape[:-2])
         return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
-    if head.loss == "labels":
+    if head.loss in ("labels", "squares"):
         return {"wide": scores}
-    if head.loss == "softmax_pairs":
+    if head.loss in ("softmax_pairs", "softmax_towers"):
         return {"wide": 2 * scores, "int": rows}
-    if head.loss == "sigmoid_pairs":
+    if head.loss in ("sigmoid_pairs", "sigmoid_towers"):
         return {"wide": 2 * scores}
     return {}
 

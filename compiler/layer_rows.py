@@ -87,6 +87,8 @@ class _Rows:
             if isinstance(part, Op):
                 if self.counts([part]):
                     yield self.row(CLASSES.get(part.kind, "Parameter"), [part], depth, part)
+            elif not self.index.subtree[part.path]:  # a stack that returns its input
+                continue
             elif part.role in ("stack", "block"):
                 yield self.scope(part, depth)
                 yield from self.below(part.path, depth + 1)

@@ -237,6 +237,17 @@ def _sinusoid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     yield _multiple(op.attrs["width"], 2)
 
 
+def _sinusoid_of_grid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
+    """Half of the width for each axis, in pairs."""
+    yield _multiple(op.attrs["width"], 4)
+
+
+def _image(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
+    """An image consists of whole patches."""
+    for side in op.attrs["sides"]:
+        yield _multiple(side, op.attrs["patch"])
+
+
 def _pooled(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     """The first `tokens` of a sequence are pooled; they must be prefix tokens."""
     front = [x for x in graph.ops() if x.kind == "insert_tokens" and x.attrs["at"] == 0]
@@ -258,6 +269,8 @@ ROWS: dict[str, Rows] = {
     "convolve": _convolution,
     "patchify": _patches,
     "sinusoid": _sinusoid,
+    "grid_sinusoid": _sinusoid_of_grid,
+    "unpatchify": _image,
     "pool": _pooled,
     "join_tokens": _pooled,
 }

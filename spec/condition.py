@@ -2,59 +2,76 @@
 
 from typing import Annotated, Literal
 
-from .part import Many, Nothing, Part, Tagged, declare
+from .activation import Activation, Silu
+from .part import Many, Nothing, OneOf, Part, Tagged, declare
 from .pool import Pool
-from .scalars import Argument, Count, Name, Rate
+from .scalars import Argument, Count, Flag, LabelsArgument, Name, OptionalCount, Rate
 
 
 class Timestep(Part):
-    """Sinusoidal embedding of a timestep, followed by a small network.
+    """Cosines and sines of a time, followed by two linear layers with an activation between (Ho et
+    al., 2020, arXiv:2006.11239; Dhariwal and Nichol, 2021, arXiv:2105.05233).
 
-    argument: name of the argument of `forward`, (B,)
-    frequencies: number of frequencies
+    argument: name of the argument of `forward`, (B,), integers or floats
+    width: number of cosines and sines, which is even: half of them are cosines. The i-th angle is
+        time · 10000^(-i / d), where d is the `denominator`
+    layout: `cos_sin`: all cosines, then all sines; or `sin_cos`
+    denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1 (`half_minus_one`)
+    hidden: width between the two linear layers, which have biases; default: d_model
+    activation: activation between them
     """
 
     type: Literal["timestep"] = "timestep"
     argument: Argument = "timesteps"
-    frequencies: Count = 256
+    width: Count = 256
+    layout: OneOf[Literal["cos_sin", "sin_cos"]] = "cos_sin"
+    denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
+    hidden: OptionalCount = None
+    activation: Activation = Silu.model_construct()
 
 
 class Label(Part):
     """A learned vector for each class.
 
-    argument: name of the argument of `forward`, (B,)
+    argument: name of the argument of `forward`, (B,), class indices
     classes: number of classes
-    dropout: probability of replacing the class by a learned "no class"
+    dropout: probability of replacing the class by "no class" in training; if it is above 0, the
+        table has one more entry for it, with index `classes` (Ho and Salimans, 2022,
+        arXiv:2207.12598)
     """
 
     type: Literal["label"] = "label"
-    argument: Name = "labels"
+    argument: LabelsArgument = "labels"
     classes: Count
     dropout: Rate = 0
 
 
 class Vector(Part):
-    """A vector argument, projected.
+    """A vector argument, projected to d_model.
 
     argument: name of the argument of `forward`, (B, size)
     size: width of the vector
+    bias: whether the projection has a bias
     """
 
     type: Literal["vector"] = "vector"
     argument: Argument
     size: Count
+    bias: Flag = True
 
 
 class Pooled(Part):
-    """The pooled output of another stack.
+    """The pooled output of another stack, projected to d_model.
 
     stack: name of the stack
     pool: how the sequence is reduced to one vector
+    bias: whether the projection has a bias
     """
 
     type: Literal["pooled"] = "pooled"
     stack: Name
     pool: Pool
+    bias: Flag = True
 
 
 Embed = Annotated[Timestep | Label | Vector | Pooled, Tagged("embed")]
@@ -62,12 +79,19 @@ declare(Embed)
 
 
 class Adaptive(Part):
-    """Every norm is shifted and scaled by the condition (Peebles and Xie, 2022, arXiv:2212.09748).
+    """Norms that depend on a vector, the sum of the vectors of `embed` followed by an activation. A
+    linear layer per layer computes a shift and a scale from it for each norm of a branch, which
+    becomes norm(x) · (1 + scale) + shift (Peebles and Xie, 2022, arXiv:2212.09748). The final norm
+    has a linear layer of its own. The numbers of a linear layer are, for each branch in order, the
+    shift and the scale of each of its norms, in order, and its gate if there is one; those of a
+    norm that parallel branches share stand before or after them, as it does.
 
     embed: the vectors that are summed
+    activation: activation after the sum, before all linear layers
     """
 
     embed: Many[Embed]
+    activation: Activation = Silu.model_construct()
 
 
 class AdaLn(Adaptive):
@@ -76,7 +100,13 @@ class AdaLn(Adaptive):
 
 
 class AdaLnZero(Adaptive):
-    """`adaln`, and every branch is multiplied by a gate that is initialised to zero."""
+    """`adaln` with a gate: the output of every branch is multiplied by a vector from the same
+    linear layer, before it is added to the residual stream. These linear layers are initialised to
+    zero, so that at first every branch is left out.
+
+    embed: the vectors that are summed
+    activation: activation after the sum, before all linear layers
+    """
 
     type: Literal["adaln_zero"] = "adaln_zero"
 

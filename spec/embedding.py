@@ -211,7 +211,8 @@ class Features(Source):
 
 
 class LearnedInput(Source):
-    """Learned vectors (the queries of Q-Former or DETR).
+    """Learned vectors, the same for each sequence: queries of a stack that attends to another one
+    (Q-Former; Li et al., 2023, arXiv:2301.12597). There are as many sequences as in that stack.
 
     tokens: number of vectors
     """

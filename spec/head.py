@@ -143,13 +143,14 @@ class Tower(Part):
 class Contrastive(Part):
     """Similarity logits (B, B) between the items of two stacks, one row per item of the first
     tower: cosine similarities times exp(s), with a learned number s (Radford et al., 2021,
-    arXiv:2103.00020).
+    arXiv:2103.00020). With more towers, such logits for each pair of them, (pairs, B, B), in the
+    order (1, 2), (1, 3), …, (2, 3), …; all share s (Girdhar et al., 2023, arXiv:2305.05665).
 
     size: width of the shared embedding space; each tower is projected to it without a bias
-    towers: the two stacks: name -> pooling
+    towers: two or more stacks: name -> pooling
     loss: loss of the logits, where pairs with equal index match: `softmax` cross-entropy over rows
         and columns, or `sigmoid` of each pair, which adds a learned bias, initialised to -10, to
-        the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343)
+        the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343); the mean over pairs of towers
     temperature: initial value of the temperature, exp(-s)
     """
 
@@ -161,13 +162,19 @@ class Contrastive(Part):
 
 
 class PatchesHead(HeadPart):
-    """An image (B, channels, H, W), assembled from the patches of the stack.
+    """An image (B, channels, H, W): a linear layer gives the pixels of each patch of the stack's
+    input, in the order row, column, channel. `prefix_tokens` and `registers` are left out. The loss
+    is the mean squared error.
 
-    channels: number of image channels
+    channels: number of channels of the image, which may differ from that of the input
+    bias: whether the linear layer has a bias
+    zero_init: initialise the linear layer to zero (Peebles and Xie, 2022, arXiv:2212.09748)
     """
 
     type: Literal["patches"] = "patches"
     channels: Count
+    bias: Flag = True
+    zero_init: Flag = False
 
 
 Head = Annotated[

@@ -75,6 +75,8 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     reach = words | ({"vocab_size": items["vocab_size"]} if "vocab_size" in items else {})
     if "positions" in items:
         own["positions"] = _listed("positions", items["positions"], {})
+    if "condition" in items:
+        own["condition"] = push("condition", items["condition"], {})
     own["input"] = _listed("input", items.get("input") or defaulted({}, stack), reach)
     _settle_streams(own)
     base = only(Node(items, stack.mark, stack.key_mark), BLOCK_KEYS)

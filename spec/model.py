@@ -46,7 +46,7 @@ class Block(Part):
         (`post`), before it and on its output (`sandwich`), only on its output (`output`), or
         nowhere
     residual: how the outputs of branches are added to the residual stream
-    condition: adaptive norms, conditioned on a vector
+    condition: norms and gates that depend on a vector, such as a timestep or a class
     activation: default activation
     bias: whether linear layers have a bias, except in norms and heads
     dropout: dropout rate on embeddings, attention weights and branch outputs
@@ -94,6 +94,7 @@ class Stack(Part):
     streams: several streams instead of one
     positions: position encodings added to the input
     norm: which normalisation, also of the final norm
+    condition: shift and scale of the final norm
     activation: default activation
     bias: default `bias`
     dropout: default dropout rate
@@ -112,6 +113,7 @@ class Stack(Part):
     streams: Map[Name, Inner[Stream]] = {}  # noqa: RUF012 - pydantic copies it
     positions: Positions = ()
     norm: Norm = LayerNorm.model_construct()
+    condition: Condition = NOTHING
     activation: Activation = Gelu.model_construct()
     bias: Flag = True
     dropout: Rate = 0

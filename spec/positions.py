@@ -130,13 +130,20 @@ class Learned(Part):
     skip_padding: Padding = False
 
 
+GridOrder = Many[OneOf[Literal["row", "column"]]]
+
+
 class Sinusoidal(Part):
     """Sines and cosines of the position, added to the input (Vaswani et al., 2017,
     arXiv:1706.03762).
 
-    axes: number of position axes; 2 for images
-    layout: `concat`: all sines, then all cosines; or `interleaved`
-    denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1 (`half_minus_one`)
+    axes: number of position axes. With 2, for the patches of an image, half of the features are
+        the sinusoids of the row and half those of the column; those of prefix tokens are 0
+    order: with `axes: 2`, whose half comes first: `[column, row]`, as in MAE (He et al., 2021,
+        arXiv:2111.06377) and DiT, or `[row, column]`
+    layout: `concat`: all sines, then all cosines; or `interleaved`; with `axes: 2`, in each half
+    denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1
+        (`half_minus_one`); with `axes: 2`, width is that of a half
     offset: added to each position
     skip_padding: as for `learned`
     """
@@ -144,6 +151,7 @@ class Sinusoidal(Part):
     acts_on: ClassVar[Place] = "input"
     type: Literal["sinusoidal"] = "sinusoidal"
     axes: OneOf[Literal[1, 2, 3]] = 1
+    order: GridOrder = ("column", "row")
     layout: OneOf[Literal["concat", "interleaved"]] = "concat"
     denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
     offset: Whole = 0

@@ -333,6 +333,12 @@ Argument = Annotated[
     str,
     Wanted("a name", _read_argument, _ARGUMENT_JSON),
 ]
+LabelsArgument = Annotated[  # an input called `labels` would be taken for what the loss compares
+    str,
+    Wanted(
+        "a name", lambda value: value if value == "labels" else _read_argument(value), NAME_JSON
+    ),
+]
 BlockName = Annotated[
     str,
     Wanted("a name", _read_block_name, BLOCK_NAME_JSON),

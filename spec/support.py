@@ -10,11 +10,10 @@ from functools import cache
 from typing import Any
 
 from .attention import Mha
-from .condition import Adaptive
-from .embedding import ConvStem, Features, LearnedInput, Source, StackInput, Tokens
+from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
-from .head import Contrastive, Maxout, PatchesHead
+from .head import Maxout
 from .locate import locate
 from .model import Block, ModelSpec, Stack
 from .part import BROKEN, CONTAINERS, Part, options_of
@@ -28,10 +27,7 @@ from .source import Node
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
-    Adaptive: "`condition`",
-    PatchesHead: "head of type `patches`",
     Maxout: "transform of type `maxout`",
 }
 
@@ -45,8 +41,8 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
         "prefix_tokens": ((0,), "`prefix_tokens` before a signal"),
     },
     Rotary: {"axes": ((1, 2), "positions with three axes")},
+    Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((2,), "a grid with a number of axes other than 2")},
-    Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {
         "score_bias": (((),), "`score_bias`"),
     },
@@ -114,8 +110,6 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(part, Contrastive) and part.towers is not BROKEN and len(part.towers) > 2:
-        yield (*path, "towers"), "a contrastive head with more than two towers"
     if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
         yield (*path, "sinks"), "`sinks` with `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():

@@ -88,7 +88,7 @@ FOREIGN_KEYS = {
 }  # fmt: skip
 
 # option of an earlier version -> its current name
-RENAMED = {"hidden": "d_ff"}
+RENAMED = {"hidden": "d_ff", "frequencies": "width"}
 
 _RUN = "it is not part of a spec: "
 _NO_QUANTIZATION = (

@@ -9,7 +9,7 @@ skips a part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from .part import Part
@@ -105,6 +105,10 @@ class Region:
         part = self.parts.by_key[key]
         if part.look == "sum" and part.inputs:
             return [chain for source in part.inputs for chain in self.chain(source)]
+        sources = [self.parts.by_key[source] for source in part.inputs]
+        if len(sources) > 1 and all(source.form == "text" for source in sources):
+            names = ", ".join(source.title for source in sources)
+            return [[part, replace(sources[0], title=names, lines=())]]
         rest = self.chain(next(iter(part.inputs))) if part.inputs else []
         return [[part, *(rest[0] if rest else [])]]
 

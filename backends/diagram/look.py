@@ -81,6 +81,10 @@ def _tokens(op: Op, graph: ModuleGraph) -> str:
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
 
 
+def _learned(op: Op, graph: ModuleGraph) -> str:
+    return f"{plain(int(op.attrs['rows']))} × {plain(int(op.attrs['out_dim'].size))}"
+
+
 def _linear(op: Op, graph: ModuleGraph) -> str:
     tied = " · tied" if any(weight.tied for weight in op.weights) else ""
     width = plain(int(op.attrs["in_features"]))
@@ -183,6 +187,9 @@ LOOKS: dict[str, Look] = {
     "mask": Look("unseen"),
     "shift": Look("pill", "other", _shift),
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
+    "grid_sinusoid": Look(
+        "wave", "position", _const("Sinusoidal positions"), _const("rows and columns")
+    ),
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
     "grid_rope_table": Look("pill", "position", _const("Rotary"), _grid_rotary),
     "rotate": Look("pill", "position", _const("Rotate")),
@@ -206,6 +213,7 @@ LOOKS: dict[str, Look] = {
     "swap_axes": Look("through"),
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
+    "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),
     "table": Look("box", "embedding", _name, _shape),
@@ -224,6 +232,9 @@ LOOKS: dict[str, Look] = {
     "add_bias": Look("pill", "linear", _const("+ learned vector")),
     "dropout": Look("through"),
     "drop_path": Look("through"),
+    "drop_labels": Look("through"),
+    "chunk": Look("through"),
+    "modulate": Look("pill", "norm", _const("Scale and shift")),
     "l2_normalize": Look("pill", "norm", _const("unit length")),
     "split_heads": Look("through"),
     "merge_heads": Look("through"),
@@ -254,7 +265,9 @@ LOOKS: dict[str, Look] = {
     "sum_pairs": Look("circle", "sum", _const("+")),
     "combine": Look("circle", "sum", _const("+")),
     "similarity": Look("circle", "sum", _const("·")),
+    "stack": Look("through"),
     "exp_scale": Look("pill", "linear", _const("× learned number")),
+    "unpatchify": Look("pill", "other", _const("Image"), _shape),
     "join_tokens": Look("pill", "other", _const("Pool"), _joined),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }

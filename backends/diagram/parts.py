@@ -12,7 +12,7 @@ from collections import Counter
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.order import in_order
 from .joined import join_sums
-from .look import full_look_of, inner_look, look_of, step_look
+from .look import Look, full_look_of, inner_look, look_of, step_look
 from .modules import ATTENDS, say
 from .opened import openable, outermost
 from .options import DrawOptions
@@ -128,9 +128,13 @@ class Parts:
 
     def _place(self, op: Op) -> None:
         look = look_of(op) if not self.every else full_look_of(op)
+        if self._modulates(op):
+            look = Look("through")
         region = self._region(op.scope)
         module = self._box_of(op)
-        if look.form == "unseen" or not (self.every or self._seen(op)) or self._is_said(op):
+        if look.form == "unseen" or self._is_said(op):
+            return
+        if not (self.every or self._seen(op) or look.form == "through"):
             return
         if look.form == "through" and module is None:
             passed = self._passed(op)
@@ -158,6 +162,12 @@ class Parts:
                 self.regions[region].entry = part.key
         part.ops.append(op)
         self._of_value.update(dict.fromkeys(op.outputs, part.key))
+
+    def _modulates(self, op: Op) -> bool:
+        """Whether it computes shifts, scales and gates: the condition leads directly to them."""
+        readers = self.graph.consumers(op.outputs[0]) if op.kind == "linear" else []
+        split = bool(readers) and all(reader.kind == "chunk" for reader in readers)
+        return split and not self.every
 
     def _is_said(self, op: Op) -> bool:
         """Whether a position table is shown as text in the steps that read it."""
@@ -210,6 +220,8 @@ class Parts:
 
     def _feed(self, part: Part, op: Op) -> None:
         """Connect the inputs of an op to its part."""
+        if op.kind == "learned_tokens":  # of another stack, only the number of sequences
+            return
         for value in op.inputs:
             source = self.source(value, part.region) if value else None
             if source is None or source == part.key:

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from ...spec.attention import Fastformer, LinearAttention, Mha, Mla
+from ...spec.condition import AdaLnZero
 from ...spec.masks import Atom
 from ...spec.model import Block
 from ...spec.part import Nothing
 from ...spec.residual import Joining, Parallel
 from .attention import mha, mla
+from .condition import Modulation, modulation
 from .context import Layer, Memory
 from .feed_forward import feed_forward
 from .pointwise import normalize
@@ -33,8 +35,22 @@ def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory
     return found
 
 
+def vectors(block: Block, parts: dict[str, Any]) -> int:
+    """The number of vectors that a layer takes from its condition: two per norm, one per gate."""
+    several = len(parts) > 1 and isinstance(block.residual, Parallel)
+    joint = isinstance(block.residual, Parallel) and several and block.residual.shared_norm
+    joint |= several and any(part.norm_placement == "post" for part in parts.values())
+    norms = {"pre": 1, "post": 1, "output": 1, "sandwich": 2, "none": 0}
+    found = [
+        0 if isinstance(part.norm, Nothing) else norms[part.norm_placement]
+        for part in parts.values()
+    ]
+    count = min(1, sum(found)) if joint else sum(found)
+    return 2 * count + (len(parts) if isinstance(block.condition, AdaLnZero) else 0)
+
+
 def with_norms(
-    key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any
+    key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any, m: Modulation
 ) -> tuple[Array, Array]:
     """Input and output of a branch, each normalised if the placement says so.
 
@@ -43,11 +59,17 @@ def with_norms(
     """
     read = x
     if part.norm_placement in BEFORE:
-        read = normalize(part.norm, weights, f"{key}_norm", x)
+        read = modulated(part.norm, m, normalize(part.norm, weights, f"{key}_norm", x))
     gave = branch(key, part, layer, weights, read, memory)
     if part.norm_placement in ON_OUTPUT:
         gave = normalize(part.norm, weights, f"{key}_output_norm", gave)
-    return read, layer.tokens.dropped(gave, layer.dropout)
+        gave = modulated(part.norm, m, gave)
+    return read, m.gated(layer.tokens.dropped(gave, layer.dropout))
+
+
+def modulated(norm: Any, m: Modulation, x: Array) -> Array:
+    """x after a norm, shifted and scaled by the condition; without a norm it stays as it is."""
+    return x if isinstance(norm, Nothing) else m.normed(x)
 
 
 def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Array) -> Array:
@@ -68,13 +90,17 @@ def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: 
         here = replace(layer, positions=(), mask=Atom("full"))
         return here, memories[parts[key].memory]
 
-    if isinstance(block.residual, Parallel):
-        return parallel(block, parts, view, weights, x)
+    m = modulation(block.condition, vectors(block, parts), weights, "modulation", layer.condition)
+    if isinstance(block.residual, Parallel) and len(parts) > 1:
+        return parallel(block, parts, view, weights, x, m)
     for key, part in parts.items():
-        read, gave = with_norms(key, part, view(key)[0], weights, x, view(key)[1])
+        own = part.norm_placement == "post" and not isinstance(part.norm, Nothing)
+        held = [m.values.pop(0) for _ in range(2)] if own and m.values else []
+        read, gave = with_norms(key, part, view(key)[0], weights, x, view(key)[1], m)
         x = joined(block.residual, layer, weights, key, x, read, gave)
         if part.norm_placement == "post":  # Vaswani et al., 2017, section 3.1
             x = normalize(part.norm, weights, f"{key}_norm", x)
+            x = Modulation(held).normed(x)
     return x
 
 
@@ -90,7 +116,9 @@ def joined(
     return residual.stream_scale * stream + scaled(residual, layer, weights, key, gave)
 
 
-def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x: Array) -> Array:
+def parallel(
+    block: Block, parts: dict[str, Any], view: Any, weights: Weights, x: Array, m: Modulation
+) -> Array:
     """α · stream + Σ scale · branch(norm(stream)) (Wang and Komatsuzaki, 2021, GPT-J; Chowdhery et
     al., 2022, arXiv:2204.02311, section 2).
 
@@ -106,14 +134,15 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
     if residual.shared_norm:
         norms = [part.norm for part in parts.values()]
         stream = normalize(norms[0], weights, "norm", x) if norms else x
+        stream = modulated(norms[0], m, stream) if norms else stream
     reads = []
     for key, part in parts.items():
         layer, memory = view(key)
         if residual.shared_norm:
             gave = branch(key, part, layer, weights, stream, memory)
-            gave = layer.tokens.dropped(gave, layer.dropout)
+            gave = m.gated(layer.tokens.dropped(gave, layer.dropout))
         else:
-            read, gave = with_norms(key, part, layer, weights, x, memory)
+            read, gave = with_norms(key, part, layer, weights, x, memory, m)
             reads.append(read)
         total = total + scaled(residual, layer, weights, key, gave)
     if residual.from_ == "normed" and len(reads) > 1:
@@ -121,4 +150,4 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
     stream = reads[0] if reads else stream
     base = stream if residual.from_ == "normed" else x
     y: Array = residual.stream_scale * base + total
-    return normalize(posts[0], weights, "norm", y) if posts else y
+    return modulated(posts[0], m, normalize(posts[0], weights, "norm", y)) if posts else y

@@ -75,7 +75,8 @@ class Layer:
     """One layer for one sequence.
 
     number: index, from 0. stack, weights: the stack, and its weights (not those of the layer).
-    positions, mask: of the branch; cross-attention has neither. tokens, dropout: as named
+    positions, mask: of the branch; cross-attention has neither. tokens, dropout: as named.
+    condition: the vector (D,) that its norms depend on
     """
 
     number: int
@@ -85,6 +86,7 @@ class Layer:
     mask: Mask | tuple[Mask, ...]
     tokens: Tokens
     dropout: float = 0
+    condition: Array | None = None
 
     @property
     def width(self) -> int:

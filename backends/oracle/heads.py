@@ -5,11 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.head import Classifier, Contrastive, DenseTransform, LanguageModel, ProjectionHead
+from ...spec.embedding import Patches
+from ...spec.head import (
+    Classifier,
+    Contrastive,
+    DenseTransform,
+    LanguageModel,
+    PatchesHead,
+    ProjectionHead,
+)
 from ...spec.model import ModelSpec
 from ...spec.part import Nothing
 from .context import Memory, Tokens
-from .inputs import table_of
+from .inputs import source_of, table_of
 from .pointwise import activate, normalize, softmax
 from .scores import softcapped, unit
 from .weights import Array, Weights
@@ -78,7 +86,8 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     for name, tower in head.towers.items():
         rows = [pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]]
         sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
-    scores: Array = np.exp(own("scale", 1)) * (sides[0] @ sides[1].T)
+    pairs = [left @ right.T for i, left in enumerate(sides) for right in sides[i + 1 :]]
+    scores: Array = np.exp(own("scale", 1)) * (pairs[0] if len(pairs) == 1 else np.stack(pairs))
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores
 
 
@@ -92,8 +101,23 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
         return np.stack([language_model(spec, head, weights, own, row) for row in rows])
     if isinstance(head, Classifier):
         return np.stack([classifier(head, own, row) for row in rows])
+    if isinstance(head, PatchesHead):
+        image = source_of(spec, str(head.stack))
+        return np.stack([drawn(head, image, own, row) for row in rows])
     assert isinstance(head, ProjectionHead)
     return np.stack([projection(head, own, row) for row in rows])
+
+
+def drawn(head: PatchesHead, image: Patches, own: Weights, row: Memory) -> Array:
+    """(channels, H, W): each patch is linear in its token, in the order row, column, channel
+    (Peebles and Xie, 2022, arXiv:2212.09748, section 3.2, "Transformer decoder").
+    """
+    size, (rows, columns) = image.patch_size, image.grid
+    tokens = row.x[len(row.x) - rows * columns :]
+    pixels = own.linear("output", tokens, size * size * head.channels, bias=head.bias)
+    patches = pixels.reshape(rows, columns, size, size, head.channels)
+    whole = [np.concatenate(list(line), axis=1) for line in patches]
+    return np.moveaxis(np.concatenate(whole, axis=0), -1, 0)
 
 
 def mean(pool: Any, tokens: Tokens, x: Array) -> Array:

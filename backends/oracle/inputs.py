@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import ConvLayer, ConvStem, Features, Patches
+from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from .context import Tokens
@@ -53,6 +53,8 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
 
 def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:
     """Embedded argument, before positions: (T, width)."""
+    if isinstance(source, LearnedInput):  # Li et al., 2023, arXiv:2301.12597, section 3.1
+        return weights("learned_tokens", source.tokens, stack.d_model)
     given = rows[source.argument]
     if isinstance(source, TokenInput):
         assert table is not None

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import ConvStem, Patches
+from ...spec.condition import Pooled
+from ...spec.embedding import ConvStem, LearnedInput, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
+from ...spec.part import Nothing
 from .blocks import run_block
+from .condition import modulation, vector_of
 from .context import Chances, Draws, Layer, Memory, Tokens
 from .heads import Hidden, run_head
 from .inputs import Rows, read_input, source_of, table_of
@@ -60,6 +63,11 @@ def stacks_needed(spec: ModelSpec) -> list[str]:
             memory = getattr(spec.stacks[name].blocks[kind].cross_attention, "memory", None)
             if memory is not None:
                 visit(memory)
+        stack = spec.stacks[name]
+        for part in (stack.condition, *(block.condition for block in stack.blocks.values())):
+            for embed in getattr(part, "embed", ()):
+                if isinstance(embed, Pooled):
+                    visit(embed.stack)
         if name not in order:
             order.append(name)
 
@@ -89,7 +97,8 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
     """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
-    own = np.asarray(inputs[source.argument])[row]
+    learned = isinstance(source, LearnedInput)
+    own = np.zeros(0) if learned else np.asarray(inputs[source.argument])[row]
     length = length_of(source, own)
 
     def given(role: str) -> Array | None:
@@ -117,6 +126,8 @@ def length_of(source: Any, given: Array) -> int:
     """Number of tokens of an argument."""
     if isinstance(source, Patches):
         return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
+    if isinstance(source, LearnedInput):
+        return source.tokens
     if isinstance(source, ConvStem):
         return source.tokens(given.shape[-1 if source.layout != "frames" else 0])
     return len(given)
@@ -129,15 +140,21 @@ def run_stack(
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     found = []
-    for row in range(len(inputs[source.argument])):
-        arguments = (source.argument, *getattr(source, "add", {}))
+    learned = isinstance(source, LearnedInput)  # as many sequences as in the stack that it reads
+    count = len(next(iter(hidden.values()))) if learned else len(inputs[source.argument])
+    for row in range(count):
+        arguments = () if learned else (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
         tokens = tokens_of(spec, name, data, row)
         x = read_input(spec, name, weights, rows, tokens)
         memories = {other: rows_of[row] for other, rows_of in hidden.items()}
-        x = run_layers(stack, own, tokens, x, memories)
+        given = {a: np.asarray(value)[row] for a, value in inputs.items()}
+        vector = vector_of(stack, own, given, tokens, memories)
+        x = run_layers(stack, own, tokens, x, memories, vector)
         if stack.final_norm:
             x = normalize(stack.norm, own, "norm", x)
+            if not isinstance(stack.norm, Nothing):
+                x = modulation(stack.condition, 2, own, "norm_modulation", vector).normed(x)
         if stack.output_width not in (None, stack.d_model):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
         found.append(Memory(x, tokens))
@@ -145,7 +162,12 @@ def run_stack(
 
 
 def run_layers(
-    stack: Stack, own: Weights, tokens: Tokens, x: Array, memories: dict[str, Memory]
+    stack: Stack,
+    own: Weights,
+    tokens: Tokens,
+    x: Array,
+    memories: dict[str, Memory],
+    condition: Array | None = None,
 ) -> Array:
     """All layers in order. Layers of a block with `share: true` use the weights of the first one;
     weights are numbered in order of first use
@@ -158,5 +180,6 @@ def run_layers(
         if owner not in modules:
             modules.append(owner)
         layer = Layer(number, stack, own, block.positions, block.mask, tokens, block.dropout)
+        layer.condition = condition
         x = run_block(block, layer, own.below(f"layers.{modules.index(owner)}"), x, memories)
     return x

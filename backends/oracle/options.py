@@ -9,14 +9,14 @@ from .weights import unknown
 
 NO_EFFECT = """
 type name description family modelwright init bos eos decoder_start dropout hidden_dropout drop_path
-float32 temperature
+float32 temperature zero_init
 """
 """Options that do not affect outputs: names, initialisation, training and generation."""
 
 KNOWN = """
 ModelSpec: stacks heads tokens; SpecialTokens: pad; Nothing:
-Stack: layers d_model vocab_size max_positions input streams={} positions norm activation bias
-Stack: final_norm output_width blocks order
+Stack: layers d_model vocab_size max_positions input streams={} positions norm condition activation
+Stack: bias final_norm output_width blocks order
 Block: attention cross_attention feed_forward sublayers=() mask positions norm norm_placement
 Block: residual condition activation bias share; *Memory: memory
 *Branch Block: norm norm_placement=pre|post|sandwich|output|none
@@ -26,10 +26,11 @@ Patches: layout=image|spectrogram image_size patch_size stride channels bias reg
 ConvStem: layout=channels|frames|waveform channels axes=1 layers padded activation bias
 ConvStem: project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
-Features: size bias; LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
+Features: size bias; LearnedInput: tokens
+LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity:; Swish: beta
 Learned Sinusoidal: offset skip_padding=False|mask|tokens
-Sinusoidal: axes=1 layout=concat|interleaved denominator=half|half_minus_one
+Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus_one
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset
 Rotary: theta fraction layout=half|interleaved axes=1|2 coordinates=index|centred scaling
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
@@ -55,7 +56,10 @@ Moe: capacity_factor; Groups: count top_k score=max|top2_sum
 Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_by=scores|logits
 Router: groups scale jitter
 Sequential Parallel: scale stream_scale layer_scale from_=input|normed; Parallel: shared_norm
-*HeadPart: stack
+*Adaptive: embed activation; AdaLn AdaLnZero:; Timestep: argument width hidden activation
+Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes
+Vector: argument size bias; Pooled: stack pool bias
+*HeadPart: stack; PatchesHead: channels bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
 DenseTransform: width inner activation norm bias
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias

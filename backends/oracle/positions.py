@@ -40,6 +40,20 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
     return np.stack(pair, axis=-1).reshape(len(positions), width)
 
 
+def of_grid(position: Sinusoidal, tokens: Tokens, count: int, width: int) -> Array:
+    """(count, width) for the patches, the last ones: half of the features for the row of a patch,
+    half for its column, in the given order (He et al., 2021, arXiv:2111.06377, their code); 0 for
+    other tokens.
+    """
+    assert tokens.grid is not None
+    rows, columns = tokens.grid
+    kind = {"layout": position.layout, "denominator": position.denominator}
+    places = {"row": np.repeat(np.arange(rows), columns), "column": np.tile(range(columns), rows)}
+    halves = [sinusoids(places[axis], width // 2, **kind) for axis in position.order]
+    table = np.concatenate(halves, axis=-1)
+    return np.concatenate([np.zeros((count - rows * columns, width)), table])
+
+
 def grouped(
     x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
 ) -> Array:
@@ -81,6 +95,8 @@ def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | N
             places = counted(position, tokens, pad)[: len(x)] + position.offset
             if isinstance(position, Learned):
                 x = x + weights("position_embedding.weight")[places]
+            elif position.axes == 2:
+                x = x + of_grid(position, tokens, *x.shape)
             else:
                 kind = {"layout": position.layout, "denominator": position.denominator}
                 x = x + sinusoids(places, x.shape[-1], **kind)

@@ -273,7 +273,8 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     """
     anchor, place = given[0].name, 0
     shape = f.graph.values[given[0].value].shape
-    if f.first is not None and [dim.label for dim in shape[1:2]] != ["T"]:
+    learned = f.graph.inputs[stack].kind == "learned"  # the first argument is a memory
+    if f.first is not None and (learned or [dim.label for dim in shape[1:2]] != ["T"]):
         place, anchor = f.first
     return [*f.body[:place], *entry(f, stack, given, anchor), *f.body[place:]]
 

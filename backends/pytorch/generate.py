@@ -211,7 +211,7 @@ def counts_places(graph: ModuleGraph, stack: str) -> bool:
 
 def has_dropout(graph: ModuleGraph) -> bool:
     """Whether the model has dropout or stochastic depth."""
-    kinds = ("dropout", "drop_path")
+    kinds = ("dropout", "drop_path", "drop_labels")
     return any(op.kind in kinds or op.attrs.get("dropout") is not None for op in graph.ops())
 
 

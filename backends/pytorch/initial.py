@@ -187,8 +187,13 @@ class Initial:
         words = []
         if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
             words.append("norms to identity")
-        if any(name.endswith("bias") for name in self.names.get(Way(0.0), [])):
-            words.append("biases to 0")
+        zero = ["biases"] * any(n.endswith("bias") for n in self.names.get(Way(0.0), []))
+        places = (op for op in self.graph.ops() if op.attrs.get("zero"))
+        names = (f"{self.graph.scopes[op.scope].weights}.{op.name}" for op in places)
+        zero += dict.fromkeys(f"`{name.rpartition('{layer}')[2].strip('.')}`" for name in names)
+        if zero:
+            several = f"{', '.join(zero[:-1])} and {zero[-1]}"
+            words.append(f"{several if len(zero) > 1 else zero[0]} to 0")
         words.append(f"rest {WORDS[self.init.kind]}")
         if any(way.layers for way in self.names):
             words.append("smaller in residual projections")

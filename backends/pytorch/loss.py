@@ -30,6 +30,27 @@ LOSSES = {
         "labels = torch.arange(scores.size(0), device=scores.device)\n"
         "return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2",
     ),
+    "squares": (
+        ("images", "target"),
+        "Mean squared error of each pixel and channel.",
+        "images = images.to(torch.promote_types(images.dtype, torch.float32))\n"
+        "return F.mse_loss(images, target.to(images.dtype))",
+    ),
+    "softmax_towers": (
+        ("scores",),
+        "Mean cross-entropy over rows and over columns; pairs with equal index match.",
+        "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
+        "labels = torch.arange(scores.size(-1), device=scores.device).expand(scores.shape[:-1])\n"
+        "columns = F.cross_entropy(scores, labels)\n"
+        "return (F.cross_entropy(scores.transpose(1, 2), labels) + columns) / 2",
+    ),
+    "sigmoid_towers": (
+        ("scores",),
+        "Sigmoid loss of each pair, summed over a row; pairs with equal index match.",
+        "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
+        "sign = 2 * torch.eye(scores.size(-1), device=scores.device) - 1\n"
+        "return -F.logsigmoid(sign * scores).sum(-1).mean()",
+    ),
     "sigmoid_pairs": (
         ("scores",),
         "Sigmoid loss of each pair, summed over a row; pairs with equal index match.",

@@ -180,6 +180,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "patchify": make_patches,
     "convolve": make_convolution,
     "insert_tokens": _parameter("zeros"),
+    "learned_tokens": _parameter("zeros"),
     "group_norm": make_channel_norm,
     "layer_norm": make_norm,
     "rms_norm": make_norm,

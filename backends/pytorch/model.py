@@ -46,13 +46,18 @@ from .writer import SELF, Needs, Writer
 
 ROOM = 90  # columns for a statement in a method, with room for `  #`
 LOGITS = "Logits"
-RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
+RESULTS = {
+    "language_model": LOGITS,
+    "classifier": "Logits of the classes",
+    "patches": "Images",
+}
 """Output of a model's only head, by its type; other heads return vectors."""
 TYING = "Press, Wolf 2016, arXiv:1608.05859"
 TITLES = {
     "classifier": "A classifier. Its head returns a logit per class for each {}.",
     "projection": "An encoder. Its head returns one vector for each {}.",
     "contrastive": "Two encoders. The head compares their vectors.",
+    "patches": "An encoder of images. Its head returns an image of the same size.",
 }
 
 
@@ -182,11 +187,14 @@ class Model:
         f.say(made if above else replace(made, note=note))
 
     def note(self, step: Step, value: str) -> str:
-        """The shape of a stack's output; a memory has length M."""
+        """The shape of a stack's output; a memory has length M, and none if D is another width."""
         if self.local_name(step) == step.stack:  # other stacks have their own T and D
             return ""
         shape = self.graph.values[value].shape
         if self.plan.is_read(step.stack):
+            last = self.graph.values[self.steps[-1].value].shape
+            if shape[-1].size != last[-1].size:
+                return ""
             shape = tuple(M if dim == T else dim for dim in shape)
         return show(shape)
 
@@ -263,7 +271,9 @@ class Model:
         return self.method("forward", given, self.forward_title(), f.body, TENSOR, "")
 
     def forward_title(self) -> str:
-        first = described(self.graph, self.steps[-1].arguments[0])
+        inputs = self.graph.inputs  # learned vectors have no argument
+        steps = [step for step in self.steps if inputs[step.stack].kind != "learned"]
+        first = described(self.graph, steps[-1].arguments[0])
         heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
@@ -318,6 +328,8 @@ class Model:
         if len(heads) > 1:
             return f"The model with its heads: {', '.join(head.name for head in heads)}."
         kind, name = heads[0].kind, heads[0].name
+        if len(heads[0].stacks) > 2:
+            return "Several encoders. The head compares the vectors of each pair of them."
         if kind != "language_model":
             return TITLES[kind].format("sequence" if heads[0].pool else "token")
         last = self.graph.producer(self.graph.outputs[name])

@@ -187,7 +187,10 @@ def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 def title_of(graph: ModuleGraph, step: Step) -> str:
     """The docstring of a method that returns hidden states."""
     shape = show(graph.values[step.value].shape)
-    text = f"Hidden states {shape} of {described(graph, step.given[0])}"
+    first = "learned vectors"
+    if graph.inputs[step.stack].kind != "learned":
+        first = described(graph, step.given[0])
+    text = f"Hidden states {shape} of {first}"
     hidden = graph.hidden.values()
     memory = next((g.name for g in step.given if g.value in hidden), "")
     text += f", given `{memory}` (B, M, D)" if memory else ""

@@ -197,9 +197,32 @@ def by_layer(call: Call) -> Array:
     return result
 
 
+def stack(call: Call) -> Array:
+    """One above the other."""
+    return np.stack(call.several("parts"))
+
+
 def concat(call: Call) -> Array:
     """Concatenate along the last axis."""
     return np.concatenate(call.several("parts"), axis=-1)
+
+
+def chunk(call: Call) -> tuple[Array, ...]:
+    """(B, n*D) to n times (B, D)."""
+    x, width = call.given("x"), int(call.attrs["dim"].size)
+    return tuple(x[..., i * width : (i + 1) * width] for i in range(call.value("count")))
+
+
+def modulate(call: Call) -> Array:
+    """x (1 + scale) + shift (Peebles, Xie 2022, arXiv:2212.09748)."""
+    x, shift, scale = (call.given(slot) for slot in ("x", "shift", "scale"))
+    result: Array = x * (1 + scale[:, None, :]) + shift[:, None, :]
+    return result
+
+
+def drop_labels(call: Call) -> Array:
+    """Labels are only replaced in training."""
+    return call.given("labels")
 
 
 def unchanged(call: Call) -> Array:

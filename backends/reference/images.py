@@ -28,6 +28,26 @@ def patchify(call: Call) -> Array:
     return result + call.weights["bias"] if "bias" in call.weights else result
 
 
+def unpatchify(call: Call) -> Array:
+    """(B, T, patch * patch * channels) to (B, channels, H, W): each patch is put in its place."""
+    x, width, front = call.given("x"), call.value("patch"), call.value("front")
+    (down, across), channels = map(int, call.attrs["sides"]), int(call.attrs["channels"].size)
+    image = np.zeros((len(x), channels, down, across))
+    for index in range(x.shape[1] - front):
+        top, left = (width * place for place in divmod(index, across // width))
+        for row in range(width):
+            for column in range(width):
+                start = (row * width + column) * channels
+                pixel = x[:, front + index, start : start + channels]
+                image[:, :, top + row, left + column] = pixel
+    return image
+
+
+def learned_tokens(call: Call) -> Array:
+    """The learned vectors, for each sequence of another stack."""
+    return np.stack([call.weights[""]] * len(call.given("batch_of")))
+
+
 def insert_tokens(call: Call) -> Array:
     """Insert the tokens of the weight into every sequence at index `at`."""
     x, at = call.given("x"), call.value("at")

@@ -135,7 +135,8 @@ class Model:
         """Number of sequences and of tokens of a stack."""
         if not stack:
             return 0, 0
-        data = self.inputs[self.graph.inputs[stack].argument]
+        argument = self.graph.inputs[stack].argument or next(iter(self.inputs))
+        data = self.inputs[argument]
         decided = self.graph.lengths.get(stack)
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
 

@@ -30,6 +30,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "head_masks": masks.head_masks,
     "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,
+    "grid_sinusoid": positions.grid_sinusoid,
     "rope_table": rotary.rope_table,
     "grid_rope_table": rotary.grid_rope_table,
     "rotate": rotary.rotate,
@@ -52,6 +53,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "swap_axes": signals.swap_axes,
     "add_axis": signals.add_axis,
     "insert_tokens": images.insert_tokens,
+    "learned_tokens": images.learned_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,
     "table": arithmetic.table,
@@ -71,6 +73,9 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "head_bias": arithmetic.head_bias,
     "dropout": arithmetic.unchanged,
     "drop_path": arithmetic.unchanged,
+    "drop_labels": arithmetic.drop_labels,
+    "chunk": arithmetic.chunk,
+    "modulate": arithmetic.modulate,
     "l2_normalize": arithmetic.l2_normalize,
     # attention
     "split_heads": attention.split_heads,
@@ -106,7 +111,9 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "combine": experts.combine,
     # results
     "similarity": arithmetic.similarity,
+    "stack": arithmetic.stack,
     "exp_scale": arithmetic.exp_scale,
+    "unpatchify": images.unpatchify,
     "join_tokens": pooling.join_tokens,
     "pool": pooling.pool,
 }

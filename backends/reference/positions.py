@@ -35,15 +35,33 @@ def position_ids(call: Call) -> Array:
 
 def sinusoid(call: Call) -> Array:
     """Sines and cosines of each position, (B, T, D)."""
-    width = int(call.attrs["width"].size)
+    return _sinusoids(call, call.given("positions"), int(call.attrs["width"].size))
+
+
+def grid_sinusoid(call: Call) -> Array:
+    """Sinusoids of the rows and of the columns side by side, (T, D); zeros for tokens before."""
+    rows, columns = (int(size) for size in call.attrs["grid"])
+    axes: dict[str, list[int]] = {"row": [], "column": []}
+    for patch in range(rows * columns):
+        axes["row"].append(patch // columns)
+        axes["column"].append(patch % columns)
+    width, front = int(call.attrs["width"].size), int(call.value("front"))
+    halves = [_sinusoids(call, np.array(axes[axis]), width // 2) for axis in call.attrs["order"]]
+    return np.concatenate([np.zeros((front, width)), np.concatenate(halves, axis=-1)])
+
+
+def _sinusoids(call: Call, positions: Array, width: int) -> Array:
+    """Sines and cosines of positions, by the layout and denominator of the op."""
     if width % 2:
         raise ValueError(f"sinusoid: the width {width} is odd")
     half = width // 2
     denominator = half if call.attrs["denominator"] == "half" else half - 1
     frequencies = np.array([10000.0 ** (-i / denominator) for i in range(half)])
-    angles = call.given("positions")[..., None] * frequencies
+    angles = positions[..., None] * frequencies
     if call.attrs["layout"] == "concat":
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    if call.attrs["layout"] == "cosines_first":
+        return np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
     result = np.empty((*angles.shape[:-1], width))
     result[..., 0::2], result[..., 1::2] = np.sin(angles), np.cos(angles)
     return result

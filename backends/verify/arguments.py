@@ -86,11 +86,10 @@ class Arguments:
 
     def entries(self, op: Op) -> int:
         """Number of entries of the smallest embedding that an argument indexes."""
-        rows = [
-            int(reader.weights[0].shape[0])
-            for reader in self.graph.consumers(op.outputs[0])
-            if reader.kind == "embedding"
-        ]
+        readers = self.graph.consumers(op.outputs[0])
+        for reader in [one for one in readers if one.kind == "drop_labels"]:
+            readers += self.graph.consumers(reader.outputs[0])
+        rows = [int(r.weights[0].shape[0]) for r in readers if r.kind == "embedding"]
         return min(rows, default=8)
 
     @cached_property
@@ -115,7 +114,8 @@ class Arguments:
         }
         for name, op in self.known().items():
             shape = self.graph.values[op.outputs[0]].shape
-            if not self.optional(name) and len(shape) == 1:
+            integers = self.graph.values[op.outputs[0]].dtype == "int"
+            if not self.optional(name) and len(shape) == 1 and integers:
                 data[name] = self.draw(name, (2,), self.entries(op))
         for stream in self.streams():
             data[stream.ids] = self.words(stream, stream.longest)

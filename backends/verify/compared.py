@@ -55,6 +55,11 @@ DenseTransform: bias=true
 Classifier: pool=none pooled_norm=false hidden=none hidden_bias=true hidden_norm=false bias=true
 ProjectionHead: pool=none activation=identity bias=true normalize=false
 Contrastive: loss=softmax temperature=0.07
+PatchesHead: bias=true zero_init=false
+Adaptive: activation=silu
+Timestep: argument=timesteps width=256 layout=cos_sin denominator=half hidden=none activation=silu
+Label: argument=labels dropout=0
+Vector Pooled: bias=true
 Tower: pool=none
 FirstPool: tokens=1 joined=false
 MeanPool FirstAndMeanPool: skip=0

@@ -255,7 +255,7 @@ def spelled(data: Data, files: Files) -> Data:
     return found
 
 
-INSIDE = BLOCK_KEYS - {*USUAL, "positions"} | {"norm_placement"}
+INSIDE = BLOCK_KEYS - {*USUAL, "positions", "condition"} | {"norm_placement"}
 """Keys that only apply in blocks; others also affect the stack's input or final norm."""
 
 

@@ -90,8 +90,11 @@ class Measured:
         if loss is None:
             return result
         (head,) = self.graph.heads.values()
-        if head.loss.endswith("pairs"):
+        if head.loss.endswith(("pairs", "towers")):
             return loss(result)
+        if head.loss == "squares":
+            target = self.labels.setdefault(result.shape, torch.zeros_like(result))
+            return loss(result, target)
         shape = result.shape[:-1]
         labels = self.labels.setdefault(shape, torch.zeros(shape, dtype=torch.long))
         return loss(result, labels)

@@ -387,7 +387,7 @@ def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
 
 def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, Any]:
     """Three by three or three by four patches; unused pixels at the edge and overlaps are kept."""
-    if max(part.sides) <= 32:
+    if max(part.sides) <= 32 and max(part.grid) <= 8:
         return {}
     patch = min(part.patch_size, 6)
     steps = [patch if step == part.patch_size else max(1, patch // 2) for step in part.steps]

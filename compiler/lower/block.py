@@ -7,6 +7,8 @@ output      x + norm(branch(x))                     OLMo Team 2025, arXiv:2501.0
 parallel    x + attention(norm(x)) + feed_forward(norm(x))   Wang, Komatsuzaki 2021 (GPT-J)
 DeepNorm    norm(alpha * x + branch(x))             Wang et al. 2022, arXiv:2203.00555
 layer scale x + vector * branch(norm(x))            Touvron et al. 2021, arXiv:2103.17239
+adaLN-Zero  x + gate * branch(norm(x) * (1 + scale) + shift)
+                                                    Peebles, Xie 2022, arXiv:2212.09748
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from ...spec.model import Block
 from ...spec.part import Nothing
 from .attention import lower_attention
 from .builder import Builder
+from .condition import Modulation, condition_title, lower_modulation
 from .experts import lower_experts
 from .feed_forward import lower_feed_forward
 from .norm import has_norm, lower_norm
@@ -79,12 +82,23 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """Lower one layer: hidden states (B, T, D) to hidden states (B, T, D)."""
     state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parts = branches(b, state, block)
-    if len(parts) > 1 and block.residual.type == "parallel":
-        return _parallel(b, block, parts, x)
+    parallel = len(parts) > 1 and block.residual.type == "parallel"
+    places = [(branch.name, _placement(branch)) for branch in parts]
+    shared = parallel and getattr(block.residual, "shared_norm", False)
+    m = lower_modulation(b, state, block, places, joint=_joint(places, parallel, shared))
+    if parallel:
+        return _parallel(b, block, parts, x, m)
     for branch in parts:
         with b.at(branch.name), b.within(branch.name):
-            x = _sequential(b, block, branch, x)
+            x = _sequential(b, block, branch, x, m)
     return x
+
+
+def _joint(places: list[tuple[str, str]], parallel: bool, shared: bool) -> str:
+    """Where parallel branches have one norm for all: `first`, `last` or nowhere."""
+    if shared:
+        return "first"
+    return "last" if parallel and places[0][1] == "post" else ""
 
 
 NORMED = {
@@ -104,7 +118,11 @@ SHORTLY = {
 
 
 def block_title(b: Builder, state: StackState, block: Block) -> str:
-    """Docstring of a layer: placement of norms."""
+    """Docstring of a layer: placement of norms, and what the condition does."""
+    return _norms_title(b, state, block) + condition_title(block)
+
+
+def _norms_title(b: Builder, state: StackState, block: Block) -> str:
     parts = branches(b, state, block)
     placements = [_placement(branch) for branch in parts]
     residual = peek(block, "residual")
@@ -130,16 +148,18 @@ def _each(parts: list[Branch], placements: list[str]) -> str:
     return f"{', '.join(said[:-1])} and {said[-1]}."
 
 
-def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
+def _sequential(b: Builder, block: Block, branch: Branch, x: str, m: Modulation) -> str:
     placement, norm = _placement(branch), branch.part.norm
     h = x
     if placement in ("pre", "sandwich"):
         narrow = not isinstance(block.residual, Nothing) and block.residual.float32
         h = lower_norm(b, norm, x, f"{branch.name}_norm", narrow=narrow)
+        h = m.modulated(h, f"{branch.name}_norm")
     y = branch.build(h)
     if placement in ("sandwich", "output"):
         y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
-    y = _dropped(b, block, y)
+        y = m.modulated(y, f"{branch.name}_output_norm", "y")
+    y = m.gated(_dropped(b, block, y), branch.name)
     if isinstance(block.residual, Nothing):
         x = y
     else:
@@ -150,41 +170,45 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
         x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out=out)
     if placement == "post":
         x = lower_norm(b, norm, x, f"{branch.name}_norm", out="x")
+        x = m.modulated(x, f"{branch.name}_norm")
     return b.rename(x, "x")
 
 
-def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
+def _parallel(b: Builder, block: Block, parts: list[Branch], x: str, m: Modulation) -> str:
     shared = getattr(block.residual, "shared_norm", False)
     read = x
     if shared:
-        read = b.rename(_joint_norm(b, block, parts, x), "h")
+        read = b.rename(m.modulated(_joint_norm(b, block, parts, x), "norm"), "h")
     first = ""  # the normalised input; laws ensure that there is only one
     is_normed = shared or any(_placement(one) in ("pre", "sandwich") for one in parts)
     if is_normed and getattr(block.residual, "from_", "") == "normed":
         with b.at(parts[0].name), b.within(parts[0].name):
-            first = _own_input(b, parts[0], read, shared=shared)
+            first = _own_input(b, parts[0], read, m, shared=shared)
         if first != x:
             b.rename(first, "h")
     total = _stream(b, block, first or x)
     for branch in parts:
         placement, norm = _placement(branch), branch.part.norm
         with b.at(branch.name), b.within(branch.name):
-            y = branch.build(first or _own_input(b, branch, read, shared=shared))
+            y = branch.build(first or _own_input(b, branch, read, m, shared=shared))
             if placement in ("sandwich", "output"):
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
-            y = _scaled(b, block, _dropped(b, block, y), branch.name)
+                y = m.modulated(y, f"{branch.name}_output_norm", "y")
+            y = m.gated(_dropped(b, block, y), branch.name)
+            y = _scaled(b, block, y, branch.name)
             last = branch is parts[-1]
             total = b.op("add", total, y, out="x" if last else "y")
     if _placement(parts[0]) == "post":
-        total = b.rename(_joint_norm(b, block, parts, total), "x")
+        total = b.rename(m.modulated(_joint_norm(b, block, parts, total), "norm"), "x")
     return total
 
 
-def _own_input(b: Builder, branch: Branch, x: str, *, shared: bool) -> str:
+def _own_input(b: Builder, branch: Branch, x: str, m: Modulation, *, shared: bool) -> str:
     """The input of a parallel branch: `x`, after its own norm if it has one."""
     if shared or _placement(branch) not in ("pre", "sandwich"):
         return x
-    return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
+    h = lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
+    return m.modulated(h, f"{branch.name}_norm")
 
 
 def _joint_norm(b: Builder, block: Block, parts: list[Branch], x: str) -> str:

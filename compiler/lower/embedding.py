@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import Features, Input, Patches, Tokens
+from ...spec.embedding import Features, Input, LearnedInput, Patches, Tokens
 from ...spec.positions import acts_on
 from ..axes import B, Dim, T
+from ..sizes import Size
 from .builder import Builder
 from .norm import has_norm, lower_norm
 from .patches import lower_patches, lower_registers
@@ -85,11 +86,29 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
         )
 
 
+def lower_learned(b: Builder, state: StackState, source: LearnedInput) -> str:
+    """Learned vectors, once for each sequence of the first stack that this one reads."""
+    rows = b.size("learned_tokens", source.tokens, at=("tokens",))
+    memory = next(iter(state.memories.values()))
+    state.placed, state.front = rows, Size.of(0)
+    b.graph.lengths[state.name] = rows
+    with b.in_scope(state.scope):
+        return b.op(
+            "learned_tokens",
+            memory.value,
+            name="learned_tokens",
+            rows=rows,
+            out_dim=state.width,
+            out="x",
+        )
+
+
 SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
     "tokens": lower_tokens,
     "patches": lower_patches,
     "conv": lower_stem,
     "features": lower_features,
+    "learned": lower_learned,
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...spec.condition import Pooled
 from ...spec.embedding import ConvStem, Source, Tokens
-from ...spec.head import Classifier, Contrastive, Head, LanguageModel
+from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
+from ...spec.laws.condition import embeds
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
 from ..facts import HeadFact, InitFact, InputFact, Reach, SourceFact, StackFact, TokenFact
@@ -12,7 +14,7 @@ from ..graph import ModuleGraph
 
 def readers(spec: ModelSpec, name: str) -> list[str]:
     """The stacks that this stack reads."""
-    found = []
+    found = [embed.stack for _, embed in embeds(spec.stacks[name]) if isinstance(embed, Pooled)]
     for block in spec.stacks[name].blocks.values():
         if not isinstance(block.cross_attention, Nothing):
             found.append(block.cross_attention.memory)
@@ -59,9 +61,11 @@ def _head(graph: ModuleGraph, spec: ModelSpec, name: str, head: Head) -> HeadFac
 def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
     """The loss of a head, see `HeadFact`."""
     if isinstance(head, Contrastive):
-        return f"{head.loss}_pairs"
+        return f"{head.loss}_pairs" if len(head.towers) == 2 else f"{head.loss}_towers"
     if isinstance(head, LanguageModel):
         return "next_token" if stack in graph.predicts_next else "labels"
+    if isinstance(head, PatchesHead):
+        return "squares"
     return "labels" if isinstance(head, Classifier) else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 from ...spec.head import (
@@ -11,6 +12,7 @@ from ...spec.head import (
     Contrastive,
     DenseTransform,
     LanguageModel,
+    PatchesHead,
     ProjectionHead,
 )
 from ...spec.pool import FirstPool, MeanPool
@@ -185,9 +187,10 @@ def _projection_title(head: ProjectionHead) -> str:
 def lower_contrastive(
     b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
 ) -> str:
-    """Similarity logits of all pairs of items of two towers, (B, B)."""
+    """Similarity logits of all pairs of items of two towers, (B, B), or of each pair of towers."""
     size = Dim("N", b.size("projection_size", head.size, at=("size",)))
-    title = f"Scaled cosine similarities of two towers ({CONTRASTIVE[head.loss]})."
+    several = "two towers" if len(head.towers) == 2 else "each pair of towers"
+    title = f"Scaled cosine similarities of {several} ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []
         for stack, tower in head.towers.items():
@@ -196,12 +199,36 @@ def lower_contrastive(
                 x = lower_pool(b, states[stack], tower.pool, hidden, f"{stack}_pool_score")
                 x = _linear(b, x, stack, size, bias=False)
                 vectors.append(b.op("l2_normalize", x, out=stack))
-        scores = b.op("similarity", *vectors)
+        pairs = [b.op("similarity", *pair) for pair in combinations(vectors, 2)]
+        scores = pairs[0]
+        if len(pairs) > 1:
+            scores = b.op("stack", *pairs, dim=Dim("Pt", Size.of(len(pairs))), out="scores")
         start = -math.log(head.temperature)
         scores = b.op("exp_scale", scores, name="scale", dim=ONE, initial=start, out="scores")
         if head.loss == "sigmoid":
             scores = b.op("add_bias", scores, name="bias", dim=ONE, initial=-10.0, out="scores")
         return scores
+
+
+def lower_image(b: Builder, state: StackState, name: str, head: PatchesHead, x: str) -> str:
+    """An image from its patches, (B, channels, height, width)."""
+    assert state.image is not None, "refused by the laws"
+    sides, patch = state.image
+    channels = Dim("channels", b.size("output_channels", head.channels, at=("channels",)))
+    assert channels.size is not None
+    pixels = Dim("Px", patch**2 * channels.size)
+    front = state.registers + (state.front or 0)
+    with b.module(name, noun="ImageHead", title="An image from its patches."):
+        x = b.op(
+            "linear",
+            x,
+            name="output",
+            in_features=b.width(x).size,
+            out_dim=pixels,
+            bias=head.bias,
+            zero=head.zero_init,
+        )
+        return b.op("unpatchify", x, sides=sides, patch=patch, channels=channels, front=front)
 
 
 CONTRASTIVE = {
@@ -212,4 +239,5 @@ HEADS: dict[str, Any] = {
     "language_model": lower_language_model,
     "classifier": lower_classifier,
     "projection": lower_projection,
+    "patches": lower_image,
 }

@@ -18,6 +18,7 @@ from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
 from .block import block_title, lower_block
 from .builder import Builder, RefusedError
+from .condition import lower_condition, modulated_end
 from .cut import with_cut_blocks
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
@@ -192,10 +193,12 @@ def _lower_stack(
             assert vocab is not None
             state.vocab_size = b.size("vocab_size", vocab)
         x = lower_input(b, state, stack.input[0])
+    lower_condition(b, state, states)
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
         if has_norm(stack, "final_norm"):
             x = lower_norm(b, stack.norm, x, "norm", out="x", narrow=state.float32)
+            x = modulated_end(b, state, x)
         if stack.output_width is not None and stack.output_width != stack.d_model:
             out = Dim("O", b.size("output_width", stack.output_width))
             x = b.op(
@@ -218,9 +221,10 @@ def _counts(stack: Stack) -> bool:
 
 
 def _stack_title(name: str, spec: ModelSpec) -> str:
-    reads = readers(spec, name)
-    attends = f", which attends to the {' and the '.join(reads)}" if reads else ""
-    return f"The {name} stack{attends}."
+    blocks = spec.stacks[name].blocks.values()
+    reads = dict.fromkeys(getattr(block.cross_attention, "memory", "") for block in blocks)
+    attends = " and the ".join(filter(None, reads))
+    return f"The {name} stack, which attends to the {attends}." if attends else f"The {name} stack."
 
 
 def _ids(b: Builder, name: str) -> str:

@@ -57,6 +57,7 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         x = _inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
     before = _number(b, "prefix_tokens", source.prefix_tokens)
     state.grid, state.front = (rows, columns), before
+    state.image = (height, width), patch
     state.placed = count + before
     state.registers = _number(b, "registers", source.registers)
     b.graph.lengths[state.name] = state.placed + state.registers

@@ -109,6 +109,21 @@ def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
 
 def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> str:
     b.rename(x, "x")
+    if position.axes == 2:
+        consume(position, "offset", "skip_padding")  # there are none for patches, by a law
+        assert state.placed is not None
+        table = b.op(
+            "grid_sinusoid",
+            shape=(Dim("P", state.placed), b.width(x)),
+            width=b.width(x),
+            grid=state.grid,
+            front=state.front,
+            order=tuple(position.order),
+            layout=position.layout,
+            denominator=position.denominator,
+            out="places",
+        )
+        return b.op("add", x, table, out="x")
     table = b.op(
         "sinusoid",
         _shifted(b, state, position),

@@ -96,6 +96,17 @@ def peek(part: Any, option: str) -> Any:
     return getattr(plain(part), option)
 
 
+def consume_whole(part: Any) -> None:
+    """Record that a part and everything in it are used."""
+    if isinstance(part, tuple):
+        for inner in part:
+            consume_whole(inner)
+    elif type(part) is View:
+        consume(part)
+        for name in options_of(plain(part).__class__):
+            consume_whole(getattr(part, name))
+
+
 def consume(part: Any, *options: str) -> None:
     """Record that a part and these of its options are used, although they are not read.
 

@@ -37,11 +37,13 @@ class StackState:
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
     grid: tuple[Size, Size] | None = None  # rows and columns of patches
+    image: tuple[tuple[Size, Size], Size] | None = None  # height and width, size of a patch
     front: Size | None = None  # prefix tokens, with positions
     registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions
     placed: Size | None = None  # number of tokens with positions, if the input determines it
     table_width: Dim | None = None
     table: str = ""  # logical name of the token embedding
     vocab_size: Size | None = None
+    condition: str = ""  # the vector that shifts and scales norms, (B, D)
     relative_bias: dict[str, str] = field(default_factory=dict)  # biases from shared tables
     relative_embedding: dict[str, str] = field(default_factory=dict)  # shared position tables

@@ -53,7 +53,7 @@ OF_MODEL = ("vocab_size", "max_positions")
 OF_STACK = ("mask", "positions", "norm_placement")
 """Options that a stack gives to all of its blocks."""
 
-INHERITED = frozenset((*WORDS, *OF_MODEL))
+INHERITED = frozenset((*WORDS, *OF_MODEL, "condition"))
 
 AFFINE = "it needs `affine: true`"
 BEFORE = "no positions are added to this input; write `normalize: true`"
@@ -91,6 +91,7 @@ WHY = {
         "the `norm` here is `none`",
     ),
     "from": "the input is not normalised here",
+    "condition": "it modulates norms and branches, and no layer here has any",
     "norm": "no layer here uses it",
     "activation": "no layer here uses it",
     "dropout": "no dropout is applied here",

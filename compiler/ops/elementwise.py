@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..axes import Shape
 from ..cost import Poly
 from ..graph import Initial, Weight
 from ..sizes import number
-from .row import ZEROS, Attrs, Row, broadcast, same
-from .saved import OUT, Kept, Own, Saves, Saving, keeps
+from .row import ZEROS, Attrs, Inputs, Row, broadcast, same
+from .saved import OUT, Kept, Own, Saves, Saving, keeps, view
 
 
 def vector_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -22,6 +23,10 @@ def head_weights(attrs: Attrs) -> tuple[Weight, ...]:
 def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     initial = Initial("constant", attrs["initial"]) if "initial" in attrs else ZEROS
     return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
+
+
+def chunk_shapes(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["x"].shape[:-1], attrs["dim"])] * int(attrs["count"])
 
 
 # -- tensors saved for the backward pass: the input of an op, or its result
@@ -88,6 +93,11 @@ def unit_saves(s: Saving) -> Iterator[Kept]:
     yield from ("x", Own("float", 2 * s.rows("x")))
 
 
+def modulate_saves(s: Saving) -> Iterator[Kept]:
+    """The input, for the gradient of the scale, and 1 + scale."""
+    yield from ("x", s.own("scale"))
+
+
 ROWS: dict[str, Row] = {
     "activation": Row(
         "the function `function` (and `beta` for swish)",
@@ -140,6 +150,23 @@ ROWS: dict[str, Row] = {
         ("x",),
         attrs=("rate",),
         saves=drop_path_saves,
+    ),
+    "drop_labels": Row(
+        "in training, a label is replaced by `label` with probability `rate`",
+        ("labels",),
+        attrs=("rate", "label"),
+    ),
+    "chunk": Row(
+        "(B, n*D) to n times (B, D), in order",
+        ("x",),
+        chunk_shapes,
+        attrs=("count", "dim"),
+        view=view("x"),
+    ),
+    "modulate": Row(
+        "x * (1 + scale) + shift, with the shift and the scale of each sequence (B, D)",
+        ("x", "shift", "scale"),
+        saves=modulate_saves,
     ),
     "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis", ("x",), saves=unit_saves),
 }

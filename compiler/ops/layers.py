@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..axes import ONE, Dim, Shape
+from ..axes import ONE, Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
@@ -17,6 +17,7 @@ def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
     out: Dim = attrs["out_dim"]
     assert out.size is not None
     initial = Initial("normal", residual=attrs.get("residual", False))
+    initial = ZEROS if attrs.get("zero") else initial
     weight = Weight("weight", (out.size, attrs["in_features"]), initial, attrs.get("tied", ""))
     if not attrs["bias"]:
         return (weight,)
@@ -231,8 +232,18 @@ ROWS: dict[str, Row] = {
         part="embedding",
         attrs=("rows", "at", "length", "out_dim"),
     ),
+    "learned_tokens": Row(
+        "the rows of the weight, once for each sequence of `batch_of`",
+        ("batch_of",),
+        lambda inputs, attrs: [(inputs["batch_of"].shape[0], T, attrs["out_dim"])],
+        inserted_weights,
+        part="embedding",
+        attrs=("rows", "out_dim"),
+        view=view(FREE),
+    ),
     "linear": Row(
-        "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16",
+        "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16; "
+        "with `zero`, the weight starts at 0",
         ("x",),
         last,
         linear_weights,
@@ -244,6 +255,7 @@ ROWS: dict[str, Row] = {
             "residual?",
             "wide?",
             "widen?",
+            "zero?",
             "tied?",
             "joined?",
         ),

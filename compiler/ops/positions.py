@@ -110,12 +110,23 @@ ROWS: dict[str, Row] = {
     ),
     "sinusoid": Row(
         "sin and cos of position * 10000^(-i/d) with d = width/2 or width/2 - 1, concatenated "
-        "(layout concat) or alternating (interleaved)",
+        "(layout concat; cosines_first: the other way round) or alternating (interleaved); "
+        "in the dtype of the linear layer `typed` of the same module, if there is one",
         ("positions",),
         declared,
         dtype="float",
         part="positions",
-        attrs=("shape", "width", "layout", "denominator"),
+        attrs=("shape", "width", "layout", "denominator", "typed?"),
+    ),
+    "grid_sinusoid": Row(
+        "the sinusoids of the patches of a grid (rows, columns) in row-major order, after `front` "
+        "tokens with zeros: half of the width for each axis, in this `order`, with the index of "
+        "the row or column as position; `layout` and `denominator` as for sinusoid, in each half",
+        (),
+        declared,
+        dtype="float",
+        part="positions",
+        attrs=("shape", "width", "grid", "front", "order", "layout", "denominator"),
     ),
     "rope_table": Row(
         "cos and sin of position * frequency_i with frequency_i = theta^(-2i/width). "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..axes import Shape
+from ..axes import Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
@@ -15,6 +15,10 @@ from .saved import OUT, Kept, Own, Saving, keeps, view
 def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
     width = values[op.arg("a")].shape[-1]
     return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
+
+
+def stacked_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(attrs["dim"], *inputs["parts"].shape)]
 
 
 def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -45,6 +49,11 @@ def pool_view(s: Saving) -> tuple[str, ...]:
     return ("x",) if one else ()
 
 
+def image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    down, across = attrs["sides"]
+    return [(inputs["x"].shape[0], attrs["channels"], Dim("height", down), Dim("width", across))]
+
+
 ROWS: dict[str, Row] = {
     "similarity": Row(
         "inputs a, b, both (B, N): a @ b.T",
@@ -53,6 +62,12 @@ ROWS: dict[str, Row] = {
         flops=similarity_flops,
         saves=keeps("a", "b"),
     ),
+    "stack": Row(
+        "the inputs, all (B, B), one above the other",
+        ("parts*",),
+        stacked_shape,
+        attrs=("dim",),
+    ),
     "exp_scale": Row(
         "x * exp(s) with a learned number s",
         ("x",),
@@ -60,6 +75,14 @@ ROWS: dict[str, Row] = {
         vector_weights,
         attrs=("dim", "initial"),
         saves=exp_scale_saves,
+    ),
+    "unpatchify": Row(
+        "(B, T, patch * patch * channels) to an image (B, channels, height, width): the tokens "
+        "after the first `front` are patches in row-major order; the numbers of each are in the "
+        "order row, column, channel",
+        ("x",),
+        image_shape,
+        attrs=("sides", "patch", "channels", "front"),
     ),
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence, concatenated",

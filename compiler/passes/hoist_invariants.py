@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from ..graph import ModuleGraph, Op
 
-STATEFUL = {"dropout", "drop_path", "cache", "layer_input", "by_layer", "decay_rates"}
+STATEFUL = {
+    "dropout",
+    "drop_path",
+    "drop_labels",
+    "cache",
+    "layer_input",
+    "by_layer",
+    "decay_rates",
+}
 
 
 def hoist_invariants(graph: ModuleGraph) -> ModuleGraph:

@@ -11,7 +11,15 @@ from typing import Any
 from ..graph import ModuleGraph, Op
 from ..sizes import Field, InverseRoot, Size
 
-DISTINCT = {"dropout", "drop_path", "cache", "attend_linearly", "layer_input", "argument"}
+DISTINCT = {
+    "dropout",
+    "drop_path",
+    "drop_labels",
+    "cache",
+    "attend_linearly",
+    "layer_input",
+    "argument",
+}
 
 
 def merge_equal(graph: ModuleGraph) -> ModuleGraph:

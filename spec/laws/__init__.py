@@ -9,7 +9,18 @@ from ..merge import Reading
 from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
-from . import attention, branches, doubts, heads, inputs, linear, relative, rotary, wiring
+from . import (
+    attention,
+    branches,
+    condition,
+    doubts,
+    heads,
+    inputs,
+    linear,
+    relative,
+    rotary,
+    wiring,
+)
 from .findings import Finding, Law, parts, tried
 
 BLOCK_LAWS: tuple[Law, ...] = (
@@ -20,7 +31,7 @@ BLOCK_LAWS: tuple[Law, ...] = (
     *branches.LAWS,
     *doubts.BLOCK_LAWS,
 )
-STACK_LAWS: tuple[Law, ...] = inputs.STACK_LAWS
+STACK_LAWS: tuple[Law, ...] = (*inputs.STACK_LAWS, *condition.STACK_LAWS)
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
 SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
 

@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 from ..embedding import Patches, Tokens
 from ..errors import choices
-from ..head import Classifier, Contrastive, DenseTransform, HeadPart, LanguageModel
+from ..head import (
+    Classifier,
+    Contrastive,
+    DenseTransform,
+    HeadPart,
+    LanguageModel,
+    PatchesHead,
+    Tower,
+)
 from ..model import ModelSpec, Stack
 from ..part import Part
-from ..pool import FirstAndMeanPool, FirstPool, MeanPool, TokenPool
-from .findings import Finding, Path, members
+from .findings import Finding, Path, members, parts
+from .pools import pool_findings
 
 
 def reads_a_stack(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
@@ -94,42 +102,43 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
         )
 
 
-def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
-    """`skip` of a pool refers to prefix tokens and registers of an image."""
-    pool = getattr(head, "pool", None)
-    means = (MeanPool, FirstAndMeanPool)
-    if not isinstance(head, HeadPart) or not isinstance(pool, means) or not pool.skip:
+def pools_fit(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    """What the pools of a head select must be there."""
+    if isinstance(head, Contrastive):
+        for name, tower in parts(head.towers, Tower):
+            stack = spec.stacks.get(name)
+            if isinstance(stack, Stack):
+                yield from pool_findings((*path, "towers", name, "pool"), name, stack, tower.pool)
+    elif isinstance(head, HeadPart):
+        stack = _stack(spec, head)
+        if stack is not None:
+            pool = getattr(head, "pool", None)
+            yield from pool_findings((*path, "pool"), str(head.stack), stack, pool)
+
+
+def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    """A head of type `patches` needs patches that cover the image once."""
+    stack = _stack(spec, head) if isinstance(head, PatchesHead) else None
+    if stack is None:
         return
-    stack = _stack(spec, head)
-    sources = members(stack.input) if stack else []
-    image = next((source for source in sources if isinstance(source, Patches)), None)
-    if stack is not None and image is None:
-        yield Finding((*path, "pool", "skip"), "`skip` needs an input of type `patches`")
-    elif image is not None and pool.skip > (there := image.prefix_tokens + image.registers):
+    image = next((s for s in members(stack.input) if isinstance(s, Patches)), None)
+    if image is None:
         yield Finding(
-            (*path, "pool", "skip"),
-            f"`skip: {pool.skip}` must be at most the number of `prefix_tokens` and `registers`, "
-            f"{there}",
+            path, "a head of type `patches` needs a stack with an input of type `patches`"
         )
-
-
-def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
-    """`tokens` of a pool refers to prefix tokens of an image."""
-    pool = getattr(head, "pool", None)
-    if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool):
         return
-    if pool.joined is True and pool.tokens == 1:
-        yield Finding((*path, "pool", "joined"), "`joined` needs `tokens: 2` or more")
-    if pool.tokens == 1:
-        return
-    stack = _stack(spec, head)
-    sources = members(stack.input) if stack else []
-    image = next((source for source in sources if isinstance(source, Patches)), None)
-    there = image.prefix_tokens if image is not None else 0
-    if stack is not None and pool.tokens > there:
+    if image.layout != "image":
+        yield Finding(path, "a head of type `patches` needs `layout: image` in the input")
+    if any(step != image.patch_size for step in image.steps):
         yield Finding(
-            (*path, "pool", "tokens"),
-            f"`tokens: {pool.tokens}` must be at most the number of `prefix_tokens`, {there}",
+            path, "a head of type `patches` needs patches that do not overlap: no `stride`"
+        )
+    rest = [side for side in image.sides if side % image.patch_size]
+    if rest:
+        yield Finding(
+            path,
+            "a head of type `patches` needs whole patches, but patch_size "
+            f"({image.patch_size}) does not divide image_size ({rest[0]})",
         )
 
 
@@ -146,34 +155,13 @@ def hidden_layer_is_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[F
             yield Finding((*path, key), f"`{key}` needs `hidden`, the width of the hidden layer")
 
 
-def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
-    pool = getattr(head, "pool", None)
-    if not isinstance(head, HeadPart) or not isinstance(pool, TokenPool):
-        return
-    stack = _stack(spec, head)
-    if stack is None:
-        return
-    table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
-    if table is None:
-        yield Finding(
-            (*path, "pool"),
-            f"`pool: token` needs token ids, but stack `{head.stack}` does not read any",
-        )
-    elif table.vocab_size is not None and pool.id >= table.vocab_size:
-        yield Finding(
-            (*path, "pool", "id"),
-            f"token id {pool.id} is out of range: vocab_size is {table.vocab_size}",
-        )
-
-
 LAWS = (
     reads_a_stack,
     towers_are_known,
     vocabulary_known,
     tied_to_a_table,
-    skipped_tokens_are_there,
-    first_tokens_are_there,
+    pools_fit,
+    image_of_patches,
     pooled_norm_needs_a_pool,
     hidden_layer_is_there,
-    pooled_token_is_a_word,
 )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ..embedding import ConvStem, Features, Patches, Tokens
+from ..embedding import ConvStem, Features, LearnedInput, Patches, Tokens
 from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..norm import LayerNorm, Norm, plain_layer_norm
-from ..part import Nothing
+from ..part import Nothing, Part
 from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
+from .condition import embeds
 from .findings import Finding, Path, members, parts
 
 
@@ -85,7 +87,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    measured = any(isinstance(s, Patches) for s in members(stack.input))
+    measured = any(isinstance(s, (LearnedInput, Patches)) for s in members(stack.input))
     for i, position in enumerate(members(stack.positions)):
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
@@ -127,6 +129,33 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                 f"{position.type} positions cannot leave out `registers`; use `learned` "
                 "positions, or `prefix_tokens` instead of registers",
             )
+
+
+def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """The number of sequences is that of a stack that the learned vectors read."""
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, LearnedInput):
+            continue
+        place: Path = (*path, "input", i)
+        if source.prefix_tokens:
+            yield Finding(
+                (*place, "prefix_tokens"),
+                "`prefix_tokens` are learned vectors too; add them to `tokens`",
+            )
+        used = [stack.blocks[name] for name in dict.fromkeys(stack.order)]
+        if all(isinstance(block.cross_attention, Nothing) for block in used):
+            yield Finding(
+                place,
+                "a stack of `learned` vectors needs `cross_attention` in one of its layers: the "
+                "stack that it reads has the number of sequences",
+            )
+        for j, position in enumerate(members(stack.positions)):
+            for key in ("offset", "skip_padding"):
+                if getattr(position, key, 0):
+                    yield Finding(
+                        (*path, "positions", j, key),
+                        f"`{key}` applies only to tokens, not to learned vectors",
+                    )
 
 
 def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -217,7 +246,7 @@ def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for i, position in enumerate(members(stack.positions)):
-        if not isinstance(position, Sinusoidal):
+        if not isinstance(position, Sinusoidal) or position.axes != 1:
             continue
         for source in members(stack.input):
             late = getattr(source, "project", "") == "after_positions"
@@ -229,6 +258,34 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
                     "sinusoidal positions are pairs of sine and cosine, so their width "
                     f"({width}) must be even" + (f" and at least {least}" if least > 2 else ""),
                 )
+
+
+def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Sinusoidal positions with two axes: patches, an order, and pairs in each half."""
+    for i, position in enumerate(members(stack.positions)):
+        if not isinstance(position, Sinusoidal):
+            continue
+        place: Path = (*path, "positions", i)
+        if position.axes == 1:
+            if position.order != Sinusoidal.model_fields["order"].default:
+                yield Finding((*place, "order"), "`order` needs `axes: 2`")
+            continue
+        if sorted(position.order) != ["column", "row"]:
+            yield Finding(
+                (*place, "order"),
+                "`order` tells whose sinusoids come first; write `[column, row]` or "
+                "`[row, column]`",
+            )
+        if not any(isinstance(source, Patches) for source in members(stack.input)):
+            yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
+        least = 8 if position.denominator == "half_minus_one" else 4
+        if stack.d_model % 4 or stack.d_model < least:
+            yield Finding(
+                place,
+                "rows and columns have pairs of sine and cosine each, so d_model "
+                f"({stack.d_model}) must be a multiple of 4"
+                + (f" and at least {least}" if least > 4 else ""),
+            )
 
 
 def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -270,14 +327,22 @@ def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("input", i, "argument"), argument
         for name, _ in parts(getattr(source, "add", {}), int):
             yield ("input", i, "add", name), name
+    for place, embed in embeds(stack):
+        argument = getattr(embed, "argument", None)
+        if isinstance(argument, str):
+            yield (*place, "argument"), argument
 
 
 def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
     seen: dict[str, str] = {}
+    shared: dict[str, tuple[Any, ...]] = {}
     for name, stack in parts(spec.stacks, Stack):
+        given = dict(embeds(stack))
         for step, argument in _arguments(stack):
             path: Path = ("stacks", name, *step)
-            if argument in seen:
+            known = _known_as(given.get(step[:-1]))
+            elsewhere = seen.get(argument, name) != name
+            if argument in seen and not (elsewhere and known and shared.get(argument) == known):
                 who = "this stack" if seen[argument] == name else f"stack `{seen[argument]}`"
                 yield Finding(
                     path,
@@ -285,6 +350,13 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
                     + (" with `argument: …`" if step[-1] == "argument" else ""),
                 )
             seen.setdefault(argument, name)
+            shared.setdefault(argument, known)
+
+
+def _known_as(embed: Part | None) -> tuple[Any, ...]:
+    """What the argument of a condition is; stacks may share one. Empty for other arguments."""
+    keys = ("type", "classes", "size")
+    return () if embed is None else tuple(getattr(embed, key, None) for key in keys)
 
 
 def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
@@ -322,11 +394,13 @@ STACK_LAWS = (
     table_for_positions,
     patches_fit,
     positions_of_patches,
+    learned_vectors_fit,
     stem_fits,
     positions_of_signals,
     convolved_positions,
     tokens_are_counted,
     sinusoid_width,
+    sinusoids_on_a_grid,
     padding_known,
     classes_differ,
 )

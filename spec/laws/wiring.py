@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..condition import Pooled
 from ..embedding import StackInput, Tokens
 from ..errors import choices
 from ..model import Block, ModelSpec, Stack
@@ -30,14 +31,21 @@ def references(spec: ModelSpec) -> Iterator[Reference]:
         for i, source in enumerate(members(stack.input)):
             if isinstance(source, StackInput):
                 yield Reference(name, source.stack, (*here, "input", i, "stack"), "this input")
+        for i, embed in enumerate(members(getattr(stack.condition, "embed", ()))):
+            if isinstance(embed, Pooled):
+                place = (*here, "condition", "embed", i, "stack")
+                yield Reference(name, embed.stack, place, "this condition")
         for kind, block in parts(stack.blocks, Block):
             for path, reader in _readers(block):
                 memory = getattr(reader, "memory", None) or getattr(reader, "stack", None)
                 if isinstance(memory, str):
                     last = "memory" if hasattr(reader, "memory") else "stack"
                     place = (*here, "blocks", kind, *path, last)
-                    what = "cross-attention" if path[0] == "cross_attention" else "this part"
+                    what = WORDS.get(str(path[0]), "this part")
                     yield Reference(name, memory, place, what)
+
+
+WORDS = {"cross_attention": "cross-attention", "condition": "this condition"}
 
 
 def _readers(block: Block) -> Iterator[tuple[Path, Any]]:

@@ -19,9 +19,11 @@ WEIGHTS = {
     "bert_base": 109_482_240,
     "bert_large": 335_141_888,
     "bert_pretraining": 110_106_428,
+    "blip2_qformer": 105_162_240,
     "bloom_560m": 559_214_592,
     "clip_vit_b32": 151_277_313,
     "deberta_v3_base": 184_551_780,
+    "dit_xl_2": 674_834_720,  # without the table of positions, which is not trained
     "deepseek_v3": 671_026_419_200,  # without the layer that guesses a second token
     "dinov2_base": 86_582_784,  # without the token that stands for hidden patches in training
     "gemma2_2b": 2_614_341_888,

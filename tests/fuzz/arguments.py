@@ -10,7 +10,7 @@ import numpy as np
 from modelwright.compiler import ModuleGraph
 
 from . import readings
-from .readings import float_shapes, token_ids
+from .readings import conditions, float_shapes, token_ids
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
@@ -46,6 +46,10 @@ def known(graph: ModuleGraph) -> set[str]:
 def plain(graph: ModuleGraph) -> Arrays:
     """What must be given, and nothing else."""
     found = images(graph)
+    for name, shape, classes in conditions(graph):
+        draw = rng(name)
+        size = (2, *shape)
+        found[name] = draw.integers(0, classes, size) if classes else 5 * draw.normal(size=size)
     for number, source in enumerate(token_ids(graph).values()):
         longest, shorter = LENGTHS[number % len(LENGTHS)]
         ids = rng(source.argument).integers(6, source.vocabulary, (2, longest))

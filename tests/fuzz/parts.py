@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelwright.spec import attention as attentions
-from modelwright.spec import embedding, feed_forward, head, pool, positions, residual
+from modelwright.spec import condition, embedding, feed_forward, head, pool, positions, residual
 from modelwright.spec import norm as norms
 from modelwright.spec.model import ModelSpec
 from modelwright.spec.part import COMPONENTS, Part, Tagged
@@ -32,7 +32,8 @@ class Place:
     """What the parts of a stack must fit.
 
     turned: width of a head, which rotary positions must be able to turn; 0 where it is free
-    image: it reads no token ids, but an image, or, with `signal`, a signal
+    image: it reads no token ids, but an image, or, with `signal`, a signal, or, with `queries`,
+        learned vectors
     latent: is its attention of type `mla`?
     summed: the type of its attention, if that keeps sums over keys and has no scores
     sizes: what else is known by now: `pad`, the name of an argument, the width of the table …
@@ -47,6 +48,7 @@ class Place:
     signal: bool = False
     registers: bool = False
     stem: bool = False
+    queries: bool = False
     earlier: tuple[str, ...] = ()
     heads: int = 2
     turned: int = 0
@@ -173,10 +175,14 @@ class Parts:
 
     def sinusoidal(self, place: Place) -> Data:
         if place.image:
-            return {"offset": None, "skip_padding": None}
+            said: Data = {"offset": None, "skip_padding": None, "order": None}
+            if not place.signal and (place.registers or self.dice.often(0.6)):
+                said |= {"axes": 2, "order": self.dice.one((["row", "column"], ["column", "row"]))}
+                self.said |= {("Sinusoidal", "axes", "2"), ("Sinusoidal", "order", "[]")}
+            return said
         known = "pad" in place.sizes and not place.causal
         words = (False, "mask", "tokens") if known else (False, "mask")
-        return {"skip_padding": self.dice.one(words)}
+        return {"skip_padding": self.dice.one(words), "order": None}
 
     def relative_bias(self, place: Place) -> Data:
         both = self.dice.one((None, True, False))
@@ -368,6 +374,8 @@ class Parts:
         if self.dice.often(0.2):
             said |= {"layout": "spectrogram", "channels": 1}
         said["prefix_tokens"] = self.dice.one((1, 3, 2)) if self.dice.often(0.4) else None
+        if said.get("layout") is None:
+            said["layout"] = None
         if place.registers and self.dice.often(0.3):  # and so no table of offsets on a square
             said["image_size"] = [size, size + 3]
         return said
@@ -388,6 +396,9 @@ class Parts:
 
     def features(self, place: Place) -> Data:
         return {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
+
+    def learned_vectors(self, place: Place) -> Data:
+        return {"prefix_tokens": None}
 
     def first(self, place: Place) -> Data:
         learned = place.sizes.get("learned", 0)
@@ -424,6 +435,9 @@ class Parts:
         said["hidden_norm"] = True if hidden and self.dice.often(0.3) else None
         return said
 
+    def image_head(self, place: Place) -> Data:
+        return {"stack": place.sizes.get("read")}
+
     def pooling(self, place: Place) -> Data:
         but = ("token",) if place.image else ()
         pooled = self.component("pool", place, *but) if self.dice.often(0.8) else None
@@ -431,6 +445,32 @@ class Parts:
             kind = "first" if place.sizes.get("learned") and self.dice.often(0.5) else "mean"
             pooled = self.of_type("pool", kind, place)
         return {"stack": place.sizes.get("read"), "pool": pooled}
+
+    # -- conditions
+
+    def adaptive(self, place: Place) -> Data:
+        """Vectors with arguments of this stack; a pooled stack is one that comes before it."""
+        kinds = ["timestep", "label", "vector", *(["pooled"] if place.earlier else [])]
+        chosen = self.dice.some(kinds, 0.4) or [kinds[0]]
+        self.said.add(("Adaptive", "embed", "[]"))
+        return {"embed": [self.of_type("embed", kind, place) for kind in chosen]}
+
+    def timestep(self, place: Place) -> Data:
+        return {"argument": f"{place.name}_times"}
+
+    def label(self, place: Place) -> Data:
+        return {"argument": f"{place.name}_kinds"}
+
+    def vector(self, place: Place) -> Data:
+        return {"argument": f"{place.name}_styles"}
+
+    def pooled_stack(self, place: Place) -> Data:
+        """Any pool that needs neither token ids nor prefix tokens."""
+        other = self.dice.one(list(place.earlier))
+        pools = ("mean", "first", "last", "max", "attention", "first_and_mean")
+        self.said |= {("pool", "type", "mean"), ("Pooled", "stack", other)}
+        place.sizes.setdefault("pooled", []).append(other)
+        return {"stack": other, "pool": self.dice.one(pools)}
 
     # -- how branches join
 
@@ -466,12 +506,19 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     embedding.Patches: Parts.patches,
     embedding.ConvStem: Parts.conv,
     embedding.Features: Parts.features,
+    embedding.LearnedInput: Parts.learned_vectors,
     pool.FirstPool: Parts.first,
     pool.MeanPool: Parts.pooled,
     pool.FirstAndMeanPool: Parts.pooled,
     head.LanguageModel: Parts.language_model,
     head.Classifier: Parts.classifier,
     head.ProjectionHead: Parts.pooling,
+    condition.Adaptive: Parts.adaptive,
+    condition.Timestep: Parts.timestep,
+    condition.Label: Parts.label,
+    condition.Vector: Parts.vector,
+    condition.Pooled: Parts.pooled_stack,
+    head.PatchesHead: Parts.image_head,
     residual.Parallel: Parts.parallel,
     residual.Joining: Parts.joining,
 }

@@ -53,6 +53,20 @@ def added_ids(graph: ModuleGraph) -> dict[str, int]:
     return {name: rows for ids in token_ids(graph).values() for name, rows in ids.added.items()}
 
 
+def conditions(graph: ModuleGraph) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Times, vectors and classes: name, shape of one, and the number of classes, or 0."""
+    sources = {source.argument for source in graph.inputs.values()}
+    for name, value in arguments(graph).items():
+        axes = value.shape[1:]
+        if name in sources or value.optional or any(axis.size is None for axis in axes):
+            continue
+        tables = graph.consumers(value.id)
+        for op in [op for op in tables if op.kind == "drop_labels"]:
+            tables += graph.consumers(op.outputs[0])
+        rows = [int(op.attrs["rows"]) for op in tables if op.kind == "embedding"]
+        yield name, tuple(int(axis.size or 1) for axis in axes), min(rows, default=0)
+
+
 def float_shapes(
     graph: ModuleGraph, batch: int, *, tokens: int, frames: int
 ) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -144,6 +144,10 @@ class Specs(Parts):
         place.signal = image and dice.often(0.4)
         place.stem = place.signal and dice.often(0.6)
         place.registers = image and not place.signal and dice.often(0.3)
+        place.queries = not kind and bool(before) and dice.often(0.15)
+        if place.queries:
+            place.causal, place.image, place.signal, place.stem = False, True, True, False
+            place.registers = False
         place.sizes.update(tokens)
         if not kind:
             what = "frames" if place.signal else "pixels" if image else "ids"
@@ -162,7 +166,7 @@ class Specs(Parts):
     ) -> Data:
         dice = self.dice
         found: Data = {"d_model": place.d_model}
-        found["layers"] = dice.one((2, 1, 3, 5)) if dice.often(0.95) else 0
+        found["layers"] = dice.one((2, 1, 3, 5)) if dice.often(0.95) or place.queries else 0
         if dice.often(0.8) or place.image:
             found["max_positions"] = dice.one((LENGTH, 64))
             place.sizes["max_positions"] = found["max_positions"]
@@ -177,6 +181,11 @@ class Specs(Parts):
             if key in found:
                 self.said.add(("Stack", key, repr(found[key])))
         memory, before = self._memory(place, kind), set(self.read)
+        if dice.often(0.2):
+            found["condition"] = self.component("condition", place)
+            self.said |= {("Stack", "condition", "{}"), ("Block", "condition", "{}")}
+            if found["condition"] != "none":
+                self.read |= set(place.sizes.get("pooled", ()))
         blocks = [self.block(place, found, memory)]
         if found["layers"] and dice.often(0.4):
             self._several(place, found, memory, blocks)
@@ -219,10 +228,15 @@ class Specs(Parts):
     def _input(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         if place.image:
             kind = "conv" if place.stem else "features" if place.signal else "patches"
+            kind = "learned" if place.queries else kind
             source = self.of_type("input", kind, place)
             said = source if isinstance(source, dict) else {}
             place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
             place.sizes["learned"] = said.get("prefix_tokens", 0)
+            size, patch = said.get("image_size"), said.get("patch_size", 1)
+            whole = kind == "patches" and isinstance(size, int) and size % patch == 0
+            plain = "stride" not in said and said.get("layout") != "spectrogram"
+            place.sizes["whole_image"] = whole and plain
         else:
             tied = place.sizes.get("tied")
             vocabulary = places[tied].sizes["vocab_size"] if tied else self.dice.one(VOCABULARY)
@@ -249,7 +263,8 @@ class Specs(Parts):
         if kind == "encoder-decoder":
             return "encoder" if place.name == "decoder" else ""
         others = list(place.earlier)
-        return self.dice.one(others) if others and self.dice.often(0.7) else ""
+        reads = place.queries or self.dice.often(0.7)
+        return self.dice.one(others) if others and reads else ""
 
     def _several(self, place: Place, found: Data, memory: str, blocks: list[Data]) -> None:
         """Named blocks, and a pattern of them; what all say alike stands in the stack."""
@@ -436,8 +451,12 @@ class Specs(Parts):
             if not alone or self.dice.often(0.2):
                 place.sizes["read"] = stack
             needed = len(stacks) > 1 and stack in (last, *unread) and stack not in done
-            found[name] = self.component("head", place, "contrastive", *["none"] * needed)
             done.append(stack)
+            if place.sizes.get("whole_image") and self.dice.often(0.5):
+                found[name] = self.of_type("head", "patches", place)
+                continue
+            but = ["none"] * needed + ["patches"] * (not place.sizes.get("whole_image"))
+            found[name] = self.component("head", place, "contrastive", *but)
         if matched:
             found["match"] = self.contrastive(places)
         self.said.add(("ModelSpec", "heads", "{}"))
@@ -449,7 +468,7 @@ class Specs(Parts):
     def contrastive(self, places: dict[str, Place]) -> Data:
         """Two stacks, each pooled in its way."""
         towers = {}
-        for name in list(places)[-2:]:
+        for name in list(places)[-3:] if self.dice.often(0.3) else list(places)[-2:]:
             place = places[name]
             kinds = ("none", "token") if place.image else ("none",)
             towers[name] = self.part(

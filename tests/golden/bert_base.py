@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 1b5445ec7665). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 3b3567c85774). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -181,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: aea620dd34e9fbcbfe9308ed6399868ed1db6d688f0c27a2ffcfff1ef58aa5c7
+# sha256 of the above: 48d57f71d26b01400dd228ecfcf3467bf635693c0d475d350f3e304af3e51ede

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e6c03bdc4e3d). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e31289237efa). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -266,4 +266,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 2e89df827a1fd7cfd259077f4f69ee1490a735c30631937dc87e2ec119dfcdb7
+# sha256 of the above: 30f471dbfeb0752f98b98fa0a5320e2c32447e8abe65baa7de5da47c6a88357d

@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 fc87c25316c3). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 ca9034c8bf4f). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -250,9 +250,9 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
-            attention_mask = None  # nothing is padding
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -295,4 +295,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: d1993a5559cce5916f801ddb5c17702bb61463e7b85e5788c7c7caf936348408
+# sha256 of the above: 7040055f6c63065973f2f82073b19c14cab486670bc80dfb6fe15fa3dfd03751

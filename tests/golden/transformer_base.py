@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 6daddc0e876b). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d4ea5c83f718). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -349,9 +349,9 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
-            attention_mask = None  # nothing is padding
+        if attention_mask is not None and not torch.compiler.is_compiling():
+            if attention_mask.all():
+                attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -381,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: af61c077238987568d09b4224001bec1ebbbc0a9f02c1f51941b8bdc518fb378
+# sha256 of the above: cedd6bf13b18af366c30f25e7a29fe7d42fd39a2b995a60c75fa703768272f6c

@@ -19,7 +19,10 @@ from modelwright.backends.oracle import run
 from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
-from modelwright.spec.embedding import ConvStem, Features, Patches
+from modelwright.spec.condition import Label, Timestep, Vector
+from modelwright.spec.embedding import ConvStem, Features, LearnedInput, Patches
+from modelwright.spec.laws.condition import embeds
+from modelwright.spec.model import Stack
 
 EXACT = 1e-10
 """Relative to the largest number, or to 1 where all are smaller."""
@@ -45,12 +48,28 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
     found: Arrays = {}
     for number, name in enumerate(spec.stacks):
         found |= stack_arguments(spec, name, LENGTHS[number % len(LENGTHS)], case)
+        found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
+
+
+def condition_arguments(stack: Stack) -> Arrays:
+    """Times from 0 to 1000, classes with "no class" if there is one, and vectors."""
+    found: Arrays = {}
+    for _, embed in embeds(stack):
+        if isinstance(embed, Timestep):
+            found[embed.argument] = of_name(embed.argument).uniform(0, 1000, 2)
+        elif isinstance(embed, Label):
+            found[embed.argument] = np.array([0, embed.classes - (not embed.dropout)])
+        elif isinstance(embed, Vector):
+            found[embed.argument] = of_name(embed.argument).standard_normal((2, embed.size))
+    return found
 
 
 def stack_arguments(spec: ModelSpec, name: str, lengths: tuple[int, int], case: str) -> Arrays:
     stack = spec.stacks[name]
     source: Any = stack.input[0]
+    if isinstance(source, LearnedInput):
+        return {}
     draw = of_name(f"{name} {source.argument}")
     if isinstance(source, Patches):
         return {source.argument: draw.standard_normal((2, *source.shape))}

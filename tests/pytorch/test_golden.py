@@ -13,6 +13,7 @@ import modelwright as mw
 GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "bert_base": ("bert_base", {}),
     "clip_vit_b32": ("clip_vit_b32", {}),
+    "dit_xl_2": ("dit_xl_2", {}),
     "deepseek_v3": ("deepseek_v3", {}),
     "gemma3_1b": ("gemma3_1b", {}),
     "gpt2": ("gpt2", {}),

@@ -27,7 +27,7 @@ from modelwright.spec.part import COMPONENTS, NOTHING, Part
 from modelwright.spec.residual import Parallel
 from modelwright.spec.support import LATER_OPTIONS, LATER_TYPES
 
-UNBUILT = ("condition", "embed", "projector", "score_bias", "sublayers")
+UNBUILT = ("projector", "score_bias", "sublayers")
 """Places of the language where nothing that can be built stands yet."""
 
 PADDINGS = ("none", "left", "right")

@@ -61,6 +61,8 @@ def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tenso
 def train(model: Any, result: Any) -> None:
     if parameters(model.loss) == ["scores"]:
         model.loss(result)
+    elif parameters(model.loss)[:1] == ["images"]:
+        model.loss(result, torch.zeros_like(result))
     elif isinstance(result, Tensor):
         model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
 

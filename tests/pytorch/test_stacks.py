@@ -23,7 +23,7 @@ from modelwright.backends.reference import random_weights
 from modelwright.compiler import ModuleGraph
 
 EXAMPLES = [name for name in NAMES if len(small_graph(name).hidden) > 1]
-READING = [name for name in EXAMPLES if name != "clip_vit_b32"]
+READING = [name for name in EXAMPLES if name not in ("blip2_qformer", "clip_vit_b32")]
 OPTIONS = {
     "usual": BuildOptions(),
     "checkpointing": BuildOptions(gradient_checkpointing=True),
@@ -94,7 +94,8 @@ def test_a_stack_by_itself_gives_what_the_model_reads(name: str, options: BuildO
         memories = memories_of(model, graph, stack, data)
         known = {n: x for n, x in {**data, **memories}.items() if n in _parameters(call)}
         assert torch.equal(call(**known), result)
-        read = [other for other, x in found.items() if any(x is one for one in given)]
+        others = {other: x for other, x in found.items() if other != stack}  # it may be the same
+        read = [other for other, x in others.items() if any(x is one for one in given)]
         assert len(read) == len(memories), "the very memories that the others gave"
 
 

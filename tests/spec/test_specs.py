@@ -10,11 +10,6 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
-    "dit_xl_2": [
-        "positions with several axes",
-        "`condition`",
-        "head of type `patches`",
-    ],
     "evoformer": ["`streams`", "`sublayers`"],
     "graphormer_base": ["`prefix_tokens` before token ids", "`score_bias`"],
     "llava_like": ["input of type `stack`"],

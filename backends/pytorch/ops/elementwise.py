@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.read import call, expression
+from ..code.measure import LONG, width
+from ..code.nodes import Set
+from ..code.read import call, constant, expression, names
 from ..writer import Writer
 from .row import Row, module_call
 
@@ -82,6 +84,24 @@ def drop_path(f: Writer, op: Op) -> Any:
     return expression("drop_path(x, rate, self.training)", x=x, rate=rate)
 
 
+def drop_labels(f: Writer, op: Op) -> Any:
+    labels, rate = f.arg(op, "labels"), f.number(op.attrs["rate"])
+    template = "drop_labels(labels, rate, label, self.training)"
+    return expression(template, labels=labels, rate=rate, label=f.number(op.attrs["label"]))
+
+
+def chunk(f: Writer, op: Op) -> None:
+    x, count = f.arg(op, "x"), constant(int(op.attrs["count"]))
+    bound = [f.bind(value, f.graph.values[value].name) for value in op.outputs]
+    value = expression("x.chunk(count, dim=-1)", x=x, count=count)
+    made = Set(names(*bound), value, f.note(*op.outputs))
+    f.say(made if width(made) <= LONG - 8 else Set(made.target, value), op=op)
+
+
+def modulate(f: Writer, op: Op) -> Any:
+    return call("modulate", *f.given(op, "x", "shift", "scale"))
+
+
 def l2_normalize(f: Writer, op: Op) -> Any:
     return expression("F.normalize(x, dim=-1)", x=f.arg(op, "x"))
 
@@ -99,5 +119,8 @@ ROWS: dict[str, Row] = {
     "add_bias": add_bias,
     "head_bias": head_bias,
     "drop_path": drop_path,
+    "drop_labels": drop_labels,
+    "chunk": chunk,
+    "modulate": modulate,
     "l2_normalize": l2_normalize,
 }

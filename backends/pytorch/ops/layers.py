@@ -79,6 +79,11 @@ def insert_tokens(f: Writer, op: Op) -> Any:
     return expression("torch.cat([x[:, :place], tokens, x[:, place:]], dim=1)", **parts)
 
 
+def learned_tokens(f: Writer, op: Op) -> Any:
+    batch = expression("x.size(0)", x=f.arg(op, "batch_of"))
+    return expression("tokens.expand(batch, -1, -1)", tokens=f.own(op), batch=batch)
+
+
 def linear(f: Writer, op: Op) -> Any:
     if "joined" in op.attrs:
         joined_linear(f, op)
@@ -126,6 +131,7 @@ ROWS: dict[str, Row] = {
     "swap_axes": swap_axes,
     "add_axis": add_axis,
     "insert_tokens": insert_tokens,
+    "learned_tokens": learned_tokens,
     "linear": linear,
     "linear_again": linear_again,
     "table": table,

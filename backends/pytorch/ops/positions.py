@@ -7,8 +7,8 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
-from ..code.nodes import If, Name, Set
-from ..code.read import call, constant, expression
+from ..code.nodes import Dot, If, Name, Sequence, Set
+from ..code.read import call, constant, expression, names
 from ..writer import Writer
 from .row import Row
 
@@ -62,8 +62,51 @@ def sinusoid(f: Writer, op: Op) -> Any:
     denominator = f.number(width // 2)
     if op.attrs["denominator"] == "half_minus_one":
         denominator = expression("half - 1", half=denominator)
-    name = "sinusoid_pairs" if op.attrs["layout"] == "interleaved" else "sinusoids"
-    return call(name, f.arg(op, "positions"), f.number(width), denominator, like=f.like)
+    name = SINUSOIDS[op.attrs["layout"]]
+    typed = op.attrs.get("typed")  # times may be integers
+    like = Dot(f.own(op, typed), "weight") if typed else f.like
+    return call(name, f.arg(op, "positions"), f.number(width), denominator, like=like)
+
+
+SINUSOIDS = {
+    "concat": "sinusoids",
+    "interleaved": "sinusoid_pairs",
+    "cosines_first": "cosines_and_sines",
+}
+
+
+GRID = "torch.cat([sinusoid(axis, width, denominator, like=like) for axis in axes], dim=-1)"
+
+
+def grid_sinusoid(f: Writer, op: Op) -> Any:
+    whole: Size = op.attrs["width"].size
+    denominator = f.number(whole // 4)
+    if op.attrs["denominator"] == "half_minus_one":
+        denominator = expression("quarter - 1", quarter=denominator)
+    bound = [f.bind(f"{op.outputs[0]} {axis}", axis) for axis in ("row", "column")]
+    f.say(Set(names(*bound), call("grid_places", *grid_of(f, op), like=f.like), "(G,) each"), op=op)
+    axes = Sequence(tuple(Name(bound[AXES.index(axis)]) for axis in op.attrs["order"]), "()")
+    given = {"sinusoid": Name(SINUSOIDS[op.attrs["layout"]]), "width": f.number(whole // 2)}
+    table = expression(GRID, like=f.like, denominator=denominator, axes=axes, **given)
+    if int(op.attrs["front"]):
+        return expression("F.pad(x, (0, 0, front, 0))", x=table, front=f.number(op.attrs["front"]))
+    return table
+
+
+AXES = ("row", "column")
+
+
+def grid_of(f: Writer, op: Op) -> list[Any]:
+    """The numbers of rows and columns; of a square, one variable."""
+    rows, columns = op.attrs["grid"]
+    if rows is not columns and rows.code() != columns.code():
+        return [f.number(rows), f.number(columns)]
+    side = f.number(rows)
+    if not isinstance(side, Dot):
+        name = Name(f.bind(f"{op.outputs[0]} side", "side"))
+        f.say(Set(name, side), op=op)
+        side = name
+    return [side, side]
 
 
 def sharpness(f: Writer, op: Op) -> None:
@@ -85,4 +128,5 @@ ROWS: dict[str, Row] = {
     "position_ids": position_ids,
     "shift": shift,
     "sinusoid": sinusoid,
+    "grid_sinusoid": grid_sinusoid,
 }

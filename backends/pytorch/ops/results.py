@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.read import call, constant, expression
+from ..code.nodes import Name, Sequence
+from ..code.read import call, constant, expression, statements
 from ..writer import Writer
 from .row import Row
 
@@ -13,6 +14,11 @@ from .row import Row
 def similarity(f: Writer, op: Op) -> Any:
     left, right = f.given(op, "a", "b")
     return expression("left @ right.T", left=left, right=right)
+
+
+def stack(f: Writer, op: Op) -> Any:
+    parts = Sequence(tuple(f.use_all(op.args("parts"))), "[]")
+    return expression("torch.stack(parts)", parts=parts)
 
 
 def exp_scale(f: Writer, op: Op) -> Any:
@@ -57,9 +63,28 @@ def join_tokens(f: Writer, op: Op) -> Any:
     return expression("x[:, :count].flatten(1)", x=x, count=count)
 
 
+IMAGE = """\
+x = x.unflatten(-1, (size, size, -1)).unflatten(1, (-1, columns))
+x = x.permute(0, 5, 1, 3, 2, 4)  # channels, rows of patches and pixels, then columns
+"""
+
+
+def unpatchify(f: Writer, op: Op) -> Any:
+    x, patch = f.arg(op, "x"), op.attrs["patch"]
+    _, across = op.attrs["sides"]
+    if int(op.attrs["front"]):
+        x = expression("x[:, front:]", x=x, front=f.number(op.attrs["front"], "front"))
+    f.assign(f.bind(op.first, "x"), x, f.note(op.first), op)
+    sizes = {"size": f.number(patch), "columns": f.number(across // patch, "columns")}
+    f.say(*statements(IMAGE, x=Name("x"), **sizes), op=op)
+    return expression("x.flatten(4).flatten(2, 3)", x=Name("x"))
+
+
 ROWS: dict[str, Row] = {
     "similarity": similarity,
+    "stack": stack,
     "exp_scale": exp_scale,
     "join_tokens": join_tokens,
+    "unpatchify": unpatchify,
     "pool": pool,
 }

@@ -35,6 +35,21 @@ def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
     return x * kept / (1 - rate)
 
 
+def drop_labels(labels: Tensor, rate: float, no_class: int, training: bool) -> Tensor:
+    """In training, replace labels by `no_class` with probability `rate`, for classifier-free
+    guidance (Ho, Salimans 2022, arXiv:2207.12598).
+    """
+    if not training:
+        return labels
+    kept = torch.empty(labels.shape, device=labels.device).bernoulli_(1 - rate)
+    return torch.where(kept.bool(), labels, no_class)  # (B,)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """x (B, T, D), scaled and shifted by vectors (B, D) (Peebles, Xie 2022, arXiv:2212.09748)."""
+    return x * (1 + scale[:, None]) + shift[:, None]
+
+
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]

@@ -208,6 +208,20 @@ def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Ten
     return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
 
 
+def cosines_and_sines(times: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """Cosines, then sines, of times (B,) (Ho et al. 2020, arXiv:2006.11239)."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
+    angle = times[..., None].to(dtype) * 10_000.0**-exponent
+    return torch.cat([angle.cos(), angle.sin()], dim=-1).type_as(like)  # (B, width)
+
+
+def grid_places(rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The row and the column of each patch, row by row: (G,) each."""
+    places = torch.arange(rows * columns, device=like.device)
+    return places // columns, places % columns
+
+
 def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 

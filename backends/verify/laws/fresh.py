@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ....compiler.graph import LogicalWeight, Op
+from ....spec.condition import AdaLnZero
 from ....spec.head import Contrastive
 from ....spec.initial import Normal, TruncatedNormal
 from ....spec.part import Nothing
@@ -108,9 +109,22 @@ def _arrays(model: nn.Module) -> dict[str, Array]:
 def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
     """The initial constant of a weight; None if it is random."""
     op = subject.graph.op(weight.op)
-    if weight.weight.name == "bias":
+    if weight.weight.name == "bias" or _starts_at_zero(subject, op):
         return 0.0
     return CONSTANTS[op.kind](subject, op) if op.kind in CONSTANTS else None
+
+
+def _starts_at_zero(subject: Subject, op: Op) -> bool:
+    """Whether it is a linear layer of `adaln_zero`, or of a head with `zero_init`."""
+    heads, stacks = subject.spec.heads, subject.spec.stacks
+    scope, block = subject.graph.scopes[op.scope], subject.graph.block_of(op.scope)
+    if scope.name in heads and op.name == "output":
+        return bool(getattr(heads[scope.name], "zero_init", False))
+    if op.name == "norm_modulation":
+        return isinstance(stacks[scope.stack].condition, AdaLnZero)
+    if op.name == "modulation" and block is not None:
+        return isinstance(stacks[scope.stack].blocks[block.name].condition, AdaLnZero)
+    return False
 
 
 def _identity(subject: Subject, op: Op) -> float:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....spec.head import Classifier, Contrastive, Head, LanguageModel
-from ....spec.masks import admits_future
+from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
+from ....spec.masks import admits_future, parse_mask
 from ....spec.part import Nothing
 from ..arguments import Array
 from ..measure import Largest, Measured, NotHere
@@ -26,10 +26,11 @@ def loss(subject: Subject) -> Measured | NotHere:
     arXiv:2303.15343, algorithm 1 (sigmoid).
     """
     heads = list(subject.spec.heads.values())
-    trained = len(heads) == 1 and isinstance(heads[0], (LanguageModel, Classifier, Contrastive))
+    kinds = (LanguageModel, Classifier, Contrastive, PatchesHead)
+    trained = len(heads) == 1 and isinstance(heads[0], kinds)
     judge: Any = getattr(subject.model, "loss", None)
     if not trained:
-        return NotHere("there is no single language model, classifier or contrastive head")
+        return NotHere("there is no single head with a loss")
     if judge is None:
         return Measured(float("inf"), 0, "the model has no `loss`")
     largest = Largest()
@@ -38,6 +39,10 @@ def loss(subject: Subject) -> Measured | NotHere:
     if isinstance(head, Contrastive):
         given: tuple[Any, ...] = ()
         expected = _of_pairs(said, head.loss)
+    elif isinstance(head, PatchesHead):  # Ho et al., 2020, arXiv:2006.11239, eq. 14
+        target = np.random.default_rng(0).standard_normal(said.shape)
+        given = (torch.from_numpy(target).to(scores),)
+        expected = float(np.mean((said - given[0].double().cpu().numpy()) ** 2))
     else:
         labels = _labels(subject, tuple(scores.shape[:-1]), int(scores.size(-1)))
         given = (torch.from_numpy(labels).to(scores.device),)
@@ -66,10 +71,13 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
     blocks = [stack.blocks[kind] for kind in dict.fromkeys(stack.order)]
     reads_words = any(stream for stream in subject.arguments.streams())
     alone = all(isinstance(block.cross_attention, Nothing) for block in blocks)
-    causal = all(
-        not admits_future(mask) or "prefix" in str(mask) for b in blocks for mask in masks_of(b)
-    )
+    causal = not any(_looks_ahead(str(mask)) for block in blocks for mask in masks_of(block))
     return reads_words and alone and causal
+
+
+def _looks_ahead(mask: str) -> bool:
+    """Whether a query may attend to later keys that are not in a `prefix`."""
+    return admits_future(parse_mask(mask.replace("prefix", "causal")))
 
 
 def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
@@ -82,6 +90,8 @@ def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
 
 
 def _of_pairs(scores: Array, kind: str) -> float:
+    if scores.ndim > 2:  # the mean over pairs of towers
+        return float(np.mean([_of_pairs(one, kind) for one in scores]))
     if kind == "sigmoid":
         signs = 2 * np.eye(len(scores)) - 1
         return float(np.logaddexp(0, -signs * scores).sum() / len(scores))

@@ -10,6 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 import transformers
+from equalities import table
 from tiny import Case, all_cases
 from tiny.cases import TEXT_HEADS
 
@@ -56,6 +57,13 @@ These published configs, old and new, are imported with all their keys, with sma
 weights, and compared with the library's class (`tests/huggingface/published/`, {published} files).
 
 {checkpoints}
+
+## Models of several parts
+
+Examples whose parts no imported model has, compared with another implementation in float64, with
+all weights perturbed (`tests/parity/equalities.py` names the tests' bounds).
+
+{equalities}
 """
 
 
@@ -72,6 +80,7 @@ def page(verdicts: Verdicts) -> str:
         rows="\n".join([_row(*COLUMNS), _row(*["---"] * len(COLUMNS)), *rows]),
         published=sum(len(found) for found in published().values()),
         checkpoints="\n".join(_checkpoints()),
+        equalities="\n".join(table()),
     )
 
 

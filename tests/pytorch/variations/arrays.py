@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from fuzz.readings import added_ids, float_shapes
+from fuzz.readings import added_ids, conditions, float_shapes
 from numpy.typing import NDArray
 
 from modelwright.backends.pytorch import Emitted, emit_file
@@ -51,7 +51,12 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
     found: Arrays = {}
     vectors = MEMORY if several else TOKENS
     images = dict(float_shapes(graph, BATCH, tokens=vectors, frames=FRAMES))
+    for name, size, classes in conditions(graph):
+        draw, shape = np.random.default_rng(len(name)), (BATCH, *size)
+        found[name] = draw.integers(0, classes, shape) if classes else draw.standard_normal(shape)
     for name in names:
+        if name in found:
+            continue
         if name in images:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
             continue

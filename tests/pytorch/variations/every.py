@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     attention,
+    conditions,
     feed_forward,
     heads,
     inputs,
@@ -15,7 +16,7 @@ from . import (
 )
 from .base import Variation
 
-KINDS = (stacks, positions, masks, norms, attention, sums, feed_forward, inputs, heads)
+KINDS = (stacks, positions, masks, norms, attention, sums, feed_forward, inputs, conditions, heads)
 
 VARIATIONS: dict[str, Variation] = {
     name: variation for module in KINDS for name, variation in module.ROWS.items()

@@ -1,0 +1,41 @@
+"""Models of several parts that equal another implementation, as `docs/coverage.md` lists them.
+
+Each has a test in this folder, in float64, with all weights perturbed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Equality:
+    """A model, what it is compared with, at which size, and the largest relative error allowed."""
+
+    model: str
+    implementation: str
+    size: str
+    error: float
+
+
+DIT = Equality(
+    "DiT (`dit_xl_2`)",
+    "`diffusers` 0.42.1, `DiTTransformer2DModel`; its sinusoids computed in float64, and with the "
+    "paper's denominator",
+    "3 layers, width 48, 16 patches",
+    1e-12,
+)
+QFORMER = Equality(
+    "Q-Former (`blip2_qformer`)",
+    "`transformers`, `Blip2QFormerModel`",
+    "4 layers, width 32, 5 queries, 7 vectors of an image",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER)
+
+
+def table() -> list[str]:
+    """The rows of the page."""
+    rows = ["| model | equals | size | relative error below |", "| --- | --- | --- | --- |"]
+    rows += [f"| {e.model} | {e.implementation} | {e.size} | {e.error:.0e} |" for e in EQUALITIES]
+    return rows

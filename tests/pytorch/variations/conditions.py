@@ -1,0 +1,67 @@
+"""Conditions, learned vectors, and images as results."""
+
+from __future__ import annotations
+
+from .base import Variation, decoder, encoder, images
+
+QUERIES = """
+name: queries
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  image: {input: {type: patches, image_size: 12, patch_size: 4}, positions: learned}
+  queries:
+    input: {type: learned, tokens: 3, normalize: true}
+    positions: learned
+    cross_attention: {memory: image}
+"""
+
+POOLED = """
+name: pooled
+vocab_size: 31
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  source: {input: {argument: source_ids}}
+  target:
+    input: {argument: input_ids}
+    mask: causal
+    layers: 2
+    condition:
+      type: adaln_zero
+      activation: identity
+      embed:
+        - {type: pooled, stack: source, pool: mean, bias: false}
+        - {type: vector, argument: style, size: 5, bias: false}
+head: language_model
+"""
+
+ROWS: dict[str, Variation] = {
+    "dit": images(
+        "positions={type: sinusoidal, axes: 2}",
+        "condition={type: adaln_zero, embed: [timestep, {type: label, classes: 3, dropout: 0.2}]}",
+        "norm.affine=false",
+        "head={type: patches, channels: 2, zero_init: true}",
+        "input.prefix_tokens=1",
+    ),
+    "dit_rows_first": images(
+        "positions={type: sinusoidal, axes: 2, order: [row, column], layout: interleaved, "
+        "denominator: half_minus_one}",
+        "input={image_size: [12, 8], registers: 2}",
+        "head={type: patches, channels: 1, bias: false}",
+    ),
+    "adaln_sandwich": encoder(
+        "condition={type: adaln, embed: [{type: timestep, argument: time, width: 6, layout: "
+        "sin_cos, denominator: half_minus_one, hidden: 7, activation: relu}], activation: tanh}",
+        "norm_placement=sandwich",
+    ),
+    "adaln_parallel": decoder(
+        "condition={type: adaln_zero, embed: [{type: label, argument: kind, classes: 4}, "
+        "{type: vector, argument: style, size: 3}]}",
+        "residual={type: parallel, shared_norm: true}",
+    ),
+    "adaln_pooled": Variation(POOLED),
+    "queries": Variation(QUERIES),
+}
