@@ -46,13 +46,14 @@ class Config:
     rope_original_max_positions: int = 4096
     rope_beta_fast: float = 32.0
     rope_beta_slow: float = 1.0
-    dense_d_ff: int = 18432
+    d_ff: int = 18432
     experts: int = 256
     top_k: int = 8
     groups: int = 8
     top_groups: int = 4
     router_scale: float = 2.5
-    sparse_d_ff: int = 2048
+    expert_d_ff: int = 2048
+    shared_expert_d_ff: int = 2048
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -277,9 +278,9 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.expert_d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
@@ -303,7 +304,7 @@ class MixtureOfExperts(nn.Module):
         self.router = Router(config.d_model, config.experts, bias=False)
         self.selection_bias = nn.Parameter(torch.zeros(config.experts), requires_grad=False)
         self.experts = Experts(config)
-        self.shared_expert = FeedForward(config, config.sparse_d_ff)
+        self.shared_expert = FeedForward(config, config.shared_expert_d_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
@@ -341,11 +342,8 @@ class DeepseekV3(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList()
         for i in range(config.layers):
-            feed_forward = (
-                FeedForward(config, config.dense_d_ff)
-                if i < config.dense_layers
-                else MixtureOfExperts(config)
-            )
+            dense = i < config.dense_layers
+            feed_forward = FeedForward(config, config.d_ff) if dense else MixtureOfExperts(config)
             self.layers.append(Block(config, i, feed_forward))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
@@ -377,16 +375,14 @@ class DeepseekV3(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        # (R/2,)
-        frequencies = rope_frequencies(self.config.rope_dim, self.config.rope_theta, like=x)
         frequencies = yarn_frequencies(
-            frequencies,
+            rope_frequencies(self.config.rope_dim, self.config.rope_theta, like=x),
             self.config.rope_theta,
             self.config.rope_factor,
             self.config.rope_original_max_positions,
             self.config.rope_beta_fast,
             self.config.rope_beta_slow,
-        )
+        )  # (R/2,)
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
@@ -432,9 +428,9 @@ class DeepseekV3(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -461,4 +457,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 71850706b3fa2689c9699e5b7356265a9c3eb4cb5e0afb7125ea0c82109ddb63
+# sha256 of the above: 860af5128acdd3c11b86e20a07c20d3a3069eaedaec881f2034ef24b2b0ae3d5

@@ -267,7 +267,7 @@ def grouped_attention(
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may attend to key k: causal & window(512)."""
+    """True where query q may attend to key k: causal & window(window)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
@@ -459,9 +459,9 @@ class Gemma3_1b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -488,4 +488,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 942122e17b428ce60b1360e567ecb068e8799050bfc9ceaebf0c6fabfe7e0d5e
+# sha256 of the above: 05974bb9d4a413d293fa2b8e467bbe3245033ad7eef98ee3031ba468f5f49b32

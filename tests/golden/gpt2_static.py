@@ -250,9 +250,9 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -295,4 +295,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7040055f6c63065973f2f82073b19c14cab486670bc80dfb6fe15fa3dfd03751
+# sha256 of the above: 8d45116610fb5b6f7847cddca6c3d52a6ec3decad57578c9dd3a40e9a8a5b796

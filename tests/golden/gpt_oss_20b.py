@@ -365,7 +365,7 @@ def grouped_attention(
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may attend to key k: causal & window(128)."""
+    """True where query q may attend to key k: causal & window(window)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
@@ -515,16 +515,14 @@ class GptOss20b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        # (R/2,)
-        frequencies = rope_frequencies(self.config.head_dim, self.config.rope_theta, like=x)
         frequencies = yarn_frequencies_between_pairs(
-            frequencies,
+            rope_frequencies(self.config.head_dim, self.config.rope_theta, like=x),
             self.config.rope_theta,
             self.config.rope_factor,
             self.config.rope_original_max_positions,
             self.config.rope_beta_fast,
             self.config.rope_beta_slow,
-        )
+        )  # (R/2,)
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
         seen = min(start, self.config.window - 1)  # previous tokens in the cache
@@ -575,9 +573,9 @@ class GptOss20b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -604,4 +602,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: fea3976c19b08f606969d6560718d6b9a44b5a6433d0b9ec58a2609d367f0590
+# sha256 of the above: 493cb5260a7158041e7b6018262fa21c5200511677bcf571e54e10447ee6abb4

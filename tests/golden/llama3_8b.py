@@ -267,9 +267,9 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -296,4 +296,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8a988ec84e4d50926b4c840542d6a902e98564a0ad78eb90e0e82521c1b2c604
+# sha256 of the above: 31215fb20bc6e5840987cce9e89a05234c296f4bb32c2972c9bd8e175408d645

@@ -333,9 +333,9 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -362,4 +362,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e987fbc7054f9b12a638eec9041dedd13d25b2e606c83e43d5bc639715587cdf
+# sha256 of the above: 4722e174540fa68f00f776d3557fd204f6987fbe5a4b57cf866fe90549ccaceb

@@ -37,7 +37,8 @@ class Config:
     block_size: int = 8192
     experts: int = 16
     top_k: int = 1
-    d_ff: int = 8192
+    expert_d_ff: int = 8192
+    shared_expert_d_ff: int = 8192
     temperature_length: int = 8192
     temperature_slope: float = 0.1
     init_std: float = 0.02
@@ -107,7 +108,7 @@ def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned.flatten(-2).type_as(x)
 
 
-def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
+def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Tensor:
     """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
@@ -184,7 +185,7 @@ def causal_mask(
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if block_size is not None:
-        first = first_places(attention_mask, like.device)  # (B or 1, 1, 1, 1)
+        first = first_token_index(attention_mask, like.device)  # (B or 1, 1, 1, 1)
         mask = mask & ((q - first) // block_size == (k - first) // block_size)  # (B or 1, 1, T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
@@ -228,9 +229,9 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.expert_d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
@@ -248,9 +249,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.shared_expert_d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.shared_expert_d_ff, bias=False)
+        self.down = nn.Linear(config.shared_expert_d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
@@ -406,9 +407,9 @@ class Llama4Scout(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -435,4 +436,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: a6e9621272d6225838825f18cd1e75d0020885d9296fae8599c84bf5731c27d3
+# sha256 of the above: 669003aaa93d13895120f4b211185943bbee6d3572f79c14265e4eb1b9613c1c

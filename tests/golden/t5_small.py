@@ -360,9 +360,9 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -392,4 +392,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: c1b45b248c1cc754b9ef8fbe12d6d8c5170dc202aac683ab4b608205d5e4dc01
+# sha256 of the above: 73bbee064bcf5e696595ecb0673512f3c7c5dcf10c8cfa7e724c9510e936acaa

@@ -349,9 +349,9 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -381,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: cedd6bf13b18af366c30f25e7a29fe7d42fd39a2b995a60c75fa703768272f6c
+# sha256 of the above: 775d219b913047d1e9d3496cce192c25f87e0ff06e3d0a226c686e10f7324b9b

@@ -33,7 +33,8 @@ class Config:
     encoder_max_positions: int = 1500
     channels: int = 80
     conv1_channels: int = 384
-    kernel: int = 3
+    conv1_kernel: int = 3
+    conv2_kernel: int = 3
     stride: int = 2
     layers: int = 4
     eps: float = 1e-5
@@ -45,8 +46,10 @@ class Config:
     def __post_init__(self) -> None:
         if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
             raise ValueError(f"every size must be at least 1: {self}")
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel ({self.kernel}) must be odd")
+        if self.conv1_kernel % 2 == 0:
+            raise ValueError(f"conv1_kernel ({self.conv1_kernel}) must be odd")
+        if self.conv2_kernel % 2 == 0:
+            raise ValueError(f"conv2_kernel ({self.conv2_kernel}) must be odd")
         if self.d_model % 2:
             raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
@@ -184,14 +187,17 @@ class Encoder(nn.Module):
         self.d_model = config.d_model
         self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
-            config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
+            config.channels,
+            config.conv1_channels,
+            config.conv1_kernel,
+            padding=config.conv1_kernel // 2,
         )
         self.conv2 = nn.Conv1d(
             config.conv1_channels,
             config.d_model,
-            config.kernel,
+            config.conv2_kernel,
             stride=config.stride,
-            padding=config.kernel // 2,
+            padding=config.conv2_kernel // 2,
         )
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
@@ -374,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 24200307276adc46046c6f05c6e3ff837c808427223ef6728cea9f82a9b82928
+# sha256 of the above: 9d97f6233080e4871fbd8362d9bd0c359f50daa07ffd937d62dd3e4266b0f528
