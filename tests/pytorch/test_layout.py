@@ -41,3 +41,13 @@ SUM = "x = self.text.token_embedding(input_ids) + self.text.position_embedding(p
 def test_a_sum(line: str, lines: list[str]) -> None:
     (statement,) = read_block(f"{line}  # (B, T, D)")
     assert [printed.text for printed in show(statement, depth=2)] == lines
+
+
+def test_more_names_than_fit_on_a_line() -> None:
+    names = [f"output_scale_of_branch_{number}" for number in range(5)]
+    (statement,) = read_block(f"{', '.join(names)} = modulation.chunk(5, dim=-1)  # (B, D) each")
+    assert [printed.text for printed in show(statement, depth=1)] == [
+        "    (",
+        *(f"        {name}," for name in names),
+        "    ) = modulation.chunk(5, dim=-1)  # (B, D) each",
+    ]

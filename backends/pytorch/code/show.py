@@ -108,7 +108,21 @@ def _simple(s: Any, at: Place, before: str = "") -> list[Printed]:
     if at.fits(text):
         return [Printed(text, s.origins, (tree,), around=at.around)]
     around = placed(s.origins or origins_in(tree), at.around)  # for brackets
-    return [line._replace(around=around) for line in wrap(_line(s, before), at, s.note)]
+    many = type(s) is Set and type(s.target) is Sequence and not s.also
+    if many and not at.fits(f"{at.margin}{head}("):
+        lines = _names(s, at)
+    else:
+        lines = wrap(_line(s, before), at, s.note)
+    return [line._replace(around=around) for line in lines]
+
+
+def _names(s: Any, at: Place) -> list[Printed]:
+    """An assignment to more names than fit on a line: one name per line, in brackets."""
+    names = [
+        Printed(f"{at.deeper.margin}{flat(name)},", s.origins, (name,)) for name in s.target.items
+    ]
+    value = wrap(Line([Piece(") = ")], pieces(s.value), lead="names"), at, s.note)
+    return [Printed(f"{at.margin}(", s.origins), *names, *value]
 
 
 def _if(s: If, at: Place, before: str = "") -> Iterator[Printed]:
