@@ -20,6 +20,7 @@ from .code.nodes import (
     Name,
     Parameter,
     Raise,
+    Sequence,
     Set,
     Statement,
     Word,
@@ -87,8 +88,8 @@ def _checks(graph: ModuleGraph, fields: list[Field], layers: list[_LayerCheck]) 
 def _least(fields: list[Field]) -> list[Statement]:
     """The check that every size is at least 1, or 0 where that is allowed."""
     sizes = [field for field in fields if isinstance(field.value, int)]
-    zero = tuple(field.name for field in sizes if field.least < 1)
-    lines = statements(SIZES_OR_ZERO, zero=constant(zero)) if zero else statements(SIZES)
+    zero = tuple(constant(field.name) for field in sizes if field.least < 1)
+    lines = statements(SIZES_OR_ZERO, zero=Sequence(zero)) if zero else statements(SIZES)
     return [written_for(line, *(field.origin for field in sizes)) for line in lines if sizes]
 
 
