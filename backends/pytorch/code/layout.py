@@ -196,6 +196,10 @@ class Line(NamedTuple):
         return [*self.head, *self.value, *([Piece(self.end)] if self.end else [])]
 
 
+Split = tuple[list[Piece], Piece, list[Piece]]
+"""Pieces before brackets, the brackets, pieces after them."""
+
+
 def text_of(found: Iterable[Piece]) -> str:
     return "".join([piece.text for piece in found])
 
@@ -216,6 +220,7 @@ def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
             return [Printed(f"{margin}# {note}", pieces=found), Printed(text, pieces=found)]
         if line.lead == "return":
             return [Printed(text, pieces=found)]
+    split = _earlier(split, at)
     if _in_brackets(line, split, at):
         opening = Printed(f"{margin}{text_of(line.head)}(", pieces=line.head)
         return [opening, *_broken(line.value, at.deeper), Printed(f"{margin}){line.end}{tail}")]
@@ -238,12 +243,22 @@ def _inside(group: Piece, at: Place) -> list[Printed]:
     return [line for node in group.nodes for line in _broken(pieces(node), at.deeper, comma)]
 
 
-def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
+def _split(found: list[Piece]) -> Split | None:
     """Split at the last non-empty brackets: before, brackets, after."""
     for place in range(len(found) - 1, -1, -1):
         if found[place].nodes:
             return found[:place], found[place], found[place + 1 :]
     return None
+
+
+def _earlier(split: Split | None, at: Place) -> Split | None:
+    """Split at earlier brackets, if what precedes the last ones is too long for a line."""
+    while split is not None and not at.fits(at.margin + text_of(split[0]), 1):
+        found = _split(split[0])
+        if found is None:
+            return split
+        split = found[0], found[1], [*found[2], split[1], *split[2]]
+    return split
 
 
 def _terms(found: list[Piece]) -> list[list[Piece]]:
@@ -308,9 +323,7 @@ def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
     return [*lines, *_broken(last, at, end)]
 
 
-def _in_brackets(
-    line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, at: Place
-) -> bool:
+def _in_brackets(line: Line, split: Split | None, at: Place) -> bool:
     """Whether a long value is put into parentheses, to break at its operators or methods."""
     if line.lead not in ("name", "names", "return", "test") or any(
         _chooses(piece) for piece in line.value
