@@ -40,7 +40,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 from ..display import Displayed
 from .errors import choices
@@ -238,39 +237,6 @@ def atoms(mask: Mask) -> Iterator[Atom]:
         for part in mask.parts:
             yield from atoms(part)
 
-
-Certainty = Literal["always", "sometimes", "never"]
-_FLIPPED: dict[Certainty, Certainty] = {
-    "always": "never",
-    "sometimes": "sometimes",
-    "never": "always",
-}
-
-
-def _future(mask: Mask) -> Certainty:
-    """Whether pairs with k > q can be allowed."""
-    if isinstance(mask, Not):
-        return _FLIPPED[_future(mask.part)]
-    if isinstance(mask, (And, Or)):
-        found = [_future(part) for part in mask.parts]
-        strong: Certainty = "never" if isinstance(mask, And) else "always"
-        weak = _FLIPPED[strong]
-        return strong if strong in found else weak if set(found) == {weak} else "sometimes"
-    assert isinstance(mask, Atom)
-    if mask.name == "full" or mask in _ALL:
-        return "always"
-    if mask.name in ("causal", "window") or mask in _SELF_ONLY:
-        return "never"
-    return "never" if mask.name == "band" and mask.args[-1] == 0 else "sometimes"
-
-
-def admits_future(mask: Mask) -> bool:
-    """Whether a query may attend to later keys. True in case of doubt, for any arguments."""
-    return _future(mask) != "never"
-
-
-_ALL = (Atom("strided", (1,)),)
-_SELF_ONLY = (Atom("blocks", (1,)), Atom("blocks", (1, 0)))
 
 TOKEN = re.compile(
     r"\s*(?:(?P<op>[&|~(),])|(?P<range>-?\d*:-?\d*)|(?P<number>-?\d+)|(?P<name>[A-Za-z_]+))"

@@ -87,6 +87,11 @@ A mask is a formula of the predicates below, with `&` (and), `|` (or), `~` (not)
 true; indices count from 0 over all tokens, including cached ones. No query attends to padding (0 in
 `attention_mask`). The attention output of a query that may attend to no key is zero. Within `{…}`
 or `[…]`, a formula that contains a comma must be quoted.
+
+A formula is simplified before it is compiled: `causal & full`, `~~causal`, `causal | window(4)`
+and `[causal, causal]` are compiled as `causal`. `check` warns if a shorter formula means the same.
+It is an error if no query can attend to any key, as in `causal & ~causal`, or if a number makes no
+difference, as 9 in `causal & band(4, 9)`.
 """,
     "words": "Names that other libraries use, and what to write here. Errors suggest the same.\n",
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...spec import masks as spec
-from ...spec.masks import Mask, admits_future
+from ...spec.masks import Mask
+from ...spec.simpler_masks import admits_future, simplest
 from ..axes import ONE, B, Dim, M, S, T
 from ..formula import And, Atom, Formula, HeadFormulas, Not, Or, Range, atoms, formula_of
 from .builder import Builder
@@ -34,6 +35,7 @@ def lower_mask(
     Raises RefusedError for a list where no `heads` are given.
     """
     met: dict[str, list[tuple[Any, ...]]] = {}
+    formula = simplest(formula)
     if str(formula) == "full" and not state.padded:
         return ""
     if isinstance(formula, Mask):
@@ -79,6 +81,7 @@ def _mask(b: Builder, state: StackState, formula: Formula, out: str) -> str:
 
 def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
     """True at global queries of the formula, (B, 1, T, 1)."""
+    formula = simplest(formula)
     assert isinstance(formula, Mask), "the laws refuse a list here"
     found = [atom.args[0] for atom in atoms(formula_of(formula)) if atom.name == "global"]
     given = argument(b, state, "global_mask", (B, T)) if "given" in found else ""
@@ -149,6 +152,7 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
 
     True if the formula is causal and does not count from the end of the sequence.
     """
+    formula = simplest(formula)
     if not isinstance(formula, Mask):
         return all(cacheable(part) for part in formula)
     for atom in atoms(formula_of(formula)):

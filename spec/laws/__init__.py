@@ -17,6 +17,7 @@ from . import (
     heads,
     inputs,
     linear,
+    masks,
     relative,
     rotary,
     wiring,
@@ -24,6 +25,7 @@ from . import (
 from .findings import Finding, Law, parts, tried
 
 BLOCK_LAWS: tuple[Law, ...] = (
+    *masks.LAWS,
     *attention.LAWS,
     *linear.LAWS,
     *rotary.LAWS,

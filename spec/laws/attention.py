@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from ..attention import Mha, Mla
 from ..embedding import Patches
-from ..masks import Mask, atoms
+from ..masks import atoms
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, RelativeBias, RelativeTable, Rotary, TransformerXl, acts_on
 from .findings import Finding, Path, members
+from .masks import masks
 
 MOST_PROJECTED = 10_000_000
 
@@ -168,21 +169,6 @@ def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
             )
 
 
-def masks(block: Block) -> list[Mask]:
-    return [block.mask] if isinstance(block.mask, Mask) else members(block.mask)
-
-
-def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    if not isinstance(block.attention, Mha) or not isinstance(block.mask, tuple):
-        return
-    count, heads = len(block.mask), block.attention.kv_heads or block.attention.heads
-    if heads % count:
-        yield Finding(
-            (*path, "mask"),
-            f"the number of masks ({count}) must divide the number of key-value heads ({heads})",
-        )
-
-
 def separate_global_named(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
@@ -273,7 +259,6 @@ LAWS = (
     no_positions_to_drop,
     positions_once,
     buckets_fit,
-    masks_share_heads,
     separate_global_named,
     scores_fit,
     gate_is_there,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..feed_forward import Moe
-from ..masks import Mask, Not, admits_future, atoms
+from ..masks import Mask, Not, atoms
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import RelativeBias
-from .attention import masks
+from ..simpler_masks import admits_future
 from .findings import Finding, Path, members, parts
+from .masks import masks
 from .wiring import Reference, references
 
 FAMILY_DECODES = {"decoder-only": ("decoder",), "encoder-decoder": ("decoder",)}

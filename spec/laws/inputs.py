@@ -7,12 +7,13 @@ from typing import Any
 
 from ..embedding import ConvStem, Features, LearnedInput, Patches, Tokens
 from ..errors import choices
-from ..masks import Mask, admits_future
+from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..norm import LayerNorm, Norm, plain_layer_norm
 from ..part import Nothing, Part
 from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
+from ..simpler_masks import admits_future
 from .condition import embeds
 from .findings import Finding, Path, members, parts
 

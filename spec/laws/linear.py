@@ -8,8 +8,10 @@ from ..attention import Fastformer, LinearAttention
 from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
 from ..positions import acts_on
+from ..simpler_masks import simplest
 from .attention import MOST_PROJECTED
 from .findings import Finding, Path, members
+from .masks import masks
 
 Summed = LinearAttention | Fastformer
 
@@ -55,7 +57,7 @@ def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
     if not isinstance(part, Summed) or not isinstance(block.mask, (Mask, tuple)):
         return
     known = ("full",) if isinstance(part, Fastformer) else ("causal", "full")
-    said = ", ".join(map(str, members(block.mask))) or str(block.mask)
+    said = ", ".join(map(str, masks(block)))
     if said not in known:
         wanted = " or ".join(f"`{word}`" for word in known)
         yield Finding(
@@ -88,7 +90,7 @@ def decay_has_an_order(
                 place,
                 "`decay` does not apply to cross-attention; write `cross_attention: {decay: none}`",
             )
-        elif str(block.mask) == "full":
+        elif str(simplest(block.mask)) == "full":
             yield Finding(place, "`decay` needs `mask: causal`, but the mask is `full`")
 
 

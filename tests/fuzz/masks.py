@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from modelwright.spec.masks import parse_mask
+from modelwright.spec.simpler_masks import NOTHING, idle_numbers, simpler
+
 from .dice import Dice
 
 FORMS: dict[str, tuple[str, ...]] = {
@@ -42,8 +45,24 @@ def formula(dice: Dice, depth: int = 2) -> str:
     return found
 
 
+TRIES = 8
+
+
 def random_mask(dice: Dice, *, causal: bool) -> str:
-    """A formula; one for a decoder sees no future, but for what it is told to."""
+    """A legal formula; one for a decoder sees no future, but for what it is told to."""
+    for _ in range(TRIES):
+        if is_legal(found := _any_mask(dice, causal=causal)):
+            return found
+    return "causal" if causal else "full"
+
+
+def is_legal(text: str) -> bool:
+    """Does it allow some pair, and do all of its numbers matter?"""
+    mask = parse_mask(text)
+    return simpler(mask) != NOTHING and not idle_numbers(mask)
+
+
+def _any_mask(dice: Dice, *, causal: bool) -> str:
     if dice.often(0.25):
         return "causal" if causal else "full"
     found = formula(dice)

@@ -14,9 +14,11 @@ import yaml
 from hypothesis import strategies as st
 
 from modelwright.spec.head import Tower
+from modelwright.spec.masks import parse_mask
 from modelwright.spec.model import Block, ModelSpec, SpecialTokens
 from modelwright.spec.part import COMPONENTS
 from modelwright.spec.signatures import shapes
+from modelwright.spec.simpler_masks import simplest
 
 from .dice import Dice, drawn, seeded
 from .parts import Data, Parts, Place, buildable
@@ -361,7 +363,7 @@ class Specs(Parts):
         mask = self.mask(place)
         plain = multi and not attention.get("sinks") and attention.get("score", "dot") == "dot"
         meets = place.has("disentangled", "transformer_xl")
-        if "global" in mask and plain and not meets and dice.often(0.5):
+        if "global" in str(simplest(parse_mask(mask))) and plain and not meets and dice.often(0.5):
             attention["separate_global"] = True
             self.said.add(("Mha", "separate_global", "True"))
         return {"mask": mask}

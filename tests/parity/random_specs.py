@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from fuzz.masks import is_legal
 from odd_specs import DECODER, ENCODER, TRANSLATOR, changed
 
 NORMS = (
@@ -133,6 +134,11 @@ class Dice:
         return f"[{', '.join(chosen)}]" if chosen else "none"
 
     def mask(self, *, causal: bool) -> str:
+        while not is_legal(found := self.formula(causal=causal)):
+            pass
+        return found
+
+    def formula(self, *, causal: bool) -> str:
         formula = self.one(*ATOMS)
         if self.often(0.5):
             formula = f"({formula} {self.one('&', '|')} {self.one(*ATOMS)})"

@@ -15,10 +15,10 @@ from modelwright.spec.masks import (
     Not,
     Or,
     Range,
-    admits_future,
     atoms,
     parse_mask,
 )
+from modelwright.spec.simpler_masks import admits_future
 
 CAUSAL, FULL = Atom("causal"), Atom("full")
 

@@ -30,6 +30,15 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
             "did you mean `causal & (band(4) | documents)`?",
         ),
         (
+            GPT + "mask: causal | window(4)\n",
+            "t.yaml:7:7: the mask `causal | window(4)` means the same as `causal`; write that",
+        ),
+        (
+            GPT + "mask: [causal & full, ~~causal]\n",
+            "t.yaml:7:1: the mask `[causal & full, ~~causal]` means the same as `causal`; "
+            "write that",
+        ),
+        (
             BERT + "mask: causal\n",
             "t.yaml:7:7: this encoder is causal: its mask is `causal`",
         ),

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
-from ....spec.masks import admits_future, parse_mask
+from ....spec.masks import parse_mask
 from ....spec.part import Nothing
+from ....spec.simpler_masks import admits_future
 from ..arguments import Array
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject

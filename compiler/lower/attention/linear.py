@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ....spec.attention import LinearAttention
 from ....spec.model import Block
 from ....spec.part import Nothing
+from ....spec.simpler_masks import simplest
 from ...axes import ONE, B, Dim, M, S, T
 from ...formula import Atom
 from ..builder import Builder
@@ -58,7 +59,7 @@ def lower_linear(
             padding = memory.attention_mask
         if padding:
             k = b.op("without_padding", k, padding, out="k")
-        causal = memory is None and str(block.mask) == "causal"
+        causal = memory is None and str(simplest(block.mask)) == "causal"
         y = _attend(b, state, part, sizes, (q, k, v), causal=causal)
         y = _gated(b, part, sizes, x, y)
         return b.op(
