@@ -37,7 +37,7 @@ from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
 @click.option("--top-k", type=click.IntRange(min=0), help="Sample from the K most likely tokens.")
 @click.option(
     "--top-p",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=click.FloatRange(min=0, max=1),
     help="Sample from the most likely tokens whose probabilities add up to P.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")

@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 from .activation import Activation, Gelu
 from .part import BROKEN, NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
 from .scalars import (
+    AboveOne,
     Count,
     Flag,
     Fractional,
@@ -192,7 +193,7 @@ class Rotary(Part):
 
     acts_on: ClassVar[Place] = "queries and keys"
     type: Literal["rotary"] = "rotary"
-    theta: Positive = 10000
+    theta: AboveOne = 10000
     fraction: Fractional = 1
     layout: OneOf[Literal["half", "interleaved"]] = "half"
     axes: OneOf[Literal[1, 2, 3]] = 1

@@ -28,6 +28,7 @@ from .code.nodes import (
 from .code.read import call, constant, expression, statements
 from .code.scope import UnboundNameError
 from .code.walk import written_for
+from .number_checks import number_checks
 from .patterns import Counts, counts
 from .sizes import field_of, formula_lines, term_over
 from .writer import SELF
@@ -52,7 +53,8 @@ def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
     body = [_field(f.name, f.value, f.comment, *f.places) for f in fields.values()]
     body += [_field(name, value, "", ("init",)) for name, value in init if name in used]
     body = body or [Word("pass")]
-    checks = _checks(graph, [*fields.values()], layers)
+    more = [Field(name, value, ("init",)) for name, value in init if name in used]
+    checks = _checks(graph, [*fields.values()], more, layers)
     if checks:
         none = constant(None)
         body.append(Function("__post_init__", (Parameter("self"),), none, tuple(checks)))
@@ -78,15 +80,22 @@ def _property(field: Field, formula: Formula) -> Statement:
 # -- what is refused
 
 
-def _checks(graph: ModuleGraph, fields: list[Field], layers: list[_LayerCheck]) -> list[Statement]:
+def _checks(
+    graph: ModuleGraph, fields: list[Field], init: list[Field], layers: list[_LayerCheck]
+) -> list[Statement]:
     """The statements that raise ValueError for invalid sizes."""
     there = {field.name for field in fields}
     found = [one for one in requirements(graph) if {f.name for f in one.fields()} <= there]
-    return [*_least(fields), *map(_check, found), *(one.statement for one in layers)]
+    return [
+        *_least(fields),
+        *number_checks([*fields, *init]),
+        *map(_check, found),
+        *(one.statement for one in layers),
+    ]
 
 
 def _least(fields: list[Field]) -> list[Statement]:
-    """The check that every size is at least 1, or 0 where that is allowed."""
+    """The check that every size is an int of at least 1, or 0 where that is allowed."""
     sizes = [field for field in fields if isinstance(field.value, int)]
     zero = tuple(constant(field.name) for field in sizes if field.least < 1)
     lines = statements(SIZES_OR_ZERO, zero=Sequence(zero)) if zero else statements(SIZES)
@@ -94,15 +103,16 @@ def _least(fields: list[Field]) -> list[Statement]:
 
 
 SIZES = """\
-if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-    raise ValueError(f"every size must be at least 1: {self}")
+for name, size in vars(self).items():
+    if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+        raise ValueError(f"{name} must be an int of at least 1: {self}")
 """
 SIZES_OR_ZERO = """\
 may_be_zero = zero
-for f in fields(self):
-    least = 0 if f.name in may_be_zero else 1
-    if isinstance(f.default, int) and vars(self)[f.name] < least:
-        raise ValueError(f"{f.name} must be at least {least}: {self}")
+for name, size in vars(self).items():
+    least = 0 if name in may_be_zero else 1
+    if type(getattr(Config, name)) is int and (type(size) is not int or size < least):
+        raise ValueError(f"{name} must be an int of at least {least}: {self}")
 """
 TESTS = {
     "%": "left % right",
@@ -147,6 +157,8 @@ def _value(term: Term) -> Expr:
 
 def _message(one: Requirement, values: dict[str, Expr]) -> Expr:
     """`heads (12) must divide d_model (100)`; if too long for a line, the Config is appended."""
+    if one.sign == "%" and isinstance(one.right, tuple) and isinstance(one.right[2], Field):
+        return _of_quotient(one, values["left"])
     texts = {"left": code_of(one.left), "right": code_of(one.right)}
     numbers = {key for key in texts if isinstance(getattr(one, key), (int, float))}
     parts: list[str | Expr] = []
@@ -158,6 +170,15 @@ def _message(one: Requirement, values: dict[str, Expr]) -> Expr:
     if width(Raise(call("ValueError", message)), depth=3) <= LONG:
         return message
     return Format((_words(one).format(**texts), ": ", SELF))
+
+
+def _of_quotient(one: Requirement, left: Expr) -> Expr:
+    """`d_model / heads must be even, not 96 / 32`, for d_model % (2 * heads)."""
+    assert isinstance(one.right, tuple)
+    _, count, field = one.right
+    wanted = "even" if count == 2 else f"a multiple of {count}"
+    words = f"{code_of(one.left)} / {field.name} must be {wanted}, not "
+    return Format((words, left, " / ", field_of(SELF, field)))
 
 
 @dataclass(frozen=True)

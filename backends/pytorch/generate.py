@@ -108,7 +108,7 @@ class Slots:
             "number": Name("i" if self.static else "_"),
             "first": constant(1) if self.memory else expression("x.size(1)", x=Name(self.source)),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
-            "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
+            "positions": expression(f"(mask.bool().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
             "states": written_for(
                 call(forward, *self.passed, **more, cache=Name("cache")), self.path
             ),

@@ -6,6 +6,7 @@ Numbers that follow from others (a scale, a width of heads) follow from those of
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import sys
 import types
@@ -234,13 +235,13 @@ def test_a_bias_before_the_scale_follows_the_width_of_heads() -> None:
 # -- what is refused
 
 REFUSED = [
-    ("gpt2", "heads", 0, "every size must be at least 1: .*heads=0"),
-    ("gpt2", "d_model", -768, "every size must be at least 1: .*d_model=-768"),
+    ("gpt2", "heads", 0, "heads must be an int of at least 1: .*heads=0"),
+    ("gpt2", "d_model", -768, "d_model must be an int of at least 1: .*d_model=-768"),
     ("gpt2", "heads", 11, r"heads \(11\) must divide d_model \(768\)"),
     ("llama3_8b", "kv_heads", 3, r"kv_heads \(3\) must divide heads \(32\)"),
-    ("llama3_8b", "d_model", 4128, r"2 \* heads \(64\) must divide d_model \(4128\)"),
+    ("llama3_8b", "d_model", 4128, "d_model / heads must be even, not 4128 / 32"),
     ("gemma3_1b", "head_dim", 255, r"head_dim \(255\) must be even"),
-    ("gemma3_1b", "window", 0, "every size must be at least 1: .*window=0"),
+    ("gemma3_1b", "window", 0, "window must be an int of at least 1: .*window=0"),
     ("mixtral_8x7b", "top_k", 9, r"top_k \(9\) must be at most experts \(8\)"),
     ("deepseek_v3", "rope_dim", 63, r"rope_dim \(63\) must be even"),
     ("deepseek_v3", "groups", 7, r"groups \(7\) must divide experts \(256\)"),
@@ -256,13 +257,33 @@ REFUSED = [
     ("vit_b16", "patch_size", 225, "patch_size must be at most image_size: .*patch_size=225"),
     ("ast_base", "prefix_tokens", 1, r"prefix_tokens \(1\) must be at least 2"),
     ("sparse_transformer", "heads", 1, r"heads \(1\) must be even"),
-    ("bigbird_base", "random_count", 0, "random_count must be at least 1: .*random_count=0"),
-    ("bigbird_base", "random_seed", -1, "random_seed must be at least 0: .*random_seed=-1"),
+    (
+        "bigbird_base",
+        "random_count",
+        0,
+        "random_count must be an int of at least 1",
+    ),
+    (
+        "bigbird_base",
+        "random_seed",
+        -1,
+        "random_seed must be an int of at least 0",
+    ),
+    ("llama3_8b", "d_ff", 2.5, "d_ff must be an int of at least 1: .*d_ff=2.5"),
+    ("gpt2", "layers", "4", "layers must be an int of at least 1: .*layers='4'"),
+    ("gpt2", "layers", True, "layers must be an int of at least 1"),
+    ("gpt2", "dropout", 1, r"dropout must be in \[0, 1\)"),
+    ("gpt2", "eps", -1, "eps and init_std at least 0: .*eps=-1"),
+    ("gpt2", "init_std", math.nan, "eps and init_std at least 0: .*init_std=nan"),
+    ("llama3_8b", "rope_theta", 0, "rope_theta above 1: .*rope_theta=0"),
+    ("llama3_8b", "rope_theta", 1, "rope_theta above 1: .*rope_theta=1"),
+    ("gemma2_2b", "softcap", 0, "softcap .*above 0: .*softcap=0"),
+    ("gemma2_2b", "scale", math.inf, "scale must be finite: .*scale=inf"),
 ]
 
 
 @pytest.mark.parametrize(("name", "field", "value", "message"), REFUSED)
-def test_invalid_sizes_are_refused(name: str, field: str, value: int, message: str) -> None:
+def test_invalid_numbers_are_refused(name: str, field: str, value: Any, message: str) -> None:
     module, _ = module_of(next(path for path in EXAMPLES if path.stem == name))
     with pytest.raises(ValueError, match=message):
         module.Config(**{field: value})
@@ -283,6 +304,28 @@ def test_numbers_that_are_not_sizes_may_be_0() -> None:
     module, _ = module_of(next(path for path in EXAMPLES if path.stem == "gpt2"))
     config = module.Config(dropout=0, eps=0, init_std=0)
     assert (config.dropout, config.eps, config.init_std) == (0, 0, 0)
+
+
+def test_numbers_are_checked_by_ranges_of_the_language() -> None:
+    """Zero, one and -1 are refused unless some spec has them at the same place."""
+    tried = 0
+    for stem in ("gpt2", "llama3_1_8b", "gemma2_2b", "deepseek_v3", "gpt_oss_20b", "llama4_scout"):
+        path = next(path for path in EXAMPLES if path.stem == stem)
+        module, _ = module_of(path)
+        document = yaml.safe_load(show(load(path)))
+        for field in lower(load(path)).fields:
+            takes = field.name in module.Config.__dataclass_fields__ and field.formula is None
+            if not takes or not isinstance(field.value, float) or "eps" in field.name:
+                continue
+            for value in (-1.0, 0.0, 1.0):
+                legal = bool([*with_number(document, field, value)])  # type: ignore[arg-type]
+                if legal:
+                    module.Config(**{field.name: value})
+                elif any(field.key == str(place[-1]) for place in field.places):
+                    tried += 1
+                    with pytest.raises(ValueError, match=field.name):
+                        module.Config(**{field.name: value})
+    assert tried >= 5
 
 
 NO_SIZES = {"dropout", "hidden_dropout", "rope_low_freq_factor", "rope_high_freq_factor"}

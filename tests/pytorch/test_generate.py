@@ -140,9 +140,12 @@ def test_rows_that_ended_are_padded() -> None:
         ({"temperature": float("nan")}, "temperature must be .* not nan"),
         ({"temperature": float("inf")}, "temperature must be .* not inf"),
         ({"temperature": 1e-42}, "temperature must be .* not 1e-42"),
-        ({"top_k": -3}, "top_k must be >= 0"),
-        ({"top_p": -0.5}, r"top_p in \[0, 1\]"),
-        ({"top_p": 1.5}, r"top_p in \[0, 1\]"),
+        ({"top_k": -3}, "top_k must be ints >= 0: 3, -3"),
+        ({"top_k": 2.5}, "top_k must be ints >= 0: 3, 2.5"),
+        ({"top_k": True}, "top_k must be ints >= 0: 3, True"),
+        ({"top_p": -0.5}, r"top_p must be in \[0, 1\], not -0.5"),
+        ({"top_p": 1.5}, r"top_p must be in \[0, 1\], not 1.5"),
+        ({"top_p": float("nan")}, "top_p must be .* not nan"),
     ],
 )
 def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
@@ -152,6 +155,40 @@ def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.generate(PROMPT, 3, **options)
     assert not calls  # refused before the first step
+
+
+@pytest.mark.parametrize("count", [3.0, None, True, "3", -1])
+def test_the_number_of_new_tokens_is_an_int(count: Any) -> None:
+    for text in (SMALL, SEQ2SEQ):
+        with pytest.raises(ValueError, match="max_new_tokens, top_k must be ints >= 0"):
+            model_of(text).generate(PROMPT, count)
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_prompts_and_masks_of_other_shapes_and_dtypes(positions: str) -> None:
+    model = model_of(SMALL, f"positions={positions}")
+    for kind in (torch.bool, torch.uint8, torch.int16, torch.float32):
+        with pytest.raises(ValueError, match=r"input_ids must be int64 \(1, 3\), not torch"):
+            model.generate(PROMPT.to(kind), 2)
+        with pytest.raises(ValueError, match="input_ids must be int64"):
+            model(PROMPT.to(kind))
+    for ids in (PROMPT[0], PROMPT[None]):
+        with pytest.raises(ValueError, match="input_ids must be int64 with 2 axes, not"):
+            model.generate(ids, 2)
+        with pytest.raises(ValueError, match="input_ids must be int64 with 2 axes, not"):
+            model(ids)
+    for shape in ((3,), (1, 0), (2, 3), (1, 4), (1, 3, 1)):
+        with pytest.raises(ValueError, match="attention_mask must be int or bool"):
+            model.generate(PROMPT, 2, torch.ones(shape, dtype=torch.int64))
+    assert model.generate(PROMPT.int(), 2).shape == (1, 5)
+
+
+def test_any_number_but_0_in_a_mask_is_a_token() -> None:
+    for positions in ("learned", "rotary", "{type: learned, skip_padding: mask, offset: 2}"):
+        model = model_of(SMALL, f"positions={positions}").eval()
+        mask = torch.tensor([[0, 1, 1]])
+        assert torch.equal(model(PROMPT, 2 * mask), model(PROMPT, mask))
+        assert greedy(model, attention_mask=2 * mask) == greedy(model, attention_mask=mask)
 
 
 @pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])

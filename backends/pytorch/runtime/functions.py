@@ -59,7 +59,7 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
     """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
-    return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+    return attention_mask.bool().long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
 
 
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:

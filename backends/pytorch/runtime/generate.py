@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cache import Cache, StaticCache
+from .inputs import check_shapes
 from .sampling import sample
 
 slot: Any = None
@@ -44,6 +45,11 @@ def generate(
         tokens = step = start.expand(source.size(0), 1)  # (B, 1)
     else:
         tokens = step = source
+    if slot.extends:
+        shape = tokens.size(0), tokens.size(-1)
+        check_shapes(shape, input_ids=source, attention_mask=attention_mask)
+        if slot.marks:
+            check_shapes(shape, global_mask=global_mask)
     if slot.extends and slot.absolute:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
             raise ValueError("prompts must not be empty or padded: the mask depends on positions")
@@ -56,8 +62,10 @@ def generate(
             attention_mask = None  # nothing is padding
     if not (temperature == 0 or 1e-6 <= temperature <= 1000):
         raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-    if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-        raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+    if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+        raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+    if not 0 <= (top_p or 0) <= 1:
+        raise ValueError(f"top_p must be in [0, 1], not {top_p}")
     stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
     stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
     if slot.reads_memory:
@@ -96,7 +104,7 @@ def generate(
         if slot.extends and slot.masked:
             padding = 0  # of the longest prompt
             if attention_mask is not None:
-                padding = source.size(1) - int(attention_mask.sum(-1).max())
+                padding = source.size(1) - int(attention_mask.bool().sum(-1).max())
     if slot.dropout:
         training = [module for module in self.modules() if module.training]
         self.eval()

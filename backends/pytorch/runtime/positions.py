@@ -298,7 +298,7 @@ def positions_past_padding(attention_mask: Tensor | None, positions: Tensor) -> 
     """Position of each new token, counting only tokens that are not padding; -1 at padding."""
     if attention_mask is None:
         return positions  # (T,)
-    real = attention_mask.long()
+    real = attention_mask.bool().long()
     return (real.cumsum(-1) * real - 1)[:, positions]  # (B, T)
 
 

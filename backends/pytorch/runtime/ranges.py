@@ -77,7 +77,7 @@ def row_origins(attention_mask: Tensor | None) -> list[int]:
     """Distinct indices of the first token that is not padding, over the sequences."""
     if attention_mask is None:
         return [0]
-    return sorted(set(attention_mask.long().argmax(-1).tolist()))
+    return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))
 
 
 def random_ranges(
