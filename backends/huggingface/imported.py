@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
 
     ignore: keys of config.json that are assumed not to affect the model
 
-    Raises CheckpointError for a folder, a file or a model that cannot be imported.
+    Raises CheckpointError for a folder, a file or a model that cannot be imported. An error in the
+    rows of a family that also occurs with the library's defaults is a bug: it is raised as it is.
     """
     folder = read_folder(path)
     if str(folder.config.get("model_type", "")).startswith(FAMILY):
@@ -67,6 +69,8 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
     except CheckpointError:
         raise
     except _WRONG_VALUES as error:
+        if _fails_with_defaults(folder, error):
+            raise
         why = f"its values are inconsistent: {type(error).__name__}: {error}"
         raise CheckpointError(folder.path / CONFIG, [why]) from error
 
@@ -80,6 +84,27 @@ _WRONG_VALUES = (
     ValueError,
 )
 """Exceptions that a row may raise for inconsistent values in config.json."""
+
+
+def _fails_with_defaults(folder: Folder, error: Exception) -> bool:
+    """Whether the rows raise the same error, at the same place, for the library's defaults."""
+    kind = {key: folder.config[key] for key in _KIND if key in folder.config}
+    try:
+        _from_config(replace(folder, config=kind))
+    except CheckpointError:
+        return False
+    except _WRONG_VALUES as other:
+        return type(other) is type(error) and _place(other) == _place(error)
+    return False
+
+
+_KIND = ("model_type", "architectures")
+
+
+def _place(error: Exception) -> tuple[str, int]:
+    """The file and line that raised an exception."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return frame.filename, frame.lineno or 0
 
 
 def _from_config(folder: Folder) -> Imported:

@@ -47,6 +47,47 @@ def test_a_loop_of_links_is_an_error(tmp_path: Path) -> None:
     assert run("build", tmp_path / "link.yaml", "-o", "-").exit_code == 2
 
 
+def test_a_bug_in_a_row_is_not_blamed_on_the_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelwright.backends.huggingface import imported
+
+    def broken(*_: Any) -> Any:
+        raise AttributeError("a bug in a row")
+
+    LlamaConfig(**LLAMA).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(
+        json.dumps({**config, "architectures": ["LlamaForCausalLM"]})
+    )
+    assert imported.read_model(tmp_path).family is not None
+    monkeypatch.setattr(imported, "spec_data", broken)
+    with pytest.raises(AttributeError, match="a bug in a row"):
+        imported.read_model(tmp_path)
+
+
+def test_values_that_do_not_fit_together_are_an_error_of_the_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelwright.backends.huggingface import imported
+
+    LlamaConfig(**LLAMA).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(
+        json.dumps({**config, "architectures": ["LlamaForCausalLM"]})
+    )
+    original = imported.spec_data
+
+    def divides(folder: Any, family: Any, head: Any, values: Any) -> Any:
+        if values["num_attention_heads"] == LLAMA["num_attention_heads"]:
+            raise ZeroDivisionError("of these values")
+        return original(folder, family, head, values)
+
+    monkeypatch.setattr(imported, "spec_data", divides)
+    with pytest.raises(CheckpointError, match="values are inconsistent"):
+        imported.read_model(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["blocks", "overrides"])
 def test_many_layers_of_many_kinds_are_checked(kind: str) -> None:
     text = BASE.replace("layers: 2", "layers: 100000")
