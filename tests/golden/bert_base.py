@@ -15,7 +15,7 @@ Written by modelwright 0.1.0 from bert_base.yaml (sha256 3b3567c85774). To rebui
 Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  N projection size
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -39,17 +39,23 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0 and 0 <= self.dropout < 1):
+            raise ValueError(f"eps and init_std must be at least 0, dropout in [0, 1): {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -181,4 +187,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 48d57f71d26b01400dd228ecfcf3467bf635693c0d475d350f3e304af3e51ede
+# sha256 of the above: f90da06bb012383ee3bce34eebc260c66c479ed38d2613136d8240a30e8a8105

@@ -23,7 +23,7 @@ Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N p
          G patches of an image
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +50,11 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0):
+            raise ValueError(f"eps and init_std must be at least 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.vision_d_model % self.vision_heads:
@@ -61,10 +64,13 @@ class Config:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -266,4 +272,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 30f471dbfeb0752f98b98fa0a5320e2c32447e8abe65baa7de5da47c6a88357d
+# sha256 of the above: b6ae60bd8f4764b23856e2feb40d7510840d44f25cfd6777b0ec949c5bc0bed8

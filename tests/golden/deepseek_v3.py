@@ -18,7 +18,7 @@ Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -57,8 +57,17 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (self.eps >= 0 and self.latent_eps >= 0 and self.init_std >= 0):
+            raise ValueError(f"eps, latent_eps and init_std must be at least 0: {self}")
+        if not (self.rope_theta > 1 and self.rope_factor > 0):
+            raise ValueError(f"rope_theta must be above 1, rope_factor above 0: {self}")
+        if not (self.rope_beta_fast > 0 and self.rope_beta_slow > 0):
+            raise ValueError(f"rope_beta_fast and rope_beta_slow must be above 0: {self}")
+        if not abs(self.router_scale) < torch.inf:
+            raise ValueError(f"router_scale must be finite: {self}")
         if self.rope_dim % 2:
             raise ValueError(f"rope_dim ({self.rope_dim}) must be even")
         if self.experts % self.groups:
@@ -101,10 +110,13 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -426,6 +438,8 @@ class DeepseekV3(nn.Module):
     ) -> Tensor:
         """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
         tokens = step = input_ids
+        shape = tokens.size(0), tokens.size(-1)
+        check_shapes(shape, input_ids=input_ids, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         compiling = torch.compiler.is_compiling()
@@ -433,8 +447,10 @@ class DeepseekV3(nn.Module):
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+            raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+        if not 0 <= (top_p or 0) <= 1:
+            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -449,7 +465,7 @@ class DeepseekV3(nn.Module):
                 break
             if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
-                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+                position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
@@ -457,4 +473,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 860af5128acdd3c11b86e20a07c20d3a3069eaedaec881f2034ef24b2b0ae3d5
+# sha256 of the above: 7675dfdf6e7c7c0e496edbb8b9d495e7f5fa458e6987eaafa6ae5d2e284f3216

@@ -19,7 +19,7 @@ Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the t
          of an image  Wt width of the sinusoids of a time  Px numbers of a patch of the output
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +43,11 @@ class Config:
     output_channels: int = 8
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (abs(self.label_dropout) < torch.inf and self.eps >= 0):
+            raise ValueError(f"label_dropout must be finite, eps at least 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.d_model % 4:
@@ -58,10 +61,13 @@ class Config:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -265,4 +271,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 0c66b1219804e139df4ad725d7fc38c38577d80cce71832cbf592c8310a65879
+# sha256 of the above: 59d7d9873c5c7856d45870ff4f3db2ffdde66462a83738de357ee643e7ee76b3

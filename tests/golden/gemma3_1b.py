@@ -16,7 +16,7 @@ Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,8 +44,15 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0):
+            raise ValueError(f"eps and init_std must be at least 0: {self}")
+        if not (self.local_rope_theta > 1 and self.global_rope_theta > 1):
+            raise ValueError(f"local_rope_theta and global_rope_theta must be above 1: {self}")
+        if not abs(self.scale) < torch.inf:
+            raise ValueError(f"scale must be finite: {self}")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
         if self.heads % self.kv_heads:
@@ -100,10 +107,13 @@ TILE = 128  # queries of one tile
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -457,6 +467,8 @@ class Gemma3_1b(nn.Module):
     ) -> Tensor:
         """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
         tokens = step = input_ids
+        shape = tokens.size(0), tokens.size(-1)
+        check_shapes(shape, input_ids=input_ids, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         compiling = torch.compiler.is_compiling()
@@ -464,8 +476,10 @@ class Gemma3_1b(nn.Module):
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+            raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+        if not 0 <= (top_p or 0) <= 1:
+            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -480,7 +494,7 @@ class Gemma3_1b(nn.Module):
                 break
             if attention_mask is not None:  # new tokens are not padding; positions skip it
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
-                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+                position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
@@ -488,4 +502,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 05974bb9d4a413d293fa2b8e467bbe3245033ad7eef98ee3031ba468f5f49b32
+# sha256 of the above: 089ed5bdbdd1db32734309ce8efe3ceda04caf3e70f822429e452d28ea8cadfe

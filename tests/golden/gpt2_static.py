@@ -13,7 +13,7 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 ca9034c8bf4f). To rebuild it
 Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  V vocabulary
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,11 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (0 <= self.dropout < 1 and self.eps >= 0 and self.init_std >= 0):
+            raise ValueError(f"dropout must be in [0, 1), eps and init_std at least 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -67,10 +70,13 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -248,6 +254,8 @@ class Gpt2(nn.Module):
         for each `capacity` of the cache.
         """
         tokens = step = input_ids
+        shape = tokens.size(0), tokens.size(-1)
+        check_shapes(shape, input_ids=input_ids, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         compiling = torch.compiler.is_compiling()
@@ -255,8 +263,10 @@ class Gpt2(nn.Module):
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+            raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+        if not 0 <= (top_p or 0) <= 1:
+            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -280,7 +290,7 @@ class Gpt2(nn.Module):
                     break
                 if attention_mask is not None:  # new tokens are not padding; positions skip it
                     mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
-                    position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
+                    position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[
                         :, tokens.size(1) - step.size(1) : tokens.size(1)
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
@@ -295,4 +305,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8d45116610fb5b6f7847cddca6c3d52a6ec3decad57578c9dd3a40e9a8a5b796
+# sha256 of the above: d9e3cc263f2bd46601603cb7aa563668889ef8a228bf8120f5e74df427c1b796

@@ -18,7 +18,7 @@ Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model 
          head_dim  V vocabulary  Z1 channels after convolution 1
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +44,11 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0):
+            raise ValueError(f"eps and init_std must be at least 0: {self}")
         if self.conv1_kernel % 2 == 0:
             raise ValueError(f"conv1_kernel ({self.conv1_kernel}) must be odd")
         if self.conv2_kernel % 2 == 0:
@@ -81,10 +84,13 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -354,8 +360,10 @@ class WhisperTiny(nn.Module):
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+            raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+        if not 0 <= (top_p or 0) <= 1:
+            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -380,4 +388,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9d97f6233080e4871fbd8362d9bd0c359f50daa07ffd937d62dd3e4266b0f528
+# sha256 of the above: 2b5c70df4e4cb5de2b4c9602e8325cd2c41ec5fb7c66dd2bd3529c9cba4ccd02
