@@ -18,6 +18,8 @@ GLOSSARY = {
     "D": "d_model",
     "H": "heads",
     "K": "key/value heads",
+    "Dm": "width of the memory",
+    "Dr": "width of the result of a recurrence",
     "E": "head_dim",
     "Ev": "head_dim of values",
     "En": "head_dim without RoPE",

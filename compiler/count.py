@@ -24,6 +24,9 @@ BRANCHES = {
     "attention": "attention",
     "cross_attention": "attention",
     "feed_forward": "feed_forward",
+    "conv": "other",
+    "gru": "other",
+    "lstm": "other",
 }
 TABLES = {
     "position_embedding": "positions",
@@ -56,8 +59,8 @@ def part_of(graph: ModuleGraph, op: Op) -> str:
     if row.part == "positions":
         return "positions"
     for name in op.scope.split("."):
-        if name in BRANCHES:
-            return BRANCHES[name]
+        if (branch := name.rstrip("0123456789")) in BRANCHES:
+            return BRANCHES[branch]
     for ending, part in TABLES.items():  # may have the name of a block as a prefix
         if op.name.endswith(ending):
             return part

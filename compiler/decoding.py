@@ -131,6 +131,16 @@ def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
         if op.kind == "attend_linearly" and op.attrs["cached"]:  # independent of the length
             key, value = (graph.values[op.arg(slot)].shape for slot in ("k", "v"))
             sums = sums + layers_of(graph, op) * elements((*key[:2], key[-1], value[-1]))
+        if op.kind == "recur" and op.attrs["cached"]:
+            state = int(op.attrs["hidden"].size) * (2 if op.attrs["cell"] == "lstm" else 1)
+            kept = kept + layers_of(graph, op) * state * elements(
+                graph.values[op.arg("x")].shape[:1]
+            )
+            if op.arg("k"):
+                for slot in "kv":
+                    kept = kept + layers_of(graph, op) * elements(
+                        lengths.values(op)[op.arg(slot)].shape
+                    )
     for attend in attends(graph):
         if attend.crosses and graph.scopes[attend.scope].stack in caching:
             values = lengths.values(attend.op)

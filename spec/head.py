@@ -40,13 +40,16 @@ class DenseTransform(Part):
 
 
 class Maxout(Part):
-    """The maximum of each pair of numbers (Goodfellow et al., 2013, arXiv:1302.4389).
+    """A linear layer, and the maximum of each pair of its neighbouring outputs (Goodfellow et al.,
+    2013, arXiv:1302.4389).
 
-    hidden: output width
+    hidden: output width, half of that of the linear layer
+    bias: whether the linear layer has a bias
     """
 
     type: Literal["maxout"] = "maxout"
     hidden: Count
+    bias: Flag = True
 
 
 Transform = Annotated[Nothing | DenseTransform | Maxout, Tagged("transform", "none")]

@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import SpecErrors
 from .layers import OrderNode, layer_order
-from .merge import Reading, expand, has_type, merge, only, type_of, without_removed
+from .merge import Reading, expand, has_type, leaves, merge, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL
 from .part import BROKEN, COMPONENTS, NOTHING, Part
 from .shadowed import report_shadowed
@@ -83,7 +83,7 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     order = layer_order(stack, base, reading)
     blocks: Words = {}
     for name, node in order.blocks.items():
-        blocks[name] = resolve_block(node)
+        blocks[name] = resolve_block(node, reading)
         reading.count_values(blocks[name], stack)
     named = stack.get("blocks")
     own["blocks"] = Node(blocks, (named or stack).mark, (named or stack).key_mark)
@@ -191,8 +191,8 @@ def _parts_of(cls: type[Part]) -> list[str]:
     ]
 
 
-def resolve_block(block: Node) -> Node:
-    """Fill in every branch of a merged block."""
+def resolve_block(block: Node, reading: Reading) -> Node:
+    """Fill in every branch of a merged block. Branches that `sublayers` replace are recorded."""
     if not isinstance(block.value, dict):
         return block
     items = {key: expand(key, node) for key, node in block.items()}
@@ -200,6 +200,9 @@ def resolve_block(block: Node) -> Node:
     said = items["sublayers"].value if "sublayers" in items else []
     if said is BROKEN or said != []:
         for key in ("attention", "cross_attention", "feed_forward"):
+            written = leaves(items[key]) if key in items else ()
+            for leaf in [leaf for _, leaf in written if leaf.value != "none"]:
+                reading.replaced.setdefault(id(leaf.mark), []).append(items["sublayers"])
             items[key] = expand(key, defaulted("none", block))
         items["sublayers"] = _sublayers(items, block, words)
     else:
@@ -223,6 +226,8 @@ def _sublayers(items: Words, block: Node, words: Words) -> Node:
         "mask": items.get("mask") or defaulted("full", block),
         "positions": _listed("positions", items.get("positions") or defaulted([], block), {}),
     }
+    residual = items.get("residual") or defaulted("sequential", block)
+    places["residual"] = push("residual", residual, {})
     entries = [push("sublayers", entry, words | places) for entry in node.value]
     for entry in entries:
         if own := entry.get("positions"):

@@ -19,7 +19,7 @@ class Joining(Part):
     drop_path: stochastic depth: probability of skipping the branch in training, drawn for each
         sequence (Huang et al., 2016, arXiv:1603.09382)
     from: what the branch's output is added to: its input before normalisation (`input`) or after it
-        (`normed`)
+        (`normed`), or the input of the block (`block`)
     float32: in a float16 model, compute the last linear layer of the feed-forward in float32 and
         keep the residual stream in float32 after it; T5's values exceed 65504, the largest float16
     """
@@ -28,7 +28,7 @@ class Joining(Part):
     stream_scale: Number = 1
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0
-    from_: OneOf[Literal["input", "normed"]] = Field(default="input", alias="from")
+    from_: OneOf[Literal["input", "normed", "block"]] = Field(default="input", alias="from")
     float32: Flag = False
 
 

@@ -16,6 +16,7 @@ from .source import Node
 from .surface import INWARD
 
 Names = tuple[str, ...]
+BRANCHES = frozenset(("attention", "cross_attention", "feed_forward"))
 
 
 def report_shadowed(
@@ -37,7 +38,9 @@ def report_shadowed(
         said = _name(path)
         text = f"`{said}: {shown(node.value).strip('`')}` has no effect"
         others = [other for other in replaced if _is_other(node, other)]
-        if any(isinstance(other.value, dict) for other in others):
+        if any(_is_list_of_parts(other) for other in others) and BRANCHES.intersection(path):
+            text += ": `sublayers` replace it; remove it"
+        elif any(isinstance(other.value, dict) for other in others):
             text += ": an inner level replaces it by another type; remove it"
         elif others:
             text += f": all inner levels set their own `{said}`; remove it"
@@ -86,6 +89,11 @@ def _is_other(node: Node, other: Node) -> bool:
     if other.mark.why == "--set" and node.mark.why != "--set":
         return False
     return bool(other.plain() != node.plain())
+
+
+def _is_list_of_parts(node: Node) -> bool:
+    value = node.value
+    return isinstance(value, list) and any(isinstance(one.value, dict) for one in value)
 
 
 def _stand_alone(tree: Node) -> bool:

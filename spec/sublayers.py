@@ -7,7 +7,7 @@ from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
 from .mask_field import MaskField
-from .part import NOTHING, OneOf, Tagged, declare
+from .part import NOTHING, Inner, Many, OneOf, Part, Tagged, declare
 from .positions import Positions
 from .residual import Residual
 from .scalars import Count, Flag, Name
@@ -68,13 +68,18 @@ class SublayerMoe(Moe, Own):
 
 
 class Conv(Own):
-    """A convolution along the sequence (Gulati et al., 2020, arXiv:2005.08100).
+    """A convolution along the sequence (Gehring et al., 2017, arXiv:1705.03122). The sequence keeps
+    its length: there are zeros around it, and at padding tokens.
 
-    kernel: kernel size
+    kernel: kernel size; the first input of output t is t - ⌊kernel / 2⌋ · dilation
     dilation: dilation of the convolution
-    separable: a depthwise convolution followed by a pointwise one
-    causal: pad on the left only, so that no output depends on later inputs
+    separable: a depthwise convolution followed by a pointwise one (Kaiser et al., 2017,
+        arXiv:1706.03059)
+    causal: pad on the left only, so that no output depends on later inputs; the stack then has no
+        cache
     activation: activation after the convolution
+    activation_first: apply the activation before the convolution instead
+    bias: whether the convolutions have a bias
     """
 
     type: Literal["conv"] = "conv"
@@ -83,30 +88,67 @@ class Conv(Own):
     separable: Flag = False
     causal: Flag = False
     activation: Activation | None = None
+    activation_first: Flag = False
+    bias: Flag | None = None
+
+
+class InitialState(Part):
+    """The first state of a recurrence: tanh of a linear layer of the last state of another stack's
+    recurrence (Bahdanau et al., 2014, arXiv:1409.0473, appendix A.2.2).
+
+    memory: the stack, which ends with a recurrence with `output: none`
+    direction: `forward`: its state at the last token; `backward`: that of the layer which runs from
+        the end, at the first token
+    """
+
+    memory: Name
+    direction: OneOf[Literal["forward", "backward"]] = "forward"
 
 
 class Recurrence(Own):
-    """A recurrent layer.
+    """A recurrent layer. At padding the state stays as it is. The cache keeps the state.
 
     hidden: width of the hidden state
-    bidirectional: run a second layer from the end to the beginning
-    attention: attention with the previous state as the query; its result is concatenated to the
-        input
+    bidirectional: run a second layer with its own weights from the end to the beginning, and
+        concatenate its states
+    bias: whether the linear layer of the inputs has a bias, and that of the output
+    initial: the state before the first token; default: zeros
+    attention: attention to another stack, at each token, with the previous state as the query;
+        another linear layer adds the result (the context) to the inputs of the gates (Bahdanau et
+        al., 2014, arXiv:1409.0473). Its type is `mha` with `value: none` and `output: none`
+    result: what is concatenated to be the result: the new `state`, the `previous_state`, the
+        `input` (after the norm), the `context` of the attention
+    output: `linear`: a linear layer from the result to d_model; `none`: the result itself. If it is
+        wider or narrower than d_model, it needs `residual: none`, in the last sublayer of a single
+        layer; the stack's output then has this width
     """
 
     hidden: Count
     bidirectional: Flag = False
+    bias: Flag | None = None
+    initial: Inner[InitialState] | None = None
     attention: CrossAttention = NOTHING
+    result: Many[OneOf[Literal["state", "previous_state", "input", "context"]]] = ("state",)
+    output: OneOf[Literal["linear", "none"]] = "linear"
 
 
 class Gru(Recurrence):
-    """Gated recurrent unit (Cho et al., 2014, arXiv:1406.1078)."""
+    """Gated recurrent unit (Cho et al., 2014, arXiv:1406.1078): s' = (1 - z) s + z n with the gates
+    z, r = sigmoid(W x + U s) and the candidate n. The rows of its weights are those of r, z and n.
+
+    reset: the reset gate multiplies the state `before` the matrix, n = tanh(W x + U (r s)), or the
+        product `after` it, n = tanh(W x + r (U s + b)), as in PyTorch's and cuDNN's GRU
+    """
 
     type: Literal["gru"] = "gru"
+    reset: OneOf[Literal["before", "after"]] = "before"
 
 
 class Lstm(Recurrence):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997)."""
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate (Gers et al.,
+    2000): c' = f c + i g and s' = o tanh(c'), with the gates i, f, o = sigmoid(W x + U s) and the
+    candidate g = tanh(W x + U s). The rows of its weights are those of i, f, g and o.
+    """
 
     type: Literal["lstm"] = "lstm"
 

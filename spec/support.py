@@ -13,22 +13,23 @@ from .attention import Mha
 from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
-from .head import Maxout
 from .locate import locate
 from .model import Block, ModelSpec, Stack
-from .part import BROKEN, CONTAINERS, Part, options_of
+from .part import BROKEN, CONTAINERS, Nothing, Part, options_of
 from .positions import (
     RelativeTable,
     Rotary,
     Sinusoidal,
 )
 from .source import Node
+from .sublayers import OuterProductMean, Own, TriangleMultiplication
 
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
     StackInput: "input of type `stack`",
-    Maxout: "transform of type `maxout`",
+    OuterProductMean: "sublayer of type `outer_product_mean`",
+    TriangleMultiplication: "sublayer of type `triangle_multiplication`",
 }
 
 # class -> option -> the supported values, and a name for all others
@@ -46,7 +47,10 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Mha: {
         "score_bias": (((),), "`score_bias`"),
     },
-    Block: {"sublayers": (((),), "`sublayers`")},
+    Own: {
+        "stream": ((None,), "a sublayer with a `stream`"),
+        "axis": ((None,), "a sublayer with an `axis`"),
+    },
     Stack: {"streams": (({},), "`streams`")},
 }
 
@@ -109,9 +113,16 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
+def _listed(value: Any) -> bool:
+    return value is not BROKEN and bool(value)
+
+
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
         yield (*path, "sinks"), "`sinks` with `separate_global`"
+    block = part if isinstance(part, Block) and _listed(part.sublayers) else None
+    if block is not None and not isinstance(block.condition, Nothing):
+        yield (*path, "sublayers"), "`sublayers` with a `condition`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():
         inner = getattr(part, expert)
         if isinstance(inner, Hidden) and inner.inner_norm is True:

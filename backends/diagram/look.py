@@ -142,6 +142,14 @@ def _grid_rotary(op: Op, graph: ModuleGraph) -> str:
     return f"θ {figure(op.attrs['theta'])} · rows and columns"
 
 
+def _cell(op: Op, graph: ModuleGraph) -> str:
+    """The type of a recurrence and the width of its state."""
+    back = ", from the end" if op.attrs["prefix"] else ""
+    return (
+        f"{op.attrs['cell'].partition('_')[0].upper()} {plain(int(op.attrs['hidden'].size))}{back}"
+    )
+
+
 def _buckets(op: Op, graph: ModuleGraph) -> str:
     return f"{figure(op.attrs['buckets'])} buckets"
 
@@ -209,6 +217,10 @@ LOOKS: dict[str, Look] = {
     "embedding": Look("box", "embedding", _name, _table),
     "patchify": Look("box", "embedding", _name, _patches),
     "convolve": Look("box", "embedding", _name, _convolution),
+    "zero_padding": Look("through"),
+    "recur": Look("box", "feed_forward", _const("Loop over tokens"), _cell),
+    "last_state": Look("pill", "other", _const("Last state")),
+    "maxout": Look("pill", "feed_forward", _const("Max of pairs")),
     "glu": Look("pill", "feed_forward", _const("GLU")),
     "swap_axes": Look("through"),
     "add_axis": Look("through"),

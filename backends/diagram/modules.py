@@ -36,6 +36,12 @@ def say(
         return _experts(graph, ops)
     if any(op.kind == "similarity" for op in ops):
         return _compared(graph, scope, ops)
+    loops = [op for op in ops if op.kind == "recur"]
+    if loops:
+        return _recurrence(graph, loops)
+    convolutions = [op for op in ops if op.kind == "convolve"]
+    if convolutions and graph.block_of(scope.path) is not None:
+        return _convolution(graph, ops, convolutions)
     pooled = [op for op in ops if op.kind == "pool_heads"]
     if pooled:
         heads, width = (int(pooled[0].attrs[key].size) for key in ("heads", "width"))
@@ -46,13 +52,36 @@ def say(
     if scope.parent is not None and graph.block_of(scope.path) is not None and activations:
         gated = any(op.kind == "multiply" for op in ops)
         title = "Gated feed-forward" if gated else "Feed-forward"
-        if scope.name != "feed_forward":
+        if scope.name.rstrip("0123456789") != "feed_forward":
             title = words(scope.name)
         return Said("feed_forward", title, _lines(chain, *activations))
     pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
     tied = any(weight.tied for op in ops for weight in op.weights)
     extras = [*pools, *activations, *(["tied"] if tied else [])]
     return Said("linear", class_words(scope.noun or scope.name), _lines(chain, *extras))
+
+
+def _recurrence(graph: ModuleGraph, loops: list[Op]) -> Said:
+    """A recurrent layer: its cell, the width of its state, and its attention."""
+    first, width = loops[0], plain(int(loops[0].attrs["hidden"].size))
+    cell = first.attrs["cell"].partition("_")[0].upper()
+    both = ("in both directions",) if len(loops) > 1 else ()
+    if first.attrs["query"] is None:
+        return Said("feed_forward", cell, (f"state of {width}", *both))
+    score = "additive" if first.arg("vector") else "dot-product"
+    lines = (f"state of {width}", f"{score} attention by the state")
+    return Said("attention", f"{cell} with attention", lines)
+
+
+def _convolution(graph: ModuleGraph, ops: list[Op], convolutions: list[Op]) -> Said:
+    """A convolution along the sequence: its width and kind, and its activation."""
+    first = convolutions[0]
+    kinds = (("separable", len(convolutions) > 1), ("causal", first.attrs.get("causal")))
+    dilation = int(first.attrs["dilation"])
+    words_of = [f"{plain(int(first.attrs['kernel']))} wide", *(w for w, said in kinds if said)]
+    words_of += [f"dilation {plain(dilation)}"] * (dilation > 1)
+    activations = [activation(op, graph) for op in ops if op.kind == "activation"]
+    return Said("feed_forward", "Convolution", (", ".join(words_of), *activations))
 
 
 def _part_of_module(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:

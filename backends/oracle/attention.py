@@ -81,10 +81,12 @@ def taken(
     names = [f"{which}{suffix}" for which in ("query", "key", "value")]
     q = projected(part, weights, x, names[0], heads, width)
     k = projected(part, weights, source.x, names[1], kv_heads, width)
-    values = weights.linear(
-        names[2], source.x, kv_heads * value_width, bias=has_bias(part, "value")
-    )
-    v = clip(part, values).reshape(-1, kv_heads, value_width)
+    if part.value == "none":  # the annotations themselves (Bahdanau et al., 2014, eq. 5)
+        v = source.x[:, None]
+    else:
+        size = kv_heads * value_width
+        values = weights.linear(names[2], source.x, size, bias=has_bias(part, "value"))
+        v = clip(part, values).reshape(-1, kv_heads, value_width)
     q = placed(layer, part, weights, q, names[0])
     k = placed(layer, part, weights, k, names[1])
     run = heads // kv_heads
@@ -110,6 +112,8 @@ def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | No
     y = gated(part, weights, x, y)
     if part.output_norm:
         y = normalize(part.norm, weights, "output_norm", y)
+    if part.output == "none":
+        return y
     return weights.linear("output", y, layer.width, bias=has_bias(part, "output"))
 
 

@@ -7,31 +7,38 @@ import numpy as np
 
 from ...spec.attention import Fastformer, LinearAttention, Mha, Mla
 from ...spec.condition import AdaLnZero
+from ...spec.feed_forward import Glu, Mlp, Moe
 from ...spec.masks import Atom
 from ...spec.model import Block
 from ...spec.part import Nothing
 from ...spec.residual import Joining, Parallel
+from ...spec.sublayers import Conv, Recurrence
 from .attention import mha, mla
+from .branches import branches, own
 from .condition import Modulation, modulation
-from .context import Layer, Memory
+from .context import Layer
+from .convolution import convolution
 from .feed_forward import feed_forward
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear
+from .recurrent import recurrence
 from .weights import Array, Weights, unknown
 
 ATTENTIONS: dict[type[Any], Any] = {Mha: mha, Mla: mla, LinearAttention: linear}
 ATTENTIONS |= {Fastformer: fastformer}
-BRANCHES = ("attention", "cross_attention", "feed_forward")
+OTHERS: dict[type[Any], Any] = {Conv: convolution, Recurrence: recurrence}
 BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")
 
 
 def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any) -> Array:
     """The output of a branch for its input x (T, D), without norms."""
     inside = weights.below(key)
-    if key == "feed_forward":
+    if isinstance(part, (Mlp, Glu, Moe)):
         return feed_forward(part, inside, x, layer.tokens)
-    attend = next(compute for kind, compute in ATTENTIONS.items() if isinstance(part, kind))
-    found: Array = attend(layer, part, inside, x, memory)
+    compute = next(
+        compute for kind, compute in {**ATTENTIONS, **OTHERS}.items() if isinstance(part, kind)
+    )
+    found: Array = compute(layer, part, inside, x, memory)
     return found
 
 
@@ -81,23 +88,28 @@ def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Ar
 
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
     """One layer, (T, D) -> (T, D). memories: stack -> its output."""
-    parts = {key: getattr(block, key) for key in BRANCHES}
-    parts = {key: part for key, part in parts.items() if not isinstance(part, Nothing)}
+    parts = branches(block)
 
-    def view(key: str) -> tuple[Layer, Memory | None]:
-        if key != "cross_attention":
-            return layer, None
+    def view(key: str) -> tuple[Layer, Any]:
+        part = parts[key]
+        if isinstance(part, Recurrence):
+            return layer, memories
+        if getattr(part, "memory", None) is None:
+            mask, positions = own(block, part, "mask"), own(block, part, "positions")
+            return replace(layer, mask=mask, positions=positions), None
         here = replace(layer, positions=(), mask=Atom("full"))
-        return here, memories[parts[key].memory]
+        return here, memories[part.memory]
 
     m = modulation(block.condition, vectors(block, parts), weights, "modulation", layer.condition)
     if isinstance(block.residual, Parallel) and len(parts) > 1:
         return parallel(block, parts, view, weights, x, m)
+    start = x
     for key, part in parts.items():
-        own = part.norm_placement == "post" and not isinstance(part.norm, Nothing)
-        held = [m.values.pop(0) for _ in range(2)] if own and m.values else []
+        residual = own(block, part, "residual")
+        normed = part.norm_placement == "post" and not isinstance(part.norm, Nothing)
+        held = [m.values.pop(0) for _ in range(2)] if normed and m.values else []
         read, gave = with_norms(key, part, view(key)[0], weights, x, view(key)[1], m)
-        x = joined(block.residual, layer, weights, key, x, read, gave)
+        x = joined(residual, layer, weights, key, (start, x, read), gave)
         if part.norm_placement == "post":  # Vaswani et al., 2017, section 3.1
             x = normalize(part.norm, weights, f"{key}_norm", x)
             x = Modulation(held).normed(x)
@@ -105,14 +117,19 @@ def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: 
 
 
 def joined(
-    residual: Any, layer: Layer, weights: Weights, key: str, x: Array, read: Array, gave: Array
+    residual: Any,
+    layer: Layer,
+    weights: Weights,
+    key: str,
+    inputs: tuple[Array, Array, Array],
+    gave: Array,
 ) -> Array:
     """α · stream + scale · output (He et al., 2015, arXiv:1512.03385; α: Wang et al., 2022,
-    arXiv:2203.00555, section 4).
+    arXiv:2203.00555, section 4). inputs: of the block, of the branch, and after the branch's norm.
     """
     if isinstance(residual, Nothing):
         return gave
-    stream = read if residual.from_ == "normed" else x
+    stream = inputs[("block", "input", "normed").index(residual.from_)]
     return residual.stream_scale * stream + scaled(residual, layer, weights, key, gave)
 
 

@@ -95,8 +95,11 @@ class Layer:
 
 @dataclass
 class Memory:
-    """Source of keys and values: x (S, D) and its tokens. own: it is the stack itself."""
+    """Source of keys and values: x (S, D) and its tokens. own: it is the stack itself; stack: the
+    other stack that it comes from.
+    """
 
     x: Array
     tokens: Tokens
     own: bool = False
+    stack: Stack | None = None

@@ -11,6 +11,7 @@ from ...spec.head import (
     Contrastive,
     DenseTransform,
     LanguageModel,
+    Maxout,
     PatchesHead,
     ProjectionHead,
 )
@@ -38,6 +39,8 @@ def language_model(
     table = table_of(spec, weights, str(head.stack)) if head.tied else None
     if isinstance(head.transform, DenseTransform):
         x = transformed(head.transform, own, x, None if table is None else table.shape[1])
+    if isinstance(head.transform, Maxout):
+        x = maxout(head.transform, own, x)
     inner = own
     if table is None:
         assert head.vocab_size is not None
@@ -56,6 +59,14 @@ def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None)
         x = activate(part.activation, own.linear("inner", x, part.inner, bias=part.bias))
     x = activate(part.activation, own.linear("dense", x, width, bias=part.bias))
     return normalize(part.norm, own, "norm", x)
+
+
+def maxout(part: Maxout, own: Weights, x: Array) -> Array:
+    """t_j = max(u_2j-1, u_2j) of u = U x + b (Goodfellow et al., 2013, arXiv:1302.4389, section 3;
+    Bahdanau et al., 2014, arXiv:1409.0473, appendix A.2.2).
+    """
+    y = own.linear("dense", x, 2 * part.hidden, bias=part.bias)
+    return np.maximum(y[..., ::2], y[..., 1::2])
 
 
 def classifier(head: Classifier, own: Weights, row: Memory) -> Array:

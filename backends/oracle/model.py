@@ -11,6 +11,7 @@ from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
 from .blocks import run_block
+from .branches import branches
 from .condition import modulation, vector_of
 from .context import Chances, Draws, Layer, Memory, Tokens
 from .heads import Hidden, run_head
@@ -60,9 +61,14 @@ def stacks_needed(spec: ModelSpec) -> list[str]:
 
     def visit(name: str) -> None:
         for kind in spec.stacks[name].order:
-            memory = getattr(spec.stacks[name].blocks[kind].cross_attention, "memory", None)
-            if memory is not None:
-                visit(memory)
+            for part in branches(spec.stacks[name].blocks[kind]).values():
+                for reader in (
+                    part,
+                    *(getattr(part, key, None) for key in ("attention", "initial")),
+                ):
+                    memory = getattr(reader, "memory", None)
+                    if memory is not None:
+                        visit(memory)
         stack = spec.stacks[name]
         for part in (stack.condition, *(block.condition for block in stack.blocks.values())):
             for embed in getattr(part, "embed", ()):
@@ -155,9 +161,9 @@ def run_stack(
             x = normalize(stack.norm, own, "norm", x)
             if not isinstance(stack.norm, Nothing):
                 x = modulation(stack.condition, 2, own, "norm_modulation", vector).normed(x)
-        if stack.output_width not in (None, stack.d_model):
+        if stack.output_width not in (None, x.shape[-1]):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
-        found.append(Memory(x, tokens))
+        found.append(Memory(x, tokens, stack=stack))
     return found
 
 

@@ -17,8 +17,9 @@ KNOWN = """
 ModelSpec: stacks heads tokens; SpecialTokens: pad; Nothing:
 Stack: layers d_model vocab_size max_positions input streams={} positions norm condition activation
 Stack: bias final_norm output_width blocks order
-Block: attention cross_attention feed_forward sublayers=() mask positions norm norm_placement
+Block: attention cross_attention feed_forward sublayers mask positions norm norm_placement
 Block: residual condition activation bias share; *Memory: memory
+*Own: stream=None axis=None residual; *OwnAttention: memory mask positions
 *Branch Block: norm norm_placement=pre|post|sandwich|output|none
 *Source: prefix_tokens normalize=True|False|before_positions norm optional=False argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
@@ -42,7 +43,7 @@ Llama3: low_freq_factor high_freq_factor
 Yarn: beta_fast beta_slow mscale mscale_all_dims truncate
 LongRope: short_factor long_factor short_mscale long_mscale
 Mha: heads kv_heads head_dim value_dim bias scale score=dot|cosine|distance|additive qk_norm softcap
-Mha: sinks clip_qkv output_norm score_bias=() separate_global
+Mha: value=linear|none output=linear|none sinks clip_qkv output_norm score_bias=() separate_global
 Mha LinearAttention: output_gate=none|elementwise|headwise; Mha: gate=sigmoid|softplus
 Mha Mla: kernel=auto|dense|tiles
 HeadQkNorm PerHeadQkNorm ProjectionQkNorm: norm before_clip
@@ -50,18 +51,21 @@ HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale
 LinearAttention: heads head_dim feature_map=elu|relu|silu|identity|softmax map_values normalize
 LinearAttention: decay=none|lightning output_norm bias
+Conv: kernel dilation separable causal activation activation_first bias
+Recurrence: hidden bidirectional bias initial attention output=linear|none
+Recurrence: result; InitialState: memory direction=forward|backward; Gru: reset=before|after
 Fastformer: heads bias; Mlp Glu: d_ff activation bias inner_norm; Glu: clamp linear_offset
 Moe: experts top_k expert shared_expert weigh=output|input shared_gate router capacity
 Moe: capacity_factor; Groups: count top_k score=max|top2_sum
 Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_by=scores|logits
 Router: groups scale jitter
-Sequential Parallel: scale stream_scale layer_scale from_=input|normed; Parallel: shared_norm
+Sequential Parallel: scale stream_scale layer_scale from_=input|normed|block; Parallel: shared_norm
 *Adaptive: embed activation; AdaLn AdaLnZero:; Timestep: argument width hidden activation
 Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes
 Vector: argument size bias; Pooled: stack pool bias
 *HeadPart: stack; PatchesHead: channels bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
-DenseTransform: width inner activation norm bias
+Maxout: hidden bias; DenseTransform: width inner activation norm bias
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
 ProjectionHead: size pool activation bias normalize
 Contrastive: size towers loss=softmax|sigmoid; Tower: pool

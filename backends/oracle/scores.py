@@ -9,6 +9,7 @@ import numpy as np
 from ...spec.attention import Mha, Mla
 from ...spec.model import Block
 from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
+from .branches import branches, kind_of, own
 from .context import Layer
 from .pointwise import normalize
 from .relative import (
@@ -99,7 +100,7 @@ def position_vectors(
     layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
 ) -> list[Array]:
     """DeBERTa's position table after the key and query projections: (2 · span, H, E)."""
-    prefix, block = first_asking(layer, position)
+    prefix, block, _ = first_asking(layer, position)
     table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
     if position.normalize:  # with the norm of the first block that uses the table
         table = normalize(block.norm, layer.weights, f"{prefix}relative_norm", table)
@@ -137,27 +138,36 @@ def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]
     """(rows, H), one row per bucket or offset. Two tables of a block are named by type."""
     prefix, asking = "", layer.positions
     if position.share == "stack":
-        prefix, block = first_asking(layer, (position, shape[1]))
-        asking, weights = block.positions, layer.weights
+        prefix, _, asking = first_asking(layer, (position, shape[1]))
+        weights = layer.weights
     kinds = {type(p) for p in asking if getattr(p, "share", "") == position.share}
     name = position.type if len(kinds) > 1 else "relative_bias"
     return weights(f"{prefix}{name}.weight", *shape)
 
 
-def first_asking(layer: Layer, wanted: Any) -> tuple[str, Block]:
-    """The prefix of a table's name, and the first block that uses the table.
+Asker = tuple[str, Block, tuple[Any, ...]]
+"""The prefix of a table's name, the block that uses it, and the positions there."""
+
+
+def first_asking(layer: Layer, wanted: Any) -> Asker:
+    """The first block or sublayer that uses a table.
 
     A stack has one table per set of options, and biases one per number of heads. The first table
-    has no prefix, others have the name of the first block that uses them.
+    has no prefix, others have the names of the first block and sublayer that use them.
     """
-    asked: dict[Any, str] = {}
+    asked: dict[Any, Asker] = {}
     for name in layer.stack.order:
-        attention: Any = layer.stack.blocks[name].attention
-        for position in layer.stack.blocks[name].positions:
-            shared = getattr(position, "share", "") == "stack" and hasattr(attention, "heads")
-            if isinstance(wanted, Disentangled) and isinstance(position, Disentangled):
-                asked.setdefault(position, name)
-            elif shared and not isinstance(wanted, Disentangled):
-                asked.setdefault((position, attention.heads), name)
-    prefix = "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"
-    return prefix, layer.stack.blocks[asked[wanted]]
+        block = layer.stack.blocks[name]
+        for key, part in branches(block).items():
+            if kind_of(part) != "attention":
+                continue
+            prefix = f"{name}_{key}_" if block.sublayers else f"{name}_"
+            asker = (prefix, block, own(block, part, "positions"))
+            for position in asker[2]:
+                shared = getattr(position, "share", "") == "stack"
+                if isinstance(wanted, Disentangled) and isinstance(position, Disentangled):
+                    asked.setdefault(position, asker)
+                elif shared and not isinstance(wanted, Disentangled):
+                    asked.setdefault((position, part.heads), asker)
+    prefix, block, positions = asked[wanted]
+    return "" if wanted == next(iter(asked)) else prefix, block, positions

@@ -13,13 +13,18 @@ KEYS, STATES, MEMORY = "kv", "states", "memory"
 TITLES = {
     (KEYS,): "Key-value cache of a decoder, by layer.",
     (KEYS, MEMORY): "Key-value cache of self- and cross-attention, by layer.",
-    (STATES,): "Sums over previous tokens, by layer; of constant size.",
-    (KEYS, STATES): "Keys and values, or sums over previous tokens, by layer.",
-    (KEYS, MEMORY, STATES): "Keys and values, or sums over previous tokens, and keys and values of "
-    "the memory, by layer.",
-    (MEMORY, STATES): "Sums over previous tokens, of constant size, and keys and values of the "
-    "memory, by layer.",
+    (STATES,): "{State}, by layer; of constant size.",
+    (KEYS, STATES): "Keys and values, or {state}, by layer.",
+    (KEYS, MEMORY, STATES): "Keys and values, or {state}, and keys and values of the memory, by "
+    "layer.",
+    (MEMORY, STATES): "{State}, of constant size, and keys and values of the memory, by layer.",
 }
+STATES_ARE = {
+    ("attend_linearly",): "sums over previous tokens",
+    ("recur",): "states of recurrences",
+    ("attend_linearly", "recur"): "sums over previous tokens and states",
+}
+"""Kinds of ops that keep states, and what these are."""
 NOTES = {
     (KEYS,): " Not part of the state dict.",
     (KEYS, MEMORY): " Not in the state dict.",
@@ -29,6 +34,7 @@ NOTES = {
 """The second sentence, where the first one leaves room."""
 STATIC = "Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."
 SLIDING = " A layer with a window keeps its last tokens."
+SUMS = ("attend_linearly", "recur")
 METHODS = {KEYS: ("append",), STATES: ("state", "set_state")}
 
 
@@ -39,7 +45,7 @@ def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
     parts = (
         (KEYS, "cache" in kinds),
         (MEMORY, crossing),
-        (STATES, "attend_linearly" in kinds),
+        (STATES, not kinds.isdisjoint(SUMS)),
     )
     return tuple(part for part, needed in parts if needed)
 
@@ -56,7 +62,10 @@ def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
     names = [*(["begin"] if static else []), *(m for p in parts for m in METHODS.get(p, ()))]
     body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
     keepers = frozenset(op.number for op in graph.keepers())
-    title = STATIC if static else TITLES[parts] + (SLIDING if slides else NOTES.get(parts, ""))
+    kinds = {op.kind for op in graph.keepers()}
+    state = STATES_ARE.get(tuple(kind for kind in SUMS if kind in kinds), "")
+    whole = TITLES[parts].format(state=state, State=state.capitalize())
+    title = STATIC if static else whole + (SLIDING if slides else NOTES.get(parts, ""))
     return Class("Cache", (), body, title, origins=keepers)
 
 

@@ -45,10 +45,16 @@ def _names(
             firsts[found].alike.append(one)
         place.append(found)
     for prefix in PREFIXES:
-        names = [prefix(plan.graph, first.scope) + noun for first in firsts]
+        names = [_joined(prefix(plan.graph, first.scope), noun) for first in firsts]
         if len(set(names)) == len(names) and not taken.intersection(names):
             return [names[i] for i in place], dict(zip(names, firsts, strict=True))
     raise AssertionError(f"two classes {noun} cannot be distinguished")
+
+
+def _joined(prefix: str, noun: str) -> str:
+    """`Local` and `Attention`: `LocalAttention`; `Attention2` is itself, a numbered sublayer."""
+    numbered = prefix.rstrip("0123456789")
+    return prefix if numbered != prefix and numbered.endswith(noun) else prefix + noun
 
 
 def _stack_prefix(graph: ModuleGraph, scope: Scope) -> str:

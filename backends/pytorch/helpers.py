@@ -14,6 +14,7 @@ from .code.scope import Names, notes_of
 FILES = (
     "inputs",
     "linear",
+    "recurrence",
     "joined",
     "positions",
     "norms",

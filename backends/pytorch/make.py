@@ -172,6 +172,19 @@ def make_attend(f: Writer, op: Op) -> list[Statement]:
     return [made]
 
 
+def make_recurrence(f: Writer, op: Op) -> list[Statement]:
+    """Linear layers of the state, of the query and of the context."""
+    found: list[Statement] = []
+    biased = {weight.name for weight in op.weights}
+    for weight in op.weights:
+        name, _, kind = weight.name.rpartition(".")
+        if kind == "weight":
+            out, width = map(sized, weight.shape)
+            bias = None if f"{name}.bias" in biased else constant(False)
+            found += attribute(name, _called("nn.Linear", width, out, bias=bias))
+    return found
+
+
 MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
@@ -179,6 +192,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "table": make_embedding,
     "patchify": make_patches,
     "convolve": make_convolution,
+    "recur": make_recurrence,
     "insert_tokens": _parameter("zeros"),
     "learned_tokens": _parameter("zeros"),
     "group_norm": make_channel_norm,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.axes import show
+from ...compiler.axes import M, show
+from ...compiler.count import as_long_as
 from ...compiler.graph import ModuleGraph, Op, Scope
 from .body import with_positions, write_items
 from .calls import table_of
@@ -192,8 +193,9 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
         first = described(graph, step.given[0])
     text = f"Hidden states {shape} of {first}"
     hidden = graph.hidden.values()
-    memory = next((g.name for g in step.given if g.value in hidden), "")
-    text += f", given `{memory}` (B, M, D)" if memory else ""
+    memory = next((g for g in step.given if g.value in hidden), None)
+    if memory is not None:
+        text += f", given `{memory.name}` {show(as_long_as(graph.values[memory.value].shape, M))}"
     more = ", which follow the tokens in `cache`" if step.cached else ""
     return f"{text}{more}." if len(text + more) < LONG - 14 else f"{text}."
 

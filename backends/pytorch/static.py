@@ -22,4 +22,6 @@ def why_not_static(graph: ModuleGraph) -> str:
         return "no stack has a cache"
     if "attend_linearly" in kinds:
         return "the cache of linear attention has a fixed size already"
+    if "recur" in kinds:
+        return "the state of a recurrence has a fixed size already"
     return ""

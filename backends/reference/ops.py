@@ -16,6 +16,7 @@ from . import (
     masks,
     pooling,
     positions,
+    recurrence,
     rotary,
     signals,
 )
@@ -48,6 +49,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "embedding": arithmetic.embedding,
     "patchify": images.patchify,
     "convolve": signals.convolve,
+    "zero_padding": signals.zero_padding,
     "group_norm": signals.group_norm,
     "glu": signals.glu,
     "swap_axes": signals.swap_axes,
@@ -94,6 +96,10 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "by_last": linear.by_last,
     "decay_rates": linear.decay_rates,
     "attend_linearly": linear.attend_linearly,
+    # recurrences
+    "recur": recurrence.recur,
+    "last_state": recurrence.last_state,
+    "maxout": recurrence.maxout,
     # experts
     "softmax": experts.softmax,
     "best_groups": experts.best_groups,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .call import Array, Call
+from .call import Array, Call, as_mask
 
 
 def convolve(call: Call) -> Array:
     """(B, channels, frames) to (B, D, frames out) with a stride, with or without zero padding."""
     x, weight = call.given("x"), call.weights["weight"]
     stride, dilation, kernel = (call.value(key) for key in ("stride", "dilation", "kernel"))
+    reach = (kernel - 1) * dilation
     before = kernel // 2 * dilation if call.value("padded") else 0
-    last = x.shape[2] - (0 if call.value("padded") else (kernel - 1) * dilation)
+    before = reach if call.value("causal") else before
+    last = x.shape[2] - (0 if call.value("padded") or call.value("causal") else reach)
     places = range(0, last, stride)
     result = np.zeros((len(x), len(weight), len(places)))
     groups = call.value("groups")
@@ -27,6 +29,12 @@ def convolve(call: Call) -> Array:
                 theirs = slice(group * channels, (group + 1) * channels)
                 result[:, ours, index] += x[:, theirs, read] @ weight[ours, :, j].T
     return result + call.weights["bias"][:, None] if "bias" in call.weights else result
+
+
+def zero_padding(call: Call) -> Array:
+    """(B, T, D) with zeros at padding."""
+    x, mask = call.given("x"), call.optional("attention_mask")
+    return x if mask is None else np.where(as_mask(mask)[:, :, None], x, 0.0)
 
 
 def group_norm(call: Call) -> Array:

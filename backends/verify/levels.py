@@ -179,15 +179,24 @@ def inward(key: str, value: Any, words: Data) -> Any:
     }
 
 
+REPLACED = ("attention", "cross_attention", "feed_forward")
+"""The branches of a block, or `sublayers` in their place."""
+
+
 def branches(block: Data) -> Data:
     """A block with inherited options filled in to its branches."""
     words = {word: whole(word, block[word]) for word in USUAL}
     found = dict(block)
+    if found.get("sublayers"):  # they replace the three branches
+        places = {"mask": "full", "positions": "none", "residual": "sequential"}
+        more = {key: whole(key, block.get(key, usual)) for key, usual in places.items()}
+        found["sublayers"] = [inward("sublayers", one, words | more) for one in block["sublayers"]]
+        return {**found, **dict.fromkeys(REPLACED, "none")}
     cross = whole("cross_attention", found.get("cross_attention", "none"))
     attention = whole("attention", found.get("attention", {}))
     if cross.get("type") != "none" and attention.get("type") != "none":
         found["cross_attention"] = met("attention", attention, cross)
-    for key in ("attention", "cross_attention", "feed_forward"):
+    for key in REPLACED:
         if key in found:
             found[key] = inward(key, found[key], words)
     return found

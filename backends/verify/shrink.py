@@ -13,6 +13,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from ...spec.attention import Mha, Mla
+from ...spec.branches import branch_blocks, each_alone, own
 from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches
 from ...spec.feed_forward import Glu, Moe, Router
 from ...spec.laws import findings
@@ -236,7 +237,7 @@ class _Small:
         formulas = [
             mask
             for stack in self.old.stacks.values()
-            for block in stack.blocks.values()
+            for block in branch_blocks(stack.blocks.values())
             for mask in (block.mask if isinstance(block.mask, tuple) else (block.mask,))
         ]
         spans: dict[str, set[int]] = {}
@@ -332,18 +333,24 @@ def first_layers(order: tuple[str, ...]) -> tuple[str, ...]:
 
 def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any]:
     """Few heads: as many as masks and ALiBi slopes need."""
-    changed = {}
-    runs = len(block.mask) if isinstance(block.mask, tuple) else 1
-    sloped = any(isinstance(position, Alibi) for position in block.positions)
+    changed: dict[str, Any] = {}
     for name in ("attention", "cross_attention"):
         part = update.get(name, getattr(block, name))
-        if isinstance(part, (Mha, Mla)):
-            changed[name] = part.model_copy(
-                update=few_heads(
-                    part.heads, getattr(part, "kv_heads", None), runs=runs, sloped=sloped
-                )
-            )
+        changed[name] = _few_heads_of(block, part)
+    sublayers = update.get("sublayers", block.sublayers)
+    changed["sublayers"] = tuple(_few_heads_of(block, part) for part in sublayers)
     return changed
+
+
+def _few_heads_of(block: Block, part: Any) -> Any:
+    """An attention with few heads; other parts as they are."""
+    if not isinstance(part, (Mha, Mla)):
+        return part
+    mask, positions = own(block, part, "mask"), own(block, part, "positions")
+    runs = len(mask) if isinstance(mask, tuple) else 1
+    sloped = any(isinstance(position, Alibi) for position in positions)
+    kv_heads = getattr(part, "kv_heads", None)
+    return part.model_copy(update=few_heads(part.heads, kv_heads, runs=runs, sloped=sloped))
 
 
 def few_heads(heads: int, kv_heads: int | None, *, runs: int, sloped: bool) -> dict[str, int]:
@@ -456,14 +463,25 @@ def _fitted(stack: Stack) -> Stack:
     """A stack whose LongRoPE has one divisor per remaining pair, taken from the original ones."""
     blocks = {}
     for name, block in stack.blocks.items():
-        positions = list(block.positions)
-        for i, position in rotaries(block):
-            width = turned(block, stack, position)
-            if isinstance(position.scaling, LongRope) and width is not None:
-                scaling = _fewer_divisors(position.scaling, int(width) // 2)
-                positions[i] = position.model_copy(update={"scaling": scaling})
-        blocks[name] = block.model_copy(update={"positions": tuple(positions)})
+        sublayers = tuple(
+            part.model_copy(update={"positions": _fitted_positions(stack, one)})
+            if getattr(part, "positions", None)
+            else part
+            for part, (_, one) in zip(block.sublayers, each_alone(block), strict=False)
+        )
+        positions = _fitted_positions(stack, block)
+        blocks[name] = block.model_copy(update={"positions": positions, "sublayers": sublayers})
     return stack.model_copy(update={"blocks": blocks})
+
+
+def _fitted_positions(stack: Stack, block: Block) -> tuple[Any, ...]:
+    positions = list(block.positions)
+    for i, position in rotaries(block):
+        width = turned(block, stack, position)
+        if isinstance(position.scaling, LongRope) and width is not None:
+            scaling = _fewer_divisors(position.scaling, int(width) // 2)
+            positions[i] = position.model_copy(update={"scaling": scaling})
+    return tuple(positions)
 
 
 def _fewer_divisors(scaling: LongRope, count: int) -> LongRope:

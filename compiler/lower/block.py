@@ -17,58 +17,87 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...spec.branches import ORDINARY, OWN, own, sublayer_names
 from ...spec.model import Block
 from ...spec.part import Nothing
 from .attention import lower_attention
 from .builder import Builder
 from .condition import Modulation, condition_title, lower_modulation
+from .convolution import lower_conv
 from .experts import lower_experts
 from .feed_forward import lower_feed_forward
 from .norm import has_norm, lower_norm
-from .reads import peek
+from .reads import peek, plain
+from .recurrent import lower_recurrence
 from .state import StackState
 
-FEED_FORWARDS: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
+BY_TYPE: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
     "mlp": lower_feed_forward,
     "glu": lower_feed_forward,
     "moe": lower_experts,
+    "conv": lower_conv,
+    "gru": lower_recurrence,
+    "lstm": lower_recurrence,
 }
+
+
+class Surroundings:
+    """The block of a sublayer, with the sublayer's own mask, positions and residual."""
+
+    def __init__(self, block: Block, part: Any) -> None:
+        self._block, self._part = block, part
+
+    def __getattr__(self, name: str) -> Any:
+        return own(self._block, self._part, name) if name in OWN else getattr(self._block, name)
 
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A residual branch: name, part of the spec, and function that builds it."""
+    """A residual branch.
+
+    name: prefix of its weights
+    part: its part of the spec, at `path` in the block
+    block: the block with the branch's own mask, positions and residual
+    build: builds it
+    """
 
     name: str
+    path: tuple[str | int, ...]
     part: Any
+    block: Any
     build: Callable[[str], str]
 
 
 def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
-    found = []
-    attention, cross, feed_forward = block.attention, block.cross_attention, block.feed_forward
-    if not isinstance(attention, Nothing):
-        found.append(
-            Branch("attention", attention, lambda x: lower_attention(b, state, block, attention, x))
-        )
-    if not isinstance(cross, Nothing):
-        memory = state.memories[cross.memory]
-        found.append(
-            Branch(
-                "cross_attention",
-                cross,
-                lambda x: lower_attention(b, state, block, cross, x, memory),
-            )
-        )
-    if not isinstance(feed_forward, Nothing):
-        found.append(
-            Branch(
-                "feed_forward",
-                feed_forward,
-                lambda x: FEED_FORWARDS[feed_forward.type](b, state, feed_forward, x),
-            )
-        )
-    return found
+    """The branches of a block in order."""
+    if block.sublayers:
+        names = sublayer_names(plain(part) for part in block.sublayers)
+        return [
+            _branch(b, state, Surroundings(block, part), name, ("sublayers", i), part)
+            for i, (name, part) in enumerate(zip(names, block.sublayers, strict=True))
+        ]
+    parts = {name: getattr(block, name) for name in ORDINARY}
+    return [
+        _branch(b, state, block, name, (name,), part)
+        for name, part in parts.items()
+        if not isinstance(part, Nothing)
+    ]
+
+
+def _branch(
+    b: Builder, state: StackState, block: Any, name: str, path: tuple[str | int, ...], part: Any
+) -> Branch:
+    """A branch, with the function that builds a part of its kind."""
+
+    def build(x: str) -> str:
+        state.branch = name
+        if part.type in BY_TYPE:
+            return BY_TYPE[part.type](b, state, part, x)
+        stack = getattr(part, "memory", None)
+        memory = None if stack is None else state.memories[stack]
+        return lower_attention(b, state, block, part, x, memory)
+
+    return Branch(name, path, part, block, build)
 
 
 def _placement(branch: Branch) -> str:
@@ -80,17 +109,18 @@ def _placement(branch: Branch) -> str:
 
 def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """Lower one layer: hidden states (B, T, D) to hidden states (B, T, D)."""
-    state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parts = branches(b, state, block)
+    state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parallel = len(parts) > 1 and block.residual.type == "parallel"
     places = [(branch.name, _placement(branch)) for branch in parts]
     shared = parallel and getattr(block.residual, "shared_norm", False)
     m = lower_modulation(b, state, block, places, joint=_joint(places, parallel, shared))
     if parallel:
         return _parallel(b, block, parts, x, m)
+    start = x
     for branch in parts:
-        with b.at(branch.name), b.within(branch.name):
-            x = _sequential(b, block, branch, x, m)
+        with b.at(*branch.path), b.within(branch.name):
+            x = _sequential(b, branch, x, start, m)
     return x
 
 
@@ -148,8 +178,9 @@ def _each(parts: list[Branch], placements: list[str]) -> str:
     return f"{', '.join(said[:-1])} and {said[-1]}."
 
 
-def _sequential(b: Builder, block: Block, branch: Branch, x: str, m: Modulation) -> str:
-    placement, norm = _placement(branch), branch.part.norm
+def _sequential(b: Builder, branch: Branch, x: str, start: str, m: Modulation) -> str:
+    """The hidden states after a branch; `start` is the input of the block."""
+    block, placement, norm = branch.block, _placement(branch), branch.part.norm
     h = x
     if placement in ("pre", "sandwich"):
         narrow = not isinstance(block.residual, Nothing) and block.residual.float32
@@ -164,6 +195,8 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str, m: Modulation)
         x = y
     else:
         stream = h if h != x and block.residual.from_ == "normed" else x
+        if block.residual.from_ == "block":
+            stream = start
         if stream == h and h != x:
             b.rename(h, "h")
         out = "" if placement == "post" else "x"
@@ -182,14 +215,14 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str, m: Modulati
     first = ""  # the normalised input; laws ensure that there is only one
     is_normed = shared or any(_placement(one) in ("pre", "sandwich") for one in parts)
     if is_normed and getattr(block.residual, "from_", "") == "normed":
-        with b.at(parts[0].name), b.within(parts[0].name):
+        with b.at(*parts[0].path), b.within(parts[0].name):
             first = _own_input(b, parts[0], read, m, shared=shared)
         if first != x:
             b.rename(first, "h")
     total = _stream(b, block, first or x)
     for branch in parts:
         placement, norm = _placement(branch), branch.part.norm
-        with b.at(branch.name), b.within(branch.name):
+        with b.at(*branch.path), b.within(branch.name):
             y = branch.build(first or _own_input(b, branch, read, m, shared=shared))
             if placement in ("sandwich", "output"):
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
@@ -216,7 +249,7 @@ def _joint_norm(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
     norm = parts[0].part.norm
     if norm == block.norm:
         return lower_norm(b, norm, x, "norm")
-    with b.at(parts[0].name):
+    with b.at(*parts[0].path):
         return lower_norm(b, norm, x, "norm")
 
 

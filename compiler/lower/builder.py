@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ...spec.branches import OWN
 from ..axes import Dim, Shape, T
 from ..formula import HeadFormulas
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
@@ -50,11 +51,23 @@ class Builder:
 
     @contextmanager
     def beside(self, *path: Any) -> Iterator[None]:
-        """Context: ops built here come from a key of the enclosing block or stack."""
-        level = 4 if self.origin[2:3] == ("blocks",) else 2
-        before, self.origin = self.origin, (*self.origin[:level], *path)
+        """Context: ops built here come from a key of the enclosing sublayer, block or stack."""
+        before, self.origin = self.origin, (*self._level(*path[:1]), *path)
         yield
         self.origin = before
+
+    def _level(self, key: Any = "") -> Origin:
+        """The path of the enclosing sublayer, block or stack that has this key."""
+        if self.origin[2:3] != ("blocks",):
+            return self.origin[:2]
+        own = self.origin[4:5] == ("sublayers",) and key in OWN
+        return self.origin[: 6 if own else 4]
+
+    @property
+    def kind_prefix(self) -> str:
+        """The name of the block, and of the sublayer if it is in one, as a prefix of a weight."""
+        names = self.context[1 : 3 if self.origin[4:5] == ("sublayers",) else 2]
+        return "".join(f"{name}_" for name in names)
 
     @contextmanager
     def within(self, name: str) -> Iterator[None]:
@@ -181,8 +194,8 @@ class Builder:
         return outputs
 
     def refuse(self, message: str, key: str) -> NoReturn:
-        """Raise RefusedError at a key of the enclosing block."""
-        raise RefusedError(message, (*self.origin[:4], key))
+        """Raise RefusedError at a key of the enclosing sublayer or block."""
+        raise RefusedError(message, (*self._level(key), key))
 
     def _check_masks(self, attrs: dict[str, Any]) -> None:
         """Each mask of a list is for as many key/value heads."""

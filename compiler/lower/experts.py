@@ -26,7 +26,7 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
     """The output of the branch, (B, T, D)."""
     experts = b.size("experts", part.experts)
     top_k = b.size("top_k", part.top_k)
-    with b.module("feed_forward", noun="MixtureOfExperts", title=TITLE):
+    with b.module(state.branch, noun="MixtureOfExperts", title=TITLE):
         with b.at("router"), b.within("router"):
             weights, chosen = lower_router(b, part.router, x, Dim("X", experts), top_k)
         weights = _limited(b, part, weights, chosen, (experts, top_k))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ...spec.branches import branch_blocks
 from ...spec.condition import Pooled
 from ...spec.embedding import ConvStem, Source, Tokens
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
@@ -11,13 +14,19 @@ from ...spec.part import Nothing
 from ..facts import HeadFact, InitFact, InputFact, Reach, SourceFact, StackFact, TokenFact
 from ..graph import ModuleGraph
 
+INSIDE = ("attention", "initial")
+"""Parts of a sublayer that may read another stack."""
+
 
 def readers(spec: ModelSpec, name: str) -> list[str]:
     """The stacks that this stack reads."""
     found = [embed.stack for _, embed in embeds(spec.stacks[name]) if isinstance(embed, Pooled)]
-    for block in spec.stacks[name].blocks.values():
+    for block in branch_blocks(spec.stacks[name].blocks.values()):
         if not isinstance(block.cross_attention, Nothing):
             found.append(block.cross_attention.memory)
+        for part in block.sublayers:
+            inner: tuple[Any, ...] = tuple(getattr(part, key, None) for key in INSIDE)
+            found += [one.memory for one in inner if hasattr(one, "memory")]
     return list(dict.fromkeys(found))
 
 
@@ -82,7 +91,8 @@ def _input(source: Source) -> InputFact:
 
 
 def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:
-    heads = (getattr(block.attention, "heads", None) for block in stack.blocks.values())
+    blocks = branch_blocks(stack.blocks.values())
+    heads = (getattr(block.attention, "heads", None) for block in blocks)
     return StackFact(
         name,
         int(stack.layers),

@@ -42,7 +42,7 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
     """The output of the branch, (B, T, D)."""
-    with b.module("feed_forward", noun="FeedForward", title=f"{title_of(part)}."):
+    with b.module(state.branch, noun="FeedForward", title=f"{title_of(part)}."):
         return lower_dense(b, part, x, part.norm, widen=state.float32)
 
 

@@ -12,9 +12,11 @@ from ...spec.head import (
     Contrastive,
     DenseTransform,
     LanguageModel,
+    Maxout,
     PatchesHead,
     ProjectionHead,
 )
+from ...spec.part import Nothing
 from ...spec.pool import FirstPool, MeanPool
 from ..axes import ONE, B, Dim, S
 from ..sizes import Field, InverseRoot, Size
@@ -33,13 +35,15 @@ def lower_language_model(
         x = b.op("scale", x, factor=_input_scale(b, head.input_scale, state.width))
     vocab = Dim("V", _vocab(b, state, head))
     tied = state.table if head.tied else ""
-    transform = head.transform if isinstance(head.transform, DenseTransform) else None
+    transform = head.transform if not isinstance(head.transform, Nothing) else None
     if transform is None and not (tied and head.bias):
         logits = _unembed(b, x, name, vocab, tied=tied, bias=head.bias)
     else:
         title = "Language-model head: logits over the vocabulary, from hidden states."
         with b.module(name, noun="LanguageModelHead", title=title):
-            if transform is not None:
+            if isinstance(transform, Maxout):
+                x = _maxout(b, transform, x)
+            elif transform is not None:
                 width = state.table_width if tied and state.table_width else b.width(x)
                 if transform.width not in (None, width.size):
                     width = Dim(
@@ -81,6 +85,15 @@ def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim)
         out="x",
     )
     return lower_activation(b, transform.activation, x)
+
+
+def _maxout(b: Builder, transform: Maxout, x: str) -> str:
+    """The maximum of each pair of outputs of a linear layer."""
+    with b.at("transform"):
+        width = Dim("N", b.size("maxout_width", transform.hidden, at=("hidden",)))
+        both = width.times(2)
+        y = _linear(b, x, "dense", both, bias=transform.bias)
+        return b.op("maxout", y, dim=width, out="x")
 
 
 def _vocab(b: Builder, state: StackState, head: LanguageModel) -> Size:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...spec.attention import Mha
+from ...spec.branches import branch_blocks, kind_of, sights
 from ...spec.embedding import ConvStem, Features, Tokens
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
-from ...spec.model import ModelSpec, Stack
+from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ...spec.positions import Learned, Sinusoidal
+from ...spec.sublayers import Recurrence
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
 from ..layer_rule import LayerRule, Override
@@ -127,10 +129,22 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
     if _tokens(stack) is None or compared:
         return False
-    blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
+    found = branch_blocks(stack.blocks.values())
+    blocks = [one for one in found if one.sublayers or not isinstance(one.attention, Nothing)]
     if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
         return False  # it would need two keys and values per token
+    if any(_not_in_a_cache(block) for block in stack.blocks.values()):
+        return False
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
+
+
+def _not_in_a_cache(block: Block) -> bool:
+    """Whether it has convolutions, or several sublayers for the cache's one place per layer."""
+    kinds = [kind_of(part) for part in block.sublayers]
+    attends = [part for part in block.sublayers if hasattr(getattr(part, "attention", 0), "memory")]
+    memories = kinds.count("cross_attention") + len(attends)
+    states = sum(isinstance(part, Recurrence) for part in block.sublayers)
+    return "conv" in kinds or max(kinds.count("attention"), memories, states) > 1
 
 
 def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
@@ -166,7 +180,8 @@ def _lower_stack(
         other: Memory(
             b.graph.hidden[other],
             argument(b, states[other], "attention_mask", (B, S)),
-            states[other].width,
+            b.width(b.graph.hidden[other]),
+            states[other].direction,
         )
         for other in readers(spec, name)
     }
@@ -176,7 +191,9 @@ def _lower_stack(
     if (
         source is not None
         and not memories
-        and all(causal(block.mask) for block in spec.stacks[name].blocks.values())
+        and all(
+            causal(mask) for block in spec.stacks[name].blocks.values() for mask in sights(block)
+        )
     ):
         b.graph.predicts_next.add(name)
     state.argument_names = _argument_names(spec, name)
@@ -199,7 +216,7 @@ def _lower_stack(
         if has_norm(stack, "final_norm"):
             x = lower_norm(b, stack.norm, x, "norm", out="x", narrow=state.float32)
             x = modulated_end(b, state, x)
-        if stack.output_width is not None and stack.output_width != stack.d_model:
+        if stack.output_width is not None and b.width(x).size != stack.output_width:
             out = Dim("O", b.size("output_width", stack.output_width))
             x = b.op(
                 "linear",
@@ -216,7 +233,8 @@ def _lower_stack(
 
 def _counts(stack: Stack) -> bool:
     """Whether positions are limited to `max_positions`: learned or sinusoidal."""
-    blocks = [position for block in stack.blocks.values() for position in block.positions]
+    parts = [part for block in stack.blocks.values() for part in (block, *block.sublayers)]
+    blocks = [one for part in parts for one in getattr(part, "positions", None) or ()]
     return any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
 
 

@@ -180,7 +180,7 @@ def lower_score_bias(
         return state.relative_bias[key]
     buckets = _buckets(b, state, position)
     # a table that differs from the first one has the block's name as a prefix
-    kind = f"{b.context[1]}_" if shared and state.relative_bias else ""
+    kind = b.kind_prefix if shared and state.relative_bias else ""
     with b.in_scope(state.scope if shared else b.scope):
         distances = _distances(b, state, position, (T, keys), buckets)
         bias = b.op(

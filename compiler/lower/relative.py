@@ -69,7 +69,7 @@ def _table(b: Builder, state: StackState, block: Block, position: Disentangled) 
     """Vectors of relative positions, (U, D); one table per stack."""
     key = repr(position)
     if key not in state.relative_embedding:
-        kind = f"{b.context[1]}_" if state.relative_embedding else ""
+        kind = b.kind_prefix if state.relative_embedding else ""
         with b.in_scope(state.scope):
             rows = Dim("U", 2 * _span(b, position))
             name = f"{kind}relative_embedding"

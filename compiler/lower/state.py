@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Memory:
-    """The hidden states of a stack that another stack's cross-attention reads."""
+    """The hidden states of a stack that another stack reads."""
 
     value: str
     attention_mask: str
     width: Dim
+    halves: Dim | None = None  # of a bidirectional recurrence: the width of each direction
 
 
 @dataclass(eq=False)
@@ -31,6 +32,8 @@ class StackState:
     cached: bool
     memories: dict[str, Memory]
     ids: str = ""
+    direction: Dim | None = None  # width of each direction of a bidirectional recurrence
+    branch: str = ""  # the name of the branch that is being lowered
     float32: bool = False  # whether the residual stream is float32, see `Joining.float32`
     padded: bool = True  # whether it can have padding
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id

@@ -5,7 +5,17 @@ Backends know only these ops. FLOPs count 2 per multiply-add, of matrix products
 
 from __future__ import annotations
 
-from . import attention, elementwise, experts, layers, masks, positions, results, sums
+from . import (
+    attention,
+    elementwise,
+    experts,
+    layers,
+    masks,
+    positions,
+    recurrence,
+    results,
+    sums,
+)
 from .row import Row
 
 KINDS = (
@@ -15,6 +25,7 @@ KINDS = (
     elementwise,
     attention,
     sums,
+    recurrence,
     experts,
     results,
 )

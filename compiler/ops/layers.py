@@ -73,7 +73,8 @@ def _read(attrs: Attrs) -> Size:
 
 def convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
     width = attrs["out_dim"].size
-    weight = Weight("weight", (width, _read(attrs), attrs["kernel"]), NORMAL)
+    initial = Initial("normal", residual=attrs.get("residual", False))
+    weight = Weight("weight", (width, _read(attrs), attrs["kernel"]), initial)
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
@@ -156,6 +157,11 @@ def _shifted_weight(s: Saving) -> Iterator[Kept]:
         yield Own("float", Poly.of(s.op.weights[0].count))
 
 
+def convolution_saves(s: Saving) -> Iterator[Kept]:
+    """The input; with zeros before it, a copy."""
+    yield s.own("x") if s.op.attrs.get("causal") else "x"
+
+
 def group_norm_saves(s: Saving) -> Iterator[Kept]:
     yield from ("x", Own("float", 2 * s.rows("x")))
 
@@ -196,7 +202,8 @@ ROWS: dict[str, Row] = {
     "convolve": Row(
         "y[o, t] = bias[o] + sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
         "kernel // 2) * dilation], with zero padding; without `padded`, x[i, t * stride + j * "
-        "dilation] for all t inside x. The channels are split into `groups` equal groups",
+        "dilation] for all t inside x; with `causal`, all zeros stand before x, so that y[t] reads "
+        "x up to t. The channels are split into `groups` equal groups",
         ("x",),
         convolved_shape,
         convolution_weights,
@@ -211,9 +218,16 @@ ROWS: dict[str, Row] = {
             "dilation",
             "groups",
             "padded",
+            "causal?",
+            "residual?",
             "bias",
         ),
-        saves=keeps("x"),
+        saves=convolution_saves,
+    ),
+    "zero_padding": Row(
+        "x (B, T, D) with zeros at the padding of attention_mask (B, T)",
+        ("x", "attention_mask"),
+        saves=keeps("attention_mask"),
     ),
     "glu": Row(
         "(B, 2*D, T) to (B, D, T): the first half * sigmoid(the second half)",

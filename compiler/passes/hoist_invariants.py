@@ -3,7 +3,8 @@
     layers/attention: cos, sin = rope_table(positions)    ->    model: cos, sin = rope_table(...)
     layers/attention: mask = mask(attention_mask)         ->    model: mask = mask(attention_mask)
 
-An op is moved if it has no weights and no state, and does not depend on values of a layer.
+An op is moved if it has no weights and no state, and does not depend on values of a layer. The keys
+and values of a memory stay together.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ STATEFUL = {
     "by_layer",
     "decay_rates",
 }
+IN_PLACE = {"last_state"}
+"""Ops that are views of one value: a module is clearer with them."""
 
 
 def hoist_invariants(graph: ModuleGraph) -> ModuleGraph:
@@ -33,7 +36,9 @@ def hoist_invariants(graph: ModuleGraph) -> ModuleGraph:
 
 
 def _movable(graph: ModuleGraph, op: Op, layers: str) -> bool:
-    if op.weights or op.kind in STATEFUL:
+    if op.weights or op.kind in STATEFUL | IN_PLACE:
         return False
+    if graph.scopes[op.scope].role == "method":
+        return False  # the cache has the keys and values of a memory
     producers = [graph.producer(value) for value in op.inputs if value]
     return not any(p is not None and graph.inside(p.scope, layers) for p in producers)

@@ -1,6 +1,7 @@
 """Distinguish values that several kinds of layers use under one name.
 
 mask, mask       ->    local_mask, global_mask        (if the kinds differ)
+mask, mask       ->    attention1_mask, attention2_mask   (if the branches of a block differ)
 cos              ->    cos                            (if all kinds use one table)
 
 A kind that an override made has no part in a name if the kind that it changes has.
@@ -9,6 +10,7 @@ A kind that an override made has no part in a name if the kind that it changes h
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..graph import ModuleGraph
@@ -44,30 +46,48 @@ def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
     for (_, name), values in groups.items():
         if not name:
             continue
-        users = {value: _kinds(graph, value) for value in values}
-        if len({kinds for kinds in users.values() if kinds}) <= 1:
-            continue
-        for value in values:
-            if users[value]:
-                prefix = "_and_".join(users[value])
-                graph.values[value] = replace(
-                    graph.values[value], name=f"{prefix}_{name}", base=name
-                )
+        used = {value: names for value in values if (names := _users(graph, value))}
+        prefixes = _prefixes(used)
+        for value, prefix in prefixes.items():
+            graph.values[value] = replace(graph.values[value], name=f"{prefix}_{name}", base=name)
     return graph
 
 
-def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
-    """The kinds of block that use this value, directly or through another shared value."""
-    found: list[str] = []
+User = tuple[str, str]
+"""A kind of block, and a branch of it that has a module."""
+
+
+def _prefixes(used: dict[str, tuple[User, ...]]) -> dict[str, str]:
+    """What tells apart values of one name: their kinds of blocks, or else their branches too."""
+    kinds = {value: _joined(kind for kind, _ in users) for value, users in used.items()}
+    if len({*kinds.values()}) == len(used) > 1:
+        return kinds
+    branches = {value: _joined(branch for _, branch in users) for value, users in used.items()}
+    several = len({*kinds.values()}) > 1
+    if len({*branches.values()}) <= 1:
+        return kinds if several else {}
+    return {v: f"{kinds[v]}_{branches[v]}" for v in used} if several else branches
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "_and_".join(dict.fromkeys(names))
+
+
+def _users(graph: ModuleGraph, value: str) -> tuple[User, ...]:
+    """What uses this value, directly or through another shared value."""
+    found: list[User] = []
     for op in graph.consumers(value):
         if op.kind == "layer_input":
             continue  # the hidden states
         block = graph.block_of(op.scope)
         if block is not None:
-            found.append(block.name)
+            branch = op.scope.removeprefix(block.path).strip(".").partition(".")[0]
+            found.append((block.name, branch))
         elif op.kind in SHARED:
-            found.extend(kind for output in op.outputs for kind in _kinds(graph, output))
-    return tuple(kind for kind in dict.fromkeys(found) if _changed(graph, value, kind) not in found)
+            found.extend(user for output in op.outputs for user in _users(graph, output))
+    kinds = {kind for kind, _ in found}
+    kept = [user for user in found if _changed(graph, value, user[0]) not in kinds]
+    return tuple(dict.fromkeys(kept))
 
 
 def _changed(graph: ModuleGraph, value: str, kind: str) -> str:

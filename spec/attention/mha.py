@@ -83,6 +83,9 @@ class Mha(Branch):
     gate: activation of the output gate; `softplus` can exceed 1
     output_norm: apply the branch's `norm` before the output projection, after the output gate
         (BitNet)
+    value: `none`: the values are the vectors that are attended to, without a projection; it needs
+        one head
+    output: `none`: no projection of the heads' outputs
     score_bias: biases computed from data
     separate_global: separate query, key and value projections for the global tokens of `global(…)`
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); the stack then has no cache
@@ -107,6 +110,8 @@ class Mha(Branch):
     output_gate: OneOf[Literal["none", "elementwise", "headwise"]] = "none"
     gate: OneOf[Literal["sigmoid", "softplus"]] = "sigmoid"
     output_norm: Flag = False
+    value: OneOf[Literal["linear", "none"]] = "linear"
+    output: OneOf[Literal["linear", "none"]] = "linear"
     score_bias: Many[ScoreBias] = ()
     separate_global: Flag = False
     kernel: Kernel = "auto"

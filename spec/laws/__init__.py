@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from dataclasses import replace
 
+from ..branches import each_alone, moved
 from ..locate import locate
 from ..merge import Reading
 from ..model import Block, ModelSpec, Stack
@@ -18,8 +20,10 @@ from . import (
     inputs,
     linear,
     masks,
+    recurrent,
     relative,
     rotary,
+    sublayers,
     wiring,
 )
 from .findings import Finding, Law, parts, tried
@@ -31,8 +35,10 @@ BLOCK_LAWS: tuple[Law, ...] = (
     *rotary.LAWS,
     *relative.LAWS,
     *branches.LAWS,
+    *recurrent.BRANCH_LAWS,
     *doubts.BLOCK_LAWS,
 )
+WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS)
 STACK_LAWS: tuple[Law, ...] = (*inputs.STACK_LAWS, *condition.STACK_LAWS)
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
 SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
@@ -46,8 +52,15 @@ def findings(spec: ModelSpec) -> Iterator[Finding]:
         for law in STACK_LAWS:
             yield from tried(law, spec, ("stacks", name), stack)
         for kind, block in parts(stack.blocks, Block):
-            for law in BLOCK_LAWS:
-                yield from tried(law, spec, stack, ("stacks", name, "blocks", kind), block)
+            path = ("stacks", name, "blocks", kind)
+            for inside, branch in each_alone(block):
+                for law in BLOCK_LAWS:
+                    for finding in tried(law, spec, stack, path, branch):
+                        within = finding.path[: len(path)] == path
+                        rest = moved(finding.path[len(path) :], inside) if within else ()
+                        yield replace(finding, path=(*path, *rest)) if rest else finding
+            for law in WHOLE_BLOCK_LAWS:
+                yield from tried(law, spec, stack, path, block)
     for name, head in parts(spec.heads, Part):
         for law in HEAD_LAWS:
             yield from tried(law, spec, ("heads", name), head)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Mha, Mla
+from ..branches import branch_blocks
 from ..embedding import Patches
 from ..masks import atoms
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, RelativeBias, RelativeTable, Rotary, TransformerXl, acts_on
-from .findings import Finding, Path, members
+from .findings import Finding, Path, members, parts
 from .masks import masks
 
 MOST_PROJECTED = 10_000_000
@@ -240,7 +241,8 @@ def _said(part: Mha, option: str) -> bool:
 def one_kernel(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """All layers of a stack take masks of one kind."""
     part = block.attention
-    others = [b.attention for b in stack.blocks.values() if isinstance(b.attention, (Mha, Mla))]
+    blocks = branch_blocks(one for _, one in parts(stack.blocks, Block))
+    others = [one.attention for one in blocks if isinstance(one.attention, (Mha, Mla))]
     if isinstance(part, (Mha, Mla)) and part.kernel != others[0].kernel:
         yield Finding(
             (*path, "attention", "kernel"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..branches import output_width
 from ..embedding import Patches, Tokens
 from ..errors import choices
 from ..head import (
@@ -12,6 +13,7 @@ from ..head import (
     DenseTransform,
     HeadPart,
     LanguageModel,
+    Maxout,
     PatchesHead,
     Tower,
 )
@@ -86,7 +88,9 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
             f"this head has vocab_size {head.vocab_size}, but the tied embedding has "
             f"{table.vocab_size} entries; they must be equal",
         )
-    wide, width = table.width or stack.d_model, stack.output_width or stack.d_model
+    wide, width = table.width or stack.d_model, output_width(spec, stack)
+    if isinstance(head.transform, Maxout):
+        width = head.transform.hidden
     if wide != width and not isinstance(head.transform, DenseTransform):
         yield Finding(
             place,

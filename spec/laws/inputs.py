@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..branches import sights
 from ..embedding import ConvStem, Features, LearnedInput, Patches, Tokens
 from ..errors import choices
 from ..masks import Mask
@@ -315,7 +316,7 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
 
 def _causal(stack: Stack) -> bool:
     """Whether all masks of the stack are causal."""
-    masks = [block.mask for _, block in parts(stack.blocks, Block)]
+    masks = [mask for _, block in parts(stack.blocks, Block) for mask in sights(block)]
     formulas = [m for mask in masks for m in (mask if isinstance(mask, tuple) else (mask,))]
     formulas = [formula for formula in formulas if isinstance(formula, Mask)]
     return bool(formulas) and not any(admits_future(formula) for formula in formulas)

@@ -53,6 +53,7 @@ def _readers(block: Block) -> Iterator[tuple[Path, Any]]:
     for i, sublayer in enumerate(members(block.sublayers)):
         yield ("sublayers", i), sublayer
         yield ("sublayers", i, "attention"), getattr(sublayer, "attention", None)
+        yield ("sublayers", i, "initial"), getattr(sublayer, "initial", None)
     for i, embed in enumerate(members(getattr(block.condition, "embed", ()))):
         yield ("condition", "embed", i), embed
 

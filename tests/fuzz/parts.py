@@ -191,6 +191,9 @@ class Parts:
         far = [n for n in (20, 9, 4, 128) if n > exact]
         return {"bidirectional": both, "buckets": buckets, "max_distance": self.dice.one(far)}
 
+    def relative_table(self, place: Place) -> Data:
+        return {"share": "stack" if self.dice.often(0.5) else None}
+
     def disentangled(self, place: Place) -> Data:
         buckets = self.dice.one((8, 4, "none"))
         far = [n for n in (20, 9, 4) if buckets == "none" or n > buckets // 2 + 1]
@@ -246,6 +249,13 @@ class Parts:
             off = self.dice.often(0.05)
             said["qk_norm"] = self.of_type("qk_norm", "none", place) if off else None
         said["separate_global"] = None
+        said |= {"value": None, "output": None}
+        if heads == 1 and said["kv_heads"] is None and said["clip_qkv"] is None:
+            said["value"] = "none" if self.dice.often(0.3) else None
+            said |= {"value_dim": None} if said["value"] else {}
+        plain = said["head_dim"] is None and said["value"] is None and place.turned in (0, implied)
+        if plain and implied and self.dice.often(0.1):
+            said |= {"output": "none", "value_dim": None}
         gated = self.dice.often(0.2)
         said["output_gate"] = self.dice.one(("elementwise", "headwise")) if gated else None
         said["gate"] = "softplus" if gated and self.dice.often(0.4) else None
@@ -493,6 +503,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     positions.Learned: Parts.learned,
     positions.Sinusoidal: Parts.sinusoidal,
     positions.RelativeBias: Parts.relative_bias,
+    positions.RelativeTable: Parts.relative_table,
     positions.Disentangled: Parts.disentangled,
     positions.Rotary: Parts.rotary,
     positions.LongRope: Parts.longrope,

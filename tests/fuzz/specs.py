@@ -28,6 +28,8 @@ from .values import LENGTH, VOCABULARY, WIDTHS
 BLOCK_NAMES = ("a", "b", "global")
 STACK_NAMES = ("text", "question", "notes")
 HEAD_NAMES = ("words", "kind", "vector")
+ORDINARY = ("attention", "cross_attention", "feed_forward")
+OWN_OPTIONS: dict[str, Any] = {"stream": None, "axis": None, "residual": None}
 SAFE = ("mask", "norm", "dropout", "activation", "bias", "share")
 """Keys of a block that no law ties to another key."""
 
@@ -90,6 +92,8 @@ class Specs(Parts):
     # -- the model
 
     def model(self) -> Data:
+        if self.dice.often(0.04):
+            return self.recurrent()
         kind = self.dice.one(("decoder-only", "encoder-only", "encoder-decoder", ""))
         model = self.part(
             ModelSpec, Place("", 8, causal=True), dict.fromkeys(shapes(ModelSpec)), rate=0
@@ -119,6 +123,41 @@ class Specs(Parts):
         self.heads(model, places)
         self.rest(model)
         return self.lifted(model, stacks, kind)
+
+    def recurrent(self) -> Data:
+        """Two stacks of recurrences whose results do not have d_model numbers, as in RNNsearch."""
+        dice = self.dice
+        both = dice.often(0.7)
+        cell = dice.one(("gru", "lstm"))
+        source = {"type": cell, "hidden": dice.one((5, 7)), "output": "none"}
+        source |= {"bidirectional": True} if both else {}
+        direction = dice.one(("backward", "forward")) if both else "forward"
+        target: Data = {"type": cell, "hidden": dice.one((6, 3)), "output": "none"}
+        target["initial"] = {"memory": "source", "direction": direction}
+        target["attention"] = self._of_a_state("source")
+        target["result"] = dice.one((["previous_state", "input", "context"], ["state"]))
+        stacks = {
+            name: {"input": {"argument": f"{name}_ids"}, "sublayers": [part]}
+            for name, part in (("source", source), ("target", target))
+        }
+        transform = {"type": "maxout", "hidden": 4, "bias": dice.often(0.5)}
+        head = {"type": "language_model", "stack": "target"}
+        head |= {"transform": transform} if dice.often(0.7) else {}
+        self.said |= {("Maxout", key, repr(transform[key])) for key in ("hidden", "bias")}
+        self.said |= {("InitialState", k, repr(v)) for k, v in target["initial"].items()}
+        self.said |= {("CrossMha", k, repr(v)) for k, v in target["attention"].items()}
+        for part in (source, target):
+            self.said |= {(cell.capitalize(), key, repr(value)) for key, value in part.items()}
+        self.said |= {("transform", "type", "maxout"), ("sublayers", "type", cell)}
+        layer = {"layers": 1, "norm": "none", "residual": "none"}
+        return {
+            "name": "recurrent",
+            "vocab_size": 24,
+            "d_model": 8,
+            **layer,
+            "stacks": stacks,
+            "head": head,
+        }
 
     def rest(self, model: Data) -> None:
         place = Place("", 8, causal=True)
@@ -308,8 +347,8 @@ class Specs(Parts):
 
     @staticmethod
     def _separate(block: Data) -> bool:
-        attention = block.get("attention")
-        return isinstance(attention, dict) and attention.get("separate_global") is True
+        parts = [block.get("attention"), *block.get("sublayers", [])]
+        return any(isinstance(part, dict) and part.get("separate_global") is True for part in parts)
 
     # -- a block
 
@@ -337,8 +376,80 @@ class Specs(Parts):
             nothing = found["residual"] in ("none", {"type": "none"})
             if nothing and "moe" in str(found.get("feed_forward")):
                 del found["residual"]  # rows that see nothing are zeros: all experts would be alike
+        if dice.often(0.2):
+            found = self.as_sublayers(place, found)
         self.said |= {("Block", key, "{}") for key in found}
         return found
+
+    def as_sublayers(self, place: Place, block: Data) -> Data:
+        """The same branches in another order, some with their own options, and more of them."""
+        parts = self._branches(block)
+        memory = next((part["memory"] for part in parts if "memory" in part), "")
+        parts += [self._more(place, memory) for _ in range(self.dice.one((0, 1, 2)))]
+        if not parts:
+            return block
+        shift = self.dice.one(range(len(parts)))
+        parts = parts[shift:] + parts[:shift]
+        for i, part in enumerate(parts):
+            self._own(place, block, part, first=i == 0)
+            cls = COMPONENTS["sublayers"].classes[part["type"]].__name__
+            self.said |= {(cls, key, repr(value)) for key, value in part.items()}
+            self.said.add(("sublayers", "type", part["type"]))
+        rest = {k: v for k, v in block.items() if k not in ORDINARY and k != "residual"}
+        return {"sublayers": parts, **rest}
+
+    def _branches(self, block: Data) -> list[Data]:
+        """Attention, cross-attention and feed-forward as sublayers."""
+        parts: list[Data] = []
+        for key in ORDINARY:
+            kind = "mlp" if key == "feed_forward" else "mha"
+            part = block.get(key, "none" if key != "feed_forward" else kind)
+            part = {"type": part} if isinstance(part, str) else {"type": kind, **part}
+            if part["type"] == "none":
+                continue
+            if key == "cross_attention" and "heads" not in part:
+                own = block["attention"]
+                if not isinstance(own, dict) or own.get("type", "mha") != part["type"]:
+                    continue
+                part = {**own, **part}
+            parts.append(part)
+        return parts
+
+    def _more(self, place: Place, memory: str) -> Data:
+        """A convolution or a recurrence."""
+        kind = self.dice.one(("conv", "gru", "lstm"))
+        cls = COMPONENTS["sublayers"].classes[kind]
+        if kind == "conv":
+            found = self.part(cls, place, {**OWN_OPTIONS, "causal": place.causal}, 0.3)
+            return {"type": kind, **found}
+        said: Data = {**OWN_OPTIONS, "initial": None, "attention": None, "output": None}
+        both = not place.causal and self.dice.often(0.5)
+        results: list[Any] = [None, ["state", "input"], ["previous_state"]]
+        if memory and not both and self.dice.often(0.6):
+            said["attention"] = self._of_a_state(memory)
+            results.append(["context", "state"])
+        said |= {"bidirectional": both or None, "result": None if both else self.dice.one(results)}
+        return {"type": kind, **self.part(cls, place, said, 0.3)}
+
+    def _of_a_state(self, memory: str) -> Data:
+        found = {"memory": memory, "heads": 1, "value": "none", "output": "none"}
+        found["score"] = self.dice.one(("dot", "additive"))
+        options: Data = {"head_dim": (5,), "scale": (0.4, "none"), "bias": (False, ["key"])}
+        return found | {key: self.dice.one(options[key]) for key in self.dice.some(options, 0.3)}
+
+    def _own(self, place: Place, block: Data, part: Data, *, first: bool) -> None:
+        """A residual, a mask or positions of its own."""
+        dice = self.dice
+        if dice.often(0.25):
+            choices = ["none", {"scale": 0.5}, {"from": "block"}]
+            part["residual"] = dice.one(choices[: 2 if first else 3])
+            self.said.add(("Sequential", "from", repr("block")))
+        if part["type"] not in ("mha", "mla", "linear", "fastformer") or "memory" in part:
+            return
+        if dice.often(0.2):
+            part["mask"] = block.get("mask", "causal" if place.causal else "full")
+        if place.given and dice.often(0.2) and "positions" not in block:
+            part["positions"] = [dict(one) for one in place.given]
 
     def attention_of(self, place: Place) -> Any:
         meets = place.has("disentangled", "transformer_xl")
@@ -423,8 +534,7 @@ class Specs(Parts):
             else:
                 other[key] = self.value(Block, key, shapes(Block)[key], place)
         inside = {"alibi", "relative_bias", "rotary", "relative_table", "temperature"}
-        attention = other["attention"] if isinstance(other["attention"], dict) else {}
-        after = "after_positions" in str(attention)
+        after = "after_positions" in str([other.get("attention"), other.get("sublayers")])
         if all(one["type"] in inside for one in place.given) and not after and dice.often(0.3):
             other["positions"] = "none"
             self.said |= {("Block", "positions", "{}"), ("positions", "type", "none")}

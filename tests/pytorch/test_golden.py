@@ -23,6 +23,7 @@ GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "llama4_scout": ("llama4_scout", {}),
     "llama3_8b_joined": ("llama3_8b", {"join_projections": True}),
     "mixtral_8x7b": ("mixtral_8x7b", {}),
+    "rnnsearch": ("rnnsearch", {}),
     "t5_small": ("t5_small", {}),
     "transformer_base": ("transformer_base", {}),
     "whisper_tiny": ("whisper_tiny", {}),

@@ -27,7 +27,7 @@ from modelwright.spec.part import COMPONENTS, NOTHING, Part
 from modelwright.spec.residual import Parallel
 from modelwright.spec.support import LATER_OPTIONS, LATER_TYPES
 
-UNBUILT = ("projector", "score_bias", "sublayers")
+UNBUILT = ("projector", "score_bias")
 """Places of the language where nothing that can be built stands yet."""
 
 PADDINGS = ("none", "left", "right")
@@ -118,6 +118,8 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
         (reader, *_) = graph.consumers(value)
     if reader.kind == "position_scores":  # of a position's key, which each query asks for
         return reader.arg("positions") == value and reader.attrs["side"] == "query"
+    if reader.kind == "recur":
+        return reader.arg("k") == value and not reader.arg("vector")
     if reader.kind == "attend":
         plain = reader.attrs["softcap"] is None and "score" not in reader.attrs
         plain = plain and not reader.arg("sinks")  # no cap, no sinks

@@ -10,7 +10,17 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
-    "evoformer": ["`streams`", "`sublayers`"],
+    "evoformer": [
+        "`streams`",
+        *["a sublayer with a `stream`", "a sublayer with an `axis`", "`score_bias`"],
+        *["a sublayer with a `stream`", "a sublayer with an `axis`"],
+        "a sublayer with a `stream`",
+        "sublayer of type `outer_product_mean`",
+        "sublayer of type `triangle_multiplication`",
+        "sublayer of type `triangle_multiplication`",
+        *["a sublayer with a `stream`", "a sublayer with an `axis`", "`score_bias`"] * 2,
+        "a sublayer with a `stream`",
+    ],
     "graphormer_base": ["`prefix_tokens` before token ids", "`score_bias`"],
     "llava_like": ["input of type `stack`"],
     "multimodel": [
@@ -19,11 +29,7 @@ LATER = {  # what each spec needs that is not built yet
         "convolutions over several axes",
         "an `optional` input",
         "an `optional` input",
-        "`sublayers`",
-        "`sublayers`",
-        "`sublayers`",
     ],
-    "rnnsearch": ["`sublayers`", "`sublayers`", "transform of type `maxout`"],
 }
 
 

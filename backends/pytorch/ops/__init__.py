@@ -12,6 +12,7 @@ from . import (
     layers,
     masks,
     positions,
+    recurrence,
     relative,
     results,
     rotary,
@@ -28,6 +29,7 @@ KINDS = (
     elementwise,
     attention,
     sums,
+    recurrence,
     experts,
     results,
 )

@@ -52,10 +52,19 @@ def patchify(f: Writer, op: Op) -> Any:
 
 
 def convolve(f: Writer, op: Op) -> Any:
-    made = call(f.own(op), f.arg(op, "x"))
+    x = f.arg(op, "x")
+    if op.attrs.get("causal"):
+        kernel, dilation = op.attrs["kernel"], op.attrs["dilation"]
+        reach = kernel - 1 if dilation == 1 else (kernel - 1) * dilation
+        x = expression("F.pad(x, (reach, 0))", x=x, reach=f.number(reach, "reach"))
+    made = call(f.own(op), x)
     if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it pads one position too many
-        return expression("made[..., :-1]", made=made)
+        return expression("made[..., :-n]", made=made, n=f.number(op.attrs["dilation"]))
     return made
+
+
+def zero_padding(f: Writer, op: Op) -> Any:
+    return call("zero_padding", *f.given(op, "x", "attention_mask"))
 
 
 def glu(f: Writer, op: Op) -> Any:
@@ -126,6 +135,7 @@ ROWS: dict[str, Row] = {
     "embedding": embedding,
     "patchify": patchify,
     "convolve": convolve,
+    "zero_padding": zero_padding,
     "glu": glu,
     "group_norm": module_call,
     "swap_axes": swap_axes,

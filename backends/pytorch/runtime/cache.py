@@ -31,7 +31,7 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
     def state(self, layer: int, batch: int) -> Tensor | None:
-        """The sum of a layer (B, H, E, E), or None before the first token."""
+        """The state of a layer, (B, …), or None before the first token."""
         state = self.states.get(layer)
         if state is not None and state.size(0) != batch:
             raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")

@@ -50,6 +50,11 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return x * (1 + scale[:, None]) + shift[:, None]
 
 
+def zero_padding(x: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """x (B, T, D) with zeros at the padding of `attention_mask` (B, T)."""
+    return x if attention_mask is None else x * attention_mask[..., None].type_as(x)
+
+
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]

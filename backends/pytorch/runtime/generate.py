@@ -110,7 +110,7 @@ def generate(
         self.eval()
     try:
         if slot.reads_memory:
-            memory = slot.memory  # (B, M, D)
+            memory = slot.memory  # (B, M, …)
         for slot.number in range(max_new_tokens):
             done = torch.isin(tokens[:, slot.first :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():

@@ -38,8 +38,9 @@ FILLS, LARGE = 12, 2_000_000
 """Runs of `init_weights`, so that small weights have enough values; one run for a large model."""
 
 RESIDUAL = re.compile(
-    r"\.((cross_)?attention\.output|feed_forward\.(shared_expert\.)?down)\.weight$"
-    r"|\.feed_forward\.experts\.down$"
+    r"\.((cross_)?attention\d*\.output|feed_forward\d*\.(shared_expert\.)?down"
+    r"|conv\d*\.(pointwise|convolution))\.weight$"
+    r"|\.feed_forward\d*\.experts\.down$"
 )
 """Residual projections: the last linear layer of each branch."""
 
@@ -234,7 +235,8 @@ def branches(subject: Subject, name: str) -> int:
     stack = next((s for key, s in stacks.items() if name.startswith(f"{key}.")), None)
     stack = stack or next(iter(stacks.values()))
     most = max(
-        sum(not isinstance(getattr(block, key), Nothing) for key in BRANCHES)
+        len(block.sublayers)
+        or sum(not isinstance(getattr(block, key), Nothing) for key in BRANCHES)
         for block in (stack.blocks[kind] for kind in stack.order)
     )
     return most * stack.layers

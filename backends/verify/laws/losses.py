@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ....spec.branches import branch_blocks, sights
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ....spec.masks import parse_mask
-from ....spec.part import Nothing
 from ....spec.simpler_masks import admits_future
 from ..arguments import Array
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
-from .sight import masks_of
 
 IGNORED = -100
 
@@ -63,6 +62,10 @@ def _labels(subject: Subject, shape: tuple[int, ...], classes: int) -> Array:
     return labels
 
 
+INSIDE = ("attention", "initial")
+"""Parts of a recurrence that may read another stack."""
+
+
 def _predicts_next(subject: Subject, head: Head) -> bool:
     """Whether the model is causal and has no other stack, so that it predicts the next token."""
     if not isinstance(head, LanguageModel):
@@ -71,8 +74,13 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
     stack = spec.stacks[getattr(head, "stack", None) or list(spec.stacks)[-1]]
     blocks = [stack.blocks[kind] for kind in dict.fromkeys(stack.order)]
     reads_words = any(stream for stream in subject.arguments.streams())
-    alone = all(isinstance(block.cross_attention, Nothing) for block in blocks)
-    causal = not any(_looks_ahead(str(mask)) for block in blocks for mask in masks_of(block))
+    found = branch_blocks(blocks)
+    inner = [getattr(p, key, None) for b in found for p in b.sublayers for key in INSIDE]
+    readers = [block.cross_attention for block in found] + inner
+    alone = not any(hasattr(reader, "memory") for reader in readers)
+    masks = [mask for block in blocks for mask in sights(block)]
+    formulas = [one for mask in masks for one in (mask if isinstance(mask, tuple) else (mask,))]
+    causal = not any(_looks_ahead(str(formula)) for formula in formulas)
     return reads_words and alone and causal
 
 

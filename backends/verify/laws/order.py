@@ -19,6 +19,8 @@ def order(subject: Subject) -> Measured | NotHere:
         blocks = attending(subject, stack)
         if found.positions or any(block.positions for block in blocks):
             continue
+        if any(block.sublayers for block in blocks):  # convolutions and recurrences
+            continue
         if any(str(mask) != "full" for block in blocks for mask in masks_of(block)):
             continue
         data = subject.data("plain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....spec.branches import branch_blocks
 from ....spec.head import Contrastive
 from ....spec.masks import Range, atoms
 from ....spec.part import Part
@@ -130,7 +131,7 @@ def first_length(subject: Subject, *kinds: type[Part]) -> int:
     lengths = [
         position.scaling.original_max_positions
         for stack in subject.spec.stacks.values()
-        for block in stack.blocks.values()
+        for block in branch_blocks(stack.blocks.values())
         for position in block.positions
         if isinstance(position, Rotary)
         and isinstance(position.scaling, (DynamicScaling, LongRope))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....compiler.formula import formula_of
 from ....compiler.lower.masks import causal
+from ....spec.branches import branch_blocks
 from ....spec.masks import Atom, Mask, atoms
 from ....spec.model import Block
 from ....spec.part import Nothing
@@ -29,10 +30,11 @@ def masks_of(block: Block) -> tuple[Mask, ...]:
 
 
 def attending(subject: Subject, stack: str) -> list[Block]:
-    """The blocks with self-attention of a stack, layer by layer."""
+    """The branches of a stack that read other tokens, as blocks, layer by layer."""
     found = subject.spec.stacks[stack]
     blocks = [found.blocks[kind] for kind in found.order]
-    return [block for block in blocks if not isinstance(block.attention, Nothing)]
+    branches = branch_blocks(blocks)
+    return [one for one in branches if one.sublayers or not isinstance(one.attention, Nothing)]
 
 
 def word_stacks(subject: Subject) -> Iterator[tuple[Stream, str]]:

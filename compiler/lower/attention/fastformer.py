@@ -24,7 +24,7 @@ def lower_fastformer(
     assert state.width.size is not None
     assert heads.size is not None
     head = Dim("E", state.width.size // heads.size)
-    with b.module("attention", noun="AdditiveAttention", title=TITLE):
+    with b.module(state.branch, noun="AdditiveAttention", title=TITLE):
         padding = argument(b, state, "attention_mask", (B, T))
 
         def project(name: str, out: str = "") -> str:
@@ -42,7 +42,7 @@ def lower_fastformer(
             return b.op("split_heads", y, heads=heads, width=head, out=out)  # (B, H, T, E)
 
         def pool(y: str, name: str, out: str) -> str:
-            rate = weights_rate(b, part, "attention")
+            rate = weights_rate(b, part, state.branch)
             sizes = {"heads": heads, "kv_heads": heads, "width": head}
             return b.op("pool_heads", y, padding, name=name, out=out, dropout=rate, **sizes)
 

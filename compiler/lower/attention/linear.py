@@ -42,9 +42,8 @@ def lower_linear(
     own = part.head_dim
     head = Dim("E", state.width.size // heads.size if own is None else b.size("head_dim", own))
     sizes = Sizes(heads, head)
-    name = "attention" if memory is None else "cross_attention"
     noun = "LinearAttention" if memory is None else "LinearCrossAttention"
-    with b.module(name, noun=noun, title=_title(part, cross=memory is not None)):
+    with b.module(state.branch, noun=noun, title=_title(part, cross=memory is not None)):
         q = b.rename(_mapped(b, part, _project(b, part, sizes, "query", x)), "q")
         if memory is None:
             k, v = _keys_and_values(b, part, sizes, x)

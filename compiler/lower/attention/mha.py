@@ -44,9 +44,8 @@ def lower_mha(
 ) -> str:
     sizes = _sizes(b, part, state.width)
     cross = memory is not None
-    name = "cross_attention" if cross else "attention"
     noun = "CrossAttention" if cross else "Attention"
-    with b.module(name, noun=noun, title=_title(part, cross, cached=state.cached)):
+    with b.module(state.branch, noun=noun, title=_title(part, cross, cached=state.cached)):
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
@@ -88,6 +87,8 @@ def lower_mha(
         y = _gated(b, part, sizes, x, y)
         if has_norm(part, "output_norm"):
             y = lower_norm(b, part.norm, y, "output_norm")
+        if part.output == "none":
+            return y
         return b.op(
             "linear",
             y,
@@ -179,6 +180,8 @@ def _compared(b: Builder, part: Mha, y: str, name: str) -> str:
 
 
 def _values(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
+    if part.value == "none":
+        return b.op("split_heads", x, heads=ONE, width=b.width(x), out="v")
     return b.rename(_project(b, part, f"value{of}", x, sizes.kv_heads, sizes.value), "v")
 
 

@@ -38,10 +38,9 @@ def lower_mla(
     """The output of the branch, (B, T, D)."""
     sizes = _sizes(b, part)
     cross = memory is not None
-    name = "cross_attention" if cross else "attention"
     noun = "LatentCrossAttention" if cross else "LatentAttention"
     title = TITLE.format(" over a memory" if cross else "")
-    with b.module(name, noun=noun, title=title):
+    with b.module(state.branch, noun=noun, title=title):
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(

@@ -82,7 +82,7 @@ def attention_inputs(
     options: dict[str, Any] = {
         "scale": lower_scale(b, said, head, () if memory is not None else block.positions),
         "softcap": softcap,
-        "dropout": weights_rate(b, part, "attention" if memory is None else "cross_attention"),
+        "dropout": weights_rate(b, part, state.branch),
         "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"] if mask else FULL,
         "heads": heads,
         "kv_heads": kv_heads,

@@ -11,12 +11,27 @@ from . import (
     masks,
     norms,
     positions,
+    recurrences,
     stacks,
+    sublayers,
     sums,
 )
 from .base import Variation
 
-KINDS = (stacks, positions, masks, norms, attention, sums, feed_forward, inputs, conditions, heads)
+KINDS = (
+    stacks,
+    sublayers,
+    recurrences,
+    positions,
+    masks,
+    norms,
+    attention,
+    sums,
+    feed_forward,
+    inputs,
+    conditions,
+    heads,
+)
 
 VARIATIONS: dict[str, Variation] = {
     name: variation for module in KINDS for name, variation in module.ROWS.items()
