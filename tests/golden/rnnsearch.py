@@ -33,7 +33,8 @@ class Config:
     d_model: int = 620
     vocab_size: int = 30000
     layers: int = 1
-    hidden: int = 1000
+    encoder_hidden: int = 1000
+    decoder_hidden: int = 1000
     head_dim: int = 1000
     maxout_width: int = 500
     init_std: float = 0.02
@@ -163,11 +164,13 @@ class EncoderGru(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.hidden = config.hidden
-        self.input = nn.Linear(config.d_model, 3 * config.hidden)
-        self.state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
-        self.backward_input = nn.Linear(config.d_model, 3 * config.hidden)
-        self.backward_state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
+        self.hidden = config.encoder_hidden
+        self.input = nn.Linear(config.d_model, 3 * config.encoder_hidden)
+        self.state = nn.Linear(config.encoder_hidden, 3 * config.encoder_hidden, bias=False)
+        self.backward_input = nn.Linear(config.d_model, 3 * config.encoder_hidden)
+        self.backward_state = nn.Linear(
+            config.encoder_hidden, 3 * config.encoder_hidden, bias=False
+        )
 
     def forward(self, x: Tensor, attention_mask: Tensor | None) -> Tensor:
         gates = self.input(x)  # (B, T, 3*H)
@@ -224,14 +227,15 @@ class DecoderGru(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.layer = layer
-        self.hidden = config.hidden
-        self.initial = nn.Linear(config.hidden, config.hidden)
-        self.input = nn.Linear(config.d_model, 3 * config.hidden)
-        self.key = nn.Linear(2 * config.hidden, config.head_dim, bias=False)
+        self.encoder_hidden = config.encoder_hidden
+        self.decoder_hidden = config.decoder_hidden
+        self.initial = nn.Linear(config.encoder_hidden, config.decoder_hidden)
+        self.input = nn.Linear(config.d_model, 3 * config.decoder_hidden)
+        self.key = nn.Linear(2 * config.encoder_hidden, config.head_dim, bias=False)
         self.score = nn.Parameter(torch.ones(1, config.head_dim))
-        self.state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
-        self.query = nn.Linear(config.hidden, config.head_dim, bias=False)
-        self.context = nn.Linear(2 * config.hidden, 3 * config.hidden, bias=False)
+        self.state = nn.Linear(config.decoder_hidden, 3 * config.decoder_hidden, bias=False)
+        self.query = nn.Linear(config.decoder_hidden, config.head_dim, bias=False)
+        self.context = nn.Linear(2 * config.encoder_hidden, 3 * config.decoder_hidden, bias=False)
 
     def forward(
         self,
@@ -241,7 +245,7 @@ class DecoderGru(nn.Module):
         memory_mask: Tensor | None,
         cache: Cache | None,
     ) -> Tensor:
-        first = torch.tanh(self.initial(memory[:, 0, self.hidden :]))  # (B, H)
+        first = torch.tanh(self.initial(memory[:, 0, self.encoder_hidden :]))  # (B, H)
         gates = self.input(x)  # (B, T, 3*H)
         if cache is not None and self.layer in cache.memory:
             k, v = cache.memory[self.layer]  # (B, 1, M, E) and (B, 1, M, Dm)
@@ -322,7 +326,8 @@ class LanguageModelHead(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dense = nn.Linear(
-            config.hidden + config.d_model + 2 * config.hidden, 2 * config.maxout_width
+            config.decoder_hidden + config.d_model + 2 * config.encoder_hidden,
+            2 * config.maxout_width,
         )
         self.output = nn.Linear(config.maxout_width, config.vocab_size, bias=False)
 
@@ -390,9 +395,9 @@ class Rnnsearch(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if attention_mask is not None and not torch.compiler.is_compiling():
-            if attention_mask.all():
-                attention_mask = None  # nothing is padding
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
+            attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
         if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
@@ -404,7 +409,7 @@ class Rnnsearch(nn.Module):
             raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
-        memory = self.encoder(input_ids, attention_mask)  # (B, M, D)
+        memory = self.encoder(input_ids, attention_mask)  # (B, M, …)
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
@@ -416,4 +421,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 70cd6cc8145c66ee9bc965f14bc325529b521115f55856f0583132094467b306
+# sha256 of the above: 45aa05bc913c275053894f7960fbc72675a43dc4f3b7026d65f7986ad825db20
