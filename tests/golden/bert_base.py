@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 3b3567c85774). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 934072a1f1c6). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -187,4 +187,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: f90da06bb012383ee3bce34eebc260c66c479ed38d2613136d8240a30e8a8105
+# sha256 of the above: f74d70f36d62834eb1f38d7436306df9898d6a9f1ce3cb521816ddebf4318389

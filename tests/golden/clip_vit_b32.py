@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e31289237efa). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 2dcde43965c9). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -272,4 +272,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: b6ae60bd8f4764b23856e2feb40d7510840d44f25cfd6777b0ec949c5bc0bed8
+# sha256 of the above: 5b2b40e66eca3c96c27654ececc3042c24811e5e1d604570be891900f8813f9f

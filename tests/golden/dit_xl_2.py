@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 cd020ad80a37). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 6b8c50410c10). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -271,4 +271,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 59d7d9873c5c7856d45870ff4f3db2ffdde66462a83738de357ee643e7ee76b3
+# sha256 of the above: 9436e0a570cf27aa4be654cf8e4d16a0556564de924d3306ec724d068cf8c22d

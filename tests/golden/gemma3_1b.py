@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 0164a59d4f93). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 baa3bb136a86). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -502,4 +502,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 089ed5bdbdd1db32734309ce8efe3ceda04caf3e70f822429e452d28ea8cadfe
+# sha256 of the above: a6f5788af14943a0cfa2a4184e5732a0acb5392bf27ef6a7de6ac3b916c2980e

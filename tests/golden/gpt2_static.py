@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 ca9034c8bf4f). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 8f677cb9c7de). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -305,4 +305,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: d9e3cc263f2bd46601603cb7aa563668889ef8a228bf8120f5e74df427c1b796
+# sha256 of the above: a24aab652cf14cf988a2253cebfdc8488af6b0adcc99073ad2922c083f3ebe23

@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 aea0fcc00840). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 4dc271e3836e). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -616,4 +616,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 004a91cb5a31a89065c9f8fed377f10e3bd43a251fcc3154130998eb2742588d
+# sha256 of the above: 197f2e9892b898d740b787b45926f8ed99fa9b822a777349061e07f12e23ab63

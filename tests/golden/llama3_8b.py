@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c5ca11831653). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 674ae6a332e1). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -306,4 +306,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e62f3a8ceac18502ea1f1ad6abc5dfb348f2145d3360f5ae6606dbaadada81fe
+# sha256 of the above: cbd2763a93d573f8f8e18c182ce2e2cee194ac5d0a838b80ff595bf17d50308e

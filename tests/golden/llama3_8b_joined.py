@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c5ca11831653). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 674ae6a332e1). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -372,4 +372,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: bb284649970c999675946a55b2130d91e9864ce952c0c017269f2fcfe9a1eaab
+# sha256 of the above: 3d1d4b84c3f9405c6500ae7aadca0c38037c483400e5a167c391efc39ab32538

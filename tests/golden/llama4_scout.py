@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 100472eef3e4). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 25140f93af84). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -448,4 +448,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5800339f80f401eb7b55f4a41001e9a84b92d9eda3ad42c1a9bfddb44f146717
+# sha256 of the above: 11929dca0d33bef61b931aef8fc59a99817d6a525e273faa03eb0fe2ba2a5396

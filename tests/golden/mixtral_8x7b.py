@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb27376c0991). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 e4da9b2fbca9). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -361,4 +361,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 178ab0516eeb8c3d013b3000fa971012da772e69a3c409d8543f4e3e2428f9b6
+# sha256 of the above: 4e7174b81658c50106f320e8674119d209f2f1c02bdd7827725d378a511f0f8f

@@ -18,7 +18,7 @@ Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -40,8 +40,11 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if any(isinstance(f.default, int) and vars(self)[f.name] < 1 for f in fields(self)):
-            raise ValueError(f"every size must be at least 1: {self}")
+        for name, size in vars(self).items():
+            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+                raise ValueError(f"{name} must be an int of at least 1: {self}")
+        if not self.init_std >= 0:
+            raise ValueError(f"init_std must be at least 0: {self}")
 
 
 class Cache:
@@ -66,10 +69,13 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
     for name, x in given.items():
-        if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+        kind = "int or bool" if name.endswith("mask") else "int64"
+        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
+        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
+            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+            raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def gru_step(x: Tensor, state: Tensor, weight: Tensor) -> Tensor:
@@ -400,8 +406,10 @@ class Rnnsearch(nn.Module):
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
-        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
-            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
+            raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
+        if not 0 <= (top_p or 0) <= 1:
+            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -421,4 +429,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 45aa05bc913c275053894f7960fbc72675a43dc4f3b7026d65f7986ad825db20
+# sha256 of the above: 311a1cdd549fc379b1b5f1bc09f6f7c00a22bd08f16770b9e7f2eb0abc5488ca

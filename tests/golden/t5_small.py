@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 e07d30939fb0). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 f9c67a5923d0). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -387,7 +387,7 @@ class T5Small(nn.Module):
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
+            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, …)
             for _ in range(max_new_tokens):
                 done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
                 if ends.numel() and not torch.compiler.is_compiling() and done.all():
@@ -402,4 +402,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 73d6e6b90509cfaf58e40d2937d33fbefeb12afcfbce2f92e8dadee265b8cb43
+# sha256 of the above: 4d7c35c6862868bdeac2915f1552fc1800d6559f7f9fb93c134c3c9dd0919935

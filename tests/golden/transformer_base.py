@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d4ea5c83f718). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 901134f496ab). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -374,7 +374,7 @@ class TransformerBase(nn.Module):
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
+            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, …)
             for _ in range(max_new_tokens):
                 done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
                 if ends.numel() and not torch.compiler.is_compiling() and done.all():
@@ -389,4 +389,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2e2148f41df50da3dc2259e19e65eab1338e488246ba38ed942dd55df62679e3
+# sha256 of the above: 63b79dab19f42a92e7da60ceda216762d419e77ad4ff108c89d62a27bcb54a70

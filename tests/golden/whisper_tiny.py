@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1166ccb6fd60). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 ab535d089496). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -376,7 +376,7 @@ class WhisperTiny(nn.Module):
             )
         cache = Cache(length)
         ends = torch.tensor(stops).to(tokens)
-        memory = self.encoder(input_features)  # (B, M, D)
+        memory = self.encoder(input_features)  # (B, M, …)
         for _ in range(max_new_tokens):
             done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
@@ -388,4 +388,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2b5c70df4e4cb5de2b4c9602e8325cd2c41ec5fb7c66dd2bd3529c9cba4ccd02
+# sha256 of the above: 3497415959ffcc54e275e490aad067150894c6b4d01e9f76365f1ed69eafe57a
