@@ -104,14 +104,14 @@ def _least(fields: list[Field]) -> list[Statement]:
 
 SIZES = """\
 for name, size in vars(self).items():
-    if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+    if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
         raise ValueError(f"{name} must be an int of at least 1: {self}")
 """
 SIZES_OR_ZERO = """\
 may_be_zero = zero
 for name, size in vars(self).items():
     least = 0 if name in may_be_zero else 1
-    if type(getattr(Config, name)) is int and (type(size) is not int or size < least):
+    if type(vars(Config)[name]) is int and (type(size) is not int or size < least):
         raise ValueError(f"{name} must be an int of at least {least}: {self}")
 """
 TESTS = {

@@ -14,7 +14,7 @@ from modelwright.backends.diagram.drawing import Drawing
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.lengths import shape_text
 
-LONG = "causal & (window(128) | strided(64) | global(0:16) | blocks(64, 1)) & documents"
+LONG = "causal & (window(128) | strided(64) | global(0:16) | keys(90:120)) & documents"
 DEPTHS = ("block", "module", "ops")
 
 

@@ -30,7 +30,7 @@ def tried(seeds: range) -> int:
 
 @pytest.mark.parametrize("first", FIRST)
 def test_random_specs_have_a_class_or_none(first: int) -> None:
-    assert tried(range(first, first + 6)) > 2
+    assert tried(range(first, first + 6)) > 1
 
 
 @pytest.mark.slow

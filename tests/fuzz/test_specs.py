@@ -70,7 +70,7 @@ def test_most_are_accepted_at_first_draw() -> None:
             read(random_spec(seed))
         except SpecErrors:
             refused_count += 1
-    assert refused_count <= 10
+    assert refused_count <= 14
 
 
 def test_the_same_seed_gives_the_same_text() -> None:

@@ -40,7 +40,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and 0 <= self.dropout < 1):
             raise ValueError(f"eps and init_std must be at least 0, dropout in [0, 1): {self}")
@@ -187,4 +187,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: f74d70f36d62834eb1f38d7436306df9898d6a9f1ce3cb521816ddebf4318389
+# sha256 of the above: 0a1a719144750a0cfcff8da8f74415954603e55b5635995f8046c0c5b3a57af2

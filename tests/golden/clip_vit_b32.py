@@ -51,7 +51,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps and init_std must be at least 0: {self}")
@@ -272,4 +272,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 5b2b40e66eca3c96c27654ececc3042c24811e5e1d604570be891900f8813f9f
+# sha256 of the above: d79828c57cb0b05a4b94bd4a754d8f8665fbc25bcd888a890ef013cdd528dc2e

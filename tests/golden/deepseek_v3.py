@@ -58,7 +58,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.latent_eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps, latent_eps and init_std must be at least 0: {self}")
@@ -473,4 +473,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7675dfdf6e7c7c0e496edbb8b9d495e7f5fa458e6987eaafa6ae5d2e284f3216
+# sha256 of the above: 385ad23ffe3a84a284b66ab11983bf37c991a99f850861ebc433399cd82414a3

@@ -44,7 +44,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (abs(self.label_dropout) < torch.inf and self.eps >= 0):
             raise ValueError(f"label_dropout must be finite, eps at least 0: {self}")
@@ -271,4 +271,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 9436e0a570cf27aa4be654cf8e4d16a0556564de924d3306ec724d068cf8c22d
+# sha256 of the above: c192e55e7a164e2a94f1cee84e49a1d635ce4a87da34a5d4cb30163e5a206498

@@ -45,7 +45,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps and init_std must be at least 0: {self}")
@@ -502,4 +502,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: a6f5788af14943a0cfa2a4184e5732a0acb5392bf27ef6a7de6ac3b916c2980e
+# sha256 of the above: 3b2140a3461a482305a444c38038dac4272c00874cc59916af66798f0a96b009

@@ -35,7 +35,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"dropout must be in [0, 1), eps and init_std at least 0: {self}")
@@ -305,4 +305,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: a24aab652cf14cf988a2253cebfdc8488af6b0adcc99073ad2922c083f3ebe23
+# sha256 of the above: 67b118acfef4671e322f17e9cd6e47e6ed5b97edd0096e2e598810c46901949f

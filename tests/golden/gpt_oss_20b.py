@@ -53,7 +53,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
             raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
@@ -616,4 +616,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 197f2e9892b898d740b787b45926f8ed99fa9b822a777349061e07f12e23ab63
+# sha256 of the above: 9f11d9f4b47cf9630f932084c3cbc54aca7633c620b7abd37cc1fe2ada8f29ec

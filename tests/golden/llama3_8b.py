@@ -37,7 +37,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
             raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
@@ -306,4 +306,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: cbd2763a93d573f8f8e18c182ce2e2cee194ac5d0a838b80ff595bf17d50308e
+# sha256 of the above: d7c8f0901e53c178a2261a303c4a4107e1173dd29c7a141f797783dc0be4eb63

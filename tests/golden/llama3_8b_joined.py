@@ -37,7 +37,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
             raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
@@ -372,4 +372,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3d1d4b84c3f9405c6500ae7aadca0c38037c483400e5a167c391efc39ab32538
+# sha256 of the above: 7b5470dfd904ffaf2254c1ef71d4fb81c83a7dc406ede782d662b9f336901be3

@@ -45,7 +45,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
             raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
@@ -448,4 +448,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 11929dca0d33bef61b931aef8fc59a99817d6a525e273faa03eb0fe2ba2a5396
+# sha256 of the above: 6aee8905c460dbc452773654845016aa79a07835a97922165db454ef4c764369

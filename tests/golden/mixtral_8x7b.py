@@ -40,7 +40,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
             raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
@@ -361,4 +361,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4e7174b81658c50106f320e8674119d209f2f1c02bdd7827725d378a511f0f8f
+# sha256 of the above: 15416de3e80b0a08fccfa4f91d74e202edb8790d1fa3aaa870c8f0a4abfa8630

@@ -41,7 +41,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not self.init_std >= 0:
             raise ValueError(f"init_std must be at least 0: {self}")
@@ -429,4 +429,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 311a1cdd549fc379b1b5f1bc09f6f7c00a22bd08f16770b9e7f2eb0abc5488ca
+# sha256 of the above: d018c228ff4c4538399bb8caecc48468ed01ec342ade39fceaa08a68e4565878

@@ -43,7 +43,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and 0 <= self.hidden_dropout < 1):
             raise ValueError(f"dropout and hidden_dropout must be in [0, 1): {self}")
@@ -402,4 +402,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4d7c35c6862868bdeac2915f1552fc1800d6559f7f9fb93c134c3c9dd0919935
+# sha256 of the above: 2495527a276a6d1e11527722dc9e634f95ef9817d2bec9fb6f3f63cfe382ae00

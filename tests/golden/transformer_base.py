@@ -35,7 +35,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0):
             raise ValueError(f"dropout must be in [0, 1), eps at least 0: {self}")
@@ -389,4 +389,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 63b79dab19f42a92e7da60ceda216762d419e77ad4ff108c89d62a27bcb54a70
+# sha256 of the above: 1f4fd8834b16c85dc744c83fddbec54dfb0ef5e9a9f6fe28b8af61fa33554c42

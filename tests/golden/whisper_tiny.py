@@ -45,7 +45,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
-            if type(getattr(Config, name)) is int and (type(size) is not int or size < 1):
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps and init_std must be at least 0: {self}")
@@ -388,4 +388,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3497415959ffcc54e275e490aad067150894c6b4d01e9f76365f1ed69eafe57a
+# sha256 of the above: e880a75dc466951003591c83b0b9b6fada4d0b597faa82430298addf8d6dd466
