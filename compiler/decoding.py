@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from .axes import Dim, S, Shape
 from .cost import Poly, elements
-from .count import Lengths, attends, layers_of
+from .count import Lengths, layers_of
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
 from .reach import most
@@ -141,11 +141,13 @@ def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
                     kept = kept + layers_of(graph, op) * elements(
                         lengths.values(op)[op.arg(slot)].shape
                     )
-    for attend in attends(graph):
-        if attend.crosses and graph.scopes[attend.scope].stack in caching:
-            values = lengths.values(attend.op)
-            for name in (attend.op.arg("k"), attend.op.arg("v")):
-                kept = kept + len(attend.layers) * elements(values[name].shape)
+    for op in graph.ops():
+        if op.kind not in ("attend", "attend_linearly") or not lengths.crosses(op):
+            continue
+        if graph.scopes[op.scope].stack in caching:
+            values = lengths.values(op)
+            for name in (op.arg("k"), op.arg("v")):
+                kept = kept + layers_of(graph, op) * elements(values[name].shape)
     return {"float": kept, "wide": sums}
 
 

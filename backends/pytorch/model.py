@@ -23,8 +23,10 @@ from .code.nodes import (
     Set,
     Statement,
 )
-from .code.read import constant, dotted, expression, statements
+from .code.nodes import Do as DoStatement
+from .code.read import call, constant, dotted, expression, statements
 from .code.walk import change, written_for
+from .entry import owner_of
 from .initial import Initial
 from .items import Do, Item, Run, Stack
 from .loss import loss_method
@@ -236,6 +238,7 @@ class Model:
             f.hold(one.value, one.name)
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # without a cache
         cached = not pooled and not self.crosses()
+        f.body += self._checks_for_heads(extra)
         self.call_steps(f, stacks, cached=cached)
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
@@ -251,6 +254,20 @@ class Model:
         given = [g for g in self.all_given(self.steps, extra) if g.name != "cache" or cached]
         result = expression("dict[str, Tensor]") if len(outputs) > 1 else TENSOR
         return self.method("forward", given, self.forward_title(), f.body, result, "")
+
+    def _checks_for_heads(self, extra: list[Given]) -> list[Statement]:
+        """Checks of masks that heads read and no stack does."""
+        known = {given.value for step in self.steps for given in step.given}
+        found: list[Statement] = []
+        for one in extra:
+            value = self.graph.values[one.value]
+            fact = self.graph.inputs.get(owner_of(self.graph, one.name))
+            if one.value in known or value.dtype != "int" or fact is None or fact.kind != "tokens":
+                continue
+            if [dim.label for dim in value.shape] in (["B", "T"], ["B", "S"]):
+                shape = Dot(Name(fact.argument), "shape")
+                found.append(DoStatement(call("check_shapes", shape, **{one.name: Name(one.name)})))
+        return found
 
     def _language_forward(self, f: Writer, language: str) -> Function:
         stack = self.head_stack(language)
