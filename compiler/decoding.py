@@ -136,17 +136,13 @@ def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
             kept = kept + layers_of(graph, op) * state * elements(
                 graph.values[op.arg("x")].shape[:1]
             )
-            if op.arg("k"):
-                for slot in "kv":
-                    kept = kept + layers_of(graph, op) * elements(
-                        lengths.values(op)[op.arg(slot)].shape
-                    )
     for op in graph.ops():
-        if op.kind not in ("attend", "attend_linearly") or not lengths.crosses(op):
+        scope = graph.scopes[op.scope]
+        if scope.role != "method" or scope.stack not in caching:  # a method reads a memory, once
             continue
-        if graph.scopes[op.scope].stack in caching:
-            values = lengths.values(op)
-            for name in (op.arg("k"), op.arg("v")):
+        values = lengths.values(op)
+        for name in op.outputs:
+            if any(user.scope != op.scope for user in graph.consumers(name)):
                 kept = kept + layers_of(graph, op) * elements(values[name].shape)
     return {"float": kept, "wide": sums}
 
