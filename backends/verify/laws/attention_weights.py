@@ -14,6 +14,7 @@ from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere
 from ..observe import Observed, observing
 from ..subject import Subject
+from .tiles import tiles_of
 
 CASES = ("plain", "padded left", "padded right", "every argument", "every argument, padded")
 DIRECTIONS = 8
@@ -31,7 +32,7 @@ def rows(subject: Subject) -> Measured | NotHere:
         return NotHere("there is no attention with scores")
     for case in CASES:
         data = subject.data(case)
-        with observing(subject.module) as seen:
+        with tiles_of(subject.module, 0), observing(subject.module) as seen:  # in one tile
             subject.results(data)
         if len(seen) != len(attends):
             return NotHere(f"{len(seen)} of {len(attends)} attention ops can be observed")

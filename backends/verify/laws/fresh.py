@@ -110,7 +110,8 @@ def _arrays(model: nn.Module) -> dict[str, Array]:
 def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
     """The initial constant of a weight; None if it is random."""
     op = subject.graph.op(weight.op)
-    if weight.weight.name == "bias" or _starts_at_zero(subject, op):
+    name = weight.weight.name.rpartition(".")[2]  # a recurrence has several, as query.bias
+    if name == "bias" or _starts_at_zero(subject, op):
         return 0.0
     return CONSTANTS[op.kind](subject, op) if op.kind in CONSTANTS else None
 
