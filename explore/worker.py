@@ -76,7 +76,6 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from ..prompting import BYTES, PromptError, load_tokenizer
     from ..spec import loads
 
-    torch.set_num_threads(2)
     folder = asked["folder"]
     graph = lower(loads(asked["text"], asked["name"], folder=folder and Path(folder)))
     text_stacks(graph)

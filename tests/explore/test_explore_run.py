@@ -35,7 +35,9 @@ TEXT = BYTES.replace("positions: learned", "positions: rotary").replace("max_pos
 
 
 def test_a_run_has_the_maps_and_the_next_tokens_of_the_model() -> None:
+    threads = torch.get_num_threads()
     found = run(asked(TEXT))
+    assert torch.get_num_threads() == threads  # the server sets them for its child alone
     model = mw.compile(mw.loads(TEXT), seed=0).eval()
     ids = torch.tensor([list(b"a cat")])
     maps = mw.attention_maps(model, input_ids=ids)
