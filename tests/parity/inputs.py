@@ -29,7 +29,8 @@ def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
     """What stands before the names of each stack's arguments, and the name of its ids."""
     for op in graph.ops(""):
         value = graph.values[op.outputs[0]]
-        if op.kind == "argument" and value.dtype == "int" and not value.optional:
+        rows = len(value.shape) > 1  # one number per sequence is a condition
+        if op.kind == "argument" and value.dtype == "int" and rows and not value.optional:
             yield op.name.removesuffix("input_ids").removesuffix("ids"), op.name
 
 
@@ -46,6 +47,14 @@ def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
     }
 
 
+def conditions(graph: ModuleGraph) -> dict[str, Tensor]:
+    """A time and a label for each of two sequences, where a model needs them."""
+    ops = [op for op in graph.ops("") if op.kind == "argument"]
+    values = {op.name: graph.values[op.outputs[0]] for op in ops}
+    needed = [n for n, x in values.items() if len(x.shape) == 1 and not x.optional]
+    return {name: torch.tensor([0, 1]) for name in needed}
+
+
 def random_ids(name: str, rows: int, length: int, least: int = 3, most: int = 32) -> Tensor:
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     return torch.randint(least, most, (rows, length), generator=generator)
@@ -53,7 +62,7 @@ def random_ids(name: str, rows: int, length: int, least: int = 3, most: int = 32
 
 def unpadded(graph: ModuleGraph) -> dict[str, Tensor]:
     """Ids of two sequences for every stack, and nothing that may be left out."""
-    data = pictures(graph)
+    data = pictures(graph) | conditions(graph)
     for prefix, name in streams(graph):
         longest, shorter = LENGTHS.get(prefix, USUAL)
         data[name] = random_ids(name, 2, longest)
