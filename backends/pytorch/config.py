@@ -178,7 +178,10 @@ def _of_quotient(one: Requirement, left: Expr) -> Expr:
     _, count, field = one.right
     wanted = "even" if count == 2 else f"a multiple of {count}"
     words = f"{code_of(one.left)} / {field.name} must be {wanted}, not "
-    return Format((words, left, " / ", field_of(SELF, field)))
+    message = Format((words, left, " / ", field_of(SELF, field)))
+    if width(Raise(call("ValueError", message)), depth=3) <= LONG:
+        return message
+    return Format((words.removesuffix(", not "), ": ", SELF))
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,14 @@ LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
 LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
+    "any((type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)))",  # counts
+    "len(keys) == 1",  # ranges of keys of one tile
+    "len(keys) > 1",
+    "mask.device.type == 'cpu'",  # where looking at a mask costs nothing
+    "mask.all()",
+    "not any(chosen[first:last])",
+    "alike not in shared",  # tiles with equal distances
+    "backward",  # direction of a recurrence
     "eos_token_id is None",
     "start == 0",  # no cached tokens
     "end - start == 1",  # one new token
@@ -280,6 +288,10 @@ SIZES = re.compile(
 """Sizes that are too small."""
 
 
+NUMBERS = {"abs", "torch", "size", "name", "type", "vars", "Config", "int", "least", "may_be_zero"}
+"""What `__post_init__` names where it checks numbers."""
+
+
 def allowed(test: ast.expr, function: str) -> bool:
     """May emitted code ask this? Only about its data, its limits, and which module stands here."""
     text = ast.unparse(test)
@@ -287,9 +299,11 @@ def allowed(test: ast.expr, function: str) -> bool:
         return True
     if text in SAMPLING | LIMITS | CASES or LONGROPE.fullmatch(text):
         return True
+    if function == "check_shapes":
+        return "config" not in text and "self" not in text
     if function == "__post_init__":
         names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
-        relation = isinstance(test, (ast.BinOp, ast.Compare)) and names <= {"self", "len"}
+        relation = not isinstance(test, ast.Attribute) and names <= {"self", "len", *NUMBERS}
         return relation or bool(LAYERS.fullmatch(text) or SIZES.fullmatch(text))
     if function == "init_weights":
         named = ("name.startswith(", "name.endswith(", "name == ", "name in (")
