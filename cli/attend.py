@@ -9,8 +9,7 @@ import click
 from .console import fail, progress, write_result
 from .options import (
     DTYPES,
-    OUTPUT,
-    WEIGHTS,
+    figure_option,
     force_option,
     format_option,
     load_graph,
@@ -19,6 +18,8 @@ from .options import (
     read_stdin,
     reads_spec,
     theme_option,
+    tokenizer_option,
+    weights_option,
 )
 
 FORMATS = ("svg", "png", "pdf")
@@ -26,24 +27,14 @@ FORMATS = ("svg", "png", "pdf")
 
 @click.command()
 @reads_spec
-@click.option("--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder.")
-@click.option(
-    "--tokenizer",
-    required=True,
-    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
-)
+@weights_option
+@tokenizer_option
 @click.option("--text", required=True, help="Text to read; `-` reads stdin.")
 @click.option(
     "--target",
     help="Text of the decoder of an encoder-decoder. [default: what the model generates]",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=OUTPUT,
-    help=f"Output file; its suffix is the format: {', '.join(FORMATS)}. `-` is stdout.",
-)
+@figure_option(FORMATS)
 @format_option(FORMATS)
 @click.option("--layer", "layers", type=click.IntRange(min=0), multiple=True, help="Repeatable.")
 @click.option("--head", "heads", type=click.IntRange(min=0), multiple=True, help="Repeatable.")

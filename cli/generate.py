@@ -8,17 +8,21 @@ from typing import Any
 import click
 
 from .console import fail, print_result, progress
-from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
+from .options import (
+    DTYPES,
+    load_graph,
+    quiet,
+    read_stdin,
+    reads_spec,
+    tokenizer_option,
+    weights_option,
+)
 
 
 @click.command()
 @reads_spec
-@click.option("--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder.")
-@click.option(
-    "--tokenizer",
-    required=True,
-    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
-)
+@weights_option
+@tokenizer_option
 @click.option("--prompt", required=True, help="Text to continue; `-` reads stdin.")
 @click.option(
     "--max-new-tokens",

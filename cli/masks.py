@@ -8,7 +8,7 @@ import click
 
 from .console import fail, write_result
 from .options import (
-    OUTPUT,
+    figure_option,
     force_option,
     format_option,
     load_graph,
@@ -23,13 +23,7 @@ FORMATS = ("svg", "png", "pdf")
 
 @click.command()
 @reads_spec
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=OUTPUT,
-    help=f"Output file; its suffix is the format: {', '.join(FORMATS)}. `-` is stdout.",
-)
+@figure_option(FORMATS)
 @format_option(FORMATS)
 @click.option(
     "--tokens",

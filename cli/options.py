@@ -50,6 +50,14 @@ theme_option = click.option(
     show_default=True,
     help="Colours. `auto` follows the light or dark mode of the page; `print` is black and white.",
 )
+weights_option = click.option(
+    "--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder."
+)
+tokenizer_option = click.option(
+    "--tokenizer",
+    required=True,
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
+)
 
 
 def reads_spec(command: Command) -> Command:
@@ -67,6 +75,17 @@ def sets_option(command: Command) -> Command:
         shell_complete=complete_set,
         help="Change one key, e.g. --set layers=6 --set decoder.positions=alibi. Repeatable.",
     )(command)
+
+
+def figure_option(formats: tuple[str, ...]) -> Callable[[Command], Command]:
+    """The option --output of a command that draws one figure."""
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=OUTPUT,
+        help=f"Output file; its suffix is the format: {', '.join(formats)}. `-` is stdout.",
+    )
 
 
 def format_option(formats: tuple[str, ...]) -> Callable[[Command], Command]:

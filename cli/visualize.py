@@ -9,7 +9,7 @@ import click
 
 from .console import fail, write_result
 from .options import (
-    OUTPUT,
+    figure_option,
     force_option,
     format_option,
     load_graph,
@@ -26,13 +26,7 @@ DIRECTIONS = ("up", "right")
 
 @click.command()
 @reads_spec
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=OUTPUT,
-    help=f"Output file; its suffix is the format: {', '.join(FIGURES)}. `-` is stdout.",
-)
+@figure_option(FIGURES)
 @format_option(FIGURES)
 @click.option(
     "--depth",
