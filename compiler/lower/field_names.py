@@ -1,13 +1,13 @@
 """Which numbers of a spec are one field of the Config, and the name of each field.
 
-A number that is written once is one field, wherever it is inherited; numbers that are written in
-several places are several fields, even if they are equal.
+Equal numbers of one key are one field, so that specs that say the same in different ways give the
+same file, and layers without an override follow the number of their stack.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, takewhile
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ..sizes import Field
@@ -36,7 +36,7 @@ def name_fields(requests: list[Field], spec: ModelSpec) -> list[Field]:
     fields: dict[int, Field] = {}
     order = {id(request): i for i, request in enumerate(requests)}
     for key, same_key in by_key.items():
-        groups = numbers(same_key, spec)
+        groups = numbers(same_key)
         names = names_of(key, groups, bases, taken)
         taken.update(names)
         for group, name in zip(groups, names, strict=True):
@@ -49,47 +49,12 @@ def name_fields(requests: list[Field], spec: ModelSpec) -> list[Field]:
 # -- equal numbers
 
 
-def numbers(requests: list[Field], spec: ModelSpec) -> list[list[Field]]:
-    """The requests for one key by the number of the spec that each asks for.
-
-    A request that no key of the spec says, such as the number of layers in a formula, goes with an
-    equal number of the same stack, block and branch, as far as there is one.
-    """
+def numbers(requests: list[Field]) -> list[list[Field]]:
+    """The requests for one key, by the number that each asks for."""
     groups: dict[Any, list[Field]] = {}
-    others: list[Field] = []
     for request in requests:
-        place = place_of(spec, request)
-        if place is None:
-            others.append(request)
-        else:
-            groups.setdefault((_value(request), place), []).append(request)
-    for request in others:
-        equal = [group for key, group in groups.items() if key[0] == _value(request)]
-        near = max(equal, key=lambda group: _nearness(group, request.context), default=None)
-        if near is None:
-            near = groups.setdefault((_value(request), None), [])
-        near.append(request)
-    order = {id(request): i for i, request in enumerate(requests)}
-    found = [sorted(group, key=lambda request: order[id(request)]) for group in groups.values()]
-    return sorted(found, key=lambda group: order[id(group[0])])
-
-
-def _nearness(group: list[Field], context: tuple[str, ...]) -> int:
-    """How many parts of a context, from the stack on, are those of a request of the group."""
-    pairs = (zip(request.context, context, strict=False) for request in group)
-    return max(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], parts)) for parts in pairs)
-
-
-def place_of(spec: ModelSpec, request: Field) -> Any:
-    """Where a number is written, or "default"; None if no key says it."""
-    from ...spec.locate import locate
-
-    if spec._tree is None:
-        return None
-    place = locate(spec._tree, (*request.origin, *request.at))
-    if not place.found:
-        return None
-    return "default" if place.node.mark.why in ("default", "family") else place.node.mark
+        groups.setdefault(_value(request), []).append(request)
+    return [*groups.values()]
 
 
 def _value(request: Field) -> tuple[Any, str]:
