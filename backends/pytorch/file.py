@@ -82,6 +82,7 @@ class Emitted:
 
 def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
     """The PyTorch file of a graph. Equal graphs give equal bytes. Raises BuildError."""
+    lowered = graph
     if options.static_cache:
         require_static(graph)
     if options.experts == "grouped":
@@ -101,7 +102,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 
     def mapped() -> dict[str, Any]:
         lines = printed(program.whole_parts())
-        return source_map(graph, lines, head.count("\n"))
+        return source_map(graph, lines, head.count("\n"), lowered)
 
     return Emitted(sealed, graph.class_name, mapped)
 

@@ -17,15 +17,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...compiler.graph import ModuleGraph
+from ...compiler.graph import ModuleGraph, Op
 from .code.layout import Printed
 
 VERSION = 2
 Table = dict[str, Any]
 
 
-def source_map(graph: ModuleGraph, lines: list[Printed], offset: int) -> Table:
-    """The map of these lines, which stand behind `offset` others in the file."""
+def source_map(
+    graph: ModuleGraph, lines: list[Printed], offset: int, lowered: ModuleGraph
+) -> Table:
+    """The map of these lines, which stand behind `offset` others in the file.
+
+    lowered: the graph before passes, whose ops may be merged into others in `graph`
+    """
+
+    def op_of(number: int) -> Op:
+        return (graph if number in graph else lowered).op(number)
+
     entries = []
     ops: dict[str, Table] = {}
     scopes: dict[str, Table] = {}
@@ -33,14 +42,14 @@ def source_map(graph: ModuleGraph, lines: list[Printed], offset: int) -> Table:
     for number, line in enumerate(lines, start=offset + 1):
         if not line.origins:
             continue
-        own = sorted(o for o in line.origins if isinstance(o, int) and o in graph)
+        own = sorted(o for o in line.origins if isinstance(o, int) and (o in graph or o in lowered))
         paths = sorted(o for o in line.origins if isinstance(o, str))
         for op in own:
-            found = graph.op(op)
+            found = op_of(op)
             ops.setdefault(str(op), {"kind": found.kind, "scope": found.scope, "name": found.name})
         for path in paths:
             scopes.setdefault(path, {"role": graph.scopes[path].role})
-        asked = _asked(graph, own, paths, line)
+        asked = _asked(graph, [op_of(op) for op in own], paths, line)
         entry: Table = {"line": number, "ops": own, "scopes": paths}
         entry["spec"] = [".".join(map(str, origin)) for origin in asked]
         if asked:
@@ -58,9 +67,9 @@ def source_map(graph: ModuleGraph, lines: list[Printed], offset: int) -> Table:
     }
 
 
-def _asked(graph: ModuleGraph, ops: list[int], scopes: list[str], line: Printed) -> list[Any]:
+def _asked(graph: ModuleGraph, ops: list[Op], scopes: list[str], line: Printed) -> list[Any]:
     """The paths of the spec that asked for a line, each once: of ops, of values, of scopes."""
-    made = [graph.op(op).origin for op in reversed(ops)]
+    made = [op.origin for op in reversed(ops)]
     values = sorted((o for o in line.origins if isinstance(o, tuple)), key=repr)
     return list(dict.fromkeys([*made, *values, *(graph.scopes[path].origin for path in scopes)]))
 

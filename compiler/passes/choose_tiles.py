@@ -237,7 +237,7 @@ def _bias_tiles(graph: ModuleGraph) -> None:
         assert alibi is not None
         value = graph.values[op.outputs[0]]
         graph.values[value.id] = replace(value, name="bias_tiles", base="", optional=False)
-        made = {**op.attrs, "alibi": dict(alibi.attrs)}
+        made = {**op.attrs, "alibi": dict(alibi.attrs), "alibi_op": alibi.number}
         graph.replace_op(op.number, inputs=("", op.arg("mask")), attrs=made)
         if not graph.consumers(alibi.outputs[0]):
             graph.remove_op(alibi.number)

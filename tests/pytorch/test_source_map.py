@@ -98,7 +98,7 @@ def test_lines_lead_to_what_they_come_from(name: str, mode: str) -> None:
         ("self.attention_norm = ", "ops", "what_self_holds_is_named"),
         ("x = x + self.attention(", "scopes", "what_self_holds_is_named"),
         ("MixtureOfExperts(config)", "scopes", "what_makes_a_module_is_of_it"),
-        ("frequencies = rope_frequencies(", "ops", "what_calls_a_helper_has_an_op"),
+        ("rope_frequencies(self.config", "ops", "what_calls_a_helper_has_an_op"),
         ("token = sample(self.logits(", "ops", "calls_within_the_model_are_of_what_they_call"),
         ("cache = Cache(", "ops", "calls_within_the_model_are_of_what_they_call"),
         ("d_model: int", "scopes", "every_line_has_an_op_or_a_module"),

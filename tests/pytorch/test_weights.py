@@ -54,7 +54,7 @@ def test_a_file_written_over(model: nn.Module, tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(
     model: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(state: State, path: Path) -> None:
+    def fail(state: State, path: Path, metadata: dict[str, str] | None) -> None:
         Path(path).write_text("half")
         raise OSError("disk full")
 

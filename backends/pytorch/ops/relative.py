@@ -7,6 +7,7 @@ from typing import Any
 from ....compiler.graph import Op
 from ..code.nodes import Name
 from ..code.read import call, constant, expression
+from ..code.walk import written_for
 from ..writer import Writer
 from .row import Row
 
@@ -85,6 +86,7 @@ def biased_tiles(f: Writer, op: Op) -> Any:
         like=f.like,
     )
     device = expression("like.device", like=f.like)
+    bias = written_for(bias, op.attrs["alibi_op"])
     return call("tiles_with_bias", f.arg(op, "mask"), f.first_place(op), f.end(), device, bias)
 
 

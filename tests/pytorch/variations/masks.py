@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .attention import LATENT
 from .base import Variation, both, decoder, encoder
 
 MASKS = (
@@ -86,6 +87,16 @@ ROWS: dict[str, Variation] = {
         ),
         "decoder.layers=3",
     ),
+    **{
+        f"kernel_{kernel}{suffix}": decoder(
+            f"attention={{{options}, kernel: {kernel}}}", "positions=rotary", f'mask="{mask}"'
+        )
+        for kernel in ("dense", "tiles")
+        for suffix, options, mask in (
+            ("", "heads: 4, kv_heads: 2", "causal & window(3)"),
+            ("_of_latents", LATENT, "causal & (window(3) | global(2))"),
+        )
+    },
     "separate_global": encoder(
         "attention={heads: 4, separate_global: true}", 'mask="band(2) | global(given)"'
     ),

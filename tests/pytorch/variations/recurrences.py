@@ -48,7 +48,11 @@ stacks:
         attention: {memory: source, heads: 1, value: none, output: none, scale: 0.3}
         result: [state, context]
       - {type: mlp, d_ff: 12}
-head: {type: language_model, stack: target, tied: true, transform: {type: maxout, hidden: 16}}
+head:
+  type: language_model
+  stack: target
+  tied: true
+  transform: {type: maxout, hidden: 16, bias: false}
 """
 
 ENCODER = """
