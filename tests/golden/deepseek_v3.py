@@ -46,14 +46,13 @@ class Config:
     rope_original_max_positions: int = 4096
     rope_beta_fast: float = 32.0
     rope_beta_slow: float = 1.0
-    d_ff: int = 18432
+    dense_d_ff: int = 18432
     experts: int = 256
     top_k: int = 8
     groups: int = 8
     top_groups: int = 4
     router_scale: float = 2.5
-    expert_d_ff: int = 2048
-    shared_expert_d_ff: int = 2048
+    sparse_d_ff: int = 2048
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -290,9 +289,9 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.expert_d_ff))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
@@ -316,7 +315,7 @@ class MixtureOfExperts(nn.Module):
         self.router = Router(config.d_model, config.experts, bias=False)
         self.selection_bias = nn.Parameter(torch.zeros(config.experts), requires_grad=False)
         self.experts = Experts(config)
-        self.shared_expert = FeedForward(config, config.shared_expert_d_ff)
+        self.shared_expert = FeedForward(config, config.sparse_d_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
@@ -355,7 +354,9 @@ class DeepseekV3(nn.Module):
         self.layers = nn.ModuleList()
         for i in range(config.layers):
             dense = i < config.dense_layers
-            feed_forward = FeedForward(config, config.d_ff) if dense else MixtureOfExperts(config)
+            feed_forward = (
+                FeedForward(config, config.dense_d_ff) if dense else MixtureOfExperts(config)
+            )
             self.layers.append(Block(config, i, feed_forward))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
@@ -473,4 +474,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 385ad23ffe3a84a284b66ab11983bf37c991a99f850861ebc433399cd82414a3
+# sha256 of the above: 34db50ec187cd566501f2dfb03375f4cbb404cd3a25503a22deb5266028b9c5a

@@ -37,8 +37,7 @@ class Config:
     block_size: int = 8192
     experts: int = 16
     top_k: int = 1
-    expert_d_ff: int = 8192
-    shared_expert_d_ff: int = 8192
+    d_ff: int = 8192
     temperature_length: int = 8192
     temperature_slope: float = 0.1
     init_std: float = 0.02
@@ -237,9 +236,9 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.expert_d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.expert_d_ff))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
@@ -257,9 +256,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.shared_expert_d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.shared_expert_d_ff, bias=False)
-        self.down = nn.Linear(config.shared_expert_d_ff, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
@@ -448,4 +447,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6aee8905c460dbc452773654845016aa79a07835a97922165db454ef4c764369
+# sha256 of the above: 71fe784d56bb1f007093b002ca017c7424b357b2b982ff645ff0d13e55e783aa

@@ -33,8 +33,7 @@ class Config:
     d_model: int = 620
     vocab_size: int = 30000
     layers: int = 1
-    encoder_hidden: int = 1000
-    decoder_hidden: int = 1000
+    hidden: int = 1000
     head_dim: int = 1000
     maxout_width: int = 500
     init_std: float = 0.02
@@ -170,13 +169,11 @@ class EncoderGru(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.hidden = config.encoder_hidden
-        self.input = nn.Linear(config.d_model, 3 * config.encoder_hidden)
-        self.state = nn.Linear(config.encoder_hidden, 3 * config.encoder_hidden, bias=False)
-        self.backward_input = nn.Linear(config.d_model, 3 * config.encoder_hidden)
-        self.backward_state = nn.Linear(
-            config.encoder_hidden, 3 * config.encoder_hidden, bias=False
-        )
+        self.hidden = config.hidden
+        self.input = nn.Linear(config.d_model, 3 * config.hidden)
+        self.state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
+        self.backward_input = nn.Linear(config.d_model, 3 * config.hidden)
+        self.backward_state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
 
     def forward(self, x: Tensor, attention_mask: Tensor | None) -> Tensor:
         gates = self.input(x)  # (B, T, 3*H)
@@ -233,15 +230,14 @@ class DecoderGru(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.layer = layer
-        self.encoder_hidden = config.encoder_hidden
-        self.decoder_hidden = config.decoder_hidden
-        self.initial = nn.Linear(config.encoder_hidden, config.decoder_hidden)
-        self.input = nn.Linear(config.d_model, 3 * config.decoder_hidden)
-        self.key = nn.Linear(2 * config.encoder_hidden, config.head_dim, bias=False)
+        self.hidden = config.hidden
+        self.initial = nn.Linear(config.hidden, config.hidden)
+        self.input = nn.Linear(config.d_model, 3 * config.hidden)
+        self.key = nn.Linear(2 * config.hidden, config.head_dim, bias=False)
         self.score = nn.Parameter(torch.ones(1, config.head_dim))
-        self.state = nn.Linear(config.decoder_hidden, 3 * config.decoder_hidden, bias=False)
-        self.query = nn.Linear(config.decoder_hidden, config.head_dim, bias=False)
-        self.context = nn.Linear(2 * config.encoder_hidden, 3 * config.decoder_hidden, bias=False)
+        self.state = nn.Linear(config.hidden, 3 * config.hidden, bias=False)
+        self.query = nn.Linear(config.hidden, config.head_dim, bias=False)
+        self.context = nn.Linear(2 * config.hidden, 3 * config.hidden, bias=False)
 
     def forward(
         self,
@@ -251,7 +247,7 @@ class DecoderGru(nn.Module):
         memory_mask: Tensor | None,
         cache: Cache | None,
     ) -> Tensor:
-        first = torch.tanh(self.initial(memory[:, 0, self.encoder_hidden :]))  # (B, H)
+        first = torch.tanh(self.initial(memory[:, 0, self.hidden :]))  # (B, H)
         gates = self.input(x)  # (B, T, 3*H)
         if cache is not None and self.layer in cache.memory:
             k, v = cache.memory[self.layer]  # (B, 1, M, E) and (B, 1, M, Dm)
@@ -332,8 +328,7 @@ class LanguageModelHead(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dense = nn.Linear(
-            config.decoder_hidden + config.d_model + 2 * config.encoder_hidden,
-            2 * config.maxout_width,
+            config.hidden + config.d_model + 2 * config.hidden, 2 * config.maxout_width
         )
         self.output = nn.Linear(config.maxout_width, config.vocab_size, bias=False)
 
@@ -429,4 +424,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: d018c228ff4c4538399bb8caecc48468ed01ec342ade39fceaa08a68e4565878
+# sha256 of the above: 2bbfca89941b7f0c953162d996543ff79c13f4c2557ff333b6bab3a921a4e6b8

@@ -33,8 +33,7 @@ class Config:
     encoder_max_positions: int = 1500
     channels: int = 80
     conv1_channels: int = 384
-    conv1_kernel: int = 3
-    conv2_kernel: int = 3
+    kernel: int = 3
     stride: int = 2
     layers: int = 4
     eps: float = 1e-5
@@ -49,10 +48,8 @@ class Config:
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps and init_std must be at least 0: {self}")
-        if self.conv1_kernel % 2 == 0:
-            raise ValueError(f"conv1_kernel ({self.conv1_kernel}) must be odd")
-        if self.conv2_kernel % 2 == 0:
-            raise ValueError(f"conv2_kernel ({self.conv2_kernel}) must be odd")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel ({self.kernel}) must be odd")
         if self.d_model % 2:
             raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
@@ -193,17 +190,14 @@ class Encoder(nn.Module):
         self.d_model = config.d_model
         self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
-            config.channels,
-            config.conv1_channels,
-            config.conv1_kernel,
-            padding=config.conv1_kernel // 2,
+            config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
         )
         self.conv2 = nn.Conv1d(
             config.conv1_channels,
             config.d_model,
-            config.conv2_kernel,
+            config.kernel,
             stride=config.stride,
-            padding=config.conv2_kernel // 2,
+            padding=config.kernel // 2,
         )
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
@@ -388,4 +382,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: e880a75dc466951003591c83b0b9b6fada4d0b597faa82430298addf8d6dd466
+# sha256 of the above: e58190f7f58bc233eff6d12ca4d7829adfad439d5a4af5aa551e0315f2c346c5
