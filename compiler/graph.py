@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..display import Displayed
@@ -105,11 +106,17 @@ class Op:
 
     def args(self, slot: str) -> tuple[str, ...]:
         """The ids of all values in a slot. Raises LookupError for an unknown slot."""
-        given = zip(self.slots, self.inputs, strict=True)
-        found = tuple(value for name, value in given if name == slot)
-        if not found:
+        found = self._by_slot.get(slot)
+        if found is None:
             known = ", ".join(dict.fromkeys(self.slots)) or "none"
             raise LookupError(f"{self.kind} has no slot `{slot}`; its slots: {known}")
+        return found
+
+    @cached_property
+    def _by_slot(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in zip(self.slots, self.inputs, strict=True):
+            found[name] = (*found.get(name, ()), value)
         return found
 
     @property

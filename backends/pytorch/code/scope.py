@@ -185,13 +185,16 @@ def inner_statements(statement: Any) -> tuple[Any, ...]:
 
 
 def _targets(*targets: Any) -> set[str]:
+    if len(targets) == 1 and type(targets[0]) is Name:  # most
+        return {targets[0].id}
     found: set[str] = set()
     for target in targets:
-        if isinstance(target, Name):
+        kind = type(target)
+        if kind is Name:
             found.add(target.id)
-        elif isinstance(target, Argument):
+        elif kind is Argument:
             found |= _targets(target.value)
-        elif isinstance(target, Sequence):
+        elif kind is Sequence:
             found |= _targets(*target.items)
     return found
 
