@@ -19,7 +19,7 @@ MUTANTS = {
     "blocks that end early": ("blocks(3)", "+ neighbours + 1) * size", "+ neighbours) * size"),
     "blocks from the first token of one row": (
         "blocks(4)",
-        "return sorted(set(attention_mask.long().argmax(-1).tolist()))",
+        "return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))",
         "return [0]",
     ),
     "one key less of each block": ("fixed(4, 2)", "(stop - kept, stop)", "(stop - kept + 1, stop)"),
@@ -46,7 +46,7 @@ MUTANTS = {
     ),
     "documents of the first sequence": ("documents", ").any(0)", ")[0]"),
     "an intersection of too few keys": (
-        "band(6) & blocks(4)",
+        "band(2) & blocks(4)",
         "[(max(a, c), min(b, d))",
         "[(max(a, c), min(b, d) - 1)",
     ),

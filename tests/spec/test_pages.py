@@ -203,7 +203,7 @@ def test_the_schema_asks_for_a_name_and_stacks(text: str) -> None:
     [
         "causal",
         " causal&window( 8 ) ",
-        "~(causal | full) & ~~documents",
+        "~(causal | prefix) & ~~documents",
         "((prefix))",
         "band(3) | band(3,0)",
         "random(1, 2) | random(1, 2, 3)",
