@@ -251,7 +251,7 @@ REFUSED = [
     ("t5_small", "buckets", 30, r"buckets \(30\) must be a multiple of 4"),
     ("t5_small", "max_distance", 16, "max_distance must be above buckets // 2: .*max_distance=16"),
     ("deberta_v3_base", "buckets", 255, r"buckets \(255\) must be even"),
-    ("whisper_tiny", "conv1_kernel", 4, r"conv1_kernel \(4\) must be odd"),
+    ("whisper_tiny", "kernel", 4, r"kernel \(4\) must be odd"),
     ("wav2vec2_base", "position_groups", 7, "position_groups must divide d_model: .*groups=7"),
     ("wav2vec2_base", "position_kernel", 129, r"position_kernel \(129\) must be even"),
     ("vit_b16", "patch_size", 225, "patch_size must be at most image_size: .*patch_size=225"),

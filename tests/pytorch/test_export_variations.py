@@ -62,7 +62,7 @@ def test_readers_of_vectors_are_refused(name: str) -> None:
         wrapper(name)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_text_is_plain(name: str) -> None:
     for file, text in wrapper(name).texts.items():
@@ -96,7 +96,7 @@ def test_what_hugging_face_calls_it(name: str) -> None:
     assert kind_of(read(name)).auto == KINDS[name]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_size_is_said_once(name: str) -> None:
     found = wrapper(name)

@@ -131,7 +131,7 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     )
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_every_weight_that_matters_has_a_gradient(name: str) -> None:
     torch.manual_seed(0)

@@ -25,12 +25,9 @@ def tried(name: str, *laws: str) -> Report:
 
 
 QUICK = (
-    "bart_base",
     "bigbird_base",
-    "bloom_560m",
     "deberta_v3_base",
     "gemma2_2b",
-    "llama3_1_8b",
     "mixtral_8x7b",
     "t5_small",
     "tiny_deepseek",
