@@ -51,6 +51,8 @@ class TileCounts:
         if not op.attrs.get("tiles"):
             return None
         mask = op
+        if op.kind == "relative_bias":  # read by the masks of tiles only
+            return self.of(self.graph.consumers(op.outputs[0])[0])
         if op.kind in ("attend", "masked_bias"):
             found = mask_of(self.graph, op)
             assert found is not None

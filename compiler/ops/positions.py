@@ -74,6 +74,11 @@ def position_scores_saves(s: Saving) -> Iterator[Kept]:
     yield from (Own("float", s.rows("x") * elements(positions[-2:-1])), "places")
 
 
+def bucket_saves(s: Saving) -> Iterator[Kept]:
+    """The buckets of all pairs, or those of tiles, which have the same for all heads."""
+    yield "buckets" if s.tiles is None else Own("int", Poly.of(s.tiles.biased))
+
+
 def masked_saves(s: Saving) -> Iterator[Kept]:
     """The mask of excluded pairs."""
     if s.op.attrs.get("tiles"):
@@ -204,14 +209,14 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "buckets", "max_distance", "bidirectional", "stack"),
     ),
     "relative_bias": Row(
-        "weight[bucket, h], as (H, T, S)",
-        ("buckets",),
+        "weight[bucket, h], as (H, T, S); with `tiles`, masked_bias applies it to tiles",
+        ("buckets?",),
         declared,
         bucket_weights,
         dtype="float",
         part="positions",
-        attrs=("shape", "heads", "buckets"),
-        saves=keeps("buckets"),
+        attrs=("shape", "heads", "buckets", "tiles?"),
+        saves=bucket_saves,
     ),
     "relative_places": Row(
         "the row of a table of relative positions for d = query - key: clamp(d, -r, r - 1) + "
@@ -247,7 +252,7 @@ ROWS: dict[str, Row] = {
         "inputs bias, mask: bias where the mask is True, else -inf",
         ("bias", "mask"),
         broadcast,
-        attrs=("tiles?", "alibi?"),
+        attrs=("tiles?", "distance?"),
         saves=masked_saves,
         view=masked_view,
         stores=masked_stores,

@@ -26,6 +26,8 @@ CAUSAL = "causal"
 """First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
 ASKED_DENSE = "`kernel: dense` asks for it"
 HALF = "half of all scores or more are needed"
+OF_DISTANCE = ("alibi", "relative_buckets")
+"""Biases of the distance alone, which tiles share."""
 KNOWN = ("causal", "full")
 """Masks that SDPA needs no tensor for."""
 
@@ -68,6 +70,7 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
                 _mark(graph, user, tiles, reason, op)
             elif user.kind == "masked_bias":
                 graph.replace_op(user.number, attrs={**user.attrs, "tiles": tiles})
+                _mark_table(graph, user.arg("bias"))
                 for attend in graph.consumers(user.outputs[0]):
                     if attend.kind == "attend":
                         _mark(graph, attend, tiles, reason, op)
@@ -75,6 +78,14 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
                 for attend in graph.consumers(user.outputs[0]):
                     if attend.kind == "attend":
                         _mark(graph, attend, "", "its masks differ by head", op)
+
+
+def _mark_table(graph: ModuleGraph, bias: str) -> None:
+    """Mark a learned bias that only tiles read, so that it is not computed for all pairs."""
+    made, users = graph.producer(bias), graph.consumers(bias)
+    if made is not None and made.kind == "relative_bias":
+        tiled = all(user.attrs.get("tiles") for user in users)
+        graph.replace_op(made.number, attrs={**made.attrs, "tiles": tiled})
 
 
 def _why_dense(graph: ModuleGraph, stack: str, mask: Op, *, forced: bool) -> str:
@@ -143,21 +154,19 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
             return "the kernel adds a bias of all pairs"
         if kind_of(mask.attrs["formula"]) == WHOLE and user.attrs["kernel"] != "sdpa":
             return "the kernel needs no mask where all pairs are seen"
-        if user.arg("sinks") and user.attrs["softcap"] is not None:
-            return "sinks and a softcap need the scores of all pairs"
     return ""
 
 
 def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
-    """Why tiles cannot have this bias; "" for that of ALiBi, which tiles can share."""
+    """Why tiles cannot have this bias; "" for one of the distance alone, which they can share."""
     made = graph.producer(op.arg("bias"))
-    if made is None or made.kind != "alibi":
+    if made is not None and made.kind == "relative_bias":
+        if graph.layers_of(op.scope) is not None:
+            return "each layer has its own table of biases"
+        made = graph.producer(made.arg("buckets"))
+    if made is None or made.kind not in OF_DISTANCE:
         return "it is added to a bias of all pairs"
-    users = graph.consumers(op.outputs[0])
-    if any(user.attrs["heads"] != user.attrs["kv_heads"] for user in users):
-        return "grouped heads have biases of their own"
-    sunk = any(user.arg("sinks") or user.attrs["kernel"] != "sdpa+bias" for user in users)
-    return "the kernel adds a bias of all pairs" if sunk else ""
+    return ""
 
 
 def kind_of(formula: Formula) -> str:
@@ -229,18 +238,31 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
 
 
 def _bias_tiles(graph: ModuleGraph) -> None:
-    """A bias of ALiBi is added to the masks of tiles, and no longer computed for all pairs."""
-    for op in graph.ops():
-        if op.kind != "masked_bias" or not op.attrs.get("tiles"):
-            continue
-        alibi = graph.producer(op.arg("bias"))
-        assert alibi is not None
+    """A bias of the distance is added to the masks of tiles, and not computed for all pairs."""
+    tiled = [op for op in graph.ops() if op.kind == "masked_bias" and op.attrs.get("tiles")]
+    for op in tiled:
+        of = _distance_of(graph, op)
         value = graph.values[op.outputs[0]]
         graph.values[value.id] = replace(value, name="bias_tiles", base="", optional=False)
-        made = {**op.attrs, "alibi": dict(alibi.attrs), "alibi_op": alibi.number}
-        graph.replace_op(op.number, inputs=("", op.arg("mask")), attrs=made)
-        if not graph.consumers(alibi.outputs[0]):
-            graph.remove_op(alibi.number)
+        distance = {"kind": of.kind, "op": of.number, **of.attrs}
+        table = op.arg("bias") if of.kind == "relative_buckets" else ""
+        made = {**op.attrs, "distance": distance}
+        graph.replace_op(op.number, inputs=(table, op.arg("mask")), attrs=made)
+    for op in graph.ops():
+        if op.kind == "relative_bias" and op.attrs.get("tiles"):
+            graph.replace_op(op.number, inputs=("",))  # the table, for the tiles
+    for op in graph.ops():
+        if op.kind in OF_DISTANCE and not graph.consumers(op.outputs[0]):
+            graph.remove_op(op.number)
+
+
+def _distance_of(graph: ModuleGraph, op: Op) -> Op:
+    """What a bias computes of the distances: that of ALiBi, or the buckets of a learned one."""
+    made = graph.producer(op.arg("bias"))
+    if made is not None and made.kind == "relative_bias":
+        made = graph.producer(made.arg("buckets"))
+    assert made is not None
+    return made
 
 
 def _by_stack(masks: list[Op], test: Callable[[Op], bool]) -> set[str]:

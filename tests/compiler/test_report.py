@@ -522,7 +522,7 @@ def test_the_text_of_the_kernels():
     assert [line.split("  ")[-1].strip() for line in others] == [
         "because",
         "sequences have at most 16 tokens",
-        "grouped heads have biases of their own",
+        "half of all scores or more are needed",
     ]
     assert [line.split("  ")[0] for line in lines] == [
         "scope",

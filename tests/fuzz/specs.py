@@ -66,15 +66,19 @@ def written(data: Data, style: bool | None = False) -> str:
 
 KERNELS = {"mha": "Mha", "mla": "Mla"}
 BIASED = ("alibi", "relative_bias", "relative_table", "disentangled", "transformer_xl")
+OF_DISTANCE = ("alibi", "relative_bias")
+"""Biases that tiles can have: one of them, without another bias, and not a table per layer."""
 
 
 def _tiled(block: Data) -> bool:
     """Can the mask of a block be computed in tiles?"""
-    mask, attention = block.get("mask"), block["attention"]
-    plain = isinstance(mask, str) and mask not in ("full", "causal")
-    both = attention.get("sinks") and attention.get("softcap") not in (None, "none")
-    biased = any(f"'{kind}'" in repr(block.get("positions")) for kind in BIASED)
-    return plain and not both and not biased
+    mask = block.get("mask")
+    if not isinstance(mask, str) or str(simplest(parse_mask(mask))) in ("full", "causal"):
+        return False
+    positions = repr(block.get("positions"))
+    found = [kind for kind in BIASED for _ in range(positions.count(f"'{kind}'"))]
+    of_distance = len(found) < 2 and set(found) <= set(OF_DISTANCE)
+    return of_distance and "'share': 'layer'" not in positions
 
 
 class Specs(Parts):

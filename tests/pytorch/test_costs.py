@@ -142,6 +142,19 @@ TILED = {
     "softcap": ("causal & window(40)", ("attention.softcap=5.0",)),
     "sinks": ("causal & window(40)", ("attention.sinks=true", "attention.kv_heads=2")),
     "alibi": ("causal & window(40)", ("positions=alibi",)),
+    "alibi, sinks and shared keys": (
+        "causal & window(40)",
+        ("positions=alibi", "attention.sinks=true", "attention.kv_heads=2"),
+    ),
+    "softcap and sinks": (
+        "causal & window(40)",
+        ("attention.softcap=5.0", "attention.sinks=true"),
+    ),
+    "relative bias": ("band(20, 30)", ("positions={type: relative_bias}",)),
+    "relative bias, several ranges": (
+        "band(20) | global(0:1)",
+        ("positions={type: relative_bias}",),
+    ),
     "dropout": ("causal & window(40)", ("attention.dropout=0.1",)),
     "band": ("band(20, 30)", ()),
     "global": ("band(20) | global(0:1)", ("attention.separate_global=true",)),

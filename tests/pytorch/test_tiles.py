@@ -34,6 +34,7 @@ attention: {heads: 4}
 head: language_model
 """
 ENCODER = DECODER.replace("decoder-only", "encoder-only").replace("causal & window(4)", "band(2)")
+BIAS = "{type: relative_bias, buckets: 6, max_distance: 9, bidirectional: false}"
 DECODERS: dict[str, tuple[str, ...]] = {
     "window": (),
     "window of one": ("mask=causal & window(1)",),
@@ -42,6 +43,10 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "two windows": ("mask=causal & (window(2) | window(6) & ~strided(2))",),
     "shared keys": ("attention.kv_heads=2",),
     "softcap": ("attention.softcap=5.0",),
+    "softcap and sinks": ("attention.softcap=2.0", "attention.sinks=true"),
+    "softcap, sinks and shared keys": (
+        "attention={heads: 4, kv_heads: 2, softcap: 2.0, sinks: true}",
+    ),
     "alibi": ("positions=alibi",),
     "alibi with causal layers": (
         "positions=alibi",
@@ -51,6 +56,26 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "alibi of some layers": (
         "blocks={a: {positions: alibi}, b: {}}",
         "pattern=[a, b]",
+    ),
+    "alibi and shared keys": ("positions=alibi", "attention.kv_heads=2"),
+    "alibi and sinks": ("positions=alibi", "attention.sinks=true"),
+    "alibi, sinks, softcap and one key head": (
+        "positions=alibi",
+        "attention={heads: 4, kv_heads: 1, softcap: 2.0, sinks: true}",
+    ),
+    "alibi and additive": ("positions=alibi", "attention.score=additive"),
+    "alibi and distance": ("positions=alibi", "attention.score=distance"),
+    "relative bias": (f"positions={BIAS}",),
+    "relative bias and shared keys": (f"positions={BIAS}", "attention.kv_heads=2"),
+    "relative bias, softcap and sinks": (
+        f"positions={BIAS}",
+        "attention={heads: 4, softcap: 2.0, sinks: true}",
+    ),
+    "relative bias of two kinds of layers": (
+        f"positions={BIAS}",
+        "blocks={a: {mask: causal}, b: {}, c: {mask: causal & documents}}",
+        "pattern=[a, b, c]",
+        "layers=3",
     ),
     "alibi and blocks": ("positions={type: alibi, slopes: ceil}", "mask=causal & blocks(3)"),
     "sinks": ("attention.sinks=true",),
@@ -74,6 +99,15 @@ DECODERS: dict[str, tuple[str, ...]] = {
 ENCODERS: dict[str, tuple[str, ...]] = {
     "band": (),
     "alibi": ("positions=alibi",),
+    "relative bias": (
+        "positions={type: relative_bias, buckets: 8, max_distance: 9}",
+        "mask=band(3, 2)",
+    ),
+    "relative bias of some layers": (
+        "positions={type: relative_bias, buckets: 8, max_distance: 9}",
+        "blocks={a: {mask: full}, b: {mask: blocks(3) | global(0:1)}}",
+        "pattern=[a, b]",
+    ),
     "alibi and global tokens": ("positions=alibi", "mask=band(1) | global(0:1)"),
     "lopsided": ("mask=band(1, 4)",),
     "intersection": ("mask=band(4, 1) & strided(2)",),
@@ -327,9 +361,12 @@ def test_a_kernel_can_be_forced() -> None:
     ("sets", "reason"),
     [
         (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
-        (("positions=relative_bias",), "it is added to a bias of all pairs"),
+        (("positions=disentangled",), "it is added to a bias of all pairs"),
+        (
+            ("positions={type: relative_bias, share: layer}",),
+            "each layer has its own table of biases",
+        ),
         (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
-        (("positions=alibi", "attention.kv_heads=2"), "grouped heads have biases of their own"),
         (
             ("mask=[causal & window(2), causal & strided(2)]",),
             "`head_masks` reads the mask of all pairs",
@@ -371,9 +408,8 @@ def test_files_without_tiles_refuse_a_spec_that_asks_for_them(option: str) -> No
     ("sets", "reason"),
     [
         (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
-        (("positions=relative_bias",), "it is added to a bias of all pairs"),
+        (("positions=disentangled",), "it is added to a bias of all pairs"),
         (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
-        (("positions=alibi", "attention.kv_heads=2"), "grouped heads have biases of their own"),
     ],
 )
 def test_tiles_that_no_layer_can_have_are_an_error_of_the_spec(

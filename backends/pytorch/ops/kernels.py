@@ -86,6 +86,8 @@ def sdpa_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
     sinks, grouped = op.arg("sinks"), _groups(f, op)
     if sinks:
         found = [Argument(Name("attention_with_sinks")), Argument(f.use(sinks), "sinks")]
+    elif grouped and _by_head(f, op):
+        found = [Argument(Name("biased_grouped_attention"))]
     else:
         found = [Argument(GROUPED if grouped else SDPA)]
     found += [Argument(rate, "dropout" if sinks else "dropout_p") for rate in dropout_rate(f, op)]
@@ -107,11 +109,15 @@ def _groups(f: Writer, op: Op) -> bool:
 
 
 def explicit_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
-    return _with_options(f, op, "explicit", cap=f.number(op.attrs["softcap"]))
+    cap = f.number(op.attrs["softcap"])
+    if not op.arg("sinks"):
+        return _with_options(f, op, "biased_explicit_attention", cap=cap)
+    sinks = f.use(op.arg("sinks"))
+    return _with_options(f, op, "capped_attention_with_sinks", sinks=sinks, cap=cap)
 
 
 def distance_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
-    return _with_options(f, op, "distance")
+    return _with_options(f, op, "biased_distance_attention")
 
 
 def additive_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
@@ -120,7 +126,7 @@ def additive_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
 
 
 def _with_options(f: Writer, op: Op, name: str, **options: Expr) -> tuple[Argument, ...]:
-    found = [Argument(Name(f"biased_{name}_attention")), Argument(_scale(f, op), "scale")]
+    found = [Argument(Name(name)), Argument(_scale(f, op), "scale")]
     found += [Argument(value, key) for key, value in options.items()]
     return (*found, *(Argument(rate, "dropout") for rate in dropout_rate(f, op)))
 

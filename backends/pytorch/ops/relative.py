@@ -52,6 +52,9 @@ def grid_offsets(f: Writer, op: Op) -> Any:
 
 
 def relative_bias(f: Writer, op: Op) -> Any:
+    if op.attrs.get("tiles"):
+        f.names[op.outputs[0]] = f.own(op)  # `biased_tiles` reads the table
+        return None
     return expression("bias(x).permute(2, 0, 1)", bias=f.own(op), x=f.arg(op, "buckets"))
 
 
@@ -73,21 +76,42 @@ def position_scores(f: Writer, op: Op) -> Any:
 
 
 def biased_tiles(f: Writer, op: Op) -> Any:
-    """The tiles of a mask, with the bias of ALiBi added to their masks."""
-    of = op.attrs["alibi"]
+    """The tiles of a mask, with a bias of the distance added to their masks."""
+    of = op.attrs["distance"]
+    bias = written_for(OF_DISTANCE[of["kind"]](f, op, of), of["op"])
+    device = expression("like.device", like=f.like)
+    return call("tiles_with_bias", f.arg(op, "mask"), f.first_place(op), f.end(), device, bias)
+
+
+def partial_alibi(f: Writer, op: Op, of: dict[str, Any]) -> Any:
+    """The bias of ALiBi as a function of positions and the number of keys."""
     name = "alibi_bias_ceil" if of["rule"] == "ceil" else "alibi_bias"
     heads, scale = f.number(of["heads"].size), of["scale"]
     factor = constant(1.0) if scale is None else f.number(scale)
-    bias = expression(
+    return expression(
         "partial(alibi, heads=heads, scale=factor, like=like)",
         alibi=Name(name),
         heads=heads,
         factor=factor,
         like=f.like,
     )
-    device = expression("like.device", like=f.like)
-    bias = written_for(bias, op.attrs["alibi_op"])
-    return call("tiles_with_bias", f.arg(op, "mask"), f.first_place(op), f.end(), device, bias)
+
+
+def partial_buckets(f: Writer, op: Op, of: dict[str, Any]) -> Any:
+    """The same for a learned bias of buckets."""
+    name = "bucket_bias" if of["bidirectional"] else "causal_bucket_bias"
+    made = f.graph.producer(op.arg("bias"))
+    assert made is not None
+    found = expression(
+        "partial(bias, table=table, max_distance=most)",
+        bias=Name(name),
+        table=f.own(made),
+        most=f.number(of["max_distance"]),
+    )
+    return written_for(found, made.number)
+
+
+OF_DISTANCE = {"alibi": partial_alibi, "relative_buckets": partial_buckets}
 
 
 def masked_bias(f: Writer, op: Op) -> Any:

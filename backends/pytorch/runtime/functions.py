@@ -176,6 +176,19 @@ def attention_with_sinks(
     return grouped_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
 
 
+def biased_grouped_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """The same as `grouped_attention` with a bias for each head, (B or 1, H, T, S)."""
+    bias = by_group(bias, k.size(1))
+    return grouped_attention(q, k, v, attn_mask=bias, dropout_p=dropout_p, scale=scale)
+
+
 def by_group(bias: Tensor, kv_heads: int) -> Tensor:
     """The bias of `grouped_attention`, (B or 1, H, T, S); for one query (B or 1, K, H/K, S)."""
     if bias.size(-2) != 1:
@@ -204,6 +217,21 @@ def biased_explicit_attention(
 ) -> Tensor:
     """Attention with soft-capping of the scores, before bias and softmax (Gemma 2)."""
     return weighted_values(capped_scores(q, k, scale, cap) + bias, v, dropout)
+
+
+def capped_attention_with_sinks(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    sinks: Tensor,
+    scale: float,
+    cap: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Attention with soft-capping of the scores (Gemma 2) and a learned sink per head."""
+    bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
+    return biased_explicit_attention(q, *with_sinks(k, v, bias, sinks), scale, cap, dropout)
 
 
 def distance_attention(

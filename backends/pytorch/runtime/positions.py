@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -257,6 +257,29 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+def bucket_bias(positions: Tensor, end: int, table: nn.Embedding, max_distance: int) -> Tensor:
+    """A learned bias for each bucket of distances, (H, T, S) (Raffel et al. 2019,
+    arXiv:1910.10683); half of the buckets are for keys after the query.
+    """
+    distance = torch.arange(end, device=positions.device) - positions[:, None]  # (T, S)
+    half = table.num_embeddings // 2
+    buckets = log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
+    bias: Tensor = table(buckets)  # (T, S, H)
+    return bias.permute(2, 0, 1)
+
+
+def causal_bucket_bias(
+    positions: Tensor, end: int, table: nn.Embedding, max_distance: int
+) -> Tensor:
+    """A learned bias for each bucket of distances, (H, T, S) (Raffel et al. 2019,
+    arXiv:1910.10683); keys after the query share that of distance 0.
+    """
+    distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
+    buckets = log_buckets(distance.clamp(min=0), table.num_embeddings, max_distance)
+    bias: Tensor = table(buckets)  # (T, S, H)
+    return bias.permute(2, 0, 1)
 
 
 def relative_places(positions: Tensor, end: int, max_distance: int) -> Tensor:

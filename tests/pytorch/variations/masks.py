@@ -97,6 +97,16 @@ ROWS: dict[str, Variation] = {
             ("_of_latents", LATENT, "causal & (window(3) | global(2))"),
         )
     },
+    "kernel_tiles_relative": encoder(
+        "attention={heads: 4, kernel: tiles}",
+        "positions={type: relative_bias, buckets: 8, max_distance: 9}",
+        'mask="band(2, 1)"',
+    ),
+    "kernel_tiles_capped": decoder(
+        "attention={heads: 4, kv_heads: 2, softcap: 2.0, sinks: true, kernel: tiles}",
+        "positions=alibi",
+        'mask="causal & window(3)"',
+    ),
     "separate_global": encoder(
         "attention={heads: 4, separate_global: true}", 'mask="band(2) | global(given)"'
     ),
