@@ -82,6 +82,8 @@ def _length(dim: Dim) -> Poly | int:
     if dim.parts:
         return elements(dim.parts)
     total = Poly.of(1)
-    for factor in dim.label.split("*"):  # `T`, or `2*T`
-        total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
+    for factor in dim.label.split("*"):  # `T`, `2*T`, or `M-1`
+        letter, _, less = factor.partition("-")
+        one = int(factor) if factor.isdigit() else Poly.of(letter)
+        total = total * (one + -int(less) if less else one)
     return total

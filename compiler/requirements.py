@@ -255,7 +255,26 @@ def _pooled(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
         yield Requirement(_tree(front[0].attrs["rows"]), ">=", int(op.attrs["tokens"]))
 
 
+def _placed(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
+    """The id that stands for vectors is one of the vocabulary."""
+    for reader in graph.consumers(op.arg("ids")):
+        if reader.kind == "embedding" and reader.outputs[0] in _sources(graph, op.arg("x")):
+            yield _above(reader.attrs["rows"], op.attrs["token"])
+
+
+def _sources(graph: ModuleGraph, value: str) -> set[str]:
+    """A value, and what it is computed from."""
+    found, waiting = set(), [value]
+    while waiting:
+        one = waiting.pop()
+        producer = graph.producer(one)
+        found.add(one)
+        waiting += [] if producer is None else [v for v in producer.inputs if v]
+    return found
+
+
 ROWS: dict[str, Rows] = {
+    "place_rows": _placed,
     "attend": _shared_heads,
     "attend_linearly": _shared_heads,
     "pool_heads": _shared_heads,

@@ -1,5 +1,6 @@
 """Inputs of stacks."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from .activation import Activation
@@ -236,11 +237,19 @@ declare(Projector)
 
 
 class StackInput(Source):
-    """The output of another stack.
+    """The output of another stack (N, M, width). `skip` applies first, then `projector`.
+
+    With `replace`, the vectors stand in the place of tokens with this id (LLaVA; Liu et al., 2023,
+    arXiv:2304.08485): the caller repeats the token once for each vector. They replace the scaled
+    token embeddings, before other embeddings and positions are added. Places are filled row by row,
+    with the vectors of the first sequence of the other stack, then with those of the next; N need
+    not be the batch size, but the numbers of places and vectors must be equal. The input of the
+    other stack may be absent if no token has this id, as in steps of generation.
 
     stack: name of the stack
-    projector: projection to this stack's width
-    skip: number of leading tokens to drop
+    projector: projection to this stack's width, needed if the widths differ; `d_model` in its
+        `d_ff` is the width of this stack
+    skip: number of leading vectors to drop, such as a class token
     replace: token id whose embeddings are replaced by the vectors; `none`: concatenate in the order
         of the list
     """
@@ -250,6 +259,12 @@ class StackInput(Source):
     projector: Projector = NOTHING
     skip: Whole = 0
     replace: OptionalId = None
+
+
+def main_input(sources: Sequence[Source]) -> int:
+    """Index of the input that names a stack's arguments: the token ids, else the first input."""
+    ids = (i for i, source in enumerate(sources) if isinstance(source, Tokens))
+    return next(ids, 0)
 
 
 Input = Annotated[

@@ -27,7 +27,6 @@ from .sublayers import OuterProductMean, Own, TriangleMultiplication
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    StackInput: "input of type `stack`",
     OuterProductMean: "sublayer of type `outer_product_mean`",
     TriangleMultiplication: "sublayer of type `triangle_multiplication`",
 }
@@ -128,5 +127,8 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
         if isinstance(inner, Hidden) and inner.inner_norm is True:
             yield (*path, expert, "inner_norm"), "`inner_norm` in an expert"
     sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
-    if len(sources) > 1 and not any(type(source) in LATER_TYPES for source in sources):
+    placed = [s for s in sources if isinstance(s, StackInput) and isinstance(s.replace, int)]
+    if len(sources) - len(placed) > 1:
         yield (*path, "input"), "a stack that reads several inputs"
+    elif any(isinstance(s, StackInput) and s not in placed for s in sources):
+        yield (*path, "input"), "a stack whose only input is another stack"

@@ -19,6 +19,7 @@ from .code.nodes import (
     Name,
     Parameter,
     Sequence,
+    Set,
     Statement,
     Try,
     Unary,
@@ -30,10 +31,12 @@ from .entry import prefix_of, switches
 from .helpers import trees
 from .model import Model
 from .ops.masks import atoms_of
+from .plan import Given
 from .sizes import field_of, over
 from .stacks import Step, own_mask, reads_memory
 
 SLOT = Name("slot")
+GIVEN = Name("given states")  # stands for the states of each stack
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Slots:
     asked     arguments with data for its mask: name in the loop -> argument of the method
     ids       whether its first argument is token ids, not vectors
     switches  lengths at which LongRoPE switches frequencies
+    inputs    states of other stacks that replace tokens of the prompt, by variable
+    given     the arguments of these stacks
     path      the scope of the stack that each step calls
     vocabulary  the number of tokens, as an expression over the Config
     """
@@ -70,6 +75,8 @@ class Slots:
     switches: tuple[Expr, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     ids: bool = True
+    inputs: dict[str, Expr] = field(default_factory=dict)
+    given: tuple[Given, ...] = ()
     path: str = ""
     vocabulary: Expr = field(kw_only=True)
 
@@ -89,6 +96,7 @@ class Slots:
             "static": self.static,
             "switches": bool(self.switches),
             "marks": "marks" in self.asked,
+            "places": bool(self.inputs),
         }
 
     @property
@@ -101,6 +109,7 @@ class Slots:
         new = "tokens.size(1) - step.size(1) : tokens.size(1)" if self.static else "-step.size(1) :"
         return {
             "memory": self.memory,
+            "given": GIVEN,
             "limit": self.limit,
             "vocabulary": self.vocabulary,
             "method": method,
@@ -145,16 +154,18 @@ def slots_of(model: Model) -> Slots | None:
         if asked or len(model.steps) != 2 or len(required) != 2:
             return None
         return _with_memory(model, step, required[0], static=static)
-    if len(model.steps) > 1 or len(required) != 1:
+    inputs = [s for s in model.steps if s is not step]
+    if len(required) != 1 or not all(s.absent for s in inputs):
         return None
     placed = any(name.endswith("position_ids") for name in arguments)
-    passed = tuple(map(Name, ("step", "mask", *(["position_ids"] if placed else []))))
+    states = [model.local_name(one) for one in inputs]
+    more = ["position_ids"] if placed else []
     return Slots(
-        "input_ids",
-        "attention_mask",
+        required[0],
+        own_mask(model.graph, stack),
         None,
-        "hidden_states",
-        passed,
+        step.name,
+        tuple(map(Name, ("step", *states, "mask", *more))),
         limit_of(model, stack),
         counts_places(model.graph, stack),
         placed,
@@ -162,6 +173,8 @@ def slots_of(model: Model) -> Slots | None:
         static,
         switches_of(model, stack),
         asked,
+        inputs={model.local_name(one): one.computed() for one in inputs},
+        given=tuple(g for one in inputs for g in one.arguments),
         path=step.path,
         vocabulary=_vocabulary(model),
     )
@@ -264,6 +277,7 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
             "attention_mask": Name(slots.mask),
         }
     )
+    body = expanded(body, slots.inputs)
     parameters = tuple(_parameters(template.parameters, slots, tokens))
     local = set().union(*map(bound_by, body))
     if hidden := local & {p.name for p in parameters} - {slots.mask}:
@@ -313,7 +327,28 @@ def _parameters(
             said = NOWHERE if own is None else frozenset({("tokens", key)})
             name = names.get(p.name, p.name)
             found.append(Parameter(name, p.annotation, default, origins=said))
+        if p.name == "max_new_tokens":
+            found += [replace(given, by_default=True).parameter() for given in slots.given]
     return found
+
+
+def expanded(body: tuple[Statement, ...], inputs: dict[str, Expr]) -> tuple[Statement, ...]:
+    """Replace each assignment to `given` by one for each stack whose states replace tokens."""
+    found: list[Statement] = []
+    for statement in body:
+        if isinstance(statement, For):
+            found.append(replace(statement, body=expanded(statement.body, inputs)))
+        elif isinstance(statement, Try):
+            found.append(replace(statement, body=expanded(statement.body, inputs)))
+        elif isinstance(statement, Set) and statement.target == Name("given"):
+            first = statement.value == GIVEN
+            found += [
+                replace(statement, target=Name(name), value=made if first else statement.value)
+                for name, made in inputs.items()
+            ]
+        else:
+            found.append(statement)
+    return tuple(found)
 
 
 COMPILED = """\

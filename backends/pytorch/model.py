@@ -177,6 +177,9 @@ class Model:
         passed = [*step.passed(), *([Name("cache")] if cached and step.cached else [])]
         name = self.local_name(step)
         f.hold(step.value, name)
+        if step.absent:
+            f.say(Set(Name(name), step.computed()))
+            return
         made = Set(Name(name), step.call(*passed))
         note = self.note(step, step.value)
         if step.table is not None and width(replace(made, note=note)) > LONG - 8:

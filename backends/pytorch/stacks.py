@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...compiler.axes import M, show
@@ -13,7 +13,7 @@ from .body import with_positions, write_items
 from .calls import table_of
 from .code.measure import LONG
 from .code.nodes import Dot, Expr, Function, Name, Statement
-from .code.read import call, statements
+from .code.read import call, expression, statements
 from .code.walk import written_for
 from .entry import prefix_of
 from .items import Do, Item
@@ -34,6 +34,7 @@ class Step:
     table  the model's embedding for the first parameter; None if the stack has its own
     ids    the argument that this embedding reads
     path   the scope of the stack
+    absent whether its input may be absent; its hidden states are then None
     """
 
     name: str
@@ -43,15 +44,28 @@ class Step:
     table: Op | None = None
     ids: Given | None = None
     path: str = ""
+    absent: bool = False
 
     def call(self, *passed: Expr) -> Expr:
         """The call of the stack with these arguments."""
         found: Expr = written_for(call(Dot(SELF, self.name), *passed), self.path)
         return found
 
+    def computed(self) -> Expr:
+        """The call, as an expression over arguments of the model; None if its input is absent."""
+        made = self.call(*self.passed())
+        if not self.absent:
+            return made
+        own = Name(self.arguments[0].name)
+        found: Expr = expression("None if own is None else x", own=own, x=made)
+        return found
+
     @property
     def arguments(self) -> list[Given]:
         """The parameters as arguments of the model, with ids instead of embedded ids."""
+        if self.absent:
+            first = self.ids or self.given[0]
+            return [replace(first, optional=True, by_default=True), *self.given[1:]]
         if self.ids is None:
             return self.given
         return [self.ids, *(g for g in self.given[1:] if g.name != self.ids.name)]
@@ -106,7 +120,9 @@ def name_of(plan: FilePlan, value: str, stack: str) -> str:
 
 
 def memory_name(plan: FilePlan, stack: str) -> str:
-    read = [s for s in plan.graph.hidden if plan.is_read(s)]
+    if plan.is_input(stack):
+        return f"{stack}_states"
+    read = [s for s in plan.graph.hidden if plan.is_read(s) and not plan.is_input(s)]
     return "memory" if len(read) <= 1 else f"{stack}_memory"
 
 
@@ -124,8 +140,16 @@ def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
         producer = graph.producer(given.value)
         place = -1 if given.name == "x" else 0
         return 0, place, producer is None or producer.kind != "argument"
+    if is_data(graph, given.value):
+        return 1, -1, False
     place = next((i for i, name in enumerate(OPTIONAL) if given.name.endswith(name)), len(OPTIONAL))
     return 1, place, given.name == own
+
+
+def is_data(graph: ModuleGraph, value: str) -> bool:
+    """Whether a value is the input of a stack, or the output of one."""
+    arguments = {fact.argument for fact in graph.inputs.values()}
+    return value in graph.hidden.values() or graph.values[value].name in arguments
 
 
 def reads_memory(graph: ModuleGraph, stack: str) -> bool:
@@ -165,12 +189,16 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     graph, value = plan.graph, plan.graph.hidden[stack]
     path = graph.stacks()[stack].path
     given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
+    own = graph.inputs[stack].argument
+    given = [replace(g, optional=False, by_default=False) if g.name == own else g for g in given]
+    given.sort(key=lambda one: rank(graph, one, own_mask(graph, stack)))
     cache = [CACHE] if stack in plan.cached else []
     table = table_of(graph, stack)
     ids = None
     if table is not None:
         ids = Given(graph.values[table.arg("ids")].name, table.arg("ids"))
-    return Step(stack, stack, value, [*given, *cache], table, ids, path)
+    absent = graph.values[value].optional
+    return Step(stack, stack, value, [*given, *cache], table, ids, path, absent)
 
 
 def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:

@@ -48,6 +48,23 @@ def learned_tokens(call: Call) -> Array:
     return np.stack([call.weights[""]] * len(call.given("batch_of")))
 
 
+def skip_tokens(call: Call) -> Array:
+    """Each sequence without its first vectors."""
+    return call.given("x")[:, call.value("count") :]
+
+
+def place_rows(call: Call) -> Array:
+    """The vectors of `rows`, one after the other, in the places of the token id, row by row."""
+    x, rows = call.given("x").copy(), call.optional("rows")
+    places = np.argwhere(call.given("ids") == call.value("token"))
+    vectors = [] if rows is None else rows.reshape(-1, x.shape[-1])
+    if len(places) != len(vectors):
+        raise ValueError(f"place_rows: {len(places)} places for {len(vectors)} vectors")
+    for (sequence, token), vector in zip(places, vectors, strict=True):
+        x[sequence, token] = vector
+    return x
+
+
 def insert_tokens(call: Call) -> Array:
     """Insert the tokens of the weight into every sequence at index `at`."""
     x, at = call.given("x"), call.value("at")

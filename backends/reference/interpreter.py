@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...compiler.graph import ModuleGraph, Op, Scope
+from ...compiler.ops import OPS
 from .call import Array, Call
 from .ops import COMPUTE
 from .weights import weight_shapes
@@ -19,6 +20,10 @@ from .weights import weight_shapes
 Values = dict[str, "Array | None"]
 Results = tuple[Array, ...]
 Watch = Callable[[Call, Results], Results]
+
+
+ABSENT = {"place_rows": {"rows"}}
+"""Op -> its slots whose value may be absent when the model runs."""
 
 
 def unchanged(call: Call, results: Results) -> Results:
@@ -38,7 +43,7 @@ def run(
     may be absent; data of masks is then neutral (one document, no prefix, no global tokens).
     `watch` is called with the inputs and outputs of each op and may change the outputs. The result
     has an entry for each of `graph.outputs`, and `hidden:<stack>` for the last hidden states of
-    each stack, (B, T, D).
+    each stack, (B, T, D), whose input is given.
 
     Raises ValueError for a weight or an argument that is missing, of another shape, or unknown.
     """
@@ -46,7 +51,8 @@ def run(
     _check_inputs(graph, inputs)
     model = Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs, watch)
     results = {name: model.array(value) for name, value in graph.outputs.items()}
-    hidden = {f"hidden:{name}": model.array(value) for name, value in graph.hidden.items()}
+    states = {name: model.value(value) for name, value in graph.hidden.items()}
+    hidden = {f"hidden:{name}": x for name, x in states.items() if x is not None}
     return {**results, **hidden}
 
 
@@ -76,11 +82,13 @@ class Model:
                 self.values[layers.result] = self.run_layers(layers)
         return self.values[value]
 
-    def run_layers(self, layers: Scope) -> Array:
-        """The hidden states after the last layer."""
+    def run_layers(self, layers: Scope) -> Array | None:
+        """The hidden states after the last layer; None if their input is absent."""
         kinds = {block.name: block for block in self.graph.children(layers.path)}
         ops = {kind: self.graph.subtree(block.path) for kind, block in kinds.items()}
-        x = self.array(layers.source)
+        x = self.value(layers.source)
+        if x is None:
+            return None
         both = zip(layers.order, layers.modules, strict=True)
         for number, (kind, stored) in enumerate(both):
             carry = kinds[kind].carry
@@ -108,6 +116,9 @@ class Model:
         if "absent" in op.attrs:  # absent ids are 0
             zeros = np.zeros_like(self.array(op.attrs["absent"]))
             inputs = [zeros if array is None else array for array in inputs]
+        if self._lacks(op, inputs):
+            values.update(dict.fromkeys(op.outputs))
+            return
         batch, tokens = self._tokens(op.attrs.get("stack", ""))
         call = Call(
             op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens, number
@@ -117,6 +128,13 @@ class Model:
         for value, array in zip(op.outputs, results, strict=True):
             self._check_result(op, value, array)
             values[value] = array
+
+    def _lacks(self, op: Op, inputs: list[Array | None]) -> bool:
+        """Whether it reads vectors that are absent, so that there is nothing to compute."""
+        slots = OPS[op.kind].slots
+        needed = {slot for slot in slots if not slot.endswith("?")} - ABSENT.get(op.kind, set())
+        given = zip(op.slots, inputs, strict=True)
+        return any(array is None and slot in needed for slot, array in given)
 
     def _input(self, value: str, values: Values) -> Array | None:
         if not value:

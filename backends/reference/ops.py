@@ -54,6 +54,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "glu": signals.glu,
     "swap_axes": signals.swap_axes,
     "add_axis": signals.add_axis,
+    "skip_tokens": images.skip_tokens,
+    "place_rows": images.place_rows,
     "insert_tokens": images.insert_tokens,
     "learned_tokens": images.learned_tokens,
     "linear": arithmetic.linear,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...spec.branches import OWN
@@ -214,6 +215,11 @@ class Builder:
 
     def shape(self, value: str) -> Shape:
         return self.graph.values[value].shape
+
+    def may_be_absent(self, *values: str) -> None:
+        """Record that these values may be None."""
+        for value in values:
+            self.graph.values[value] = replace(self.graph.values[value], optional=True)
 
     def rename(self, value: str, name: str) -> str:
         """Rename a value; arguments keep their names."""

@@ -16,6 +16,7 @@ from .positions import argument, lower_input_positions
 from .reads import peek, plain
 from .scaled import lower_input_scale
 from .state import StackState
+from .stack_input import place_vectors
 from .stem import lower_stem
 
 
@@ -54,6 +55,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
         x = lower_input_scale(b, source.scale, x, state.width)
+        x = place_vectors(b, state, x)
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
         return _projected(b, state, source, x, when="before_positions")

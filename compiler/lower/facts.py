@@ -6,7 +6,7 @@ from typing import Any
 
 from ...spec.branches import branch_blocks
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, Source, Tokens
+from ...spec.embedding import ConvStem, Source, StackInput, Tokens, main_input
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ...spec.laws.condition import embeds
 from ...spec.model import ModelSpec, Stack
@@ -19,7 +19,14 @@ INSIDE = ("attention", "initial")
 
 
 def readers(spec: ModelSpec, name: str) -> list[str]:
-    """The stacks that this stack reads."""
+    """The stacks that this stack reads: its inputs, and those that it attends to or pools."""
+    sources = spec.stacks[name].input
+    inputs = [source.stack for source in sources if isinstance(source, StackInput)]
+    return list(dict.fromkeys([*inputs, *attended(spec, name)]))
+
+
+def attended(spec: ModelSpec, name: str) -> list[str]:
+    """The stacks that this stack attends to, pools, or starts a recurrence with."""
     found = [embed.stack for _, embed in embeds(spec.stacks[name]) if isinstance(embed, Pooled)]
     for block in branch_blocks(spec.stacks[name].blocks.values()):
         if not isinstance(block.cross_attention, Nothing):
@@ -38,21 +45,27 @@ def add_facts(graph: ModuleGraph, spec: ModelSpec, view: ModelSpec) -> None:
     scaled = branches and getattr(init, "depth_scaled", False)
     graph.init = InitFact(init.type, getattr(init, "std", None), scaled)
     graph.tokens = _tokens(spec, view)
-    graph.inputs = {name: _input(stack.input[0]) for name, stack in view.stacks.items()}
+    graph.inputs = {
+        name: _input(stack.input[main_input(stack.input)]) for name, stack in view.stacks.items()
+    }
     graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
     graph.source = _source(spec)
 
 
 def _tokens(spec: ModelSpec, view: ModelSpec) -> TokenFact:
     """The special tokens, for a model that reads tokens: they are ids of its tokenizer."""
-    words = [name for name, stack in spec.stacks.items() if isinstance(stack.input[0], Tokens)]
+    words = [
+        name
+        for name, stack in spec.stacks.items()
+        if any(isinstance(source, Tokens) for source in stack.input)
+    ]
     if not words:
         return TokenFact()
     tokens = view.tokens
     several = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
     ends = tuple(one for one in several if one is not None)
     first = ends[0] if ends else None
-    writes = any(readers(spec, name) for name in words)
+    writes = any(attended(spec, name) for name in words)
     start = tokens.decoder_start if writes else None
     return TokenFact(tokens.bos, first, tokens.pad, start, ends)
 
@@ -103,6 +116,7 @@ def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:
         tuple(readers(spec, name)),
         stack.vocab_size,
         next((int(number) for number in heads if number), None),
+        tuple(one for one in readers(spec, name) if one not in attended(spec, name)),
     )
 
 

@@ -22,10 +22,12 @@ Project = Callable[[str, str], str]
 """A function that applies the linear layer `gate`, `up` or `down` to a value."""
 
 
-def size_of(b: Builder, key: str, value: int | str, width: Size) -> Size:
+def size_of(
+    b: Builder, key: str, value: int | str, width: Size, at: tuple[str, ...] = ()
+) -> Size:
     """A size of the spec: a number or a multiple of d_model (`4 * d_model`, `8/3 * d_model`)."""
     if isinstance(value, int):
-        return b.size(key, value)
+        return b.size(key, value, at=at)
     match = re.fullmatch(r"(\d+)(?:/(\d+))? \* d_model", value)
     assert match is not None, value
     product: Size = int(match[1]) * width
@@ -47,14 +49,23 @@ def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranc
 
 
 def lower_dense(
-    b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None, *, widen: bool = False
+    b: Builder,
+    part: Mlp | Glu,
+    x: str,
+    norm: Norm | None = None,
+    *,
+    widen: bool = False,
+    out: Dim | None = None,
+    key: str = "d_ff",
 ) -> str:
     """An mlp or glu in the current scope.
 
-    With `widen`, the last one of a float16 model is computed in float32.
+    With `widen`, the last one of a float16 model is computed in float32. `out` is the width of the
+    result, if it is not that of `x`; `key` names the inner width in the Config.
     """
-    width = b.width(x)
-    hidden = hidden_of(b, part, width)
+    width, inside = b.width(x), out is None
+    out = out or width
+    hidden = hidden_of(b, part, out, key)
 
     def project(name: str, y: str) -> str:
         down = name == "down"
@@ -64,9 +75,9 @@ def lower_dense(
             y,
             name=name,
             in_features=(hidden if down else width).size,
-            out_dim=width if down else hidden,
+            out_dim=out if down else hidden,
             bias=has_bias(part, name),
-            residual=down,
+            residual=down and inside,
             **more,
         )
 
@@ -78,9 +89,9 @@ def has_bias(part: Mlp | Glu, name: str) -> bool:
     return bool(part.bias) if isinstance(part.bias, bool) else name in (part.bias or ())
 
 
-def hidden_of(b: Builder, part: Mlp | Glu, width: Dim) -> Dim:
+def hidden_of(b: Builder, part: Mlp | Glu, width: Dim, key: str = "d_ff") -> Dim:
     assert width.size is not None
-    return Dim("F", size_of(b, "d_ff", part.d_ff, width.size))
+    return Dim("F", size_of(b, key, part.d_ff, width.size, at=("d_ff",)))
 
 
 def lower_hidden(

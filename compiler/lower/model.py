@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...spec.attention import Mha
 from ...spec.branches import branch_blocks, kind_of, sights
-from ...spec.embedding import ConvStem, Features, Tokens
+from ...spec.embedding import ConvStem, Features, StackInput, Tokens, main_input
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
@@ -23,7 +23,7 @@ from .builder import Builder, RefusedError
 from .condition import lower_condition, modulated_end
 from .cut import with_cut_blocks
 from .embedding import lower_input, table_width
-from .facts import add_facts, readers
+from .facts import add_facts, attended, readers
 from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
@@ -176,18 +176,17 @@ def _lower_stack(
             noun += "Stack"
         with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
             pass
-    memories = {
-        other: Memory(
-            b.graph.hidden[other],
-            argument(b, states[other], "attention_mask", (B, S)),
-            b.width(b.graph.hidden[other]),
-            states[other].direction,
-        )
-        for other in readers(spec, name)
-    }
+    memories = {other: _memory(b, states[other]) for other in attended(spec, name)}
+    main = main_input(stack.input)
     source = _tokens(stack)
     state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
-    state.padded = source is not None or isinstance(stack.input[0], Features)
+    state.inputs = {
+        one.stack: _memory(b, states[one.stack], masked=False)
+        for one in spec.stacks[name].input
+        if isinstance(one, StackInput)
+    }
+    state.absent = may_be_absent(spec, name)
+    state.padded = source is not None or isinstance(stack.input[main], Features)
     if (
         source is not None
         and not memories
@@ -201,15 +200,15 @@ def _lower_stack(
         state.ids = _ids(b, source.argument)
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
-    measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
+    measured = source is not None or isinstance(stack.input[main], (ConvStem, Features))
     if measured and stack.max_positions is not None and _counts(stack):
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
-    with b.at("input", 0):
+    with b.at("input", main):
         if source is not None:
             vocab = source.vocab_size or stack.vocab_size
             assert vocab is not None
             state.vocab_size = b.size("vocab_size", vocab)
-        x = lower_input(b, state, stack.input[0])
+        x = lower_input(b, state, stack.input[main])
     lower_condition(b, state, states)
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
@@ -228,7 +227,30 @@ def _lower_stack(
                 out="x",
             )
     b.graph.hidden[name] = b.rename(x, "x")
+    if state.absent:
+        b.may_be_absent(x, state.ids)
     return state
+
+
+def _memory(b: Builder, state: StackState, *, masked: bool = True) -> Memory:
+    """The hidden states of a stack, with the mask of its padding."""
+    value = b.graph.hidden[state.name]
+    mask = argument(b, state, "attention_mask", (B, S)) if masked else ""
+    return Memory(value, mask, b.width(value), state.direction, b.graph.lengths.get(state.name))
+
+
+def may_be_absent(spec: ModelSpec, name: str) -> bool:
+    """Whether the input of a stack may be absent: it only gives vectors that replace tokens."""
+    heads = [getattr(head, "towers", None) or [head.stack] for head in spec.heads.values()]
+    read = any(name in stacks for stacks in heads) if spec.heads else name == list(spec.stacks)[-1]
+    inputs = [
+        source.replace is not None
+        for stack in spec.stacks.values()
+        for source in stack.input
+        if isinstance(source, StackInput) and source.stack == name
+    ]
+    others = any(name in attended(spec, other) for other in spec.stacks)
+    return bool(inputs) and all(inputs) and not (read or others)
 
 
 def _counts(stack: Stack) -> bool:

@@ -20,6 +20,7 @@ class Memory:
     attention_mask: str
     width: Dim
     halves: Dim | None = None  # of a bidirectional recurrence: the width of each direction
+    length: Size | None = None  # number of tokens, if the input of that stack determines it
 
 
 @dataclass(eq=False)
@@ -30,7 +31,9 @@ class StackState:
     scope: str
     width: Dim
     cached: bool
-    memories: dict[str, Memory]
+    memories: dict[str, Memory]  # the stacks that it attends to or pools
+    inputs: dict[str, Memory] = field(default_factory=dict)  # the stacks that are its inputs
+    absent: bool = False  # whether its input may be absent
     ids: str = ""
     direction: Dim | None = None  # width of each direction of a bidirectional recurrence
     branch: str = ""  # the name of the branch that is being lowered

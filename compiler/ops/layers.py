@@ -162,6 +162,11 @@ def convolution_saves(s: Saving) -> Iterator[Kept]:
     yield s.own("x") if s.op.attrs.get("causal") else "x"
 
 
+def placed_saves(s: Saving) -> Iterator[Kept]:
+    """The places, of the size of x."""
+    yield s.own("ids", "bool")
+
+
 def group_norm_saves(s: Saving) -> Iterator[Kept]:
     yield from ("x", Own("float", 2 * s.rows("x")))
 
@@ -245,6 +250,20 @@ ROWS: dict[str, Row] = {
         inserted_weights,
         part="embedding",
         attrs=("rows", "at", "length", "out_dim"),
+    ),
+    "skip_tokens": Row(
+        "x[:, count:]",
+        ("x",),
+        lambda inputs, attrs: [(inputs["x"].shape[0], attrs["length"], inputs["x"].shape[2])],
+        attrs=("count", "length"),
+        view=view("x"),
+    ),
+    "place_rows": Row(
+        "x (B, T, D) with the vectors of `rows` (N, M, D), in order, where ids == token; x itself "
+        "without rows. Their numbers must be equal",
+        ("x", "ids", "rows"),
+        attrs=("token", "stack"),
+        saves=placed_saves,
     ),
     "learned_tokens": Row(
         "the rows of the weight, once for each sequence of `batch_of`",

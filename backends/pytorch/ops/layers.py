@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ....compiler.graph import Op
@@ -88,6 +89,43 @@ def insert_tokens(f: Writer, op: Op) -> Any:
     return expression("torch.cat([x[:, :place], tokens, x[:, place:]], dim=1)", **parts)
 
 
+def skip_tokens(f: Writer, op: Op) -> Any:
+    return expression("x[:, count:]", x=f.arg(op, "x"), count=f.number(op.attrs["count"]))
+
+
+PLACED = """\
+if given is not None:
+    x = place_rows(x, places, rows)
+elif begins:
+    check_unplaced(places)
+"""
+
+
+def place_rows(f: Writer, op: Op) -> Any:
+    x, ids, rows = f.arg(op, "x"), f.arg(op, "ids"), f.arg(op, "rows")
+    places = expression("ids == token", ids=ids, token=f.number(op.attrs["token"]))
+    source = absent_source(f, op.arg("rows"))
+    if source is None:
+        return call("place_rows", x, places, rows)
+    f.assign("places", places, f.note(op.arg("ids")))
+    begins = "cache is None" if f.static else "start == 0" if f.cached else "True"
+    (made,) = statements(PLACED, given=source, x=x, rows=rows, begins=expression(begins))
+    if not f.cached:
+        made = replace(made, other=made.other[0].then)
+    f.say(made)
+    f.hold(op.outputs[0], x.id)
+    return None
+
+
+def absent_source(f: Writer, value: str) -> Any:
+    """The variable that is None if there are no vectors to compute this value from."""
+    op = f.graph.producer(value)
+    while op is not None and not f.graph.values[value].optional:
+        value = op.first
+        op = f.graph.producer(value)
+    return f.names[value] if op is not None else None
+
+
 def learned_tokens(f: Writer, op: Op) -> Any:
     batch = expression("x.size(0)", x=f.arg(op, "batch_of"))
     return expression("tokens.expand(batch, -1, -1)", tokens=f.own(op), batch=batch)
@@ -140,6 +178,8 @@ ROWS: dict[str, Row] = {
     "group_norm": module_call,
     "swap_axes": swap_axes,
     "add_axis": add_axis,
+    "skip_tokens": skip_tokens,
+    "place_rows": place_rows,
     "insert_tokens": insert_tokens,
     "learned_tokens": learned_tokens,
     "linear": linear,

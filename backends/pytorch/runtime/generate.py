@@ -111,6 +111,8 @@ def generate(
     try:
         if slot.reads_memory:
             memory = slot.memory  # (B, M, …)
+        if slot.places:
+            given = slot.given
         for slot.number in range(max_new_tokens):
             done = torch.isin(tokens[:, slot.first :], ends).any(-1)  # (B,)
             if ends.numel() and not torch.compiler.is_compiling() and done.all():
@@ -130,6 +132,8 @@ def generate(
                 if global_mask is not None:  # new tokens are not global
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
+            if slot.places:
+                given = None  # the cache holds them
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)

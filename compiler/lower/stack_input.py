@@ -1,0 +1,69 @@
+"""The output of one stack as an input of another.
+
+Vectors of an image in the place of tokens with one id: Liu et al. 2023, arXiv:2304.08485 (LLaVA).
+"""
+
+from __future__ import annotations
+
+from ...spec.embedding import StackInput
+from ...spec.part import Nothing
+from ..axes import Dim, M
+from .builder import Builder
+from .feed_forward import lower_dense, title_of
+from .reads import consume
+from .state import Memory, StackState
+
+
+def lower_vectors(b: Builder, state: StackState, source: StackInput, *, own: bool = False) -> str:
+    """The vectors of another stack, (B, M, D): without the skipped ones, projected.
+
+    own: they are this stack's sequence, of length T
+    """
+    memory = state.inputs[source.stack]
+    with b.in_scope(state.scope):
+        x = _skipped(b, source, memory, own=own)
+        with b.as_long_as(b.shape(x)[1]):
+            return _projected(b, state, source, x)
+
+
+def _skipped(b: Builder, source: StackInput, memory: Memory, *, own: bool) -> str:
+    if not source.skip:
+        return memory.value
+    count = b.size(f"{source.stack}_skip", source.skip, at=("skip",))
+    rest = Dim(f"M-{int(count)}") if memory.length is None else Dim("M", memory.length - count)
+    return b.op("skip_tokens", memory.value, count=count, length=rest)
+
+
+def _projected(b: Builder, state: StackState, source: StackInput, x: str) -> str:
+    part, name = source.projector, f"{source.stack}_projector"
+    if isinstance(part, Nothing):
+        return x
+    if part.type == "linear":
+        with b.at("projector"):
+            return b.op(
+                "linear",
+                x,
+                name=name,
+                in_features=b.width(x).size,
+                out_dim=state.width,
+                bias=bool(part.bias),
+            )
+    title = f"{title_of(part)}, from the {source.stack} stack to this width."
+    with b.at("projector"), b.within("projector"), b.module(name, noun="Projector", title=title):
+        return lower_dense(b, part, x, out=state.width, key=f"{name}_d_ff")
+
+
+def place_vectors(b: Builder, state: StackState, x: str) -> str:
+    """`x` (B, T, D) with the vectors of other stacks in the place of their token ids."""
+    for index, source in enumerate(state.stack.input):
+        if not isinstance(source, StackInput) or source.replace is None:
+            continue
+        with b.beside("input", index):
+            consume(source, "optional")
+            rows = lower_vectors(b, state, source)
+            b.rename(x, "x")
+            with b.in_scope(state.scope):
+                key = f"{source.stack}_token_id"
+                token = b.size(key, source.replace, at=("replace",), least=0)
+                x = b.op("place_rows", x, state.ids, rows, token=token, out="x", stack=state.name)
+    return x
