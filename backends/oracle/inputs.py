@@ -11,6 +11,7 @@ from ...spec.model import ModelSpec, Stack
 from .context import Tokens
 from .pointwise import activate, normalize, sigmoid
 from .positions import added, grouped
+from .vectors import Places, place, replacing
 from .weights import Array, Weights, unknown
 
 Rows = dict[str, Array]
@@ -18,8 +19,9 @@ Rows = dict[str, Array]
 
 
 def source_of(spec: ModelSpec, name: str) -> Any:
-    """The input of a stack."""
-    sources = spec.stacks[name].input
+    """The input of a stack, besides vectors that replace tokens."""
+    replacing_ones = [*replacing(spec.stacks[name])]
+    sources = [source for source in spec.stacks[name].input if source not in replacing_ones]
     if len(sources) != 1:
         raise unknown("a stack that reads several inputs")
     return sources[0]
@@ -51,14 +53,21 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     return where(f"{prefix}token_embedding.weight", source.vocab_size, width)
 
 
-def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:
+def embed(
+    stack: Stack,
+    source: Any,
+    weights: Weights,
+    table: Array | None,
+    rows: Rows,
+    places: Places,
+) -> Array:
     """Embedded argument, before positions: (T, width)."""
     if isinstance(source, LearnedInput):  # Li et al., 2023, arXiv:2301.12597, section 3.1
         return weights("learned_tokens", source.tokens, stack.d_model)
     given = rows[source.argument]
     if isinstance(source, TokenInput):
         assert table is not None
-        x = table[given] * scale_of(source, stack)
+        x = place(table[given] * scale_of(source, stack), given, places)
         for name, entries in source.add.items():  # Devlin et al., 2018, arXiv:1810.04805, fig. 2
             more = weights(f"{name.removesuffix('_ids')}_embedding.weight", entries, x.shape[-1])
             x = x + more[rows.get(name, np.zeros(len(given), int))]
@@ -135,10 +144,12 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
     return activate(source.activation, x)
 
 
-def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens) -> Array:
+def read_input(
+    spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens, places: Places
+) -> Array:
     """The input of a stack's first layer: (T, D).
 
-    The order is embedding, scale, added embeddings, (projection,) (norm,) positions, (norm,)
+    The order is embedding, scale, (vectors in places,) added embeddings, (projection,) (norm,) positions, (norm,)
     dropout, (projection); registers are inserted before patches, after positions (Darcet et al.,
     2023, arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project
     after the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
@@ -147,7 +158,7 @@ def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens:
     source = source_of(spec, name)
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
-    x = embed(stack, source, own, table, rows)
+    x = embed(stack, source, own, table, rows, places)
     if source.prefix_tokens:
         x = np.concatenate([own("prefix_tokens", source.prefix_tokens, x.shape[-1]), x])
     narrow = isinstance(source, TokenInput) and x.shape[-1] != stack.d_model

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, LearnedInput, Patches
+from ...spec.embedding import ConvStem, LearnedInput, Patches, StackInput
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -18,6 +18,7 @@ from .heads import Hidden, run_head
 from .inputs import Rows, read_input, source_of, table_of
 from .options import check_options
 from .pointwise import normalize
+from .vectors import check_all_placed, places_of, replacing
 from .weights import Array, OracleError, Weights
 
 Inputs = Mapping[str, Array]
@@ -43,12 +44,18 @@ def run(
     hidden: Hidden = {}
     for name in stacks_needed(spec):
         hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
-    results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items()}
+    results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items() if rows}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
     for name in spec.stacks:  # an embedding shared only by unused stacks belongs to the model
         if isinstance(source_of(spec, name), TokenInput):
             table_of(spec, store, name)
-    idle = tuple(f"{name}." for name in spec.stacks if name not in hidden)
+    idle = tuple(f"{name}." for name in spec.stacks if not hidden.get(name))
+    idle += tuple(
+        f"{name}.{source.stack}_projector."
+        for name, stack in spec.stacks.items()
+        for source in replacing(stack)
+        if not hidden.get(source.stack)
+    )
     unread = [name for name in weights if name not in store.read and not name.startswith(idle)]
     if unread:
         raise OracleError(f"weights that the spec does not use: {', '.join(sorted(unread))}")
@@ -69,6 +76,9 @@ def stacks_needed(spec: ModelSpec) -> list[str]:
                     memory = getattr(reader, "memory", None)
                     if memory is not None:
                         visit(memory)
+        for source in spec.stacks[name].input:
+            if isinstance(source, StackInput):
+                visit(source.stack)
         stack = spec.stacks[name]
         for part in (stack.condition, *(block.condition for block in stack.blocks.values())):
             for embed in getattr(part, "embed", ()):
@@ -142,18 +152,21 @@ def length_of(source: Any, given: Array) -> int:
 def run_stack(
     spec: ModelSpec, name: str, weights: Weights, data: Data, hidden: Hidden
 ) -> list[Memory]:
-    """The output of a stack for each sequence of the batch."""
+    """The output of a stack for each sequence of the batch; none if its input is absent."""
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     found = []
     learned = isinstance(source, LearnedInput)  # as many sequences as in the stack that it reads
+    if not learned and source.argument not in inputs:
+        return []
     count = len(next(iter(hidden.values()))) if learned else len(inputs[source.argument])
+    places = places_of(stack, own, hidden)
     for row in range(count):
         arguments = () if learned else (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
         tokens = tokens_of(spec, name, data, row)
-        x = read_input(spec, name, weights, rows, tokens)
-        memories = {other: rows_of[row] for other, rows_of in hidden.items()}
+        x = read_input(spec, name, weights, rows, tokens, places)
+        memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}
         given = {a: np.asarray(value)[row] for a, value in inputs.items()}
         vector = vector_of(stack, own, given, tokens, memories)
         x = run_layers(stack, own, tokens, x, memories, vector)
@@ -164,6 +177,7 @@ def run_stack(
         if stack.output_width not in (None, x.shape[-1]):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
         found.append(Memory(x, tokens, stack=stack))
+    check_all_placed(places)
     return found
 
 

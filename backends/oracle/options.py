@@ -28,6 +28,7 @@ ConvStem: layout=channels|frames|waveform channels axes=1 layers padded activati
 ConvStem: project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
 Features: size bias; LearnedInput: tokens
+StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity:; Swish: beta
 Learned Sinusoidal: offset skip_padding=False|mask|tokens

@@ -72,6 +72,7 @@ def memories_of(
             call = hidden_states_of(model, graph, other)
             more = {**given, **memories_of(model, graph, other, given)}
             wanted = inspect.signature(call).parameters
-            name = f"{other}_memory" if f"{other}_memory" in names else "memory"
+            own = (f"{other}_states", f"{other}_memory", "memory")
+            name = next(name for name in own if name in names)
             found[name] = call(**{n: value for n, value in more.items() if n in wanted})
     return found

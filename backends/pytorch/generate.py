@@ -340,6 +340,9 @@ def expanded(body: tuple[Statement, ...], inputs: dict[str, Expr]) -> tuple[Stat
             found.append(replace(statement, body=expanded(statement.body, inputs)))
         elif isinstance(statement, Try):
             found.append(replace(statement, body=expanded(statement.body, inputs)))
+        elif isinstance(statement, If):
+            then, other = (expanded(part, inputs) for part in (statement.then, statement.other))
+            found.append(replace(statement, then=then, other=other))
         elif isinstance(statement, Set) and statement.target == Name("given"):
             first = statement.value == GIVEN
             found += [

@@ -7,7 +7,8 @@ derived from names, so a spec is always tested with the same data.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +36,7 @@ class Stream:
     """The tokens of one argument.
 
     longest, shorter: lengths of its two sequences; `fixed` if the input determines the length
+    placed: token id -> how many of its tokens stand for vectors of other arguments, in each row
     """
 
     ids: str
@@ -42,6 +44,16 @@ class Stream:
     rows: int
     longest: int
     shorter: int
+    placed: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[int, slice]:
+        """Token id -> where its tokens stand; these are never padding."""
+        found, start = {}, self.longest - self.shorter
+        for number, count in self.placed.items():
+            found[number] = slice(start, start + count)
+            start += count
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +69,75 @@ class Arguments:
         return {op.name: op for op in self.graph.ops("") if op.kind == "argument"}
 
     def optional(self, name: str) -> bool:
-        return self.graph.values[self.known()[name].outputs[0]].optional
+        """Whether it says more about other data; not so vectors that may be absent."""
+        data = any(fact.argument == name for fact in self.graph.inputs.values())
+        return self.graph.values[self.known()[name].outputs[0]].optional and not data
 
-    def streams(self) -> list[Stream]:
-        """Token-id arguments, in the order in which they are read."""
+    @cached_property
+    def _placing(self) -> dict[str, dict[int, int]]:
+        """Argument of ids -> token id -> how many vectors replace its tokens in each row."""
+        found: dict[str, dict[int, int]] = {}
+        for ids, stack, token, skipped in self._placed():
+            found.setdefault(ids, {})[token] = self.length_of(stack) - skipped
+        return found
+
+    def _placed(self) -> Iterator[tuple[str, str, int, int]]:
+        """Argument of ids, stack whose vectors replace tokens, their id, number of skipped ones."""
+        for op in self.graph.ops():
+            if op.kind != "place_rows":
+                continue
+            skipped, value = 0, op.arg("rows")
+            while value not in self.graph.hidden.values():
+                source = self.graph.producer(value)
+                assert source is not None
+                skipped += int(source.attrs["count"]) if source.kind == "skip_tokens" else 0
+                value = source.first
+            stack = next(name for name, hidden in self.graph.hidden.items() if hidden == value)
+            ids = self.graph.values[op.arg("ids")].name
+            yield ids, stack, int(op.attrs["token"]), skipped
+
+    def states(self, stream: Stream) -> Iterator[tuple[str, int, int]]:
+        """Parameter of a stack's `forward` with vectors, their token id, number of skipped ones."""
+        for ids, stack, token, skipped in self._placed():
+            if ids == stream.ids:
+                yield f"{stack}_states", token, skipped
+
+    def length_of(self, stack: str) -> int:
+        """Number of tokens of a stack in these cases."""
+        fact, length = self.graph.inputs[stack], self.graph.lengths.get(stack)
+        if length is not None:
+            return int(length)
+        for stream in self._plain_streams():
+            if stream.ids == fact.argument:
+                return stream.longest
+        return fact.tokens(self._floats(self.known()[fact.argument]).shape[fact.axis])
+
+    def vectors(self, stream: Stream) -> list[str]:
+        """The arguments whose vectors replace tokens of this stream."""
+        stacks = self.graph.stack_facts.items()
+        inputs = [one for name, fact in stacks if self.reads(name, stream) for one in fact.inputs]
+        return [self.graph.inputs[one].argument for one in inputs]
+
+    def reads(self, stack: str, stream: Stream) -> bool:
+        return self.graph.inputs[stack].argument == stream.ids
+
+    def without_places(self, data: Data) -> Data:
+        """The same without vectors that replace tokens, with other tokens in their places."""
+        found = dict(data)
+        for stream in self.streams():
+            for name in self.vectors(stream) if stream.placed else ():
+                found.pop(name, None)
+            for number in stream.placed:
+                ids = found[stream.ids]
+                found[stream.ids] = np.where(ids == number, self.ordinary(stream)[0], ids)
+        return found
+
+    def _plain_streams(self) -> list[Stream]:
+        """The same, without the tokens that stand for vectors."""
         found: list[Stream] = []
         for name, op in self.known().items():
             value = self.graph.values[op.outputs[0]]
-            if value.dtype != "int" or value.optional or len(value.shape) != 2:
+            if value.dtype != "int" or self.optional(name) or len(value.shape) != 2:
                 continue
             prefix = name.removesuffix("input_ids")
             if prefix == name:
@@ -75,6 +148,18 @@ class Arguments:
                 longest, shorter = limit, max(1, limit * 2 // 3)
             found.append(Stream(name, prefix, self.entries(op), longest, shorter))
         return found
+
+    def streams(self) -> list[Stream]:
+        """Token-id arguments, in the order in which they are read."""
+        return [self._with_places(stream) for stream in self._plain_streams()]
+
+    def _with_places(self, stream: Stream) -> Stream:
+        """A stream that is long enough for the tokens that stand for vectors."""
+        placed = self._placing.get(stream.ids, {})
+        more = sum(placed.values())
+        room = min(more, self.limit(stream.ids) - stream.longest)
+        longest, shorter = stream.longest + room, stream.shorter + room
+        return replace(stream, longest=longest, shorter=shorter, placed=placed)
 
     def limit(self, ids: str, longest: int = LONG) -> int:
         """Maximum number of tokens of the stack that reads these ids, at most `longest`."""
@@ -223,16 +308,24 @@ class Arguments:
             if name in known
         }
 
-    def words(self, stream: Stream, length: int) -> Array:
-        """Two rows of ordinary token ids, plus those that a pool searches for."""
-        special = set(self.kept_ids.values())
-        words = np.array([i for i in range(stream.rows) if i not in special] or [0])
+    def words(self, stream: Stream, length: int, *, placed: bool = True) -> Array:
+        """Two rows of ordinary token ids, plus those that a pool searches for and, if `placed`,
+        those that stand for vectors.
+        """
+        words = self.ordinary(stream)
         ids: Array = words[self.draw(stream.ids, (2, length), len(words))]
         pooled = [i for key, i in self.kept_ids.items() if key != "pad" and i < stream.rows]
         for place, number in enumerate(pooled):
             ids[:, min(length - 1, stream.shorter - 1 - place)] = number
             ids[1, max(0, stream.longest - stream.shorter) + place] = number
+        for number, places in stream.places.items() if placed else ():
+            ids[:, places] = number
         return ids
+
+    def ordinary(self, stream: Stream) -> Array:
+        """The ids that stand for nothing special."""
+        special = {*self.kept_ids.values(), *stream.placed}
+        return np.array([i for i in range(stream.rows) if i not in special] or [0])
 
     def _floats(self, op: Op) -> Array:
         """Two rows of floats; axes of unknown length are as long as a sequence, or as convolutions

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ...compiler.graph import ModuleGraph
 from ...spec.model import ModelSpec
-from .arguments import Arguments
+from .arguments import Arguments, Stream
 
 BATCH, TOKENS = 2, 48
 
@@ -59,12 +59,11 @@ class Measured:
         self.labels: dict[Any, Tensor] = {}
 
     def _data(self, arguments: Arguments) -> Iterator[tuple[str, Tensor]]:
-        rows = {stream.ids: stream.rows for stream in arguments.streams()}
+        streams = {stream.ids: stream for stream in arguments.streams()}
         draw = torch.Generator().manual_seed(0)
         for name, array in arguments.plain().items():
-            if name in rows:
-                shape = (BATCH, self.tokens)
-                yield name, torch.randint(0, rows[name], shape, generator=draw)
+            if name in streams:
+                yield name, self._ids(arguments, streams[name], draw)
                 continue
             tensor = torch.from_numpy(np.ascontiguousarray(array))
             facts = [f for f in self.graph.inputs.values() if f.argument == name]
@@ -74,6 +73,21 @@ class Measured:
                 sizes[facts[0].axis] = frames
                 tensor = torch.randn(sizes, generator=draw)
             yield name, tensor
+
+    def _ids(self, arguments: Arguments, stream: Stream, draw: torch.Generator) -> Tensor:
+        """Token ids, of which the first stand for the vectors of other stacks."""
+        shape = (BATCH, self.tokens)
+        if not stream.placed:
+            return torch.randint(0, stream.rows, shape, generator=draw)
+        words = torch.from_numpy(arguments.ordinary(stream))
+        ids = words[torch.randint(0, len(words), shape, generator=draw)]
+        place = 0
+        for stack, token, skipped in arguments.states(stream):
+            size = self.graph.lengths.get(stack.removesuffix("_states"))
+            count = (self.tokens if size is None else int(size)) - skipped
+            ids[:, place : place + count] = token
+            place += count
+        return ids
 
     def flops(self) -> int:
         """FLOPs of one forward pass, by PyTorch's `FlopCounterMode`."""

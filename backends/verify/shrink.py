@@ -14,7 +14,7 @@ from typing import Any
 
 from ...spec.attention import Mha, Mla
 from ...spec.branches import branch_blocks, each_alone, own
-from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches
+from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches, StackInput
 from ...spec.feed_forward import Glu, Moe, Router
 from ...spec.laws import findings
 from ...spec.laws.rotary import rotaries, turned
@@ -446,6 +446,7 @@ def _router(small: _Small, part: Router, update: dict[str, Any]) -> dict[str, An
 RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]] = {
     SpecialTokens: _tokens,
     TokenPool: _tokens,
+    StackInput: _tokens,
     Stack: _stack,
     Block: _block,
     Moe: _moe,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..branches import sights
-from ..embedding import ConvStem, Features, LearnedInput, Patches, Tokens
+from ..embedding import ConvStem, Features, LearnedInput, Patches, StackInput, Tokens, main_input
 from ..errors import choices
 from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
@@ -158,6 +158,70 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                         (*path, "positions", j, key),
                         f"`{key}` applies only to tokens, not to learned vectors",
                     )
+
+
+def _vectors(stack: Stack) -> int | None:
+    """Number of vectors of a stack whose input determines it."""
+    source = stack.input[main_input(stack.input)]
+    if isinstance(source, LearnedInput):
+        return source.tokens
+    if isinstance(source, Patches):
+        rows, columns = source.grid
+        return source.prefix_tokens + source.registers + rows * columns
+    return None
+
+
+def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Vectors of another stack have this stack's width, and some are left after `skip`."""
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, StackInput) or source.stack not in spec.stacks:
+            continue
+        other = spec.stacks[source.stack]
+        place: Path = (*path, "input", i)
+        width = other.output_width or other.d_model
+        if isinstance(source.projector, Nothing) and width != stack.d_model:
+            yield Finding(
+                place,
+                f"the vectors of `{source.stack}` have {width} numbers, but d_model is "
+                f"{stack.d_model}; add a `projector`",
+            )
+        count = _vectors(other)
+        if count is not None and source.skip >= count:
+            yield Finding(
+                (*place, "skip"),
+                f"skip ({source.skip}) must be less than the number of vectors of "
+                f"`{source.stack}` ({count})",
+            )
+
+
+def replaced_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """`replace` is an id of the vocabulary that stands for nothing else."""
+    words = next((source for _, source in tables(stack)), None)
+    seen: set[int] = set()
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, StackInput) or not isinstance(source.replace, int):
+            continue
+        place: Path = (*path, "input", i, "replace")
+        if words is None:
+            yield Finding(place, "`replace` is a token id, but this stack has no input `tokens`")
+            continue
+        if words.width not in (None, stack.d_model):
+            yield Finding(
+                place,
+                f"vectors can replace embeddings of width d_model ({stack.d_model}) only, but "
+                f"`width` is {words.width}",
+            )
+        if words.vocab_size is not None and source.replace >= words.vocab_size:
+            yield Finding(
+                place,
+                f"token id {source.replace} is out of range: vocab_size is {words.vocab_size}, so "
+                f"ids go from 0 to {words.vocab_size - 1}",
+            )
+        if source.replace in seen:
+            yield Finding(place, f"another input replaces the token id {source.replace} too")
+        if source.replace == spec.tokens.pad:
+            yield Finding(place, f"the token id {source.replace} is padding; choose another one")
+        seen.add(source.replace)
 
 
 def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -397,6 +461,8 @@ STACK_LAWS = (
     patches_fit,
     positions_of_patches,
     learned_vectors_fit,
+    stack_inputs_fit,
+    replaced_tokens,
     stem_fits,
     positions_of_signals,
     convolved_positions,

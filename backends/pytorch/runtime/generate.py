@@ -119,6 +119,8 @@ def generate(
                 break
             if slot.switches:
                 if slot.seen - 1 in short:  # the angles change: recompute all tokens
+                    if slot.places:
+                        given = slot.given
                     if slot.static:
                         cache, step = StaticCache(cache.capacity, tokens.device), tokens
                     else:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arguments import Data, Stream
+from ..arguments import Array, Data, Stream
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 from .padding import first_length
@@ -76,6 +76,21 @@ def _within(subject: Subject, data: Data, stream: Stream) -> Data:
     return {name: a[:, :most] if name in own else a for name, a in data.items()}
 
 
+def _with_vectors(
+    subject: Subject, stream: Stream, step: dict[str, Any], seen: Array
+) -> dict[str, Any]:
+    """The arguments of a chunk, with the vectors that stand in it. seen: the ids up to its end"""
+    found, before = dict(step), len(seen) - step[stream.ids].shape[1]
+    for name, number, skipped in subject.arguments.states(stream):
+        if name not in step:
+            continue
+        x = found.pop(name)
+        first, last = (skipped + int((ids == number).sum()) for ids in (seen[:before], seen))
+        if first < last:
+            found[name] = torch.cat([x[:, :skipped], x[:, first:last]], dim=1)
+    return found
+
+
 def pieces(
     subject: Subject,
     data: Data,
@@ -105,6 +120,7 @@ def pieces(
             step = {name: v[:, start:end] if name in own else v for name, v in given.items()}
             room = length if static else end
             step |= {name: v[:, :room] for name, v in given.items() if name in seen}
+            step = _with_vectors(subject, stream, step, data[stream.ids][0, :end])
             found.append(method(**step, cache=cache))
             start = end
     return torch.cat(found, dim=1)

@@ -117,8 +117,12 @@ def of_length(subject: Subject, rows: int, length: int) -> Data:
     data = {name: np.resize(value, (rows, *value.shape[1:])) for name, value in plain.items()}
     for stream in arguments.streams():
         most = min(length, arguments.limit(stream.ids, LONGEST))
+        fits = sum(stream.placed.values()) <= most
         sized = replace(stream, longest=most, shorter=most)
-        data[stream.ids] = np.resize(arguments.words(sized, most), (rows, most))
+        for name in () if fits else arguments.vectors(stream):
+            data.pop(name, None)
+        words = arguments.words(sized, most, placed=fits)
+        data[stream.ids] = np.resize(words, (rows, most))
     return data
 
 

@@ -95,6 +95,7 @@ def _scribbled(subject: Subject, data: Data) -> Data:
         mask = data.get(f"{stream.prefix}attention_mask")
         if mask is not None:
             words = subject.arguments.draw("scribble", mask.shape, stream.rows)
+            words[np.isin(words, [*stream.placed])] = subject.arguments.ordinary(stream)[0]
             made[stream.ids] = np.where(mask == 1, data[stream.ids], words)
     return made
 

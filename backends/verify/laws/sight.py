@@ -60,9 +60,11 @@ def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
     """The first sequence, followed by copies in which one token each is changed."""
     length = data[stream.ids].shape[1]
     rows = {name: np.repeat(value[:1], length + 1, axis=0) for name, value in data.items()}
-    special = set(subject.arguments.kept_ids.values())
+    special = {*subject.arguments.kept_ids.values(), *stream.placed}
     for place in range(length):
         old = int(rows[stream.ids][0, place])
+        if old in stream.placed:
+            continue
         others = (i for i in range(stream.rows) if i != old and i not in special)
         rows[stream.ids][place + 1, place] = next(others, old)
     return rows
