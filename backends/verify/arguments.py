@@ -97,10 +97,10 @@ class Arguments:
             yield ids, stack, int(op.attrs["token"]), skipped
 
     def states(self, stream: Stream) -> Iterator[tuple[str, int, int]]:
-        """Parameter of a stack's `forward` with vectors, their token id, number of skipped ones."""
+        """Stack whose vectors replace tokens of these ids, their id, number of skipped ones."""
         for ids, stack, token, skipped in self._placed():
             if ids == stream.ids:
-                yield f"{stack}_states", token, skipped
+                yield stack, token, skipped
 
     def length_of(self, stack: str) -> int:
         """Number of tokens of a stack in these cases."""

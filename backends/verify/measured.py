@@ -83,7 +83,7 @@ class Measured:
         ids = words[torch.randint(0, len(words), shape, generator=draw)]
         place = 0
         for stack, token, skipped in arguments.states(stream):
-            size = self.graph.lengths.get(stack.removesuffix("_states"))
+            size = self.graph.lengths.get(stack)
             count = (self.tokens if size is None else int(size)) - skipped
             ids[:, place : place + count] = token
             place += count

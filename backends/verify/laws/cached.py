@@ -81,7 +81,8 @@ def _with_vectors(
 ) -> dict[str, Any]:
     """The arguments of a chunk, with the vectors that stand in it. seen: the ids up to its end"""
     found, before = dict(step), len(seen) - step[stream.ids].shape[1]
-    for name, number, skipped in subject.arguments.states(stream):
+    for stack, number, skipped in subject.arguments.states(stream):
+        name = f"{stack}_states"
         if name not in step:
             continue
         x = found.pop(name)
