@@ -9,7 +9,7 @@ from .drawing import FONT_SIZES, SMALL, Box, Edge, Point, Text
 from .options import DrawOptions
 from .part import Part
 from .parts import Parts
-from .placed import Placed
+from .placed import Placed, Reading
 from .sizes import BOX_WIDTH, SIDE_WIDTH, lines_of, side_width, size_of
 from .text import wrap
 from .written import written
@@ -99,6 +99,9 @@ class Beside:
             if part.form == "wave":
                 self._words(part, far + outwards * (width + 6), y, outwards)
             found.append(box)
+            for source in part.outside:
+                if source in self.outputs:
+                    self.out.readings.append(Reading(source, box.id, [(far + outwards * width, y)]))
             far += outwards * (width + (16 if self._sideways else 22))
         return found[0]
 

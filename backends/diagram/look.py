@@ -81,6 +81,15 @@ def _tokens(op: Op, graph: ModuleGraph) -> str:
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
 
 
+def _skipped(op: Op, graph: ModuleGraph) -> str:
+    count = int(op.attrs["count"])
+    return f"the first {plain(count)} tokens" if count > 1 else "the first token"
+
+
+def _placed(op: Op, graph: ModuleGraph) -> str:
+    return f"at token {plain(int(op.attrs['token']))}"
+
+
 def _learned(op: Op, graph: ModuleGraph) -> str:
     return f"{plain(int(op.attrs['rows']))} × {plain(int(op.attrs['out_dim'].size))}"
 
@@ -225,6 +234,8 @@ LOOKS: dict[str, Look] = {
     "swap_axes": Look("through"),
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
+    "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
+    "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),

@@ -193,7 +193,8 @@ class Parts:
         """Whether a value is drawn: not integers, booleans or optional arguments."""
         values = [self.graph.values[name] for name in op.outputs]
         if op.kind == "argument":
-            return not all(value.optional for value in values)
+            data = any(fact.argument == op.name for fact in self.graph.inputs.values())
+            return data or not all(value.optional for value in values)
         return any(value.dtype == "float" for value in values)
 
     def _key(self, op: Op) -> str:
@@ -226,10 +227,19 @@ class Parts:
             source = self.source(value, part.region) if value else None
             if source is None or source == part.key:
                 continue
-            own = self.by_key[source].region == part.region
+            if op.kind == "place_rows" and value == op.arg("ids"):  # the part names the id
+                continue
+            own = self.by_key[source].region == part.region and not self._of_input(op, value)
             known = part.inputs if own else part.outside
             if source not in known:
                 known.append(source)
+
+    def _of_input(self, op: Op, value: str) -> bool:
+        """Whether a value is the output of another stack that is an input of the op's stack."""
+        stack = self.graph.scopes[op.scope].stack
+        fact = self.graph.stack_facts.get(stack)
+        inputs = () if fact is None else fact.inputs
+        return any(self.graph.hidden[other] == value for other in inputs)
 
     def _finish(self) -> None:
         for scope in self.graph.scopes.values():

@@ -17,9 +17,10 @@ Places = dict[int, list[Array]]
 """Token id -> the vectors that stand where it does, in order; they are removed as they are used."""
 
 
-def project(stack: Stack, source: StackInput, weights: Weights, x: Array) -> Array:
+def project(stack: Stack, source: StackInput, weights: Weights, row: Memory) -> Array:
     """One linear layer, or an mlp or glu, from the width of the other stack to d_model."""
     part, width, name = source.projector, stack.d_model, f"{source.stack}_projector"
+    x = row.x[source.skip :]
     if isinstance(part, Nothing):
         return x
     if not isinstance(part, Hidden):
@@ -27,12 +28,13 @@ def project(stack: Stack, source: StackInput, weights: Weights, x: Array) -> Arr
     inside, size = weights.below(name), int(size_of(part.d_ff, width))
     up = inside.linear("up", x, size, bias=has_bias(part, "up"))
     h = combine(part, up, lambda: inside.linear("gate", x, size, bias=has_bias(part, "gate")))
+    h = row.tokens.dropped(h, part.hidden_dropout)
     return inside.linear("down", h, width, bias=has_bias(part, "down"))
 
 
 def vectors(stack: Stack, source: StackInput, weights: Weights, rows: list[Memory]) -> list[Array]:
     """The vectors (M, D) of each sequence of the other stack."""
-    return [project(stack, source, weights, row.x[source.skip :]) for row in rows]
+    return [project(stack, source, weights, row) for row in rows]
 
 
 def places_of(stack: Stack, weights: Weights, hidden: dict[str, list[Memory]]) -> Places:

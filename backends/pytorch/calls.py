@@ -72,6 +72,9 @@ def memories_of(
             call = hidden_states_of(model, graph, other)
             more = {**given, **memories_of(model, graph, other, given)}
             wanted = inspect.signature(call).parameters
+            needed = {name for name, p in wanted.items() if p.default is inspect.Parameter.empty}
+            if graph.values[hidden].optional and not needed <= more.keys():
+                continue  # its input is absent
             own = (f"{other}_states", f"{other}_memory", "memory")
             name = next(name for name in own if name in names)
             found[name] = call(**{n: value for n, value in more.items() if n in wanted})

@@ -336,9 +336,7 @@ def expanded(body: tuple[Statement, ...], inputs: dict[str, Expr]) -> tuple[Stat
     """Replace each assignment to `given` by one for each stack whose states replace tokens."""
     found: list[Statement] = []
     for statement in body:
-        if isinstance(statement, For):
-            found.append(replace(statement, body=expanded(statement.body, inputs)))
-        elif isinstance(statement, Try):
+        if isinstance(statement, (For, Try)):
             found.append(replace(statement, body=expanded(statement.body, inputs)))
         elif isinstance(statement, If):
             then, other = (expanded(part, inputs) for part in (statement.then, statement.other))

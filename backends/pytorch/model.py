@@ -294,6 +294,9 @@ class Model:
         inputs = self.graph.inputs  # learned vectors have no argument
         steps = [step for step in self.steps if inputs[step.stack].kind != "learned"]
         first = described(self.graph, steps[-1].arguments[0])
+        for step in steps[:-1]:
+            if step.absent:
+                first = f"{first} and `{step.arguments[0].name}`"
         heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)

@@ -425,7 +425,7 @@ class FilePlan:
         layers = self.graph.layers_of(path)
         inputs = self.layer_inputs(layers.path) if layers is not None else []
         own = [self.optional(one) for one in inputs if value in one.values.values()]
-        optional = any(own) or self.graph.values[value].optional
+        optional = any(own) or self.may_be_none(value)
         return Given(self.value_name(value, path), value, self.kind(value), optional=optional)
 
     def kind(self, value: str) -> str:
@@ -437,7 +437,11 @@ class FilePlan:
         """Whether the value may be None for some block of the stack; its type is then optional
         in all.
         """
-        return any(self.graph.values[value].optional for value in given.values.values())
+        return any(self.may_be_none(value) for value in given.values.values())
+
+    def may_be_none(self, value: str) -> bool:
+        """Whether a value may be None in a module; without a memory, no module is called."""
+        return self.graph.values[value].optional and value not in self.graph.hidden.values()
 
     def class_of(self, scope: Scope) -> str:
         return self.class_names[scope.path]

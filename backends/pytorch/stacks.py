@@ -189,8 +189,9 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     graph, value = plan.graph, plan.graph.hidden[stack]
     path = graph.stacks()[stack].path
     given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
-    own = graph.inputs[stack].argument
-    given = [replace(g, optional=False, by_default=False) if g.name == own else g for g in given]
+    own = {hidden for other, hidden in graph.hidden.items() if not plan.is_input(other)}
+    own |= {g.value for g in given if g.name == graph.inputs[stack].argument}
+    given = [replace(g, optional=False, by_default=False) if g.value in own else g for g in given]
     given.sort(key=lambda one: rank(graph, one, own_mask(graph, stack)))
     cache = [CACHE] if stack in plan.cached else []
     table = table_of(graph, stack)
@@ -220,12 +221,32 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     if graph.inputs[step.stack].kind != "learned":
         first = described(graph, step.given[0])
     text = f"Hidden states {shape} of {first}"
+    placed = {graph.hidden[stack] for stack in graph.stack_facts[step.stack].inputs}
+    if placed.intersection(g.value for g in step.given):
+        return "\n\n".join([f"{text}.", *placing(graph, step)])
     hidden = graph.hidden.values()
     memory = next((g for g in step.given if g.value in hidden), None)
     if memory is not None:
         text += f", given `{memory.name}` {show(as_long_as(graph.values[memory.value].shape, M))}"
     more = ", which follow the tokens in `cache`" if step.cached else ""
     return f"{text}{more}." if len(text + more) < LONG - 14 else f"{text}."
+
+
+def placing(graph: ModuleGraph, step: Step) -> list[str]:
+    """A sentence for each stack whose vectors replace tokens."""
+    found = []
+    for op in graph.subtree(step.path):
+        if op.kind != "place_rows":
+            continue
+        value = op.arg("rows")
+        while value not in graph.hidden.values():
+            value = graph.op(graph.producers[value]).first
+        given = next((g.name for g in step.given if g.value == value), "")
+        token = op.attrs["token"].code()
+        if given:
+            shape = show(graph.values[value].shape).replace("B, T", "N, M")
+            found.append(f"`{given}` {shape} replace the tokens `{token}`, row by row.")
+    return found
 
 
 def described(graph: ModuleGraph, given: Given) -> str:

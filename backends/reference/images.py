@@ -57,7 +57,7 @@ def place_rows(call: Call) -> Array:
     """The vectors of `rows`, one after the other, in the places of the token id, row by row."""
     x, rows = call.given("x").copy(), call.optional("rows")
     places = np.argwhere(call.given("ids") == call.value("token"))
-    vectors = [] if rows is None else rows.reshape(-1, x.shape[-1])
+    vectors = np.zeros((0, x.shape[-1])) if rows is None else rows.reshape(-1, x.shape[-1])
     if len(places) != len(vectors):
         raise ValueError(f"place_rows: {len(places)} places for {len(vectors)} vectors")
     for (sequence, token), vector in zip(places, vectors, strict=True):

@@ -130,11 +130,16 @@ class Model:
             values[value] = array
 
     def _lacks(self, op: Op, inputs: list[Array | None]) -> bool:
-        """Whether it reads vectors that are absent, so that there is nothing to compute."""
+        """Whether it reads vectors or ids that are absent, so that there is nothing to compute."""
         slots = OPS[op.kind].slots
         needed = {slot for slot in slots if not slot.endswith("?")} - ABSENT.get(op.kind, set())
-        given = zip(op.slots, inputs, strict=True)
-        return any(array is None and slot in needed for slot, array in given)
+        given = zip(op.slots, op.inputs, inputs, strict=True)
+        return any(
+            array is None
+            and slot in needed
+            and (op.kind == "embedding" or self.graph.values[value].dtype == "float")
+            for slot, value, array in given
+        )
 
     def _input(self, value: str, values: Values) -> Array | None:
         if not value:

@@ -78,7 +78,8 @@ class Arguments:
         """Argument of ids -> token id -> how many vectors replace its tokens in each row."""
         found: dict[str, dict[int, int]] = {}
         for ids, stack, token, skipped in self._placed():
-            found.setdefault(ids, {})[token] = self.length_of(stack) - skipped
+            more = sum(found.get(self.graph.inputs[stack].argument, {}).values())
+            found.setdefault(ids, {})[token] = self.length_of(stack) + more - skipped
         return found
 
     def _placed(self) -> Iterator[tuple[str, str, int, int]]:
@@ -102,8 +103,13 @@ class Arguments:
             if ids == stream.ids:
                 yield stack, token, skipped
 
+    @cached_property
+    def sources(self) -> set[str]:
+        """The arguments whose vectors replace tokens: their number never changes in these cases."""
+        return {self.graph.inputs[stack].argument for _, stack, *_ in self._placed()}
+
     def length_of(self, stack: str) -> int:
-        """Number of tokens of a stack in these cases."""
+        """Number of tokens of a stack in these cases, without those that stand for vectors."""
         fact, length = self.graph.inputs[stack], self.graph.lengths.get(stack)
         if length is not None:
             return int(length)
@@ -114,18 +120,20 @@ class Arguments:
 
     def vectors(self, stream: Stream) -> list[str]:
         """The arguments whose vectors replace tokens of this stream."""
-        stacks = self.graph.stack_facts.items()
-        inputs = [one for name, fact in stacks if self.reads(name, stream) for one in fact.inputs]
-        return [self.graph.inputs[one].argument for one in inputs]
+        return [self.graph.inputs[stack].argument for stack, *_ in self.states(stream)]
 
-    def reads(self, stack: str, stream: Stream) -> bool:
-        return self.graph.inputs[stack].argument == stream.ids
+    def may_be_absent(self, stream: Stream) -> bool:
+        """Whether tokens of this stream need not stand for vectors."""
+        hidden = (self.graph.hidden[stack] for stack, *_ in self.states(stream))
+        return all(self.graph.values[value].optional for value in hidden)
 
     def without_places(self, data: Data) -> Data:
         """The same without vectors that replace tokens, with other tokens in their places."""
         found = dict(data)
         for stream in self.streams():
-            for name in self.vectors(stream) if stream.placed else ():
+            if not stream.placed or not self.may_be_absent(stream):
+                continue
+            for name in self.vectors(stream):
                 found.pop(name, None)
             for number in stream.placed:
                 ids = found[stream.ids]
@@ -212,6 +220,8 @@ class Arguments:
         known = self.known()
         pad = self.kept_ids.get("pad", 0)
         for stream in self.streams():
+            if stream.ids in self.sources:
+                continue
             real = np.ones_like(data[stream.ids])
             gap = stream.longest - stream.shorter
             real[1, slice(stream.shorter, None) if side == "right" else slice(0, gap)] = 0
@@ -254,7 +264,7 @@ class Arguments:
         data, padded = self.everything(), self.padded(side)
         for stream in self.streams():
             mask = f"{stream.prefix}attention_mask"
-            if mask not in data:
+            if mask not in data or mask not in padded:
                 continue
             data |= {name: padded[name] for name in (stream.ids, mask)}
             marks = f"{stream.prefix}global_mask"
@@ -266,6 +276,8 @@ class Arguments:
         """One sequence per stream that is longer than all windows, without optional arguments."""
         data = {name: value[:1] for name, value in self.plain().items()}
         for stream in self.streams():
+            if stream.ids in self.sources:
+                continue
             length = min(LONG, self.limit(stream.ids))
             data[stream.ids] = self.words(stream, length)[:1]
         return data

@@ -93,8 +93,12 @@ class Measured:
         """FLOPs of one forward pass, by PyTorch's `FlopCounterMode`."""
         self.model.eval()
         math, counter = sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False)
+        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.model.requires_grad_(False)  # the counter would hook into views of parameters
         with torch.no_grad(), math, counter:
             self.model(**self.data)
+        for weight in trained:
+            weight.requires_grad_(True)
         return counter.get_total_flops()
 
     def loss(self) -> Any:

@@ -263,9 +263,13 @@ def _is_zero(part: Any) -> bool:
 def _vectors(
     b: Builder, state: StackState, name: str, slots: dict[str, str], *, zero: bool
 ) -> dict[str, str]:
+    zeros = {"zero": True} if zero else {}
+    if len(slots) == 1:
+        ((slot, title),) = slots.items()
+        made = _linear(b, state.condition, name, state.width, bias=True, out=title, **zeros)
+        return {slot: made}
     width = state.width.times(len(slots))
     long = {"out": "modulation"} if len(slots) > 2 else {}
-    zeros = {"zero": True} if zero else {}
     made = _linear(b, state.condition, name, width, bias=True, **long, **zeros)
     pieces = b.ops("chunk", made, out=tuple(slots.values()), count=len(slots), dim=state.width)
     return dict(zip(slots, pieces, strict=True))

@@ -15,8 +15,8 @@ from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
 from .reads import peek, plain
 from .scaled import lower_input_scale
-from .state import StackState
 from .stack_input import place_vectors
+from .state import StackState
 from .stem import lower_stem
 
 

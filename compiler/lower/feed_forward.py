@@ -22,9 +22,7 @@ Project = Callable[[str, str], str]
 """A function that applies the linear layer `gate`, `up` or `down` to a value."""
 
 
-def size_of(
-    b: Builder, key: str, value: int | str, width: Size, at: tuple[str, ...] = ()
-) -> Size:
+def size_of(b: Builder, key: str, value: int | str, width: Size, at: tuple[str, ...] = ()) -> Size:
     """A size of the spec: a number or a multiple of d_model (`4 * d_model`, `8/3 * d_model`)."""
     if isinstance(value, int):
         return b.size(key, value, at=at)

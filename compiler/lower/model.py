@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...spec.attention import Mha
 from ...spec.branches import branch_blocks, kind_of, sights
-from ...spec.embedding import ConvStem, Features, StackInput, Tokens, main_input
+from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, Tokens, main_input
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
@@ -228,7 +228,7 @@ def _lower_stack(
             )
     b.graph.hidden[name] = b.rename(x, "x")
     if state.absent:
-        b.may_be_absent(x, state.ids)
+        b.may_be_absent(x, *([state.ids] if state.ids else []))
     return state
 
 
@@ -240,17 +240,30 @@ def _memory(b: Builder, state: StackState, *, masked: bool = True) -> Memory:
 
 
 def may_be_absent(spec: ModelSpec, name: str) -> bool:
-    """Whether the input of a stack may be absent: it only gives vectors that replace tokens."""
-    heads = [getattr(head, "towers", None) or [head.stack] for head in spec.heads.values()]
-    read = any(name in stacks for stacks in heads) if spec.heads else name == list(spec.stacks)[-1]
+    """Whether the input of a stack may be absent: it only gives vectors that replace tokens.
+
+    That may be the vectors of learned queries that attend to it.
+    """
+    last = list(spec.stacks)[-1]
+    heads = [
+        getattr(head, "towers", None) or [getattr(head, "stack", None) or last]
+        for head in spec.heads.values()
+    ]
+    read = any(name in stacks for stacks in heads or [[last]])
     inputs = [
         source.replace is not None
         for stack in spec.stacks.values()
         for source in stack.input
         if isinstance(source, StackInput) and source.stack == name
     ]
-    others = any(name in attended(spec, other) for other in spec.stacks)
-    return bool(inputs) and all(inputs) and not (read or others)
+    queries = [other for other in spec.stacks if name in attended(spec, other)]
+    inputs += [
+        isinstance(spec.stacks[other].input[0], LearnedInput)
+        and attended(spec, other) == [name]
+        and may_be_absent(spec, other)
+        for other in queries
+    ]
+    return bool(inputs) and all(inputs) and not read
 
 
 def _counts(stack: Stack) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...spec.embedding import StackInput
 from ...spec.part import Nothing
-from ..axes import Dim, M
+from ..axes import Dim
 from .builder import Builder
 from .feed_forward import lower_dense, title_of
 from .reads import consume

@@ -205,11 +205,11 @@ def replaced_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findi
         if words is None:
             yield Finding(place, "`replace` is a token id, but this stack has no input `tokens`")
             continue
-        if words.width not in (None, stack.d_model):
+        if words.width not in (None, stack.d_model) and not seen:
             yield Finding(
-                place,
-                f"vectors can replace embeddings of width d_model ({stack.d_model}) only, but "
-                f"`width` is {words.width}",
+                (*path, "input", main_input(members(stack.input)), "width"),
+                f"vectors of another stack replace embeddings of width d_model ({stack.d_model}), "
+                f"so `width` cannot be {words.width}",
             )
         if words.vocab_size is not None and source.replace >= words.vocab_size:
             yield Finding(

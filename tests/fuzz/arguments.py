@@ -10,7 +10,7 @@ import numpy as np
 from modelwright.compiler import ModuleGraph
 
 from . import readings
-from .readings import conditions, float_shapes, token_ids
+from .readings import Ids, conditions, float_shapes, placed_vectors, token_ids
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
@@ -50,22 +50,51 @@ def plain(graph: ModuleGraph) -> Arrays:
         draw = rng(name)
         size = (2, *shape)
         found[name] = draw.integers(0, classes, size) if classes else 5 * draw.normal(size=size)
-    for number, source in enumerate(token_ids(graph).values()):
+    for number, source in in_reading_order(graph):
         longest, shorter = LENGTHS[number % len(LENGTHS)]
+        gap, places = longest - shorter, vectors_in(graph, source.argument, found)
+        longest += len(places)
         ids = rng(source.argument).integers(6, source.vocabulary, (2, longest))
-        ids[:, [longest - shorter, shorter - 1]] = WORD
+        ids[:, gap : gap + len(places)] = places
+        ids[:, [gap + len(places), longest - gap - 1]] = WORD
         found[source.argument] = ids
     return {name: value for name, value in found.items() if name in known(graph)}
+
+
+def in_reading_order(graph: ModuleGraph) -> list[tuple[int, Ids]]:
+    """The ids of each stack and their number, after those of the stacks that it reads."""
+    order = list(graph.hidden)
+    numbered = enumerate(token_ids(graph).items())
+    ordered = sorted(numbered, key=lambda one: order.index(one[1][0]))
+    return [(number, ids) for number, (_, ids) in ordered]
+
+
+def vectors_in(graph: ModuleGraph, argument: str, found: Arrays) -> list[int]:
+    """The token ids that stand for vectors, once for each vector of a sequence."""
+    places: list[int] = []
+    for one in placed_vectors(graph):
+        if one.argument == argument:
+            source, size = graph.inputs[one.stack], graph.lengths.get(one.stack)
+            if size is None:
+                size = source.tokens(found[source.argument].shape[source.axis])
+            places += [one.token] * (int(size) - one.skipped)
+    return places
+
+
+def sources(graph: ModuleGraph) -> set[str]:
+    """The arguments whose vectors stand in the place of tokens: none of them is padding."""
+    return {graph.inputs[one.stack].argument for one in placed_vectors(graph)}
 
 
 def padded(graph: ModuleGraph, side: str) -> Arrays:
     """All that may be given; the second sequence of each stack has padding on one side."""
     found = plain(graph)
     for number, source in enumerate(token_ids(graph).values()):
-        if source.argument not in found:
+        if source.argument not in found or source.argument in sources(graph):
             continue
         longest, shorter = LENGTHS[number % len(LENGTHS)]
         prefix, ids = prefix_of(source.argument), found[source.argument]
+        longest, shorter = ids.shape[1], ids.shape[1] - longest + shorter
         hidden = slice(shorter, None) if side == "right" else slice(0, longest - shorter)
         mask = np.ones_like(ids)
         mask[1, hidden] = 0

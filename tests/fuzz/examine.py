@@ -34,7 +34,7 @@ from modelwright.spec import ModelSpec, SpecErrors, loads, show
 from . import arguments
 from .arguments import Arrays, prefix_of
 from .pruned import read_document
-from .readings import token_ids
+from .readings import placed_vectors, token_ids
 from .specs import Document
 
 EXACT = 1e-11
@@ -274,7 +274,8 @@ def pieces(graph: ModuleGraph, network: nn.Module) -> None:
             whole = reader.whole()
             # what stands under a prefix mask is read at once: it sees its own end
             prefix = any("prefix" in str(op.attrs.get("formula", "")) for op in graph.ops())
-            for sizes in ([4] * prefix + [1] * 20, [4, 3, 1, 5, 20]):
+            first = [6] * prefix  # the longest prefix, after padding
+            for sizes in ([*first, *[1] * 40], [*first, 4, 3, 1, 5, 40]):
                 error = distance(reader.pieces(sizes, whole.size(1)), whole)
                 if error > bound(graph, network, data, error):
                     raise Fault(f"pieces ({side})", f"{sizes[:3]}… differ by {error:.1e}")
@@ -307,6 +308,8 @@ class Reader:
         self.step: Any = hidden_states_of(network, graph, name)
         memories = memories_of(network, graph, name, data)
         self.given = taken(self.step, {**data, **memories})
+        self.ids, self.placed = source.argument, placed_vectors(graph)
+        self.placed = [one for one in self.placed if one.argument == self.ids]
         self.finish: Any = getattr(self.network, "logits", lambda x: x)
 
     def whole(self) -> Tensor:
@@ -322,9 +325,19 @@ class Reader:
             given = dict(self.given)
             given |= {key: value[:, start:end] for key, value in given.items() if key in self.new}
             given |= {key: value[:, :end] for key, value in given.items() if key in self.seen}
+            self.vectors(given, self.given[self.ids][0, :end], start)
             found.append(self.finish(self.step(**given, cache=cache)))
             start = end
         return torch.cat(found, dim=1)
+
+    def vectors(self, given: dict[str, Tensor], seen: Tensor, start: int) -> None:
+        """Of the vectors that stand in the place of tokens, those in this piece."""
+        for one in self.placed:
+            x = given.pop(f"{one.stack}_states")
+            ends = [one.skipped + int((ids == one.token).sum()) for ids in (seen[:start], seen)]
+            if ends[0] < ends[1]:
+                own = x[:, slice(*ends)]
+                given[f"{one.stack}_states"] = torch.cat([x[:, : one.skipped], own], dim=1)
 
 
 def taken(call: Callable[..., Any], given: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -48,6 +48,36 @@ def token_ids(graph: ModuleGraph) -> dict[str, Ids]:
     return found
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of a stack that stand in the place of tokens of other ids.
+
+    argument  the ids
+    stack     the stack whose vectors they are, without the first `skipped` ones
+    token     the id in their place
+    """
+
+    argument: str
+    stack: str
+    token: int
+    skipped: int
+
+
+def placed_vectors(graph: ModuleGraph) -> Iterator[Vectors]:
+    """All of them, in order of computation."""
+    stacks = {value: name for name, value in graph.hidden.items()}
+    for op in graph.ops():
+        if op.kind != "place_rows":
+            continue
+        skipped, value = 0, op.arg("rows")
+        while value not in stacks:
+            source = graph.op(graph.producers[value])
+            skipped += int(source.attrs["count"]) if source.kind == "skip_tokens" else 0
+            value = source.first
+        token = int(op.attrs["token"])
+        yield Vectors(graph.values[op.arg("ids")].name, stacks[value], token, skipped)
+
+
 def added_ids(graph: ModuleGraph) -> dict[str, int]:
     """The arguments of ids whose embeddings are added, and the entries of their tables."""
     return {name: rows for ids in token_ids(graph).values() for name, rows in ids.added.items()}

@@ -50,6 +50,11 @@ class Document:
         return Document(data, self.files, self.style)
 
 
+def before_it(places: dict[str, Place], place: Place) -> list[str]:
+    """The stacks before this one."""
+    return [name for name in places if name != place.name]
+
+
 class _Plain(yaml.SafeDumper):
     """A YAML dumper without aliases."""
 
@@ -240,7 +245,31 @@ class Specs(Parts):
         self._kernel(found)
         if not found["layers"]:
             self.read = before  # a stack without layers reads no memory
+        if not kind and not place.image and "width" not in place.sizes and before_it(places, place):
+            self._vectors(place, found, places)
         return found
+
+    def _vectors(self, place: Place, found: Data, places: dict[str, Place]) -> None:
+        """Vectors of an earlier stack in the place of a token."""
+        before = self.dice
+        self.dice = seeded(len(repr(found)) + 1)  # of its own: the other draws stay as they were
+        if self.dice.often(0.5):
+            other = places[self.dice.one(before_it(places, place))]
+            width = other.sizes.get("output_width", other.d_model)
+            kinds = ["linear", "mlp", "glu"] + ["none"] * (2 * (width == place.d_model))
+            kind = self.dice.one(kinds)
+            fixed = {} if kind in ("none", "linear") else {"inner_norm": None}
+            source: Data = {"type": "stack", "stack": other.name, "replace": 4}
+            source |= {"skip": 1} if self.dice.often(0.3) else {}
+            source["projector"] = self.of_type("projector", kind, place, **fixed)
+            main = found.get("input", "tokens")
+            found["input"] = [*(main if isinstance(main, list) else [main]), source]
+            found["max_positions"] = 64
+            place.sizes["max_positions"] = 64
+            self.read.add(other.name)
+            self.said |= {("StackInput", key, repr(value)) for key, value in source.items()}
+            self.said.add(("input", "type", "stack"))
+        self.dice = before
 
     def _kernel(self, stack: Data) -> None:
         """The same kernel for all layers; tiles where the mask of the only kind allows them."""

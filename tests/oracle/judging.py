@@ -20,7 +20,14 @@ from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
 from modelwright.spec.condition import Label, Timestep, Vector
-from modelwright.spec.embedding import ConvStem, Features, LearnedInput, Patches
+from modelwright.spec.embedding import (
+    ConvStem,
+    Features,
+    LearnedInput,
+    Patches,
+    StackInput,
+    main_input,
+)
 from modelwright.spec.laws.condition import embeds
 from modelwright.spec.model import Stack
 
@@ -46,10 +53,40 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
     each row, with positions of their own.
     """
     found: Arrays = {}
-    for number, name in enumerate(spec.stacks):
-        found |= stack_arguments(spec, name, LENGTHS[number % len(LENGTHS)], case)
+    for number, name in sorted(enumerate(spec.stacks), key=lambda one: depth(spec, one[1])):
+        lengths = LENGTHS[number % len(LENGTHS)]
+        places = places_in(spec, name, found)
+        if places:
+            lengths = lengths[0] + len(places), lengths[1] + len(places)
+        found |= stack_arguments(spec, name, lengths, case, places)
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
+
+
+def depth(spec: ModelSpec, name: str) -> int:
+    """How many stacks stand before this one in the longest chain of inputs."""
+    sources = [one.stack for one in spec.stacks[name].input if isinstance(one, StackInput)]
+    return max((1 + depth(spec, source) for source in sources), default=0)
+
+
+def places_in(spec: ModelSpec, name: str, found: Arrays) -> list[int]:
+    """The token ids that stand for vectors, once for each vector of a sequence."""
+    places: list[int] = []
+    for one in spec.stacks[name].input:
+        if isinstance(one, StackInput) and one.replace is not None:
+            other = spec.stacks[one.stack]
+            source: Any = other.input[main_input(other.input)]
+            if isinstance(source, LearnedInput):
+                count = source.tokens
+            elif isinstance(source, Patches):
+                count = source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
+            else:
+                count = found[source.argument].shape[1]
+            if isinstance(source, ConvStem):
+                given = found[source.argument].shape
+                count = source.tokens(given[1 if source.layout == "frames" else -1])
+            places += [one.replace] * (count - one.skip)
+    return places
 
 
 def condition_arguments(stack: Stack) -> Arrays:
@@ -65,9 +102,11 @@ def condition_arguments(stack: Stack) -> Arrays:
     return found
 
 
-def stack_arguments(spec: ModelSpec, name: str, lengths: tuple[int, int], case: str) -> Arrays:
+def stack_arguments(
+    spec: ModelSpec, name: str, lengths: tuple[int, int], case: str, places: list[int]
+) -> Arrays:
     stack = spec.stacks[name]
-    source: Any = stack.input[0]
+    source: Any = stack.input[main_input(stack.input)]
     if isinstance(source, LearnedInput):
         return {}
     draw = of_name(f"{name} {source.argument}")
@@ -85,7 +124,11 @@ def stack_arguments(spec: ModelSpec, name: str, lengths: tuple[int, int], case: 
         cut = source.argument.removesuffix("input_ids")
         prefix = cut if cut != source.argument else f"{source.argument.removesuffix('_ids')}_"
         values = draw.integers(0, source.vocab_size or 20, (2, long))
-        values[:, [long - short, short - 1]] = min(FOUND_EVERYWHERE, (source.vocab_size or 20) - 1)
+        if places:
+            values[np.isin(values, places)] = 1
+            values[:, long - short : long - short + len(places)] = places
+        kept = long - short + len(places)
+        values[:, [kept, short - 1]] = min(FOUND_EVERYWHERE, (source.vocab_size or 20) - 1)
     if case == "plain":
         return {source.argument: values}
     mask = np.ones((2, long), int)

@@ -31,7 +31,13 @@ QFORMER = Equality(
     "4 layers, width 32, 5 queries, 7 vectors of an image",
     1e-12,
 )
-EQUALITIES = (DIT, QFORMER)
+LLAVA = Equality(
+    "LLaVA (`llava_like`)",
+    "`transformers`, `LlavaForConditionalGeneration`",
+    "3 and 2 layers, widths 32 and 48, 3 images of 9 vectors in 2 texts, with padding",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER, LLAVA)
 
 
 def table() -> list[str]:

@@ -21,6 +21,7 @@ GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "gpt_oss_20b": ("gpt_oss_20b", {}),
     "llama3_8b": ("llama3_8b", {}),
     "llama4_scout": ("llama4_scout", {}),
+    "llava_like": ("llava_like", {}),
     "llama3_8b_joined": ("llama3_8b", {"join_projections": True}),
     "mixtral_8x7b": ("mixtral_8x7b", {}),
     "rnnsearch": ("rnnsearch", {}),

@@ -22,7 +22,6 @@ LATER = {  # what each spec needs that is not built yet
         "a sublayer with a `stream`",
     ],
     "graphormer_base": ["`prefix_tokens` before token ids", "`score_bias`"],
-    "llava_like": ["input of type `stack`"],
     "multimodel": [
         "a stack that reads several inputs",
         "an `optional` input",

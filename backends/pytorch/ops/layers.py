@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ....compiler.graph import Op
 from ..code.measure import LONG, width
-from ..code.nodes import Dot, Format, Set
+from ..code.nodes import Dot, Format, Name, Set
 from ..code.read import call, expression, names, statements
 from ..code.walk import written_for
 from ..make import joined_name
@@ -96,9 +95,10 @@ def skip_tokens(f: Writer, op: Op) -> Any:
 PLACED = """\
 if given is not None:
     x = place_rows(x, places, rows)
-elif begins:
+else:
     check_unplaced(places)
 """
+PLACED_AT_THE_START = PLACED.replace("else:", "elif begins:")  # later steps have no vectors
 
 
 def place_rows(f: Writer, op: Op) -> Any:
@@ -108,11 +108,10 @@ def place_rows(f: Writer, op: Op) -> Any:
     if source is None:
         return call("place_rows", x, places, rows)
     f.assign("places", places, f.note(op.arg("ids")))
-    begins = "cache is None" if f.static else "start == 0" if f.cached else "True"
-    (made,) = statements(PLACED, given=source, x=x, rows=rows, begins=expression(begins))
-    if not f.cached:
-        made = replace(made, other=made.other[0].then)
-    f.say(made)
+    parts = {"given": source, "x": x, "rows": rows, "places": Name("places")}
+    if f.cached:
+        parts["begins"] = expression("cache is None" if f.static else "start == 0")
+    f.say(*statements(PLACED_AT_THE_START if f.cached else PLACED, **parts))
     f.hold(op.outputs[0], x.id)
     return None
 

@@ -43,7 +43,8 @@ def dropout(subject: Subject) -> Measured | NotHere:
         largest.take(float("inf"), f"dropout with rate {drops.rates[0]:g} in eval mode")
     model = subject.fresh().train()
     cases = {case: subject.data(case) for case in CASES}
-    if all(fact.kind == "tokens" for fact in subject.graph.inputs.values()):
+    words = all(fact.kind == "tokens" for fact in subject.graph.inputs.values())
+    if words and not subject.arguments.sources:
         cases[ONE] = of_length(subject, 2, 1)  # attention of one query is computed otherwise
     try:
         expected = {case: by_oracle(subject, given, chances) for case, given in cases.items()}

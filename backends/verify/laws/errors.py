@@ -84,7 +84,8 @@ def _cache(subject: Subject) -> Iterator[Call]:
     if "cache" not in kinds:
         return
     method, stream = subject.method(subject.cached), reading_stream(subject)
-    given = subject.given(subject.cached, subject.data("plain"))
+    plain = subject.arguments.without_places(subject.data("plain"))
+    given = subject.given(subject.cached, plain)
     own = [name for name in subject.arguments.companions(stream) if name in given]
 
     def step(cache: Any, rows: slice, tokens: slice) -> Any:
@@ -115,7 +116,8 @@ def _generation(subject: Subject) -> Iterator[Call]:
         return
     wanted = inspect.signature(generate).parameters
     source, extends = next(iter(wanted)), "decoder_start_token_id" not in wanted
-    data = subject.tensors(subject.data("padded right"))
+    plain = subject.arguments.without_places(subject.data("padded right"))
+    data = subject.tensors(plain)
     stream = reading_stream(subject)
     prompt = data.get(source, data[stream.ids])
     for setting in SETTINGS:
@@ -131,7 +133,8 @@ def _generation(subject: Subject) -> Iterator[Call]:
     mask = data.get(mask_name)
     if extends and mask is not None and "attention_mask" in wanted:
         yield "a prompt that ends in padding", lambda: generate(prompt, 1, attention_mask=mask)
-        left = subject.tensors(subject.data("padded left"))
+        padded = subject.arguments.without_places(subject.data("padded left"))
+        left = subject.tensors(padded)
         if counts_indices(subject):
             words = "a padded prompt, though the mask depends on the index"
             yield (

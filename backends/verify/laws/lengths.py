@@ -116,8 +116,12 @@ def of_length(subject: Subject, rows: int, length: int) -> Data:
     plain = arguments.plain()
     data = {name: np.resize(value, (rows, *value.shape[1:])) for name, value in plain.items()}
     for stream in arguments.streams():
+        if stream.ids in arguments.sources:
+            continue
         most = min(length, arguments.limit(stream.ids, LONGEST))
-        fits = sum(stream.placed.values()) <= most
+        needed = sum(stream.placed.values())
+        most = most if arguments.may_be_absent(stream) else max(most, needed)
+        fits = needed <= most
         sized = replace(stream, longest=most, shorter=most)
         for name in () if fits else arguments.vectors(stream):
             data.pop(name, None)
