@@ -113,7 +113,7 @@ class StackFact:
     order          the block of each layer
     blocks         the names of the spec's blocks, in order
     reads          the stacks that it reads
-    inputs         those whose vectors are among its inputs and that it does not attend to
+    inputs         those whose vectors are among its inputs
     vocab_size     size of its vocabulary; None if it has none
     heads          attention heads of the first block that has some; None if none has
     """

@@ -150,9 +150,10 @@ def read_input(
     """The input of a stack's first layer: (T, D).
 
     The order is embedding, scale, (vectors in places,) added embeddings, (projection,) (norm,)
-    positions, (norm,) dropout, (projection); registers are inserted before patches, after positions (Darcet et al.,
-    2023, arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project
-    after the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
+    positions, (norm,) dropout, (projection); registers are inserted before patches, after
+    positions (Darcet et al., 2023, arXiv:2309.16588, section 2.2). Lan et al., 2019
+    (arXiv:1909.11942, section 3.1) project after the norm, Zhang et al., 2022 (OPT,
+    arXiv:2205.01068) before positions.
     """
     stack = spec.stacks[name]
     source = source_of(spec, name)

@@ -215,10 +215,10 @@ class FilePlan:
         in_module = place.role in ("module", "method") and self.graph.layers_of(scope) is not None
         for stack, hidden in self.graph.hidden.items():
             if hidden == value and place.stack not in ("", stack):
-                if self.is_input(stack):
-                    return "x" if place.role == "module" else f"{stack}_states"
                 if in_module:
                     return "memory"
+                if self.is_input(stack):
+                    return "x" if place.role == "module" else f"{stack}_states"
                 readers = [s for s in self.graph.hidden if s != place.stack]
                 read = [s for s in readers if self.is_read(s) and not self.is_input(s)]
                 several = len(read) > 1
@@ -242,10 +242,8 @@ class FilePlan:
         return any(self.graph.scopes[op.scope].stack not in ("", stack) for op in readers)
 
     def is_input(self, stack: str) -> bool:
-        """Whether the vectors of this stack are inputs of others, and nothing attends to it."""
-        facts = self.graph.stack_facts.values()
-        inputs = any(stack in fact.inputs for fact in facts)
-        return inputs and not any(stack in {*fact.reads} - {*fact.inputs} for fact in facts)
+        """Whether the vectors of this stack are inputs of others."""
+        return any(stack in fact.inputs for fact in self.graph.stack_facts.values())
 
     @of_graph
     def shared_values(self, layers: str) -> list[str]:

@@ -192,6 +192,11 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     own = {hidden for other, hidden in graph.hidden.items() if not plan.is_input(other)}
     own |= {g.value for g in given if g.name == graph.inputs[stack].argument}
     given = [replace(g, optional=False, by_default=False) if g.value in own else g for g in given]
+    if stack in plan.cached:  # only the steps with the tokens that they replace have vectors
+        later = {graph.hidden[other] for other in graph.stack_facts[stack].inputs}
+        given = [
+            replace(g, optional=True, by_default=True) if g.value in later else g for g in given
+        ]
     given.sort(key=lambda one: rank(graph, one, own_mask(graph, stack)))
     cache = [CACHE] if stack in plan.cached else []
     table = table_of(graph, stack)

@@ -116,7 +116,7 @@ def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:
         tuple(readers(spec, name)),
         stack.vocab_size,
         next((int(number) for number in heads if number), None),
-        tuple(one for one in readers(spec, name) if one not in attended(spec, name)),
+        tuple(one.stack for one in stack.input if isinstance(one, StackInput)),
     )
 
 

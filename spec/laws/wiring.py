@@ -30,7 +30,7 @@ def references(spec: ModelSpec) -> Iterator[Reference]:
         here: Path = ("stacks", name)
         for i, source in enumerate(members(stack.input)):
             if isinstance(source, StackInput):
-                yield Reference(name, source.stack, (*here, "input", i, "stack"), "this input")
+                yield Reference(name, source.stack, (*here, "input", i, "stack"), INPUT)
         for i, embed in enumerate(members(getattr(stack.condition, "embed", ()))):
             if isinstance(embed, Pooled):
                 place = (*here, "condition", "embed", i, "stack")
@@ -45,6 +45,7 @@ def references(spec: ModelSpec) -> Iterator[Reference]:
                     yield Reference(name, memory, place, what)
 
 
+INPUT = "this input"
 WORDS = {"cross_attention": "cross-attention", "condition": "this condition"}
 
 
@@ -66,6 +67,29 @@ def stacks_are_known(spec: ModelSpec) -> Iterator[Finding]:
                 reference.path,
                 f"{reference.what} reads the unknown stack `{reference.source}`; "
                 f"{choices(reference.source, names)}",
+            )
+
+
+def inputs_are_read_once(spec: ModelSpec) -> Iterator[Finding]:
+    """A stack that is an input of another is not read by it in a second way."""
+    for reference in references(spec):
+        if reference.what != INPUT:
+            continue
+        others = [
+            other
+            for other in references(spec)
+            if (other.reader, other.source) == (reference.reader, reference.source)
+            and other.path != reference.path
+        ]
+        if any(other.what != INPUT for other in others):
+            yield Finding(
+                reference.path,
+                f"the vectors of `{reference.source}` cannot be an input of this stack, which also "
+                "attends to them; keep one of the two",
+            )
+        elif any(other.path < reference.path for other in others):
+            yield Finding(
+                reference.path, f"`{reference.source}` is already an input of this stack; keep one"
             )
 
 
@@ -150,4 +174,4 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
             yield Finding(("heads", name), f"a head cannot be named `{name}`: {taken[name]}")
 
 
-LAWS = (stacks_are_known, no_circles, ties_end, names_are_free)
+LAWS = (stacks_are_known, inputs_are_read_once, no_circles, ties_end, names_are_free)

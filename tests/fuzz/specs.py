@@ -55,6 +55,12 @@ def before_it(places: dict[str, Place], place: Place) -> list[str]:
     return [name for name in places if name != place.name]
 
 
+def reads_stack(stack: Data, name: str) -> bool:
+    """Does a stack attend to another one, or pool it?"""
+    text = repr(stack)
+    return f"'memory': '{name}'" in text or f"'stack': '{name}'" in text
+
+
 class _Plain(yaml.SafeDumper):
     """A YAML dumper without aliases."""
 
@@ -245,16 +251,17 @@ class Specs(Parts):
         self._kernel(found)
         if not found["layers"]:
             self.read = before  # a stack without layers reads no memory
-        if not kind and not place.image and "width" not in place.sizes and before_it(places, place):
+        if not kind and not place.image and "width" not in place.sizes:
             self._vectors(place, found, places)
         return found
 
     def _vectors(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         """Vectors of an earlier stack in the place of a token."""
+        others = [name for name in before_it(places, place) if not reads_stack(found, name)]
         before = self.dice
         self.dice = seeded(len(repr(found)) + 1)  # of its own: the other draws stay as they were
-        if self.dice.often(0.5):
-            other = places[self.dice.one(before_it(places, place))]
+        if others and self.dice.often(0.5):
+            other = places[self.dice.one(others)]
             width = other.sizes.get("output_width", other.d_model)
             kinds = ["linear", "mlp", "glu"] + ["none"] * (2 * (width == place.d_model))
             kind = self.dice.one(kinds)

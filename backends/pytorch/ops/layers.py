@@ -117,12 +117,13 @@ def place_rows(f: Writer, op: Op) -> Any:
 
 
 def absent_source(f: Writer, value: str) -> Any:
-    """The variable that is None if there are no vectors to compute this value from."""
-    op = f.graph.producer(value)
-    while op is not None and not f.graph.values[value].optional:
-        value = op.first
-        op = f.graph.producer(value)
-    return f.names[value] if op is not None else None
+    """The variable with the vectors of another stack that a value is computed from.
+
+    None if they are always given.
+    """
+    while value not in f.graph.hidden.values():
+        value = f.graph.op(f.graph.producers[value]).first
+    return f.names[value] if f.cached or f.graph.values[value].optional else None
 
 
 def learned_tokens(f: Writer, op: Op) -> Any:

@@ -48,6 +48,8 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
         return
     lengths = [subject.arguments.limit(s.ids, TOKENS) for s in subject.arguments.streams()]
     tokens = min(TOKENS, *lengths)
+    if any(sum(s.placed.values()) > tokens for s in subject.arguments.streams()):
+        return
     one = subject.with_model(subject.fresh("float32"), subject.weights)
     cache: Any = vars(subject.module)["Cache"](tokens)
     pieces(one, of_length(one, BATCH, tokens), (4, *(1,) * tokens), cache=cache)
