@@ -56,7 +56,7 @@ class Slots:
     asked     arguments with data for its mask: name in the loop -> argument of the method
     ids       whether its first argument is token ids, not vectors
     switches  lengths at which LongRoPE switches frequencies
-    inputs    states of other stacks that replace tokens of the prompt, by variable
+    states    those of other stacks that replace tokens of the prompt, by variable
     given     the arguments of these stacks
     path      the scope of the stack that each step calls
     vocabulary  the number of tokens, as an expression over the Config
@@ -75,7 +75,7 @@ class Slots:
     switches: tuple[Expr, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     ids: bool = True
-    inputs: dict[str, Expr] = field(default_factory=dict)
+    states: dict[str, Expr] = field(default_factory=dict)
     given: tuple[Given, ...] = ()
     path: str = ""
     vocabulary: Expr = field(kw_only=True)
@@ -96,7 +96,7 @@ class Slots:
             "static": self.static,
             "switches": bool(self.switches),
             "marks": "marks" in self.asked,
-            "places": bool(self.inputs),
+            "places": bool(self.states),
         }
 
     @property
@@ -173,7 +173,7 @@ def slots_of(model: Model) -> Slots | None:
         static,
         switches_of(model, stack),
         asked,
-        inputs={model.local_name(one): one.computed() for one in inputs},
+        states={model.local_name(one): one.computed() for one in inputs},
         given=tuple(g for one in inputs for g in one.arguments),
         path=step.path,
         vocabulary=_vocabulary(model),
@@ -277,7 +277,7 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
             "attention_mask": Name(slots.mask),
         }
     )
-    body = expanded(body, slots.inputs)
+    body = expanded(body, slots.states)
     parameters = tuple(_parameters(template.parameters, slots, tokens))
     local = set().union(*map(bound_by, body))
     if hidden := local & {p.name for p in parameters} - {slots.mask}:
@@ -332,20 +332,20 @@ def _parameters(
     return found
 
 
-def expanded(body: tuple[Statement, ...], inputs: dict[str, Expr]) -> tuple[Statement, ...]:
+def expanded(body: tuple[Statement, ...], states: dict[str, Expr]) -> tuple[Statement, ...]:
     """Replace each assignment to `given` by one for each stack whose states replace tokens."""
     found: list[Statement] = []
     for statement in body:
         if isinstance(statement, (For, Try)):
-            found.append(replace(statement, body=expanded(statement.body, inputs)))
+            found.append(replace(statement, body=expanded(statement.body, states)))
         elif isinstance(statement, If):
-            then, other = (expanded(part, inputs) for part in (statement.then, statement.other))
+            then, other = (expanded(part, states) for part in (statement.then, statement.other))
             found.append(replace(statement, then=then, other=other))
         elif isinstance(statement, Set) and statement.target == Name("given"):
             first = statement.value == GIVEN
             found += [
                 replace(statement, target=Name(name), value=made if first else statement.value)
-                for name, made in inputs.items()
+                for name, made in states.items()
             ]
         else:
             found.append(statement)

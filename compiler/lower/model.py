@@ -180,7 +180,7 @@ def _lower_stack(
     main = main_input(stack.input)
     source = _tokens(stack)
     state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
-    state.inputs = {
+    state.sources = {
         one.stack: _memory(b, states[one.stack], masked=False)
         for one in spec.stacks[name].input
         if isinstance(one, StackInput)

@@ -19,7 +19,7 @@ def lower_vectors(b: Builder, state: StackState, source: StackInput, *, own: boo
 
     own: they are this stack's sequence, of length T
     """
-    memory = state.inputs[source.stack]
+    memory = state.sources[source.stack]
     with b.in_scope(state.scope):
         x = _skipped(b, source, memory, own=own)
         with b.as_long_as(b.shape(x)[1]):

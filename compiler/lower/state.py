@@ -32,7 +32,7 @@ class StackState:
     width: Dim
     cached: bool
     memories: dict[str, Memory]  # the stacks that it attends to or pools
-    inputs: dict[str, Memory] = field(default_factory=dict)  # the stacks that are its inputs
+    sources: dict[str, Memory] = field(default_factory=dict)  # the stacks that are its inputs
     absent: bool = False  # whether its input may be absent
     ids: str = ""
     direction: Dim | None = None  # width of each direction of a bidirectional recurrence
