@@ -85,7 +85,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("attention to the next token", "bloom_560m", "like.device) <= q  #",
           "like.device) <= q + 1  #"),
     fault("global tokens attend to all, but are not attended to", "longformer_base",
-          "| global_mask[:, None, None, :].bool()", ""),
+          "| global_mask[:, None, None, k].bool()", ""),
     fault("prefix one token too long", "prefix",
           "k - first < prefix_length", "k - first <= prefix_length"),
     fault("attention between documents", "documents",
@@ -173,7 +173,7 @@ FAULTS: tuple[Fault, ...] = (
           "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
           "(-1, self.head_dim)).transpose(1, 2), v, self.previous)"),
     fault("positions in generate ignore padding", "gpt2",
-          "position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]",
+          "position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]",
           "position_ids = None"),
     fault("generate without its padding mask", "bloom_560m",
           "mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)",

@@ -98,6 +98,14 @@ def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
     assert fault.what in TOOLS or report.failures[0].error is not None, "it raised: no fault"
 
 
+@pytest.mark.parametrize("model", sorted({fault.model for fault in FAULTS}))
+def test_what_a_fault_changes_stands_in_the_file(model: str) -> None:
+    text = mw.emit(spec_of(model))
+    for fault in FAULTS:
+        if fault.model == model:
+            assert fault.plant(text) != text
+
+
 @pytest.mark.parametrize("model", sorted({fault.model for fault in ALL}))
 @pytest.mark.slow
 def test_without_a_fault_all_laws_hold(model: str) -> None:
