@@ -25,6 +25,7 @@ import modelwright as mw
 from modelwright.backends.reference import ops as reference_ops
 from modelwright.backends.verify import LAWS, Report, verify
 from modelwright.backends.verify.levels import Document
+from modelwright.backends.verify.shrink import shrink
 from modelwright.compiler import ModuleGraph
 
 ALL = (*FAULTS, *DOCUMENT_FAULTS, *REFERENCE_FAULTS)
@@ -100,7 +101,7 @@ def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
 
 @pytest.mark.parametrize("model", sorted({fault.model for fault in FAULTS}))
 def test_what_a_fault_changes_stands_in_the_file(model: str) -> None:
-    text = mw.emit(spec_of(model))
+    text = mw.emit(shrink(spec_of(model)))
     for fault in FAULTS:
         if fault.model == model:
             assert fault.plant(text) != text
