@@ -46,6 +46,8 @@ GLOSSARY = {
     "Wt": "width of the sinusoids of a time",
     "Ft": "inner width of the embedding of a time",
     "Nv": "width of the vector of a condition",
+    "We": "width of the vector of an edge",
+    "Pe": "edges of a path",
     "Px": "numbers of a patch of the output",
     **{f"Y{n}": f"frames after convolution {n}" for n in range(1, 10)},
     **{f"Z{n}": f"channels after convolution {n}" for n in range(1, 10)},

@@ -89,7 +89,7 @@ class InputFact:
 
     kind          the `type` of the spec: tokens, patches, conv, features, learned, stack
     argument      its name in `forward`; "" if it is not an argument
-    axis          the axis of the argument whose length is given to `tokens`
+    axis          the axis of the argument whose length is given to `tokens`; may be negative
     convolutions  those of a convolutional stem, in order
     """
 

@@ -19,6 +19,7 @@ CLASSES = {
     "group_norm": "GroupNorm",
     "layer_norm": "LayerNorm",
     "linear": "Linear",
+    "pair_bias": "Embedding",
     "patchify": "Conv2d",
     "relative_bias": "Embedding",
     "rms_norm": "RMSNorm",

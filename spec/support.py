@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .attention import Mha
+from .attention import Mha, StreamBias
 from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
@@ -27,6 +27,7 @@ from .sublayers import OuterProductMean, Own, TriangleMultiplication
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
+    StreamBias: "`score_bias` of type `linear`",
     OuterProductMean: "sublayer of type `outer_product_mean`",
     TriangleMultiplication: "sublayer of type `triangle_multiplication`",
 }
@@ -43,9 +44,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Rotary: {"axes": ((1, 2), "positions with three axes")},
     Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((2,), "a grid with a number of axes other than 2")},
-    Mha: {
-        "score_bias": (((),), "`score_bias`"),
-    },
     Own: {
         "stream": ((None,), "a sublayer with a `stream`"),
         "axis": ((None,), "a sublayer with an `axis`"),

@@ -163,6 +163,14 @@ def _buckets(op: Op, graph: ModuleGraph) -> str:
     return f"{figure(op.attrs['buckets'])} buckets"
 
 
+def _entries(op: Op, graph: ModuleGraph) -> str:
+    return f"{figure(op.attrs['entries'])} entries"
+
+
+def _path(op: Op, graph: ModuleGraph) -> str:
+    return f"mean of {figure(op.attrs['edges'])} edges"
+
+
 def _pool(op: Op, graph: ModuleGraph) -> str:
     how = op.attrs["how"]
     if op.attrs["skip"]:
@@ -216,6 +224,8 @@ LOOKS: dict[str, Look] = {
     "relative_buckets": Look("unseen"),
     "grid_offsets": Look("unseen"),
     "relative_bias": Look("pill", "position", _const("Relative bias"), _buckets),
+    "pair_bias": Look("pill", "position", _name, _entries),
+    "path_bias": Look("pill", "position", _name, _path),
     "relative_positions": Look("unseen"),
     "relative_places": Look("unseen"),
     "position_scores": Look("pill", "position", _const("Positions and contents")),

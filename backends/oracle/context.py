@@ -32,6 +32,7 @@ class Tokens:
     draws: the blocks of `random` masks
     chances, row: numbers that determine dropout, and the index of this sequence; without them,
         nothing is dropped
+    given: the row of each argument, by name
     """
 
     admitted: Array
@@ -46,6 +47,7 @@ class Tokens:
     draws: Draws | None = None
     chances: Chances | None = None
     row: int = 0
+    given: dict[str, Array] = field(default_factory=dict)
     index: Array = field(init=False)
 
     def __post_init__(self) -> None:

@@ -135,6 +135,7 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
         draws=draws,
         chances=chances,
         row=row,
+        given={name: np.asarray(value)[row] for name, value in inputs.items()},
     )
 
 

@@ -22,6 +22,7 @@ from .relative import (
     transformer_xl,
 )
 from .rotary import query_growth, score_growth
+from .score_bias import score_biases
 from .weights import Array, Weights, has_bias
 
 
@@ -93,6 +94,7 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
         elif isinstance(position, Disentangled):
             keys, queries = position_vectors(layer, part, weights, position, width)
             found += scale * disentangled(position, layer.tokens, q, k, keys, queries)
+    found = found + score_biases(layer, part, weights, heads)
     return found + added(layer, weights, heads, scale)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from ...compiler.axes import Dim
 from ...compiler.graph import ModuleGraph
 from .code.measure import LONG, width
 from .code.nodes import Do, Expr, Name, Sequence, Statement
@@ -11,6 +12,9 @@ from .code.read import call, constant, expression, statements
 from .code.walk import written_for
 from .plan import Given
 from .writer import Writer
+
+OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+"""Arguments whose names begin with the prefix of their stack, since other stacks may read them."""
 
 NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
 
@@ -80,7 +84,7 @@ def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[An
     value = f.graph.values.get(one.value)
     if value is None or value.dtype != "int":
         return ()
-    found = [_size(f, stack, given, one, dim.label) for dim in value.shape]
+    found = [_size(f, stack, given, one, dim) for dim in value.shape]
     sizes = [size for size in found if size is not None]
     if len(sizes) < len(found):
         return ()
@@ -90,12 +94,13 @@ def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[An
     return tuple(Sequence(tuple(shape), "()") for shape in shapes)
 
 
-def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> Expr | None:
+def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Expr | None:
     """The size of an axis of an argument; None if it is unknown in the method."""
+    axis = dim.label
     if axis == BATCH:
         return Name("batch")
     if axis not in (NEW, SEEN):
-        return None
+        return None if dim.size is None else cast(Expr, f.number(dim.size))
     owner = owner_of(f.graph, one.name)
     if owner == stack:
         return Name("end" if axis == SEEN and f.cached else "length")
@@ -104,10 +109,17 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> E
 
 
 def owner_of(graph: ModuleGraph, argument: str) -> str:
-    """The stack of an argument: the first that reads it, or the one with its prefix."""
+    """The stack of an argument: the one whose input it is, or that alone reads it, or the one with
+    its prefix.
+    """
     for stack, fact in graph.inputs.items():
         if fact.argument == argument:
             return stack
+    if not argument.endswith(OF_TOKENS):
+        value = next(op.outputs[0] for op in graph.ops("") if op.name == argument)
+        readers = {graph.scopes[op.scope].stack for op in graph.consumers(value)}
+        if len(readers) == 1:
+            return readers.pop()
     prefixes = {stack: prefix_of(graph, stack) for stack in graph.inputs}
     fits = [stack for stack in prefixes if argument.startswith(prefixes[stack])]
     return max(fits, key=lambda stack: len(prefixes[stack]), default="")

@@ -17,6 +17,7 @@ FILES = (
     "recurrence",
     "joined",
     "positions",
+    "pairs",
     "norms",
     "functions",
     "tiles",

@@ -189,6 +189,8 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
     "relative_bias": make_embedding,
+    "pair_bias": make_embedding,
+    "path_bias": _parameter("empty"),
     "table": make_embedding,
     "patchify": make_patches,
     "convolve": make_convolution,

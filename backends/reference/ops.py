@@ -14,6 +14,7 @@ from . import (
     images,
     linear,
     masks,
+    pairs,
     pooling,
     positions,
     recurrence,
@@ -45,6 +46,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "relative_places": positions.relative_places,
     "position_scores": positions.position_scores,
     "masked_bias": attention.masked_bias,
+    "pair_bias": pairs.pair_bias,
+    "path_bias": pairs.path_bias,
     # tables, linear layers, norms
     "embedding": arithmetic.embedding,
     "patchify": images.patchify,

@@ -28,6 +28,7 @@ LENGTHS = ((13, 9), (10, 7), (11, 8), (7, 5))
 """Real tokens of the two sequences of the first stream, the second …"""
 
 LONG = 40
+TABLES = ("embedding", "pair_bias")
 ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
 
 
@@ -182,7 +183,7 @@ class Arguments:
         readers = self.graph.consumers(op.outputs[0])
         for reader in [one for one in readers if one.kind == "drop_labels"]:
             readers += self.graph.consumers(reader.outputs[0])
-        rows = [int(r.weights[0].shape[0]) for r in readers if r.kind == "embedding"]
+        rows = [int(r.weights[0].shape[0]) for r in readers if r.kind in TABLES]
         return min(rows, default=8)
 
     @cached_property
@@ -208,11 +209,41 @@ class Arguments:
         for name, op in self.known().items():
             shape = self.graph.values[op.outputs[0]].shape
             integers = self.graph.values[op.outputs[0]].dtype == "int"
-            if not self.optional(name) and len(shape) == 1 and integers:
-                data[name] = self.draw(name, (2,), self.entries(op))
+            sized = all(dim.size is not None for dim in shape[1:])
+            if not self.optional(name) and integers and sized:
+                more = [int(dim.size or 1) for dim in shape[1:]]
+                data[name] = self.draw(name, (2, *more), self.entries(op))
         for stream in self.streams():
             data[stream.ids] = self.words(stream, stream.longest)
+        for fact in self.graph.inputs.values():
+            if fact.argument in data:
+                tokens = fact.tokens(data[fact.argument].shape[fact.axis])
+                data |= self.of_pairs(fact.argument, 2, tokens)
         return data
+
+    def pairs(self, argument: str) -> dict[str, Op]:
+        """The arguments with integers for each pair of tokens of the stack that reads this one."""
+        found = {}
+        for name, op in self.known().items():
+            value = self.graph.values[op.outputs[0]]
+            axes = [dim.label for dim in value.shape[1:3]]
+            if value.dtype == "int" and axes == ["T", "T"] and self._together(argument, name):
+                found[name] = op
+        return found
+
+    def _together(self, argument: str, name: str) -> bool:
+        """Whether one stack reads both arguments."""
+        (value,) = self.known()[name].outputs
+        readers = {self.graph.scopes[op.scope].stack for op in self.graph.consumers(value)}
+        return any(self.graph.inputs[stack].argument == argument for stack in readers)
+
+    def of_pairs(self, argument: str, rows: int, length: int) -> Data:
+        """Integers for all pairs of tokens of the stack that reads this argument."""
+        found = {}
+        for name, op in self.pairs(argument).items():
+            more = [int(dim.size or 1) for dim in self.graph.values[op.outputs[0]].shape[3:]]
+            found[name] = self.draw(name, (rows, length, length, *more), self.entries(op))
+        return found
 
     def padded(self, side: str) -> Data:
         """The second sequence is shorter and padded on one side; positions skip padding."""
@@ -280,6 +311,7 @@ class Arguments:
                 continue
             length = min(LONG, self.limit(stream.ids))
             data[stream.ids] = self.words(stream, length)[:1]
+            data |= self.of_pairs(stream.ids, 1, length)
         return data
 
     def single(self, padded: Data) -> Data:
@@ -290,11 +322,20 @@ class Arguments:
             if mask is None:
                 continue
             real = mask[1] == 1
-            for name in self.companions(stream):
-                if name in found and found[name].ndim == 2:
-                    found[name] = found[name][:, real]
+            found = self.taken(stream, found, real)
             found.pop(f"{stream.prefix}attention_mask")
             found.pop(f"{stream.prefix}position_ids", None)
+        return found
+
+    def taken(self, stream: Stream, data: Data, tokens: Array) -> Data:
+        """The data with these tokens of a stream, in this order: indices or booleans."""
+        own, pairs = self.companions(stream), self.pairs(stream.ids)
+        found = dict(data)
+        for name, value in data.items():
+            if name in own and value.ndim == 2:
+                found[name] = value[:, tokens]
+            elif name in pairs:
+                found[name] = value[:, tokens][:, :, tokens]
         return found
 
     def companions(self, stream: Stream) -> list[str]:

@@ -60,12 +60,17 @@ class Measured:
 
     def _data(self, arguments: Arguments) -> Iterator[tuple[str, Tensor]]:
         streams = {stream.ids: stream for stream in arguments.streams()}
+        pairs = {
+            name: data
+            for fact in self.graph.inputs.values()
+            for name, data in arguments.of_pairs(fact.argument, BATCH, self.tokens).items()
+        }
         draw = torch.Generator().manual_seed(0)
         for name, array in arguments.plain().items():
             if name in streams:
                 yield name, self._ids(arguments, streams[name], draw)
                 continue
-            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            tensor = torch.from_numpy(np.ascontiguousarray(pairs.get(name, array)))
             facts = [f for f in self.graph.inputs.values() if f.argument == name]
             if tensor.is_floating_point() and facts and facts[0].kind in ("conv", "features"):
                 frames = next(n for n in range(1, 10**6) if facts[0].tokens(n) >= self.tokens)

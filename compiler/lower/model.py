@@ -135,6 +135,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
         return False  # it would need two keys and values per token
     if any(_not_in_a_cache(block) for block in stack.blocks.values()):
         return False
+    if any(getattr(b.attention, "score_bias", ()) for b in blocks):
+        return False  # their data are those of all pairs
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
 
 

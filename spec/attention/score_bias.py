@@ -2,34 +2,46 @@
 
 from typing import Annotated, Literal
 
-from ..part import Part, Tagged, declare
+from ..part import OneOf, Part, Tagged, declare
 from ..scalars import Argument, Count, Name
 
 
 class TableBias(Part):
-    """A learned number per head, looked up by an integer for each pair.
+    """A learned number per head for each pair of tokens, looked up by an integer: Graphormer's
+    spatial encoding (Ying et al., 2021, arXiv:2106.05234, eq. 6).
 
-    argument: name of the argument of `forward`, (B, T, S)
+    argument: name of the argument of `forward`, (B, T, T): the integer of each query and key.
+        Prefix tokens are left out of it: pairs with one have an entry of their own
     entries: number of entries of the table
+    share: one table for the whole `stack`, or one per `layer`
     """
 
     type: Literal["table"] = "table"
     argument: Argument
     entries: Count
+    share: OneOf[Literal["stack", "layer"]] = "stack"
 
 
 class PathBias(Part):
-    """The mean of learned numbers along a path between two nodes (Graphormer).
+    """The mean over the edges of the path from query to key of the dot product of the edge's vector
+    with a learned vector per head and place on the path: Graphormer's edge encoding (Ying et al.,
+    2021, arXiv:2106.05234, eq. 7).
 
-    argument: name of the argument of `forward`
-    entries: number of entries of the table
-    max_distance: length of the longest path
+    argument: name of the argument of `forward`, (B, T, T, max_distance): the kind of each edge of
+        the path from 1, and 0 after its end; without edges the bias is 0. Prefix tokens are left
+        out of it: their pairs have no path
+    entries: number of kinds of edges; the table of their vectors has one more row, for 0
+    max_distance: number of edges of the longest path
+    width: width of the vector of an edge; default: `heads`
+    share: as for `table`
     """
 
     type: Literal["path"] = "path"
     argument: Argument
     entries: Count
     max_distance: Count
+    width: Count | None = None
+    share: OneOf[Literal["stack", "layer"]] = "stack"
 
 
 class StreamBias(Part):

@@ -23,6 +23,7 @@ from . import (
     recurrent,
     relative,
     rotary,
+    score_bias,
     sublayers,
     wiring,
 )
@@ -36,10 +37,11 @@ BLOCK_LAWS: tuple[Law, ...] = (
     *relative.LAWS,
     *branches.LAWS,
     *recurrent.BRANCH_LAWS,
+    *score_bias.BLOCK_LAWS,
     *doubts.BLOCK_LAWS,
 )
 WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS)
-STACK_LAWS: tuple[Law, ...] = (*inputs.STACK_LAWS, *condition.STACK_LAWS)
+STACK_LAWS: tuple[Law, ...] = (*inputs.STACK_LAWS, *condition.STACK_LAWS, *score_bias.STACK_LAWS)
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
 SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
 

@@ -17,6 +17,7 @@ from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
 from ..simpler_masks import admits_future
 from .condition import embeds
 from .findings import Finding, Path, members, parts
+from .score_bias import given_biases
 
 
 def tables(stack: Stack) -> list[tuple[int, Tokens]]:
@@ -393,6 +394,9 @@ def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("input", i, "argument"), argument
         for name, _ in parts(getattr(source, "add", {}), int):
             yield ("input", i, "add", name), name
+    found = {bias.argument: place for place, _, bias in reversed([*given_biases(stack)])}
+    for argument, place in found.items():
+        yield (*place, "argument"), argument
     for place, embed in embeds(stack):
         argument = getattr(embed, "argument", None)
         if isinstance(argument, str):

@@ -59,6 +59,7 @@ UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} 
     "bart_base",  # transformers keeps its output bias as a buffer of zeros
     "bigbird_base",
     "gpt3_175b",
+    "graphormer_base",  # one table of node kinds, as in the formulas
     "llava_like",  # a combination of published models
     "rnnsearch",  # the paper has no count
     "sparse_transformer",

@@ -58,6 +58,10 @@ def plain(graph: ModuleGraph) -> Arrays:
         ids[:, gap : gap + len(places)] = places
         ids[:, [gap + len(places), longest - gap - 1]] = WORD
         found[source.argument] = ids
+    for name, fact, more, entries in readings.pairs(graph):
+        given = found[fact.argument]
+        length = fact.tokens(given.shape[fact.axis])
+        found[name] = rng(name).integers(0, entries, (2, length, length, *more))
     return {name: value for name, value in found.items() if name in known(graph)}
 
 

@@ -229,7 +229,7 @@ class Parts:
 
     def mha(self, place: Place) -> Data:
         heads, width = place.heads, place.turned
-        said: Data = {"heads": heads, "head_dim": None, "kernel": None}
+        said: Data = {"heads": heads, "head_dim": None, "kernel": None, "score_bias": None}
         implied = place.d_model // heads if place.d_model % heads == 0 else 0
         if width and width != implied:
             said["head_dim"] = width

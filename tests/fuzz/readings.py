@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from modelwright.compiler import ModuleGraph, Value
+from modelwright.compiler import ModuleGraph, Op, Value
+from modelwright.compiler.facts import InputFact
 
 SHORT = 3
 """A signal is at least so long that it has this many tokens."""
@@ -93,8 +94,25 @@ def conditions(graph: ModuleGraph) -> Iterator[tuple[str, tuple[int, ...], int]]
         tables = graph.consumers(value.id)
         for op in [op for op in tables if op.kind == "drop_labels"]:
             tables += graph.consumers(op.outputs[0])
-        rows = [int(op.attrs["rows"]) for op in tables if op.kind == "embedding"]
-        yield name, tuple(int(axis.size or 1) for axis in axes), min(rows, default=0)
+        yield name, tuple(int(axis.size or 1) for axis in axes), entries(tables)
+
+
+def entries(readers: Iterable[Op]) -> int:
+    """The entries of the smallest table that ops look up; 0 where they look up none."""
+    keys = {"embedding": "rows", "pair_bias": "entries"}
+    return min((int(op.attrs[keys[op.kind]]) for op in readers if op.kind in keys), default=0)
+
+
+def pairs(graph: ModuleGraph) -> Iterator[tuple[str, InputFact, tuple[int, ...], int]]:
+    """Integers of all pairs of tokens of a stack: name, input of the stack, further axes, entries
+    of the table.
+    """
+    for name, value in arguments(graph).items():
+        if [dim.label for dim in value.shape[1:3]] == ["T", "T"]:
+            readers = graph.consumers(value.id)
+            source = graph.inputs[graph.scopes[readers[0].scope].stack]
+            more = tuple(int(axis.size or 1) for axis in value.shape[3:])
+            yield name, source, more, entries(readers)
 
 
 def float_shapes(

@@ -89,7 +89,8 @@ def _tiled(block: Data) -> bool:
     positions = repr(block.get("positions"))
     found = [kind for kind in BIASED for _ in range(positions.count(f"'{kind}'"))]
     of_distance = len(found) < 2 and set(found) <= set(OF_DISTANCE)
-    return of_distance and "'share': 'layer'" not in positions
+    free = "'share': 'layer'" not in positions and not block["attention"].get("score_bias")
+    return of_distance and free
 
 
 class Specs(Parts):
@@ -400,6 +401,7 @@ class Specs(Parts):
         if dice.often(0.06):
             found["attention"] = "none"
             self.said.add(("attention", "type", "none"))
+        self._biased(place, found["attention"])
         found |= self._mask_of(place, found["attention"])
         if memory:
             found["cross_attention"] = self._cross(place, found["attention"], memory)
@@ -519,6 +521,26 @@ class Specs(Parts):
             self.said.add(("Mha", "separate_global", "True"))
         return {"mask": mask}
 
+    def _biased(self, place: Place, attention: Any) -> None:
+        """Some attentions have biases of the scores from data of all pairs."""
+        multi = isinstance(attention, dict) and attention.get("type", "mha") == "mha"
+        dice = seeded(len(repr(attention)) * place.d_model)  # other draws stay as they were
+        if not multi or place.queries or not dice.often(0.08):
+            return
+        of = f"{place.name}_{attention['heads']}"
+        table = {"type": "table", "argument": f"{of}_pairs", "entries": 5}
+        path = {"type": "path", "argument": f"{of}_paths", "entries": 4, "max_distance": 3}
+        if dice.often(0.5):
+            path |= {"width": 5, "share": "layer"}
+        if dice.often(0.3):
+            table["share"] = "layer"
+        attention["score_bias"] = dice.some((table, path), 0.6) or [table]
+        self.said.add(("Mha", "score_bias", repr(attention["score_bias"])))
+        for bias in attention["score_bias"]:
+            self.said.add(("score_bias", "type", bias["type"]))
+            cls = COMPONENTS["score_bias"].classes[bias["type"]].__name__
+            self.said |= {(cls, key, repr(value)) for key, value in bias.items()}
+
     def _cross(self, place: Place, attention: Any, memory: str) -> Any:
         """Options of its own kind, or a few beside those of the attention."""
         dice = self.dice
@@ -541,6 +563,8 @@ class Specs(Parts):
         found: Data = {"memory": memory}
         if attention.get("separate_global"):
             found["separate_global"] = False
+        if attention.get("score_bias"):
+            found["score_bias"] = []
         if getattr(attention.get("qk_norm"), "get", {}.get)("after_positions"):
             found["qk_norm"] = dice.one(("none", "head"))
         options: Data = {"scale": (0.4,), "bias": (True, False, ["query"]), "dropout": (0.1,)}

@@ -26,7 +26,7 @@ STEP = 50
 FIRST = range(0, 20, 10)
 SETTLED = {
     "ModelSpec": {"stacks", "heads"},
-    "CrossMha": {"separate_global", "kernel"},
+    "CrossMha": {"separate_global", "kernel", "score_bias"},
     "CrossMla": {"kernel"},
     "LearnedInput": {"prefix_tokens"},
     "CrossLinearAttention": {"decay"},

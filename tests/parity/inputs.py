@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 
 import torch
-from fuzz.readings import added_ids, float_shapes
+from fuzz.readings import added_ids, float_shapes, pairs
 from torch import Tensor
 
 from modelwright.compiler import ModuleGraph
@@ -29,7 +30,7 @@ def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
     """What stands before the names of each stack's arguments, and the name of its ids."""
     for op in graph.ops(""):
         value = graph.values[op.outputs[0]]
-        rows = len(value.shape) > 1  # one number per sequence is a condition
+        rows = len(value.shape) == 2  # one number per sequence is a condition
         if op.kind == "argument" and value.dtype == "int" and rows and not value.optional:
             yield op.name.removesuffix("input_ids").removesuffix("ids"), op.name
 
@@ -67,6 +68,10 @@ def unpadded(graph: ModuleGraph) -> dict[str, Tensor]:
         longest, shorter = LENGTHS.get(prefix, USUAL)
         data[name] = random_ids(name, 2, longest)
         data[name][:, [longest - shorter, shorter - 1]] = word(graph)
+    for name, fact, more, entries in pairs(graph):
+        length = fact.tokens(data[fact.argument].shape[fact.axis])
+        ids = random_ids(name, 2, length * length * math.prod(more), least=0, most=entries)
+        data[name] = ids.view(2, length, length, *more)
     return data
 
 

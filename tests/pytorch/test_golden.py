@@ -19,6 +19,7 @@ GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "gpt2": ("gpt2", {}),
     "gpt2_static": ("gpt2", {"static_cache": True}),
     "gpt_oss_20b": ("gpt_oss_20b", {}),
+    "graphormer_base": ("graphormer_base", {}),
     "llama3_8b": ("llama3_8b", {}),
     "llama4_scout": ("llama4_scout", {}),
     "llava_like": ("llava_like", {}),

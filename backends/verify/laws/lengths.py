@@ -64,7 +64,8 @@ def _of_frames(subject: Subject, largest: Largest) -> int:
     for stack, fact in subject.graph.inputs.items():
         if fact.kind not in ("conv", "features") or fact.argument not in plain:
             continue
-        value, axis = plain[fact.argument], fact.axis
+        value = plain[fact.argument]
+        axis = fact.axis % value.ndim
         usual = value.shape[axis]
         most = subject.graph.limits.get(stack)
         for frames in (*range(usual - 2, usual + 4), 2 * usual + 1):
@@ -74,6 +75,7 @@ def _of_frames(subject: Subject, largest: Largest) -> int:
             sizes = [frames if i == axis else size for i, size in enumerate(value.shape)]
             draw = np.random.default_rng(frames).standard_normal(sizes)
             data, where = {**plain, fact.argument: draw}, f"{frames} frames"
+            data |= subject.arguments.of_pairs(fact.argument, len(value), tokens)
             found, tried = subject.results(data), tried + 1
             for name, expected in subject.reference(data).items():
                 largest.compare(found[name], expected, f"{where}: {name}")
@@ -127,6 +129,7 @@ def of_length(subject: Subject, rows: int, length: int) -> Data:
             data.pop(name, None)
         words = arguments.words(sized, most, placed=fits)
         data[stream.ids] = np.resize(words, (rows, most))
+        data |= arguments.of_pairs(stream.ids, rows, most)
     return data
 
 

@@ -25,8 +25,7 @@ def order(subject: Subject) -> Measured | NotHere:
             continue
         data = subject.data("plain")
         shuffled = np.random.default_rng(0).permutation(stream.longest)
-        own = subject.arguments.companions(stream)
-        moved = {n: a[:, shuffled] if n in own and a.ndim == 2 else a for n, a in data.items()}
+        moved = subject.arguments.taken(stream, data, shuffled)
         before, after = subject.hidden(stack, data), subject.hidden(stack, moved)
         largest.compare(after, before[:, shuffled], f"{stack}: permuted tokens")
     if not largest.compared:

@@ -144,10 +144,9 @@ def documents(subject: Subject) -> Measured | NotHere:
         packed = {name: value[:1] for name, value in subject.data("every argument").items()}
         hidden = subject.hidden(stack, packed)
         numbers = packed[f"{stream.prefix}document_ids"][0]
-        companions = subject.arguments.companions(stream)
         for number in np.unique(numbers):
             own = numbers == number
-            alone = {n: a[:, own] if n in companions else a for n, a in packed.items()}
+            alone = subject.arguments.taken(stream, packed, own)
             where = f"{stack}: document {number}"
             largest.compare(hidden[:, own], subject.hidden(stack, alone), where)
     return largest.measured() if largest.compared else NotHere("no stack reads tokens")

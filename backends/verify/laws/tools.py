@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..arguments import Array, Data
+from ..arguments import Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..rounding import STEPS
 from ..subject import Subject
@@ -133,7 +133,8 @@ def exported(subject: Subject) -> Measured | NotHere:
     loops = loops_over_tokens(subject)
     data = of_length(subject, 2, data_length(subject)) if loops else subject.data("plain")
     free = _free_lengths(subject)
-    shapes = {name: _dynamic(name, value, free) for name, value in data.items()}
+    pairs = {name for ids in free for name in subject.arguments.pairs(ids)}
+    shapes = {name: _dynamic(name, free, pairs) for name in data}
     program = torch.export.export(
         subject.model, (), kwargs=subject.tensors(data), dynamic_shapes=shapes
     )
@@ -171,9 +172,11 @@ def loops_over_tokens(subject: Subject) -> bool:
     return any(op.kind == "recur" for op in subject.graph.ops())
 
 
-def _dynamic(name: str, value: Array, free: set[str]) -> dict[int, Any]:
-    """The dynamic axes of an argument: batch and length."""
+def _dynamic(name: str, free: set[str], pairs: set[str]) -> dict[int, Any]:
+    """The dynamic axes of an argument: batch and length, which those of pairs have twice."""
     auto: Any = torch.export.Dim.AUTO
+    if name in pairs:
+        return {0: auto, 1: auto, 2: auto}
     return {0: auto, 1: auto} if name in free else {0: auto}
 
 

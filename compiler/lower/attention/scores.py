@@ -21,6 +21,7 @@ from ..reads import consume
 from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..scale import lower_scale
 from ..state import Memory, StackState
+from .biases import lower_biases
 
 FULL = Atom("full")
 SCORES = ("additive", "distance")
@@ -79,6 +80,8 @@ def attention_inputs(
         with b.beside("mask"):
             mask = lower_mask(b, state, block.mask, heads)
         query, bias = _bias(b, state, block, said, compared, project)
+        for other in lower_biases(b, state, part, heads):
+            bias = b.op("add", bias, other, out="bias") if bias else other
     options: dict[str, Any] = {
         "scale": lower_scale(b, said, head, () if memory is not None else block.positions),
         "softcap": softcap,

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from fuzz.readings import added_ids, conditions, float_shapes
+from fuzz.readings import added_ids, conditions, float_shapes, pairs
 from numpy.typing import NDArray
 
 from modelwright.backends.pytorch import Emitted, emit_file
@@ -54,8 +54,9 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
     for name, size, classes in conditions(graph):
         draw, shape = np.random.default_rng(len(name)), (BATCH, *size)
         found[name] = draw.integers(0, classes, shape) if classes else draw.standard_normal(shape)
+    of_pairs = {name: (source, more, rows) for name, source, more, rows in pairs(graph)}
     for name in names:
-        if name in found:
+        if name in found or name in of_pairs:
             continue
         if name in images:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
@@ -73,6 +74,10 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
         found[name][-1, hidden] = 0
         for data in [found[ids]] if ids in found else []:
             data[-1, hidden] = PAD
+    for name, (source, more, rows) in of_pairs.items():
+        length = source.tokens(found[source.argument].shape[source.axis])
+        shape = (BATCH, length, length, *more)
+        found[name] = np.random.default_rng(len(name)).integers(0, rows, shape)
     return found
 
 

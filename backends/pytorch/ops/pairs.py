@@ -1,0 +1,35 @@
+"""Values of pairs of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....compiler.graph import Op
+from ..code.nodes import Expr
+from ..code.read import call, expression
+from ..writer import Writer
+from .row import Row
+
+
+def _with_front(f: Writer, op: Op, x: Expr, value: Expr | None = None) -> Any:
+    """x with rows and columns for the tokens in front."""
+    if not int(op.attrs["front"]):
+        return x
+    front = f.number(op.attrs["front"])
+    padded = expression("F.pad(x, (front, 0, front, 0))", x=x, front=front)
+    if value is None:
+        return padded
+    return expression("F.pad(x, (front, 0, front, 0), value=v)", x=x, front=front, v=value)
+
+
+def pair_bias(f: Writer, op: Op) -> Any:
+    ids = _with_front(f, op, f.arg(op, "ids"), f.number(op.attrs["entries"]))
+    return expression("bias(x).permute(0, 3, 1, 2)", bias=f.own(op), x=ids)
+
+
+def path_bias(f: Writer, op: Op) -> Any:
+    vectors, edges = f.given(op, "vectors", "edges")
+    return _with_front(f, op, call("path_bias", vectors, edges, f.own(op)))
+
+
+ROWS: dict[str, Row] = {"pair_bias": pair_bias, "path_bias": path_bias}
