@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery lectures site explore screenshots clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery lectures site explore explore-python screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -93,12 +93,21 @@ site: .venv/installed ## build the documentation site in out/site (needs mkdocs-
 	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
 	$(BIN)/python docs/site.py out --build
 
+# Python for the browser: Pyodide, pinned in explore/page/package-lock.json, and pydantic's core.
+explore-python: explore ## fetch what `modelwright explore --static` puts into its folder
+	mkdir -p explore/python
+	cp explore/page/node_modules/pyodide/pyodide* explore/page/node_modules/pyodide/python_stdlib.zip explore/python/
+	rm -f explore/python/*.whl
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --implementation cp --abi cp314 \
+		--python-version 3.14 --platform pyemscripten_2026_0_wasm32 -d explore/python \
+		pydantic_core==$$($(BIN)/python -c 'import pydantic_core; print(pydantic_core.__version__)')
+
 screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
 	$(BIN)/python docs/screenshots.py
 
 clean: ## remove .venv and what builds leave behind
 	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
-		explore/bundle explore/page/node_modules
+		explore/bundle explore/page/node_modules explore/python
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }

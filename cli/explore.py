@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from ..outputs import OutputError
 from .console import fail, note, print_result
-from .options import SPEC, WEIGHTS, quiet
+from .options import SPEC, WEIGHTS, force_option, quiet
 
 PORT = 8765
+SERVER = ("port", "no_browser", "watch", "host", "weights", "tokenizer", "token")
+"""Options of the server."""
 INSTALL = "pip install 'modelwright[explore]'"
 
 
@@ -40,6 +43,14 @@ INSTALL = "pip install 'modelwright[explore]'"
     help="tokenizer.json for the attention tab. [default: tokens are bytes]",
 )
 @click.option("--token", metavar="TEXT", help="Secret of the address. [default: a random one]")
+@click.option(
+    "--static",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write the page as files for any web server; Python then runs in the browser.",
+)
+@force_option
 @quiet
 def explore(
     spec: Path | None,
@@ -50,6 +61,8 @@ def explore(
     weights: Path | None,
     tokenizer: Path | None,
     token: str | None,
+    folder: Path | None,
+    force: bool,
 ) -> None:
     """Edit a spec in the browser, beside its figure, PyTorch file, weights, costs and masks.
 
@@ -60,16 +73,21 @@ def explore(
       modelwright explore
       modelwright explore gpt2.yaml --watch     edit in your own editor, watch the page
       modelwright explore --no-browser          prints the address
+      modelwright explore --static page         files that need no server of ours
 
     The page is served to this machine only. Its address contains a secret (`#token=…`).
     """
     if watch and spec is None:
         fail("--watch needs SPEC, the file to watch")
     _check(spec)
+    if folder is not None:
+        _write_page(folder, spec, force=force)
+        return
     try:
         import uvicorn
 
-        from ..explore.server import PageMissingError, application
+        from ..explore.page_files import PageMissingError
+        from ..explore.server import application
         from ..explore.settings import Settings, new_token
     except ModuleNotFoundError as error:
         if error.name not in ("uvicorn", "starlette"):
@@ -105,6 +123,24 @@ def explore(
         limit_concurrency=64, timeout_graceful_shutdown=1,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _write_page(folder: Path, spec: Path | None, *, force: bool) -> None:
+    """Write the static page. Options of the server are refused."""
+    context = click.get_current_context()
+    for name in SERVER:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            fail(f"--{name.replace('_', '-')} does not apply to --static: there is no server")
+    from ..explore.page_files import PageMissingError
+    from ..explore.spec_file import spec_file
+    from ..explore.static import PythonMissingError, write_page
+
+    try:
+        size = write_page(folder, spec_file(spec), force=force)
+    except (PageMissingError, PythonMissingError, OutputError) as error:
+        fail(str(error))
+    note(f"wrote {folder}: {size / 1e6:.1f} MB; to see it: python -m http.server -d {folder}")
 
 
 def _check(spec: Path | None) -> None:

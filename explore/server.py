@@ -9,13 +9,11 @@ POST /api/file         the spec file, if it changed
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,34 +23,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ..spec import json_schema
-from ..version import __version__
 from .answer import answer
 from .guard import LONGEST_BODY, Guard, page_policy, refusal
-from .request import LONGEST_TEXT, RequestError, read_run
+from .page_files import FILES, PAGE, bundle
+from .request import RequestError, read_run
 from .runner import Runner
-from .settings import EXAMPLES, Settings
-
-BUNDLE = Path(__file__).parent / "bundle"
-PAGE = "index.html"
-FILES = {"page.js": "text/javascript", "page.css": "text/css"}
-"""What is served besides the page; nothing else in the folder is."""
-FIRST = "gpt2"
-
-
-class PageMissingError(Exception):
-    """The page is not built; the message names the command that builds it."""
-
-
-def bundle() -> dict[str, bytes]:
-    """The files of the page. Raises PageMissingError where they are not built."""
-    missing = [name for name in (PAGE, *FILES) if not (BUNDLE / name).is_file()]
-    if missing:
-        raise PageMissingError(
-            f"the page of the explorer is not built ({', '.join(missing)} missing in {BUNDLE}); "
-            "run `make explore` in the clone"
-        )
-    return {name: (BUNDLE / name).read_bytes() for name in (PAGE, *FILES)}
+from .settings import Settings
+from .spec_file import spec_file
+from .start import EXAMPLES, start
 
 
 def application(settings: Settings) -> Starlette:
@@ -116,15 +94,7 @@ class _Server:
 
     def start(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What the page needs once."""
-        names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-        return {
-            "version": __version__,
-            "schema": json_schema(),
-            "examples": {name: example(name) for name in names},
-            "file": self._file(),
-            "first": FIRST,
-            "watch": self.settings.watch,
-        }
+        return start(self._file(), watch=self.settings.watch)
 
     def answer(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """One answer at a time; a question that a newer one of the same page overtook has none."""
@@ -164,25 +134,7 @@ class _Server:
         return {"file": None if same else found}
 
     def _file(self) -> dict[str, str] | None:
-        path = self.settings.spec
-        if path is None:
-            return None
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                text = file.read(LONGEST_TEXT)
-        except (OSError, UnicodeDecodeError):
-            return None  # being written, or gone: the page keeps its text
-        return {
-            "name": path.name,
-            "text": text,
-            "digest": hashlib.sha256(text.encode()).hexdigest(),
-        }
-
-
-def example(name: str) -> str:
-    """The text of an example, without the line for editors that names a schema beside it."""
-    lines = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("# yaml-language-server:"))
+        return spec_file(self.settings.spec)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

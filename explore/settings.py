@@ -8,7 +8,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def new_token() -> str:

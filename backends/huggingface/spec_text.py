@@ -36,7 +36,10 @@ def _by_stacks(spec: ModelSpec) -> dict[str, Any]:
     data: dict[str, Any] = _plain(spec.model_dump())
     data.pop("family", None)
     for stack in data["stacks"].values():
-        stack["pattern"] = stack.pop("order")
+        order = stack.pop("order")
+        stack |= {"pattern": order} if order else {"layers": 0}
+        if not order:
+            del stack["blocks"]
     return data
 
 
@@ -59,13 +62,17 @@ def _folded(stack: Mapping[str, Any]) -> dict[str, Any]:
     """A stack with one unnamed block, or with `blocks`, a `pattern` and `overrides`."""
     rest = {key: value for key, value in stack.items() if key not in ("blocks", "order")}
     blocks = stack["blocks"]
+    if not stack["order"]:
+        return {**rest, "layers": 0}
     return {**rest, **folded([(name, blocks[name]) for name in stack["order"]])}
 
 
 def _plain(value: Any) -> Any:
     """Dumped data without unset keys, and with single components instead of lists."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items() if inner is not None}
+        found = {key: _plain(inner) for key, inner in value.items() if inner is not None}
+        sublayers = found.get("sublayers")
+        return found | ({"sublayers": [sublayers]} if isinstance(sublayers, Mapping) else {})
     if isinstance(value, (list, tuple)):
         alone = len(value) == 1 and isinstance(value[0], Mapping)
         return _plain(value[0]) if alone else [_plain(inner) for inner in value]

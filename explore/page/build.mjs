@@ -13,6 +13,7 @@ const shared = { minify: true, bundle: true, legalComments: "none", logLevel: "w
 const { metafile } = await build({ ...shared, entryPoints: ["src/main.js"], outfile: `${OUT}/page.js`, format: "esm", target: "es2022", metafile: true });
 await build({ ...shared, entryPoints: ["page.css"], outfile: `${OUT}/page.css`, target: ["chrome120", "firefox121", "safari17.4"] });
 await copyFile("index.html", `${OUT}/index.html`);
+await copyFile("src/python.js", `${OUT}/python.js`); // the worker of the static page
 
 const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []));
 const licences = [];

@@ -15,6 +15,7 @@ from explore_server import Serve, Served
 from explore_view import View
 
 BUNDLE = Path(__file__).parents[2] / "explore" / "bundle"
+PYTHON = BUNDLE.parent / "python"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -63,11 +64,15 @@ def missing() -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = missing()
+    without = reason
+    if not reason and not [*PYTHON.glob("pydantic_core-*.whl")]:
+        without = "no Python for the browser here; fetch it: make explore-python"
     for item in items:
-        if item.path.name == "test_explore_page.py":
+        in_python = item.get_closest_marker("browser_python") is not None
+        if item.path.name == "test_explore_page.py" or in_python:
             item.add_marker(pytest.mark.xdist_group("browser"))  # one browser for all
-            if reason:
-                item.add_marker(pytest.mark.skip(reason=reason))
+            if why := without if in_python else reason:
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,13 @@ class View:
         self.page.set_default_timeout(15_000)
 
     @classmethod
-    def open(cls, browser: Any, served: Served, fragment: str = "", **options: Any) -> View:
+    def open(
+        cls, browser: Any, served: Served, fragment: str = "", wait: int = 15_000, **options: Any
+    ) -> View:
         options = {"viewport": {"width": 1500, "height": 900}, **options}
         view = cls(browser.new_context(**options), served)
         view.page.goto(f"{served.address}#token={served.token}{fragment}")
-        view.settle()
+        view.page.wait_for_selector(READY, timeout=wait)
         return view
 
     def _log(self, message: Any) -> None:

@@ -13,7 +13,7 @@ import torch
 from explore_server import SMALL, Serve
 
 import modelwright as mw
-from modelwright.explore import answer, server
+from modelwright.explore import answer, page_files
 from modelwright.explore.request import RequestError, read_run
 from modelwright.explore.runner import ENDED, STOPPED, Runner
 from modelwright.explore.worker import MOST_TOKENS, run
@@ -126,7 +126,7 @@ def test_the_server_runs_models_with_its_own_files_only(
     monkeypatch.setattr(Runner, "run", lambda self, asked: given.append(asked) or {"maps": []})
     for name in ("index.html", "page.js", "page.css"):  # whether or not the page is built
         (tmp_path / name).write_text("//", encoding="utf-8")
-    monkeypatch.setattr(server, "BUNDLE", tmp_path)
+    monkeypatch.setattr(page_files, "BUNDLE", tmp_path)
     served = serve(weights=tmp_path / "own.safetensors")
     question = {"text": SMALL, "prompt": "a", "folder": "examples"}
     assert served.post("/api/run", question) == (200, {"maps": []})

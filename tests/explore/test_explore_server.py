@@ -17,9 +17,10 @@ pytest.importorskip("starlette", reason="needs the extra `explore`")
 from click.testing import CliRunner
 
 from modelwright.cli import cli
-from modelwright.explore import server as server_module
+from modelwright.explore import page_files
 from modelwright.explore.guard import LONGEST_BODY
-from modelwright.explore.server import PageMissingError, Queue, application
+from modelwright.explore.page_files import PageMissingError
+from modelwright.explore.server import Queue, application
 from modelwright.explore.settings import Settings
 
 PAGE = '<script type="module" src="page.js" nonce="{nonce}"></script>'
@@ -27,7 +28,7 @@ FIGURE = {"ask": "figure", "text": SMALL}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def page_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A built page, whether or not there is one; beside it a file that is not served."""
     folder = tmp_path_factory.mktemp("bundle")
     for name, text in {
@@ -38,7 +39,7 @@ def page_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server_module, "BUNDLE", folder)
+        patch.setattr(page_files, "BUNDLE", folder)
         yield folder
 
 
@@ -337,6 +338,6 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 def test_a_page_that_is_not_built_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("index.html", "page.css"):
         (tmp_path / name).write_text(PAGE, encoding="utf-8")
-    monkeypatch.setattr(server_module, "BUNDLE", tmp_path)
+    monkeypatch.setattr(page_files, "BUNDLE", tmp_path)
     with pytest.raises(PageMissingError, match=r"page\.js missing.*run `make explore`"):
         application(Settings())

@@ -1,6 +1,10 @@
-// Questions to the server. The token is in the fragment of the address that the command prints,
-// which no server sees; it is kept for other tabs of this browser.
+// Questions to the server, or to Python in this browser where the page is static. The token is in
+// the fragment of the address that the command prints, which no server sees; it is kept for other
+// tabs of this browser.
 
+import { askWorker } from "./worker.js";
+
+const STATIC = "static" in document.documentElement.dataset;
 const KEY = "modelwright.token";
 const page = crypto.randomUUID();
 let token = "";
@@ -21,6 +25,22 @@ export function takeToken(fragment) {
 
 /** The answer to a question; null for one that a newer question overtook. Throws AskError. */
 export async function ask(path, body = {}) {
+  const said = STATIC ? await askPython(path, body) : await askServer(path, body);
+  return said.superseded ? null : said;
+}
+
+async function askPython(path, body) {
+  let said;
+  try {
+    said = await askWorker(path, body);
+  } catch (error) {
+    throw new AskError(`Python failed in this browser: ${error.message}`);
+  }
+  if ("refused" in said) throw new AskError(said.refused);
+  return said;
+}
+
+async function askServer(path, body) {
   let response;
   try {
     response = await fetch(`/api/${path}`, {
@@ -35,7 +55,7 @@ export async function ask(path, body = {}) {
   if (response.status === 403) throw new AskError(`This page may not ask: ${said.error}.`);
   if (response.status === 500) throw new AskError("The server failed at this spec. This is a bug; please report the spec.");
   if (!response.ok) throw new AskError(said.error ?? `The server answered ${response.status}.`);
-  return said.superseded ? null : said;
+  return said;
 }
 
 /** A question without an answer; the message is for the reader of the page. */

@@ -1,0 +1,25 @@
+// Python in this browser, for the static page: a worker that answers the questions of `ask.js`.
+
+import { loadPyodide } from "./python/pyodide.mjs";
+
+const bytes = async (file) => new Uint8Array(await (await fetch(file)).arrayBuffer());
+
+/** Start Python and import Modelwright; the promise of its `ask`. */
+async function start() {
+  const python = await loadPyodide({ indexURL: new URL("./python/", import.meta.url).href });
+  const [packages, core, file] = await Promise.all([bytes("python/packages.zip"), bytes("python/pydantic_core.whl"), fetch("python/spec.json").then((found) => found.text())]);
+  python.unpackArchive(packages, "zip", { extractDir: "/packages" });
+  python.unpackArchive(core, "wheel", { extractDir: "/packages" });
+  const { ask } = python.runPython("import sys, types; sys.path.insert(0, '/packages')\nfrom modelwright.explore import browser\nbrowser");
+  return (path, body) => ask(path, body, file);
+}
+
+const started = start();
+
+onmessage = async ({ data: { id, path, body } }) => {
+  try {
+    postMessage({ id, said: (await started)(path, body) });
+  } catch (error) {
+    postMessage({ id, failed: String(error) });
+  }
+};

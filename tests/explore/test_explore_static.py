@@ -1,0 +1,181 @@
+"""The page as files, where Python runs in the browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import json
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+import pytest
+from click.testing import CliRunner
+from explore_server import SMALL, Served
+from explore_view import View
+
+from modelwright.cli import cli
+from modelwright.explore import browser as browser_answers
+from modelwright.explore import page_files, static
+from modelwright.explore.static import PYODIDE, PythonMissingError, packages, write_page
+from modelwright.outputs import OutputError
+
+PAGE = (Path(__file__).parents[2] / "explore/page/index.html").read_text(encoding="utf-8")
+WHEEL = f"pydantic_core-{pydantic_core.__version__}-cp314-cp314-wasm32.whl"
+BARE = """
+import json, sys
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+for name in ("torch", "networkx", "graphviz", "click", "numpy", "safetensors"):
+    sys.modules[name] = None  # importing it fails
+from modelwright.explore.browser import ask
+start = json.loads(ask("start", "{}"))
+print(len(start["examples"]), start["first"])
+for name in ("gpt2", "t5_small", "clip_vit_b32"):
+    for what in ("figure", "code", "masks"):
+        body = {"ask": what, "text": start["examples"][name], "name": name}
+        assert json.loads(ask("answer", json.dumps(body)))["problems"] == []
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for Pyodide and for the built page, which may not be there."""
+    page, folder = tmp_path / "bundle", tmp_path / "pyodide"
+    for place, names in ((page, ("page.js", "page.css", "python.js")), (folder, PYODIDE)):
+        place.mkdir()
+        for name in (*names, WHEEL):
+            (place / name).write_text(name, encoding="utf-8")
+    (page / "index.html").write_text(PAGE, encoding="utf-8")
+    monkeypatch.setattr(page_files, "BUNDLE", page)
+    return folder
+
+
+def test_the_folder_has_all_that_the_page_loads(python: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    size = write_page(folder, {"name": "a.yaml", "text": SMALL, "digest": ""}, python)
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
+    page = {"index.html", "page.js", "page.css", "python.js"}
+    own = {"packages.zip", "pydantic_core.whl", "spec.json"}
+    assert {*found} == page | {f"python/{name}" for name in (*PYODIDE, *own)}
+    assert size == sum(path.stat().st_size for path in found.values())
+    assert json.loads(found["python/spec.json"].read_text(encoding="utf-8"))["name"] == "a.yaml"
+    assert packages() == packages()
+
+
+def test_the_policy_allows_no_script_in_the_page(python: Path, tmp_path: Path) -> None:
+    write_page(tmp_path / "page", None, python)
+    text = (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    assert text.index("Content-Security-Policy") < text.index("<script")
+    assert "script-src 'self' 'wasm-unsafe-eval';" in text
+    assert "'unsafe-" not in text
+    assert "{nonce}" not in text
+
+
+def test_the_packages_answer_without_torch(tmp_path: Path) -> None:
+    """Nothing that the page asks for needs more than what is in the archive."""
+    zipfile.ZipFile(io.BytesIO(packages())).extractall(tmp_path / "packages")
+    core = tmp_path / "core"
+    core.mkdir()
+    (core / "pydantic_core").symlink_to(Path(pydantic_core.__file__).parent)
+    given = [str(tmp_path / "packages"), str(core)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", BARE, *given], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1] == "gpt2"
+
+
+def test_questions_without_an_answer_in_the_browser() -> None:
+    def ask(path: str, **asked: Any) -> Any:
+        return json.loads(browser_answers.ask(path, json.dumps(asked)))
+
+    assert "need PyTorch" in ask("run")["error"]
+    assert "need Graphviz" in ask("answer", ask="export", format="png")["note"]
+    assert ask("answer", ask="x")["refused"]
+    assert ask("file") == {"refused": "there is no question `file`"}
+
+
+def test_what_is_missing_is_named(python: Path, tmp_path: Path) -> None:
+    (python / WHEEL).rename(python / "pydantic_core-0.1-x.whl")
+    with pytest.raises(PythonMissingError, match=r"needs pydantic_core .*run `make explore-python"):
+        write_page(tmp_path / "page", None, python)
+    (python / "pydantic_core-0.1-x.whl").rename(python / WHEEL)
+    (python / "pyodide.mjs").unlink()
+    with pytest.raises(PythonMissingError, match=r"pyodide\.mjs is missing.*make explore-python"):
+        write_page(tmp_path / "page", None, python)
+    assert not (tmp_path / "page").exists()
+
+
+def test_another_folder_is_not_replaced(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.txt").write_text("a", encoding="utf-8")
+    with pytest.raises(OutputError, match="not overwritten"):
+        write_page(tmp_path / "mine", None, python, force=True)
+    write_page(tmp_path / "page", None, python)
+    with pytest.raises(OutputError, match="use --force"):
+        write_page(tmp_path / "page", None, python)
+    write_page(tmp_path / "page", None, python, force=True)
+
+
+def test_the_command(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static.write_page, "__defaults__", (python,))
+    done = CliRunner().invoke(cli, ["explore", "--static", str(tmp_path / "page")])
+    assert done.exit_code == 0, done.output
+    assert "python -m http.server -d" in done.stderr
+    done = CliRunner().invoke(cli, ["explore", "--static", str(tmp_path / "b"), "--port", "9"])
+    assert done.exit_code == 2
+    assert "--port does not apply to --static: there is no server" in done.stderr
+
+
+# -- in a browser
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The page behind Python's own web server."""
+    folder = tmp_path_factory.mktemp("static") / "page"
+    write_page(folder, {"name": "small.yaml", "text": SMALL, "digest": ""})
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Served(server.server_port, "")
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, files: Served) -> Iterator[View]:
+    """The page with its own spec. What it logs, and what it asks of other hosts, fails the test."""
+    shown = View.open(browser, files, wait=120_000)
+    yield shown
+    shown.close()
+
+
+@pytest.mark.browser_python
+def test_it_answers_in_the_browser(page: View) -> None:
+    assert page.status.startswith("Small · ")
+    page.example("t5_small")
+    assert page.status.startswith("T5Small · ")
+    assert page.page.locator("#figure g.node").count() > 8
+    assert "class Config:" in page.page.inner_text("#panel-code")
+
+
+@pytest.mark.browser_python
+def test_errors_and_what_needs_a_server(page: View) -> None:
+    page.example("gpt2")
+    page.type("\nlayerz: 3\n")
+    assert "unknown key `layerz`" in page.page.inner_text("#problems")
+    page.example("gpt2")
+    page.page.get_by_role("tab", name="Attention").click()
+    page.settle()
+    assert "need PyTorch" in page.page.inner_text("#panel-attention")
