@@ -13,7 +13,7 @@ from modelwright.explore import answer
 
 NO_CODE = ("tokens", "max_positions")
 """Keys that code need not read: rotary and relative positions have no longest sequence."""
-NO_PART = (*NO_CODE, "name", "description", "init")
+NO_PART = ("final_norm: false", *NO_CODE, "name", "description", "init")
 """Keys that no part of a figure shows."""
 
 

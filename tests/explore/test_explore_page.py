@@ -68,7 +68,7 @@ def test_pointing_at_a_box_marks_its_partners(view: View, name: str) -> None:
 def links_of(view: View, name: str) -> Any:
     """The links of the text that the page shows: an example without its line for editors."""
     from modelwright.explore import answer
-    from modelwright.explore.server import example
+    from modelwright.explore.start import example
 
     asked = {"ask": "code", "text": example(name), "name": f"{name}.yaml"}
     return answer(asked, EXAMPLES)["links"]
