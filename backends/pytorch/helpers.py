@@ -19,6 +19,7 @@ FILES = (
     "positions",
     "norms",
     "functions",
+    "differences",
     "tiles",
     "ranges",
     "experts",

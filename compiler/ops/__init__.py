@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     attention,
+    differences,
     elementwise,
     experts,
     layers,
@@ -24,6 +25,7 @@ KINDS = (
     layers,
     elementwise,
     attention,
+    differences,
     sums,
     recurrence,
     experts,

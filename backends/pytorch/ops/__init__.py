@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     attention,
+    differences,
     elementwise,
     experts,
     layers,
@@ -28,6 +29,7 @@ KINDS = (
     layers,
     elementwise,
     attention,
+    differences,
     sums,
     recurrence,
     experts,
