@@ -50,7 +50,10 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Initial:
-    """Initialisation of a weight: zeros · ones · constant (value) · normal (the spec's `init`)."""
+    """Initialisation of a weight: zeros · ones · constant (value) · normal.
+
+    Normal weights follow the spec's `init`; with a value, that is their standard deviation instead.
+    """
 
     kind: str
     value: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .attention import Fastformer, LinearAttention, Mha, Mla
+from .attention import Fastformer, LinearAttention, Pairwise
 from .feed_forward import Glu, Mlp, Moe
 from .masks import Atom, Mask
 from .model import Block, ModelSpec, Stack
@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 ORDINARY = ("attention", "cross_attention", "feed_forward")
 """The branches of a block without `sublayers`, in order."""
 
-ATTENTIONS = (Mha, Mla, LinearAttention, Fastformer)
+ATTENTIONS = Pairwise | LinearAttention | Fastformer
 FEED_FORWARDS = (Mlp, Glu, Moe)
 
 OWN = ("mask", "positions", "residual")

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from .activation import Activation
-from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
+from .attention import CrossAttention, Differential, Fastformer, LinearAttention, Mha, Mla
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
 from .mask_field import MaskField
@@ -45,6 +45,10 @@ class SublayerMha(Mha, OwnAttention):
 
 class SublayerMla(Mla, OwnAttention):
     __doc__ = Mla.__doc__
+
+
+class SublayerDifferential(Differential, OwnAttention):
+    __doc__ = Differential.__doc__
 
 
 class SublayerLinearAttention(LinearAttention, OwnAttention):
@@ -181,6 +185,7 @@ class TriangleMultiplication(Own):
 Sublayer = Annotated[
     SublayerMha
     | SublayerMla
+    | SublayerDifferential
     | SublayerLinearAttention
     | SublayerFastformer
     | SublayerMlp

@@ -115,7 +115,7 @@ def _listed(value: Any) -> bool:
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
+    if isinstance(part, Mha) and part.separate_global is True and _listed(part.sinks):
         yield (*path, "sinks"), "`sinks` with `separate_global`"
     block = part if isinstance(part, Block) and _listed(part.sublayers) else None
     if block is not None and not isinstance(block.condition, Nothing):

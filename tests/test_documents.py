@@ -109,7 +109,7 @@ def walked(root: Path, tmp_path: Path) -> Path:
     (tmp_path / "tiny_reformer.yaml").write_text(example, encoding="utf-8")
     change(
         copy / "spec/attention/__init__.py",
-        ("Mha | Mla |", "Mha | Mla | SharedQk |"),
+        ("Pairwise | Linear", "Pairwise | SharedQk | Linear"),
         ("from .score_bias", "from .shared_qk import SharedQk\nfrom .score_bias"),
         ('    "ScoreBias",', '    "ScoreBias",\n    "SharedQk",'),
     )

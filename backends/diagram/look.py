@@ -275,7 +275,14 @@ LOOKS: dict[str, Look] = {
     "concat": Look("through"),
     "cache": Look("through"),
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
+    "zero_sinks": Look("unseen"),
     "score_vector": Look("pill", "linear", _const("Score vector"), _const("one per head")),
+    "head_matrix": Look("pill", "linear", _name, _const("heads × heads")),
+    "half_heads": Look("through"),
+    "learned_vector": Look("pill", "linear", _name),
+    "difference_share": Look("pill", "other", _const("λ")),
+    "remaining_share": Look("pill", "other", _const("× (1 - initial λ)")),
+    "subtract": Look("circle", "sum", _const("−")),
     "attend": Look("box", "attention", _const("Attend")),
     "pool_heads": Look("pill", "attention", _name),
     "without_padding": Look("through"),
@@ -317,7 +324,10 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
     scores = f"q · k{scaled}"
     if op.attrs.get("softcap") is not None:
         scores = f"cap {figure(op.attrs['softcap'])} of {scores}"
-    return f"softmax({scores}) · v"
+    if op.arg("mix_scores"):
+        scores = f"mixed {scores}"
+    weights = f"mixed softmax({scores})" if op.arg("mix_weights") else f"softmax({scores})"
+    return f"{weights} · v"
 
 
 def _rotation(op: Op, graph: ModuleGraph) -> str:

@@ -198,8 +198,11 @@ def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
     if any(op.kind == "multiply" for op in ops[ops.index(attend) :]):
         found.append("gated")
-    if attend.arg("sinks"):
-        found.append("sinks")
+    sinks = graph.producer(attend.arg("sinks"))
+    if sinks is not None:
+        found.append("softmax1" if sinks.kind == "zero_sinks" else "sinks")
+    if attend.arg("mix_scores") or attend.arg("mix_weights"):
+        found.append("talking heads")
     if attend.attrs.get("score"):
         found.append(f"{attend.attrs['score']} scores")
     if any(op.kind == "l2_normalize" for op in before):

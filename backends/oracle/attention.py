@@ -73,7 +73,8 @@ def taken(
 
     softmax(scores) values (Vaswani et al., 2017, arXiv:1706.03762, eq. 1). Key heads are shared by
     equal groups of query heads (Ainslie et al., 2023, arXiv:2305.13245). A sink is an additional
-    score per head, without a value (Xiao et al., 2023, arXiv:2309.17453; learned in gpt-oss).
+    score per head, without a value (Xiao et al., 2023, arXiv:2309.17453; learned in gpt-oss). With
+    `zero`, e^score is divided by 1 + the sum over the keys (Miller, 2023).
     """
     heads, kv_heads = part.heads, part.kv_heads or part.heads
     width = part.head_dim or layer.width // heads
@@ -93,12 +94,18 @@ def taken(
     k, v = np.repeat(k, run, axis=1), np.repeat(v, run, axis=1)
     seen = visible(layer, source, heads)
     found = np.where(seen, scores(layer, part, weights, q, k), -np.inf)
-    if part.sinks:
+    if part.sinks == "zero":
+        top = np.maximum(found.max(axis=-1, keepdims=True), 0)
+        powers = np.exp(found - top)
+        shares = powers / (np.exp(-top) + powers.sum(axis=-1, keepdims=True))
+    elif part.sinks:
         sinks = np.broadcast_to(weights("sinks", heads)[:, None, None], (heads, len(x), 1))
         shares = softmax(np.concatenate([found, sinks], axis=-1))
     else:
         shares = softmax(found)
     shares = layer.tokens.dropped(shares, part.dropout)[..., : len(v)]
+    if part.talking_heads in ("weights", "both"):
+        shares = np.einsum("gh,hts->gts", weights("mix_weights", heads, heads), shares)
     return np.einsum("hts,shv->thv", shares, v)
 
 

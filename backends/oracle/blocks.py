@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.attention import Fastformer, LinearAttention, Mha, Mla
+from ...spec.attention import Differential, Fastformer, LinearAttention, Mha, Mla
 from ...spec.condition import AdaLnZero
 from ...spec.feed_forward import Glu, Mlp, Moe
 from ...spec.masks import Atom
@@ -18,6 +18,7 @@ from .branches import branches, own
 from .condition import Modulation, modulation
 from .context import Layer
 from .convolution import convolution
+from .differential import differential
 from .feed_forward import feed_forward
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear
@@ -25,7 +26,7 @@ from .recurrent import recurrence
 from .weights import Array, Weights, unknown
 
 ATTENTIONS: dict[type[Any], Any] = {Mha: mha, Mla: mla, LinearAttention: linear}
-ATTENTIONS |= {Fastformer: fastformer}
+ATTENTIONS |= {Fastformer: fastformer, Differential: differential}
 OTHERS: dict[type[Any], Any] = {Conv: convolution, Recurrence: recurrence}
 BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")
 

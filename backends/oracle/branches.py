@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...spec.attention import Fastformer, LinearAttention, Mha, Mla
+from ...spec.attention import Fastformer, LinearAttention, Pairwise
 from ...spec.feed_forward import Glu, Mlp, Moe
 from ...spec.model import Block
 from ...spec.part import Nothing
@@ -33,6 +33,6 @@ def kind_of(part: Any) -> str:
     """The key of its kind in a block, or its type."""
     if isinstance(part, (Mlp, Glu, Moe)):
         return "feed_forward"
-    if isinstance(part, (Mha, Mla, LinearAttention, Fastformer)):
+    if isinstance(part, Pairwise | LinearAttention | Fastformer):
         return "attention" if getattr(part, "memory", None) is None else "cross_attention"
     return str(part.type)

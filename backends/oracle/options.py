@@ -44,10 +44,12 @@ Llama3: low_freq_factor high_freq_factor
 Yarn: beta_fast beta_slow mscale mscale_all_dims truncate
 LongRope: short_factor long_factor short_mscale long_mscale
 Mha: heads kv_heads head_dim value_dim bias scale score=dot|cosine|distance|additive qk_norm softcap
-Mha: value=linear|none output=linear|none sinks clip_qkv output_norm score_bias separate_global
+Mha: value=linear|none output=linear|none sinks=True|False|zero clip_qkv output_norm score_bias
+Mha: separate_global talking_heads=none|scores|weights|both
 Mha LinearAttention: output_gate=none|elementwise|headwise; Mha: gate=sigmoid|softplus
 TableBias PathBias: argument entries share=stack|layer; PathBias: max_distance width
-Mha Mla: kernel=auto|dense|tiles
+Mha Mla Differential: kernel=auto|dense|tiles
+Differential: heads kv_heads head_dim bias scale head_norm
 HeadQkNorm PerHeadQkNorm ProjectionQkNorm: norm before_clip
 HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.attention import Mha, Mla
+from ...spec.attention import Mha, Pairwise
 from ...spec.model import Block
 from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
 from .branches import branches, kind_of, own
@@ -49,7 +49,7 @@ KINDS: dict[str, Callable[[Array, Array, Array | None], Array]] = {
 }
 
 
-def scale_of(layer: Layer, part: Mha | Mla, width: int) -> float:
+def scale_of(layer: Layer, part: Pairwise, width: int) -> float:
     """The scale of the scores, including YaRN's factor."""
     growth = score_growth(layer.positions)
     if part.scale == "none":
@@ -85,6 +85,8 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
         found[head] = KINDS[part.score](asked, k[:, head], w)
     scale = scale_of(layer, part, width)
     found = softcapped(part.softcap, scale * found)
+    if part.talking_heads in ("scores", "both"):  # Shazeer et al., 2020, section 3
+        found = np.einsum("gh,hts->gts", weights("mix_scores", heads, heads), found)
     for position in layer.positions:
         if isinstance(position, TransformerXl):
             rows = weights("position.weight", heads * width, layer.width)

@@ -20,6 +20,7 @@ FILES = (
     "pairs",
     "norms",
     "functions",
+    "differences",
     "tiles",
     "ranges",
     "experts",

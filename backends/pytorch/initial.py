@@ -62,12 +62,14 @@ class Way:
     fill    the constant; None for random weights
     each    whether each of its matrices is initialised separately, as Xavier needs
     layers  for depth-scaled residual projections (GPT-2), the number of layers; "" for others
+    std     standard deviation of normal numbers that do not follow the spec's `init`
     note    comment that explains the constant
     """
 
     fill: float | None = None
     each: bool = False
     layers: str = ""
+    std: float = 0.0
     note: str = ""
 
     @property
@@ -75,7 +77,7 @@ class Way:
         """Sort key: constants first, random weights last."""
         drawn = self.fill is None
         order = 2 if self.fill not in FILLS else 0 if self.fill else 1
-        return drawn, order, not self.layers, not self.each
+        return drawn, order, not self.std, not self.layers, not self.each
 
 
 class Initial:
@@ -105,6 +107,8 @@ class Initial:
         if initial.kind != "normal":
             fill = {"ones": 1.0, "zeros": 0.0}.get(initial.kind, initial.value)
             return Way(fill, note=initial_note(op))
+        if initial.value:
+            return Way(std=initial.value)
         each = op.kind == "expert_linear" and self.init.std is None
         layers = self.graph.layers_of(op.scope)
         narrow = self.init.depth_scaled and initial.residual and layers is not None
@@ -152,6 +156,9 @@ class Initial:
             if way.fill in FILLS:
                 return statements(FILLS[way.fill])
             return (Do(expression("nn.init.constant_(weight, v)", v=value), way.note),)
+        if way.std:
+            own = constant(way.std)
+            return statements("nn.init.normal_(weight, std=own)", own=own)
         if way.layers:
             std = self.narrower(self.graph.scopes[way.layers], std)
         if way.each:

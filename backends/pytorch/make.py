@@ -208,7 +208,9 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "sinks": make_vector,
     "attend": make_attend,
     "score_vector": _parameter("ones"),
+    "head_matrix": _parameter("empty"),
     "pool_heads": _parameter("empty"),
+    "learned_vector": _parameter("empty"),
     "expert_linear": _parameter("empty"),
     "expert_bias": _parameter("empty"),
 }

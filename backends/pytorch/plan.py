@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from ...compiler.axes import fields_in
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
+from ...compiler.ops import OPS
 from .code.nodes import Expr, Parameter
 from .code.read import constant, expression
 from .items import Item, external, items_of
 from .options import BuildOptions
 
-COUNTED = ("by_layer", "decay_rates")  # ops that use the layer index
 ENTRIES = ("argument", "layer_input")  # ops that a parameter of a function stands for
 ANNOTATIONS = {
     "tensor": "Tensor",
@@ -176,7 +176,7 @@ class FilePlan:
     @of_graph
     def counts_layers(self, path: str) -> bool:
         """Whether the scope uses the layer index."""
-        return any(op.kind in COUNTED for op in self.ops(self.stack_of_layers(path)))
+        return any(OPS[op.kind].uses_layer for op in self.ops(self.stack_of_layers(path)))
 
     @remembered
     def takes_is_causal(self, path: str) -> bool:

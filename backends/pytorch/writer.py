@@ -134,7 +134,10 @@ class Writer:
             word = "depth"
         elif word in self.modules:  # such as `prefix_tokens`, which are weights too
             word = f"number_of_{word}"
-        self.needs.attributes[word] = config_expression(value)
+        made = config_expression(value)
+        if self.needs.attributes.get(word, made) != made:
+            raise ValueError(f"`{word}` is the name of two numbers in {self.place.path}")
+        self.needs.attributes[word] = made
         return Dot(SELF, word, origins=origins_in(self.needs.attributes[word]))
 
     @property

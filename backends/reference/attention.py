@@ -2,7 +2,8 @@
 
 attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of query heads: Ainslie
         et al. 2023, arXiv:2305.13245; attention sinks: OpenAI 2025,
-        arXiv:2508.10925
+        arXiv:2508.10925; with the score 0: Miller 2023, "Attention Is Off By One"; talking
+        heads: Shazeer et al. 2020, arXiv:2003.02436
 """
 
 from __future__ import annotations
@@ -54,6 +55,16 @@ def sinks(call: Call) -> Array:
     return call.weights[""]
 
 
+def zero_sinks(call: Call) -> Array:
+    """A score of 0 for each head, (H,)."""
+    return np.zeros(int(call.attrs["heads"].size))
+
+
+def head_matrix(call: Call) -> Array:
+    """The learned matrix that mixes the heads, (H, H)."""
+    return call.weights[""]
+
+
 def softmax(scores: Array) -> Array:
     """Softmax over the last axis; a row of -inf gives zeros."""
     highest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
@@ -95,15 +106,24 @@ def attend(call: Call) -> Array:
     bias = np.broadcast_to(np.float64(0) if bias is None else bias, everything)
     scale = call.value("scale")
     scale = 1 / math.sqrt(width) if scale is None else scale
-    result = np.empty((batch, heads, queries, v.shape[-1]))
+    found, weights = np.empty(everything), np.empty(everything)
     for b in range(batch):
         for h in range(heads):
             shared = h // (heads // key_heads)
-            scores = compare(q[b, h], k[b, shared], vectors[h]) * scale
-            if call.value("softcap") is not None:
-                scores = cap(scores, call.value("softcap"))
-            scores = np.where(mask[b, h], scores + bias[b, h], -np.inf)
+            found[b, h] = compare(q[b, h], k[b, shared], vectors[h]) * scale
+    if call.value("softcap") is not None:
+        found = cap(found, call.value("softcap"))
+    found = np.where(mask, _mixed(call.optional("mix_scores"), found) + bias, -np.inf)
+    for b in range(batch):
+        for h in range(heads):
+            scores = found[b, h]
             if sinks is not None:
                 scores = np.column_stack([scores, np.full(queries, sinks[h])])
-            result[b, h] = softmax(scores)[:, :keys] @ v[b, shared]
-    return result
+            weights[b, h] = softmax(scores)[:, :keys]
+    weights = _mixed(call.optional("mix_weights"), weights)
+    return np.asarray(weights @ np.repeat(v, heads // key_heads, axis=1))
+
+
+def _mixed(matrix: Array | None, x: Array) -> Array:
+    """Talking heads: head g is the sum over h of matrix[g, h] times head h."""
+    return x if matrix is None else np.asarray(np.tensordot(matrix, x, (1, 1)).swapaxes(0, 1))

@@ -33,9 +33,10 @@ Yarn: beta_fast=32 beta_slow=1 mscale=1 mscale_all_dims=0 truncate=true
 LayerNorm RmsNorm: eps=1e-5 affine=true weight_offset=0
 LayerNorm: bias=true
 Mha: score=dot qk_norm=none softcap=none sinks=false clip_qkv=none output_gate=none gate=sigmoid
-Mha: output_norm=false separate_global=false
+Mha: output_norm=false separate_global=false talking_heads=none
 QkNorm: before_clip=false after_positions=false
 Mla: latent_eps=1e-6 query_rank=none
+Differential: head_norm=rmsnorm
 LinearAttention: feature_map=elu map_values=false normalize=true decay=none output_norm=none
 LinearAttention: output_gate=none
 Hidden: d_ff=4*d_model hidden_dropout=0 inner_norm=false

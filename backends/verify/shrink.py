@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 from typing import Any
 
-from ...spec.attention import Mha, Mla
+from ...spec.attention import Mha, Mla, Pairwise
 from ...spec.branches import branch_blocks, each_alone, own
 from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches, StackInput
 from ...spec.feed_forward import Glu, Moe, Router
@@ -344,7 +344,7 @@ def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any
 
 def _few_heads_of(block: Block, part: Any) -> Any:
     """An attention with few heads; other parts as they are."""
-    if not isinstance(part, (Mha, Mla)):
+    if not isinstance(part, Pairwise):
         return part
     mask, positions = own(block, part, "mask"), own(block, part, "positions")
     runs = len(mask) if isinstance(mask, tuple) else 1

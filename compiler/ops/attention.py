@@ -9,8 +9,11 @@ from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
 from .masks import for_each_sequence
-from .row import ZEROS, Attrs, Inputs, Row
+from .row import NORMAL, ZEROS, Attrs, Inputs, Row
 from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
+
+MIXING = ("mix_scores", "mix_weights")
+"""Slots of matrices that mix the heads."""
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -20,7 +23,8 @@ def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     keys = elements(k[-2:-1]) + (1 if op.arg("sinks") else 0)
     pairs = elements(q[:-1]) * keys
-    return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
+    mixed = sum(bool(op.arg(slot)) for slot in MIXING) * elements(q[1:2])
+    return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:]) + 2 * pairs * mixed
 
 
 def score_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -30,6 +34,11 @@ def score_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size,), ZEROS),)
+
+
+def matrix_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    heads = attrs["heads"].size
+    return (Weight("", (heads, heads), NORMAL),)
 
 
 def split_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -69,12 +78,12 @@ def runs_fused(s: Saving) -> bool:
     dropout and without a bias that is learned or has three axes (H, T, S). On a GPU, a fused kernel
     is assumed for all cases.
     """
-    if s.op.attrs["kernel"] in ("explicit", "additive"):
+    if s.op.attrs["kernel"] in ("explicit", "additive", "mixed"):
         return False
     if s.fused:
         return True
     alike = number(s.shape("q")[-1].size) == number(s.shape("v")[-1].size)
-    learned = s.op.attrs["kernel"] == "distance" or s.trained("bias") or s.given("sinks")
+    learned = s.op.attrs["kernel"] == "distance" or s.trained("bias") or s.trained("sinks")
     return alike and not learned and not _drops(s) and not _has_three_axes(s)
 
 
@@ -132,7 +141,7 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
 
 def attend_saves(s: Saving) -> Iterator[Kept]:
     kernel = s.op.attrs["kernel"]
-    if kernel in ("explicit", "additive"):
+    if kernel in ("explicit", "additive", "mixed"):
         yield from _written_out(s)
     elif runs_fused(s):
         yield from _fused(s)
@@ -168,13 +177,17 @@ def _in_steps(s: Saving) -> Iterator[Kept]:
 
 def _written_out(s: Saving) -> Iterator[Kept]:
     """Explicit attention in the emitted file: softcap or additive scores, masks, softmax."""
-    scores = _scores(s)
-    if s.op.attrs["kernel"] == "additive":
+    scores, kernel = _scores(s), s.op.attrs["kernel"]
+    if kernel == "additive":
         sums = scores * elements(s.shape("q")[-1:])
         copies = 2 if by_token(s.source("q")) else 1
         yield Own("float", copies * sums + s.size("q"))  # the tanh, the vectors
     else:
-        yield from (operand(s, "q"), *_keys_or_values(s, "k"), Own("float", scores))  # the tanh
+        yield from (operand(s, "q"), *_keys_or_values(s, "k"))
+        if kernel == "explicit" or s.given("mix_scores"):
+            yield Own("float", scores)  # the tanh, or the scores before they are mixed
+    if s.given("mix_weights"):
+        yield Own("float", scores)  # the attention weights after they are mixed
     yield from _keys_or_values(s, "v")
     booleans = s.given("mask") and not s.op.attrs.get("tiles")
     if booleans and not s.given("bias") and not s.given("sinks"):
@@ -241,14 +254,33 @@ ROWS: dict[str, Row] = {
         attrs=("heads",),
         view=view(FREE),
     ),
+    "head_matrix": Row(
+        "a learned matrix that mixes the heads, (H, H)",
+        (),
+        lambda inputs, attrs: [(attrs["heads"], attrs["heads"])],
+        matrix_weights,
+        dtype="float",
+        part="attention",
+        attrs=("heads",),
+        view=view(FREE),
+    ),
+    "zero_sinks": Row(
+        "a score of 0 for each head, (H,)",
+        ("q",),
+        lambda inputs, attrs: [(attrs["heads"],)],
+        part="attention",
+        attrs=("heads",),
+    ),
     "attend": Row(
         "softmax(cap(q k^T * scale) + bias) v over the keys that the mask allows; 0 for "
         "queries without allowed keys. A sink is the score of one extra key per head, whose "
         "value is 0. Query head h uses key head h // (H/K). With attr score `distance`, q k^T "
-        "is replaced by -|q - k|^2; with `additive`, by vector . tanh(q + k). attrs: scale (a "
+        "is replaced by -|q - k|^2; with `additive`, by vector . tanh(q + k). mix_scores (H, H) "
+        "mixes the heads of the scores before the bias is added, mix_weights those of the "
+        "attention weights. attrs: scale (a "
         "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, "
         "kernel, asked (`dense` or `tiles` where the spec says so)",
-        ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?"),
+        ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?", "mix_scores?", "mix_weights?"),
         attend_shape,
         flops=attend_flops,
         part="attention",

@@ -112,7 +112,7 @@ ROWS: dict[str, Row] = {
         ("x",),
         attrs=("factor", "size?"),
     ),
-    "by_layer": Row("x / the layer's number, counted from 1", ("x",)),
+    "by_layer": Row("x / the layer's number, counted from 1", ("x",), uses_layer=True),
     "clamp": Row(
         "x clamped to [-low, high] (low None: no lower bound)",
         ("x",),

@@ -80,6 +80,7 @@ class Row:
     saves: tensors saved for the backward pass, see `saved`
     view: inputs whose storage the results share; empty if they have their own
     stores: kind and number of stored elements, if they do not follow from shape and dtype
+    uses_layer: whether the result depends on the index of the layer
     """
 
     formula: str
@@ -93,6 +94,7 @@ class Row:
     saves: Saves = nothing
     view: View = fresh
     stores: Stores | None = None
+    uses_layer: bool = False
 
     def named(self, count: int) -> tuple[str, ...]:
         """The slot of each of `count` inputs. Raises ValueError for a wrong number."""

@@ -133,6 +133,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="attention",
         attrs=("shape", "heads", "layers"),
+        uses_layer=True,
     ),
     "attend_linearly": Row(
         "inputs q, k, v, optional rates: the sum over keys j of (q_i . k_j) v_j; with "

@@ -25,6 +25,7 @@ WHOLE = "whole"
 CAUSAL = "causal"
 """First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
 ASKED_DENSE = "`kernel: dense` asks for it"
+MIXED = "the heads are mixed for all pairs"
 HALF = "half of all scores or more are needed"
 OF_DISTANCE = ("alibi", "relative_buckets")
 """Biases of the distance alone, which tiles share."""
@@ -154,6 +155,8 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
             return "the kernel adds a bias of all pairs"
         if kind_of(mask.attrs["formula"]) == WHOLE and user.attrs["kernel"] != "sdpa":
             return "the kernel needs no mask where all pairs are seen"
+        if user.attrs["kernel"] == "mixed":
+            return MIXED
     return ""
 
 
@@ -166,7 +169,8 @@ def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
         made = graph.producer(made.arg("buckets"))
     if made is None or made.kind not in OF_DISTANCE:
         return "it is added to a bias of all pairs"
-    return ""
+    users = graph.consumers(op.outputs[0])
+    return MIXED if any(user.attrs["kernel"] == "mixed" for user in users) else ""
 
 
 def kind_of(formula: Formula) -> str:

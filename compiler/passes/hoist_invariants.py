@@ -10,6 +10,7 @@ and values of a memory stay together.
 from __future__ import annotations
 
 from ..graph import ModuleGraph, Op
+from ..ops import OPS
 
 STATEFUL = {
     "dropout",
@@ -17,8 +18,6 @@ STATEFUL = {
     "drop_labels",
     "cache",
     "layer_input",
-    "by_layer",
-    "decay_rates",
 }
 IN_PLACE = {"last_state"}
 """Ops that are views of one value: a module is clearer with them."""
@@ -36,7 +35,7 @@ def hoist_invariants(graph: ModuleGraph) -> ModuleGraph:
 
 
 def _movable(graph: ModuleGraph, op: Op, layers: str) -> bool:
-    if op.weights or op.kind in STATEFUL | IN_PLACE:
+    if op.weights or op.kind in STATEFUL | IN_PLACE or OPS[op.kind].uses_layer:
         return False
     if graph.scopes[op.scope].role == "method":
         return False  # the cache has the keys and values of a memory

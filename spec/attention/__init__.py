@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ..part import Nothing, Tagged, declare
+from .differential import CrossDifferential, Differential
 from .fastformer import CrossFastformer, Fastformer
 from .linear import CrossLinearAttention, LinearAttention
 from .memory import Memory
@@ -10,11 +11,14 @@ from .mha import CrossMha, HeadQkNorm, Mha, PerHeadQkNorm, ProjectionQkNorm, QkN
 from .mla import CrossMla, Mla
 from .score_bias import PathBias, ScoreBias, StreamBias, TableBias
 
-Attention = Annotated[
-    Mha | Mla | LinearAttention | Fastformer | Nothing, Tagged("attention", "mha")
-]
+Pairwise = Mha | Mla | Differential
+"""Attention with a score for each pair of a query and a key."""
+
+CrossPairwise = CrossMha | CrossMla | CrossDifferential
+
+Attention = Annotated[Pairwise | LinearAttention | Fastformer | Nothing, Tagged("attention", "mha")]
 CrossAttention = Annotated[
-    CrossMha | CrossMla | CrossLinearAttention | CrossFastformer | Nothing,
+    CrossPairwise | CrossLinearAttention | CrossFastformer | Nothing,
     Tagged("cross_attention", "mha"),
 ]
 declare(Attention)
@@ -23,16 +27,19 @@ declare(CrossAttention)
 __all__ = [
     "Attention",
     "CrossAttention",
+    "CrossDifferential",
     "CrossFastformer",
     "CrossLinearAttention",
     "CrossMha",
     "CrossMla",
+    "Differential",
     "Fastformer",
     "HeadQkNorm",
     "LinearAttention",
     "Memory",
     "Mha",
     "Mla",
+    "Pairwise",
     "PathBias",
     "PerHeadQkNorm",
     "ProjectionQkNorm",

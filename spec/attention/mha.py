@@ -73,8 +73,13 @@ class Mha(Branch):
     qk_norm: normalisation of queries and keys
     softcap: replace scaled scores by softcap · tanh(scores / softcap), before position biases are
         added (Gemma 2)
-    sinks: attention sinks: one learned score per head that takes part in the softmax and has no
-        value (gpt-oss)
+    sinks: attention sinks: `true`: one learned score per head that takes part in the softmax and
+        has no value (gpt-oss); `zero`: the same with the score 0, which adds 1 to the denominator
+        of the softmax, so that a head can attend to nothing (softmax1; Miller, 2023, "Attention Is
+        Off By One")
+    talking_heads: mix the heads with learned matrices (Shazeer et al., 2020, arXiv:2003.02436): the
+        scaled `scores`, before position biases are added; the attention `weights`, after their
+        dropout; or `both`. Head g becomes the sum over heads h of matrix[g, h] times head h
     clip_qkv: clamp queries, keys and values to ± this, after the projection (OLMo); with
         `qk_norm.before_clip`, after the norm (OLMoE)
     output_gate: multiply the attention output by a sigmoid of a linear projection of the layer's
@@ -105,7 +110,8 @@ class Mha(Branch):
     score: OneOf[Literal["dot", "additive", "cosine", "distance"]] = "dot"
     qk_norm: QkNorms = NOTHING
     softcap: Maybe = "none"
-    sinks: Flag = False
+    sinks: OneOf[Literal[True, False, "zero"]] = False
+    talking_heads: OneOf[Literal["none", "scores", "weights", "both"]] = "none"
     clip_qkv: Maybe = "none"
     output_gate: OneOf[Literal["none", "elementwise", "headwise"]] = "none"
     gate: OneOf[Literal["sigmoid", "softplus"]] = "sigmoid"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha, Mla
+from ..attention import Differential, Mha, Mla, Pairwise
 from ..branches import branch_blocks
 from ..embedding import Patches
 from ..masks import atoms
@@ -23,11 +23,28 @@ def attentions(block: Block) -> Iterator[tuple[str, Mha]]:
             yield key, part
 
 
-def head_width(attention: Mha, stack: Stack) -> int | None:
-    """The width of a head, given or derived; None if unknown."""
+Headed = Mha | Differential
+"""Attention with `heads` and `head_dim`."""
+
+
+def headed(block: Block) -> Iterator[tuple[str, Headed]]:
+    for key in ("attention", "cross_attention"):
+        part = getattr(block, key)
+        if isinstance(part, Headed):
+            yield key, part
+
+
+def query_count(attention: Headed) -> int:
+    """The number of queries of a token: one per head, or two in differential attention."""
+    return 2 * attention.heads if isinstance(attention, Differential) else attention.heads
+
+
+def head_width(attention: Headed, stack: Stack) -> int | None:
+    """The width of a query, given or derived; None if unknown."""
     if attention.head_dim is not None:
         return attention.head_dim
-    return None if stack.d_model % attention.heads else stack.d_model // attention.heads
+    count = query_count(attention)
+    return None if stack.d_model % count else stack.d_model // count
 
 
 def latent_width(attention: Mla) -> int:
@@ -36,7 +53,7 @@ def latent_width(attention: Mla) -> int:
 
 
 def heads_share_keys(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    for key, part in attentions(block):
+    for key, part in headed(block):
         if part.kv_heads is not None and part.heads % part.kv_heads:
             yield Finding(
                 (*path, key, "kv_heads"),
@@ -47,16 +64,17 @@ def heads_share_keys(spec: ModelSpec, stack: Stack, path: Path, block: Block) ->
 def heads_divide_width(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    for key, part in attentions(block):
-        width = head_width(part, stack)
+    for key, part in headed(block):
+        width, count = head_width(part, stack), query_count(part)
         if width is None:
+            heads = "heads" if count == part.heads else "2 · heads"
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); change "
-                "one, or set `head_dim`",
+                f"d_model ({stack.d_model}) is not a multiple of {heads} ({count}); change one, or "
+                "set `head_dim`",
             )
         else:
-            yield from _too_wide((*path, key, "heads"), part.heads, width)
+            yield from _too_wide((*path, key, "heads"), count, width)
     for key in ("attention", "cross_attention"):
         part = getattr(block, key)
         if isinstance(part, Mla):
@@ -234,6 +252,29 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
                 )
 
 
+ALONE = {"softcap": "none", "sinks": False, "separate_global": False}
+"""Options that cannot be combined with talking heads, and their usual values."""
+
+
+def talking_heads_alone(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """Options for which the order of mixing heads is not defined."""
+    for key, part in attentions(block):
+        if part.talking_heads == "none":
+            continue
+        if part.score in ("additive", "distance"):
+            yield Finding(
+                (*path, key, "talking_heads"),
+                f"`talking_heads` needs `score: dot` or `cosine`, not `{part.score}`",
+            )
+        for option, usual in ALONE.items():
+            if getattr(part, option) != usual:
+                yield Finding(
+                    (*path, key, option), f"`{option}` cannot be combined with `talking_heads`"
+                )
+
+
 def _said(part: Mha, option: str) -> bool:
     return getattr(part, option) not in (False, "none")
 
@@ -242,8 +283,8 @@ def one_kernel(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
     """All layers of a stack take masks of one kind."""
     part = block.attention
     blocks = branch_blocks(one for _, one in parts(stack.blocks, Block))
-    others = [one.attention for one in blocks if isinstance(one.attention, (Mha, Mla))]
-    if isinstance(part, (Mha, Mla)) and part.kernel != others[0].kernel:
+    others = [one.attention for one in blocks if isinstance(one.attention, Pairwise)]
+    if isinstance(part, Pairwise) and part.kernel != others[0].kernel:
         yield Finding(
             (*path, "attention", "kernel"),
             f"`kernel` must be the same in all layers of a stack, which share their masks; it is "
@@ -263,5 +304,6 @@ LAWS = (
     buckets_fit,
     separate_global_named,
     scores_fit,
+    talking_heads_alone,
     gate_is_there,
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Fastformer, LinearAttention, Mha, Mla
+from ..attention import Fastformer, LinearAttention, Mla
 from ..feed_forward import Hidden, Mlp, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..norm import RmsNorm
 from ..part import Nothing
 from ..residual import Joining, Parallel
 from ..scalars import size_of
-from .attention import head_width, latent_width
+from .attention import Headed, head_width, latent_width, query_count
 from .findings import Finding, Path
 from .linear import head_width as linear_width
 
@@ -271,8 +271,8 @@ def one_norm_behind_a_sum(
 
 def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     width = 0
-    if isinstance(block.attention, Mha):
-        width += 4 * block.attention.heads * (head_width(block.attention, stack) or 1)
+    if isinstance(block.attention, Headed):
+        width += 4 * query_count(block.attention) * (head_width(block.attention, stack) or 1)
     if isinstance(block.attention, (LinearAttention, Fastformer)):
         width += 5 * block.attention.heads * (linear_width(block.attention, stack) or 1)
     if isinstance(block.attention, Mla):

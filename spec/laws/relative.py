@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha, Mla
+from ..attention import Mha, Pairwise
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, Rotary, TransformerXl
 from .findings import Finding, Path, members
@@ -65,10 +65,10 @@ def positions_meet_contents(
                 f"{position.type} positions cannot be combined with rotary positions; keep one of "
                 "them",
             )
-        if isinstance(part, Mla):
+        if isinstance(part, Pairwise) and not isinstance(part, Mha):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions are not supported with attention of type `mla`",
+                f"{position.type} positions are not supported with attention of type `{part.type}`",
             )
         if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
             yield Finding(

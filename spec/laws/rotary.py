@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..attention import Mha, Mla
+from ..attention import Mla
 from ..embedding import Patches
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import Llama3, LongRope, Rotary, Yarn
-from .attention import head_width
+from .attention import Headed, head_width
 from .findings import Finding, Path, members
 
 
@@ -24,7 +24,7 @@ def turned(block: Block, stack: Stack, position: Rotary) -> float | None:
     """Number of rotated features per head; None if unknown."""
     if isinstance(block.attention, Mla):
         return block.attention.rope_dim * position.fraction
-    if not isinstance(block.attention, Mha):
+    if not isinstance(block.attention, Headed):
         return None
     width = head_width(block.attention, stack)
     return None if width is None else width * position.fraction
@@ -41,7 +41,7 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
             said: Path = ("positions", i)
             if isinstance(block.attention, Mla):
                 said = ("attention", "rope_dim")
-            elif isinstance(block.attention, Mha) and block.attention.head_dim:
+            elif isinstance(block.attention, Headed) and block.attention.head_dim:
                 said = ("attention", "head_dim")
             yield Finding(
                 (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
@@ -106,8 +106,10 @@ def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
             continue
         if not any(isinstance(source, Patches) for source in members(stack.input)):
             yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
-        if not isinstance(block.attention, Mha):
-            yield Finding((*place, "axes"), "`axes: 2` needs attention of type `mha`")
+        if not isinstance(block.attention, Headed):
+            yield Finding(
+                (*place, "axes"), "`axes: 2` needs attention of type `mha` or `differential`"
+            )
         if not isinstance(position.scaling, Nothing):
             yield Finding(
                 (*place, "scaling"),

@@ -20,7 +20,7 @@ def first(graph: ModuleGraph, kind: str) -> Op:
 
 
 def unknown_kind(graph: ModuleGraph) -> None:
-    graph.replace_op(first(graph, "add").number, kind="subtract")
+    graph.replace_op(first(graph, "add").number, kind="divide")
 
 
 def unknown_scope(graph: ModuleGraph) -> None:
@@ -113,7 +113,7 @@ def wrong_shape(graph: ModuleGraph) -> None:
 
 
 FAULTS: dict[Fault, str] = {
-    unknown_kind: r"op \d+ \(subtract in .*\): no such kind of op",
+    unknown_kind: r"op \d+ \(divide in .*\): no such kind of op",
     unknown_scope: r"op \d+ \(add in nowhere\): no such scope",
     unknown_value: r"op \d+ \(add in .*\): reads nothing before it is made",
     cycle: "the ops form a cycle",

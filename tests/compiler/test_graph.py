@@ -40,7 +40,17 @@ def square() -> ModuleGraph:
 def test_inputs_have_names() -> None:
     graph = lowered("attention.sinks=true")
     attend = next(op for op in graph.ops() if op.kind == "attend")
-    assert attend.slots == ("q", "k", "v", "mask", "bias", "sinks", "vector")
+    assert attend.slots == (
+        "q",
+        "k",
+        "v",
+        "mask",
+        "bias",
+        "sinks",
+        "vector",
+        "mix_scores",
+        "mix_weights",
+    )
     assert [graph.values[attend.arg(slot)].name for slot in "qkv"] == ["q", "k", "v"]
     assert attend.first == attend.arg("q")
     assert attend.arg("bias") == attend.arg("vector") == ""
@@ -70,7 +80,7 @@ def test_a_slot_may_hold_several() -> None:
 
 def test_rows_name_their_inputs() -> None:
     attend, concat = OPS["attend"], OPS["concat"]
-    assert attend.filled(("q", "k", "v", "mask")) == ("q", "k", "v", "mask", "", "", "")
+    assert attend.filled(("q", "k", "v", "mask")) == ("q", "k", "v", "mask", *[""] * 5)
     assert attend.named(4) == ("q", "k", "v", "mask")
     assert concat.named(3) == ("parts",) * 3
     for row, inputs, message in (

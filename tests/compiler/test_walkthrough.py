@@ -15,8 +15,8 @@ import modelwright
 
 HOME = Path(modelwright.__file__).parent
 SECTION = "## Add an attention variant, step by step"
-ORACLE_ROW = "ATTENTIONS |= {Fastformer: fastformer}"
-UNION = "Mha | Mla | LinearAttention | Fastformer | Nothing, Tagged"
+ORACLE_ROW = "ATTENTIONS |= {Fastformer: fastformer, Differential: differential}"
+UNION = "Pairwise | LinearAttention | Fastformer | Nothing, Tagged"
 
 
 def blocks() -> dict[str, str]:

@@ -272,8 +272,13 @@ class Parts:
         said: Data = {"score": score, "scale": self.dice.one(scales)}
         if score == "cosine" and said["scale"] is None:
             said["scale"] = 8
-        if score in ("additive", "distance"):
+        said["talking_heads"] = None
+        if score not in ("additive", "distance") and self.dice.often(0.1):
+            kinds = literal_words(shapes(attentions.Mha)["talking_heads"].leaf)
+            said["talking_heads"] = self.dice.one(kinds)
+        if score in ("additive", "distance") or said["talking_heads"] not in (None, "none"):
             said |= {"softcap": None, "sinks": None}
+        if score in ("additive", "distance"):
             self.said.add(("Mha", "score", score))
         said["clip_qkv"] = self.dice.one((0.7, "none")) if self.dice.often(0.15) else None
         return said
@@ -305,6 +310,19 @@ class Parts:
     def fastformer(self, place: Place) -> Data:
         fits = [n for n in (place.heads, 1, 2, 4) if not place.d_model % n]
         return {"heads": fits[0]}
+
+    def differential(self, place: Place) -> Data:
+        """Two queries per head, which rotary positions can turn."""
+        heads, width = place.heads, place.turned
+        said: Data = {"heads": heads, "head_dim": None, "kernel": None}
+        implied = place.d_model // (2 * heads) if place.d_model % (2 * heads) == 0 else 0
+        if width and width != implied:
+            said["head_dim"] = width
+        elif not width and (not implied or self.dice.often(0.2)):
+            said["head_dim"] = self.dice.one((4, 5, 6))
+        fits = [n for n in (heads, 1, 2, 3) if heads % n == 0]
+        said["kv_heads"] = self.dice.one(fits) if self.dice.often(0.35) else None
+        return said
 
     def mla(self, place: Place) -> Data:
         turned = {"rope_dim": place.turned} if place.latent and place.turned else {}
@@ -511,6 +529,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     attentions.Mla: Parts.mla,
     attentions.LinearAttention: Parts.linear,
     attentions.Fastformer: Parts.fastformer,
+    attentions.Differential: Parts.differential,
     feed_forward.Hidden: Parts.hidden,
     feed_forward.Moe: Parts.moe,
     embedding.Tokens: Parts.tokens,

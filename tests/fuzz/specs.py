@@ -75,7 +75,9 @@ def written(data: Data, style: bool | None = False) -> str:
     )
 
 
-KERNELS = {"mha": "Mha", "mla": "Mla"}
+KERNELS = {"mha": "Mha", "mla": "Mla", "differential": "Differential"}
+HEADED = ("differential",)
+"""Types of attention with options of `mha`."""
 BIASED = ("alibi", "relative_bias", "relative_table", "disentangled", "transformer_xl")
 OF_DISTANCE = ("alibi", "relative_bias")
 """Biases that tiles can have: one of them, without another bias, and not a table per layer."""
@@ -486,7 +488,7 @@ class Specs(Parts):
             choices = ["none", {"scale": 0.5}, {"from": "block"}]
             part["residual"] = dice.one(choices[: 2 if first else 3])
             self.said.add(("Sequential", "from", repr("block")))
-        if part["type"] not in ("mha", "mla", "linear", "fastformer") or "memory" in part:
+        if part["type"] not in ("mha", "mla", *HEADED, "linear", "fastformer") or "memory" in part:
             return
         if dice.often(0.2):
             part["mask"] = block.get("mask", "causal" if place.causal else "full")
@@ -499,7 +501,9 @@ class Specs(Parts):
             return self.of_type("attention", "mla", place)
         if place.summed:
             return self.of_type("attention", place.summed, place)
-        part = self.of_type("attention", "mha", place)
+        dice = seeded(len(self.said))  # of its own: the other draws stay as they were
+        kind = dice.one(HEADED) if not meets and dice.often(0.15) else "mha"
+        part = self.of_type("attention", kind, place)
         return part if isinstance(part, dict) else {"type": part}
 
     def _mask_of(self, place: Place, attention: Any) -> Data:
@@ -514,7 +518,8 @@ class Specs(Parts):
         if keys % 2 == 0 and dice.often(0.15):
             return {"mask": [self.mask(place) for _ in range(2)]}
         mask = self.mask(place)
-        plain = multi and not attention.get("sinks") and attention.get("score", "dot") == "dot"
+        plain = multi and not attention.get("sinks") and not attention.get("talking_heads")
+        plain = plain and attention.get("score", "dot") == "dot"
         meets = place.has("disentangled", "transformer_xl")
         if "global" in str(simplest(parse_mask(mask))) and plain and not meets and dice.often(0.5):
             attention["separate_global"] = True
@@ -554,7 +559,7 @@ class Specs(Parts):
             self.read.add(memory)
             decays = "decay" in attention
             return {"memory": memory, **({"decay": "none"} if decays else {})}
-        if kind in ("none", "mla", place.summed) or dice.often(0.15):
+        if kind in ("none", "mla", *HEADED, place.summed) or dice.often(0.15):
             other = "mha" if kind != "mha" else dice.one(self._others())
             self.read.add(memory)
             part = self.of_type("cross_attention", other, free, memory=memory)

@@ -28,6 +28,7 @@ SETTLED = {
     "ModelSpec": {"stacks", "heads"},
     "CrossMha": {"separate_global", "kernel", "score_bias"},
     "CrossMla": {"kernel"},
+    "CrossDifferential": {"kernel"},
     "LearnedInput": {"prefix_tokens"},
     "CrossLinearAttention": {"decay"},
     "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks"},

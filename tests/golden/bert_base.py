@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 934072a1f1c6). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 98ee4c9debf2). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -187,4 +187,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 0a1a719144750a0cfcff8da8f74415954603e55b5635995f8046c0c5b3a57af2
+# sha256 of the above: e6876319fb1985e054567a40dac715e33383b3d38a084ec0008fae58e846618b

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 2dcde43965c9). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 c04a0097a9c1). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -272,4 +272,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: d79828c57cb0b05a4b94bd4a754d8f8665fbc25bcd888a890ef013cdd528dc2e
+# sha256 of the above: 3420b49355b3640b6cda4f15991f94e7867347b8e6f451675eb2487a80c94d4a

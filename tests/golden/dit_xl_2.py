@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 6b8c50410c10). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 4ef8515ffade). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -271,4 +271,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: c192e55e7a164e2a94f1cee84e49a1d635ce4a87da34a5d4cb30163e5a206498
+# sha256 of the above: afdb7b54a54bb9094c4b51b51813bf15e38aa2e5c1e3f695f9ef9a6faeafff3b

@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 baa3bb136a86). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7b8fed7e89d6). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -502,4 +502,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3b2140a3461a482305a444c38038dac4272c00874cc59916af66798f0a96b009
+# sha256 of the above: 3db98938e9b3c988cdbce2767eb27f565ec06580b34c3368fecb1e32e6c6bc9b

@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 8f677cb9c7de). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 4b14a476eb5f). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -305,4 +305,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 67b118acfef4671e322f17e9cd6e47e6ed5b97edd0096e2e598810c46901949f
+# sha256 of the above: 244b5ddb2fa3c2d735e657edf8c5b9efec561caeedafc9645de36b16b6c39736

@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 4dc271e3836e). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 9d19d71e455e). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -616,4 +616,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9f11d9f4b47cf9630f932084c3cbc54aca7633c620b7abd37cc1fe2ada8f29ec
+# sha256 of the above: c30b1aade5d5270d0bf81a0b473f5c2836b71a386d39e74197e665bbd93eb42d

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 674ae6a332e1). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 97bb9b6f0ab4). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -306,4 +306,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d7c8f0901e53c178a2261a303c4a4107e1173dd29c7a141f797783dc0be4eb63
+# sha256 of the above: 1a9a1b5f3795f6a787d248b956fb04f8f0deb372fc76029603315ed97b40f2bd

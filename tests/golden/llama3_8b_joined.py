@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 674ae6a332e1). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 97bb9b6f0ab4). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -372,4 +372,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7b5470dfd904ffaf2254c1ef71d4fb81c83a7dc406ede782d662b9f336901be3
+# sha256 of the above: ddc6bbbc48272b6cb39fa1a488aca41b0d3d2976de1f430b24682860cc690404

@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 25140f93af84). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 a1c777b65250). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -447,4 +447,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 71fe784d56bb1f007093b002ca017c7424b357b2b982ff645ff0d13e55e783aa
+# sha256 of the above: 21ccfd6a1ba95a7fb3f1816ef9ac1bbbe40cbce5cba58cdf2099118d9d75be37

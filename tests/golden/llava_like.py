@@ -2,7 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 5cdbfb1774c6). To rebuild it:
+Written by modelwright 0.1.0 from llava_like.yaml (sha256 08b590a40641). To rebuild it:
     modelwright build llava_like.yaml -o llava_like.py
 
     part                                     weights
@@ -513,4 +513,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: dce4c1ea51082ddd10c360af1ee00f2280c9013c060a6e4aaf2b7c2fd14d592f
+# sha256 of the above: 45a58ee39b6b94f6d639d31f9223c1242a1d5cc49e52f431979fc2cc753d04e7

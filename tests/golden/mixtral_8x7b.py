@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 e4da9b2fbca9). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 33af396b5be8). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -361,4 +361,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 15416de3e80b0a08fccfa4f91d74e202edb8790d1fa3aaa870c8f0a4abfa8630
+# sha256 of the above: 1ccd588a70ca5c16361ae420f9d1235a05ee81b208bd9b0c823d8467481b2476

@@ -1,6 +1,6 @@
 """rnnsearch: a 1-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 6df2545fcf0a). To rebuild it:
+Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 646a0303afc7). To rebuild it:
     modelwright build rnnsearch.yaml -o rnnsearch.py
 
     part                                  weights
@@ -424,4 +424,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2bbfca89941b7f0c953162d996543ff79c13f4c2557ff333b6bab3a921a4e6b8
+# sha256 of the above: b9adf9139aa18c91089686ce13b9ba1ee2789ae506c78bc84f0c21fa3bfbc0fb

@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 f9c67a5923d0). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 9f55f9701b10). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -402,4 +402,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2495527a276a6d1e11527722dc9e634f95ef9817d2bec9fb6f3f63cfe382ae00
+# sha256 of the above: 3ebd231c60706916c0d9aec1291b3accc827a91838244ab60d77aaaef4b8c02f

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 901134f496ab). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 1b67608d0756). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -389,4 +389,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1f4fd8834b16c85dc744c83fddbec54dfb0ef5e9a9f6fe28b8af61fa33554c42
+# sha256 of the above: 67a8a3d8f51ca65018ace2a748b6684f6135d9638c49e98ffc80e4ce6daddb25

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 ab535d089496). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 cdfa1b020ca3). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -382,4 +382,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: e58190f7f58bc233eff6d12ca4d7829adfad439d5a4af5aa551e0315f2c346c5
+# sha256 of the above: 1ca8e40c56f5aa3fe31ec61316ab5516fe0ea7ea834d2746a6ba666475328dab

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     attention,
+    differences,
     elementwise,
     experts,
     layers,
@@ -29,6 +30,7 @@ KINDS = (
     layers,
     elementwise,
     attention,
+    differences,
     sums,
     pairs,
     recurrence,

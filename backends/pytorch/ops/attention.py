@@ -22,7 +22,8 @@ def split_heads(f: Writer, op: Op) -> Any:
         return expression("x.unsqueeze(1)", x=x)
     if op.attrs["width"] == ONE:
         return expression("x.transpose(1, 2).unsqueeze(-1)", x=x)
-    width = f.number(op.attrs["width"].size, "head_dim")
+    name = "value_dim" if op.attrs["width"].label == "Ev" else "head_dim"
+    width = f.number(op.attrs["width"].size, name)
     if len(f.graph.values[op.arg("x")].shape) == 3:
         return expression("x.unflatten(-1, (-1, width)).transpose(1, 2)", x=x, width=width)
     return expression("x.unflatten(-1, (-1, width)).transpose(0, 1)", x=x, width=width)
@@ -92,6 +93,10 @@ def sinks(f: Writer, op: Op) -> Any:
     return f.own(op)
 
 
+def zero_sinks(f: Writer, op: Op) -> Any:
+    return expression("q.new_zeros(q.size(1))", q=f.arg(op, "q"))
+
+
 ROWS: dict[str, Row] = {
     "split_heads": split_heads,
     "merge_heads": merge_heads,
@@ -99,6 +104,8 @@ ROWS: dict[str, Row] = {
     "expand_heads": expand_heads,
     "concat": concat,
     "sinks": sinks,
+    "zero_sinks": zero_sinks,
     "score_vector": sinks,
+    "head_matrix": sinks,
     "attend": attend,
 }

@@ -228,11 +228,46 @@ def _scale(f: Writer, op: Op) -> Any:
     return f.number(op.attrs["scale"])
 
 
+def mixed(f: Writer, op: Op) -> Any:
+    """Scores, softmax and weighted sum, with the heads mixed before and after the softmax."""
+    (q, k, v), given = _operands(f, op)
+    shape = _shape_of_scores(f, op)
+    f.assign(
+        "scores", _mixed(f, op, "mix_scores", call("scaled_scores", q, k, _scale(f, op))), shape, op
+    )
+    scores: Expr = Name("scores")
+    if op.arg("bias"):
+        scores, given = expression("scores + bias", scores=scores, bias=given), None
+    f.assign(
+        "weights", call("masked_softmax", scores, *([] if given is None else [given])), shape, op
+    )
+    return _mixed_sum(f, op, Name("weights"), v)
+
+
+def _mixed_sum(f: Writer, op: Op, weights: Expr, v: Expr) -> Any:
+    """The sum of the values with weights that are mixed, if they are."""
+    dropout = dropout_rate(f, op)
+    if not op.arg("mix_weights"):
+        return call("weighted_sum", weights, v, *dropout)
+    dropped = call("F.dropout", weights, *dropout) if dropout else weights
+    return call("weighted_sum", _mixed(f, op, "mix_weights", dropped), v)
+
+
+def _mixed(f: Writer, op: Op, slot: str, x: Expr) -> Expr:
+    """The scores or weights (B, H, T, S), whose heads are mixed if a matrix is in the slot."""
+    return call("mixed_heads", x, f.use(op.arg(slot))) if op.arg(slot) else x
+
+
+def _shape_of_scores(f: Writer, op: Op) -> str:
+    q, k = (f.graph.values[op.arg(slot)].shape for slot in "qk")
+    return show((*q[:-1], k[-2]))
+
+
 def with_weights(f: Writer, op: Op) -> Any:
     """Scores, softmax and weighted sum; the weights pass through a module for hooks."""
     (q, k, v), given = _operands(f, op)
-    shape = show((*f.graph.values[op.arg("q")].shape[:-1], f.graph.values[op.arg("k")].shape[-2]))
-    scores = SCORES[_score(op)](f, op, q, k)
+    shape = _shape_of_scores(f, op)
+    scores = _mixed(f, op, "mix_scores", SCORES[_score(op)](f, op, q, k))
     if op.arg("bias"):
         scores, given = expression("scores + bias", scores=scores, bias=given), None
     f.assign("scores", scores, shape, op)
@@ -242,7 +277,7 @@ def with_weights(f: Writer, op: Op) -> Any:
         function, arguments = "softmax_with_sinks", [*arguments, f.use(op.arg("sinks"))]
     kept = call(Dot(SELF, op.attrs["kept"]), call(function, *arguments))
     f.assign("weights", kept, shape, op)
-    return call("weighted_sum", Name("weights"), v, *dropout_rate(f, op))
+    return _mixed_sum(f, op, Name("weights"), v)
 
 
 def _score(op: Op) -> str:
@@ -266,6 +301,7 @@ KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
     "explicit": explicit,
     "distance": distance,
     "additive": additive,
+    "mixed": mixed,
     "weights": with_weights,
 }
 

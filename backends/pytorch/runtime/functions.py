@@ -126,6 +126,13 @@ def weighted_sum(weights: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:
     return (groups @ v).view(*weights.shape[:3], v.size(3))
 
 
+def mixed_heads(x: Tensor, matrix: Tensor) -> Tensor:
+    """Scores or weights (B, H, T, S) whose heads are mixed by a matrix (H, H): talking heads
+    (Shazeer et al. 2020, arXiv:2003.02436).
+    """
+    return torch.einsum("gh,bhts->bgts", matrix, x)
+
+
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
     """Scaled dot-product scores with soft-capping to [-cap, cap], (B, H, T, S)."""
     groups = torch.unflatten(q, 1, (k.size(1), -1)).flatten(2, 3)  # H/K * T rows for each key head

@@ -176,6 +176,9 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
 }
 """Kind of op -> initial constant of its weight. All other weights are random."""
 
+OWN_STD = {"learned_vector": 0.1}
+"""Kind of op -> the standard deviation of its normal weights, whatever `init` is."""
+
 
 # -- draws
 
@@ -184,6 +187,18 @@ def _of_distribution(
     subject: Subject, wanted: dict[str, LogicalWeight], drawn: dict[str, Array]
 ) -> list[str]:
     """Describe deviations from the distribution of the spec."""
+    own = {name: OWN_STD.get(subject.graph.op(wanted[name].op).kind) for name in drawn}
+    wrong = []
+    for name, std in own.items():
+        if std is not None and (problem := _moments(drawn.pop(name).ravel() / std, math.inf)):
+            wrong.append(f"{name}: {problem} that of the language reference")
+    return wrong + _by_init(subject, wanted, drawn)
+
+
+def _by_init(
+    subject: Subject, wanted: dict[str, LogicalWeight], drawn: dict[str, Array]
+) -> list[str]:
+    """The same for weights that follow `init`."""
     init = subject.spec.init
     if isinstance(init, (Normal, TruncatedNormal)):
         return _by_deviation(subject, drawn)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..builder import Builder
 from ..state import Memory, StackState
+from .differential import lower_differential
 from .fastformer import lower_fastformer
 from .linear import lower_linear
 from .mha import lower_mha
@@ -20,6 +21,7 @@ Lowering = Callable[[Builder, StackState, Any, Any, str, "Memory | None"], str]
 VARIANTS: dict[str, Lowering] = {
     "mha": lower_mha,
     "mla": lower_mla,
+    "differential": lower_differential,
     "linear": lower_linear,
     "fastformer": lower_fastformer,
 }

@@ -73,6 +73,7 @@ def lower_mha(
             softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
             sinks=part.sinks,
             score=part.score,
+            talking_heads=part.talking_heads,
             project=_of_positions(b, part, sizes),
         )
         y = inputs.attend(b, query, key, value)
@@ -275,8 +276,19 @@ def _title(part: Mha, cross: bool, *, cached: bool) -> str:
         kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv:1911.02150)"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
         source = "Ainslie et al. 2023, arXiv:2305.13245"
-        kind = f"Grouped-query attention{over}: K key/value heads ({source})"
+        heads = "" if _extra(part) else ": K key/value heads"
+        kind = f"Grouped-query attention{over}{heads} ({source})"
     if part.separate_global:
         kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv:2004.05150)"
         return f"{kind}.\n\nGlobal tokens have separate projections."
-    return f"{kind}."
+    extra = _extra(part)
+    return f"{kind}.\n\n{extra}" if extra else f"{kind}."
+
+
+def _extra(part: Mha) -> str:
+    """The second paragraph of the title; "" if there is none."""
+    if part.talking_heads != "none":
+        return "The heads are mixed (talking heads, Shazeer et al. 2020, arXiv:2003.02436)."
+    if part.sinks == "zero":
+        return "The softmax has 1 added to its denominator (softmax1, Miller 2023)."
+    return ""

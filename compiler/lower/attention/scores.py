@@ -1,6 +1,7 @@
 """Masks, biases and scale, shared by all attention variants with scores.
 
-Sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al. 2023, arXiv:2309.17453.
+Sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al. 2023, arXiv:2309.17453. A sink of 0:
+Miller 2023, "Attention Is Off By One". Talking heads: Shazeer et al. 2020, arXiv:2003.02436.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Project = Callable[[str, str, bool], str]
 class AttentionInputs:
     """The mask, bias, sinks and options of the attend op.
 
-    joining: mask, bias, sinks and score vector; "" if absent
+    joining: mask, bias, sinks, score vector, and matrices that mix the heads; "" if absent
     by_layer: whether scores are divided by the layer's number
     """
 
@@ -62,13 +63,16 @@ def attention_inputs(
     *,
     kv_heads: Dim,
     softcap: Field | None = None,
-    sinks: bool = False,
+    sinks: bool | str = False,
     score: str = "dot",
+    talking_heads: str = "none",
     project: Project | None = None,
 ) -> tuple[str, AttentionInputs]:
     """The scaled query, and the mask, bias and options of the attend op.
 
     memory: source of keys and values in cross-attention, without positions and with a padding mask
+    sinks: whether each head has a learned sink; `zero`: a sink with the score 0
+    talking_heads: what is mixed across heads: `none`, `scores`, `weights` or `both`
     project: projection function of `Contents`, for positions whose scores depend on content
     """
     query = compared[0]
@@ -96,11 +100,21 @@ def attention_inputs(
         options["asked"] = part.kernel
     if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
-    sink = b.op("sinks", name="sinks", heads=heads) if sinks else ""
+    sink = ""
+    if sinks == "zero":
+        sink = b.op("zero_sinks", query, heads=heads)
+    elif sinks:
+        sink = b.op("sinks", name="sinks", heads=heads)
     vector = ""
     if score == "additive":
         vector = b.op("score_vector", name="score", heads=heads, width=head)
-    joining = (mask, bias, sink, vector)
+    mixing = [
+        b.op("head_matrix", name=f"mix_{what}", heads=heads)
+        if talking_heads in (what, "both")
+        else ""
+        for what in ("scores", "weights")
+    ]
+    joining = (mask, bias, sink, vector, *mixing)
     return b.rename(query, "q"), AttentionInputs(joining, options, part.scale == "by_layer")
 
 

@@ -34,7 +34,12 @@ ATTENTIONS = {
     "clip_of_norms_of_heads": "{heads: 4, clip_qkv: 0.5, qk_norm: {type: head, before_clip: true}}",
     "sinks": "{heads: 4, sinks: true}",
     "sinks_grouped": "{heads: 4, kv_heads: 2, sinks: true, dropout: 0.2, scale: 0.2}",
+    "softmax1": "{heads: 4, sinks: zero}",
+    "softmax1_softcap_grouped": "{heads: 4, kv_heads: 2, sinks: zero, softcap: 5, dropout: 0.2}",
     "sinks_softcap": "{heads: 4, kv_heads: 2, sinks: true, softcap: 5}",
+    "talking_heads": "{heads: 4, talking_heads: both}",
+    "talking_heads_grouped": "{heads: 4, kv_heads: 2, talking_heads: scores, dropout: 0.2}",
+    "talking_heads_weights": "{heads: 4, talking_heads: weights, dropout: 0.2, value_dim: 6}",
     "output_norm": "{heads: 4, output_norm: true}",
     "gate": "{heads: 4, output_gate: elementwise, value_dim: 6}",
     "gate_of_heads": "{heads: 4, output_gate: headwise, kv_heads: 2, bias: [query, output]}",
@@ -51,6 +56,16 @@ LATENTS = {
     "queries": ", query_rank: 7, latent_eps: 1e-2",
     "scale": ", scale: 0.4, dropout: 0.2, bias: false",
     "unscaled": ", scale: none",
+}
+
+DIFFERENTIAL = "type: differential, heads: 2"
+
+DIFFERENTIALS = {
+    "": "",
+    "grouped": ", kv_heads: 1, head_dim: 6, dropout: 0.2",
+    "unnormed": ", head_norm: none, scale: 0.4, bias: false",
+    "norm": ", head_norm: {affine: false, eps: 1e-4}",
+    "unscaled": ", scale: none, kernel: dense",
 }
 
 SCORES = {
@@ -70,6 +85,23 @@ ROWS: dict[str, Variation] = {
     **{
         f"attention_latent_{k}": decoder(f"attention={{{LATENT}{v}}}", "positions=rotary")
         for k, v in LATENTS.items()
+    },
+    **{
+        f"attention_differential_{k}": decoder(
+            f"attention={{{DIFFERENTIAL}{v}}}", "positions=rotary"
+        )
+        for k, v in DIFFERENTIALS.items()
+    },
+    **{
+        f"attention_differential_{k}": Variation(
+            text.replace("{heads: 4}", f"{{{DIFFERENTIAL}}}"), sets
+        )
+        for k, text, sets in (
+            ("both", BOTH, ("positions=relative_bias",)),
+            ("encoder", ENCODER, ("positions=[alibi, learned]", "mask=band(2)")),
+            ("tiles", DECODER, ("attention.kernel=tiles", "mask=causal & window(3)")),
+            ("shared_layers", DECODER, ("share=true", "layers=3")),
+        )
     },
     **{
         f"attention_latent_{k}": Variation(text.replace("{heads: 4}", f"{{{LATENT}}}"), sets)

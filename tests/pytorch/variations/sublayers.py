@@ -59,6 +59,9 @@ ROWS: dict[str, Variation] = {
     "sublayers_fastformer": Variation(
         ENCODER, ("sublayers=[{type: fastformer, heads: 4}, {type: mlp}]",)
     ),
+    "sublayers_differential": Variation(
+        ENCODER, ("sublayers=[{type: differential, heads: 2}, {type: mlp}]",)
+    ),
     "sublayers_mla": Variation(
         ENCODER,
         ("sublayers=[{type: mla, heads: 2, kv_rank: 6, nope_dim: 4, rope_dim: 2, value_dim: 3}]",),
