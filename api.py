@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .backends.verify.report import Report as Verification
     from .compiler import ModuleGraph
     from .compiler.difference_text import Difference
+    from .compiler.plan import Plan
     from .compiler.report import Report
     from .spec import ModelSpec
     from .training.pruning import Pruned
@@ -85,6 +86,31 @@ def report(
     from .compiler.report import report as report_graph
 
     return report_graph(lower(source), batch=batch, sequence=sequence, dtype=dtype)
+
+
+def plan(
+    source: Source,
+    *,
+    tokens: float,
+    device: str | None = None,
+    numbers: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Plan:
+    """Memory, communication, time and cost of a training run, computed from the spec alone.
+
+    tokens: tokens of the whole run; of a model with several stacks, those of each
+    device: h100, a100, …; None for one described by `numbers`
+    numbers: numbers of the device that replace those of the table: memory (bytes), peak (FLOP/s),
+        read, link, network (bytes per second) and node (devices of a node)
+    options: devices, parallel, batch, micro, sequence, precision, optimizer, recompute, mfu,
+        headroom, price; see `modelwright.compiler.plan.Request`
+
+    Raises SpecErrors for a bad spec, PlanError (a ValueError) for other values and for layouts that
+    the model or the devices do not allow.
+    """
+    from .compiler.plan import Request, make_plan
+
+    return make_plan(lower(source), Request(tokens=tokens, **options), device, numbers)
 
 
 def draw(source: Source, format: str = "svg", options: DrawOptions | None = None) -> bytes:

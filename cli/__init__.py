@@ -44,6 +44,7 @@ COMMANDS = (
     "import",
     "tokenizer",
     "data",
+    "plan",
     "train",
     "prune",
     "quantize",

@@ -7,7 +7,7 @@ layers once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -58,6 +58,7 @@ def kept_by_training(
     narrow: bool = False,
     checkpointed: bool = False,
     tiles: TileCounts | None = None,
+    parts: Mapping[str, int] | None = None,
 ) -> Kept:
     """Elements that autograd saves in a training step, including the loss.
 
@@ -65,11 +66,12 @@ def kept_by_training(
     narrow        activations have fewer than 4 bytes
     checkpointed  with `--gradient-checkpointing`: only the inputs of layers
     tiles         what tiles read for the number of tokens; None: sequences too short for tiles
+    parts         value -> number of devices that each compute an equal part of it
 
     Without padding and other optional arguments. Not counted are weights, gradients, the optimizer,
     arguments, and tensors that are freed before the backward pass.
     """
-    count = _Count(graph, fused=fused, narrow=narrow, tiles=tiles)
+    count = _Count(graph, fused=fused, narrow=narrow, tiles=tiles, parts=parts or {})
     return count.kept(checkpointed=checkpointed)
 
 
@@ -77,9 +79,16 @@ class _Count:
     """Counts saved storages: the storage of each value, and which storages are saved."""
 
     def __init__(
-        self, graph: ModuleGraph, *, fused: bool, narrow: bool, tiles: TileCounts | None
+        self,
+        graph: ModuleGraph,
+        *,
+        fused: bool,
+        narrow: bool,
+        tiles: TileCounts | None,
+        parts: Mapping[str, int],
     ) -> None:
         self.graph, self.fused, self.narrow, self.tiles = graph, fused, narrow, tiles
+        self.parts = parts
         self.lengths = Lengths(graph)
         self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
@@ -166,7 +175,11 @@ class _Count:
                 whole.append(_times(count, self.inside(path, block)))
         whole.append(self.sum_of(self.outside))
         layers = tuple(self.inside(path, block) for path, block in self.blocks.items())
-        return Kept(_sum([*whole, loss_keeps(self.graph, self.lengths)]), layers)
+        loss = loss_keeps(self.graph, self.lengths)
+        if len(self.graph.outputs) == 1:
+            (logits,) = self.graph.outputs.values()
+            loss = {kind: self.part(count, logits) for kind, count in loss.items()}
+        return Kept(_sum([*whole, loss]), layers)
 
     def of_op(self, op: Op) -> Iterator[str | Own]:
         """What one op saves: storages of values, and other tensors."""
@@ -184,7 +197,8 @@ class _Count:
         block = self.graph.block_of(op.scope)
         path = "" if block is None else block.path
         if isinstance(each, Own):
-            _add(self.blocks[path].own if path else self.own, each.kind, each.elements)
+            part = self.part(each.elements, op.outputs[0])
+            _add(self.blocks[path].own if path else self.own, each.kind, part)
         elif path and each == self.stream(path):
             self.blocks[path].enters = True
         elif path and self.home(each) == path:
@@ -248,8 +262,14 @@ class _Count:
     def sum_of(self, values: set[str]) -> Sizes:
         total: Sizes = {}
         for value in values:
-            _add(total, *self.stored(value))
+            kind, count = self.stored(value)
+            _add(total, kind, self.part(count, value))
         return total
+
+    def part(self, count: Poly, value: str) -> Poly:
+        """The elements that one device has of a value."""
+        parts = self.parts.get(value, 1)
+        return count if parts == 1 else count * (1 / parts)
 
 
 def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:

@@ -79,7 +79,8 @@ def distribute(
     model.to(device)
     if not dist.is_initialized():
         return model
-    return DistributedDataParallel(model, [device] if device.type == "cuda" else None)
+    devices = [device] if device.type == "cuda" else None
+    return DistributedDataParallel(model, devices, gradient_as_bucket_view=True)  # no copy of them
 
 
 def shard(model: nn.Module, layers: Iterable[nn.Module], *, bfloat16: bool) -> None:
