@@ -30,6 +30,7 @@ SETTLED = {
     "CrossMla": {"kernel"},
     "CrossDifferential": {"kernel"},
     "LearnedInput": {"prefix_tokens"},
+    "StackInput": {"prefix_tokens", "normalize", "norm", "dropout"},
     "CrossLinearAttention": {"decay"},
     "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks"},
 }
