@@ -168,7 +168,7 @@ def mask_function(
 ) -> Function:
     """The function that computes a mask.
 
-    static: it gets the position of every query
+    static: it gets the positions of the queries
     indexed: it gets the positions of keys, of which a run of queries may attend to some
     """
     if not tiled(ops[-1]) and len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
@@ -210,7 +210,8 @@ def mask_function(
     sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
     parameters = (
         Parameter("positions", TENSOR) if static else Parameter("start", INT),
-        *([Parameter("stop", INT), Parameter("k", TENSOR)] if indexed else []),
+        *([Parameter("stop", INT)] if indexed and not static else []),
+        *([Parameter("k", TENSOR)] if indexed else []),
         Parameter("end", INT),
         *sizes,
         *(Parameter(name, OPTIONAL) for name in given),
