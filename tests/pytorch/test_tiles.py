@@ -471,3 +471,30 @@ def test_the_kernel_of_a_stack_is_that_of_its_layers() -> None:
 def test_the_share_of_scores_that_are_computed(mask: str, sequence: int, share: float) -> None:
     graph = graph_of(DECODER if "causal" in mask else ENCODER, f"mask={mask}")
     assert mw.report(graph, sequence=sequence).computed[0] == pytest.approx(share, rel=0.02)
+
+
+TWO = """
+name: tiny
+vocab_size: 40
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  a: {positions: alibi, mask: MASK, attention: {kernel: KERNEL}}
+  b: {positions: rotary, mask: MASK, input: {type: tokens, argument: other_ids}}
+"""
+
+
+@pytest.mark.parametrize("kernel", ["dense", "tiles"])
+@pytest.mark.parametrize("mask", ["strided(3)", "blocks(4)"])
+def test_stacks_with_other_kernels_have_functions_of_their_own(mask: str, kernel: str) -> None:
+    model = mw.compile(
+        mw.loads(TWO.replace("MASK", mask).replace("KERNEL", kernel)), dtype="float64"
+    )
+    ids = torch.randint(0, 40, (2, 20), generator=torch.Generator().manual_seed(2))
+    found = []
+    for size in (0, 3):
+        with tiles_of(sys.modules[type(model).__module__], size), torch.no_grad():
+            found.append(model(input_ids=ids, other_ids=ids))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=EXACT)
