@@ -47,7 +47,8 @@ def mask_functions(
             continue
         ranged = [op for op in tiled if op.attrs["tiles"] in ("ranges", "classes")]
         strided = any(op.attrs["tiles"] == "classes" for op in ranged)
-        found.append(mask_function(name, ops, static=static or strided, indexed=bool(ranged)))
+        form = {"static": static, "indexed": bool(ranged), "strided": strided}
+        found.append(mask_function(name, ops, **form))
         if tiled:
             always = bool(tiled[-1].attrs.get("forced")) and not all_forced(graph)
             if ranged:
