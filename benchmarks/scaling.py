@@ -44,6 +44,8 @@ MASKS = {
     "window(256)": "causal & window(256)",
     "window(4096)": "causal & window(4096)",
     "band(256)": "band(256)",
+    "strided(128)": "causal & strided(128)",
+    "dilated(4)": "causal & window(1024) & strided(4)",
     "longformer": "band(256) | global(0:1)",
     "bigbird": "blocks(64, 1) | global(0:64) | global(-64:) | random(64, 3)",
 }
@@ -77,7 +79,7 @@ class Emitted:
         length = q.size(2)
         data = [None] * ("attention_mask" in self.file[self.make].__annotations__)
         tiles = self.file[self.make](0, length, *self.sizes, *data, like=q)
-        function = "gathered_attention" if "keys_of" in self.file else "tiled_attention"
+        function = next(name for name in ATTENTIONS if name in self.file)
         found: Tensor = self.file[function](q, k, v, tiles, F.scaled_dot_product_attention)
         return found
 
@@ -95,6 +97,8 @@ def emitted(mask: str) -> Emitted:
     return Emitted(file, name, tuple(getattr(config, size) for size in sizes))
 
 
+ATTENTIONS = ("strided_attention", "gathered_attention", "tiled_attention")
+"""Functions that attend in tiles, the most general one first."""
 HELPERS = ("sliding_tiles", "gathered_tiles")
 
 

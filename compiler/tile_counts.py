@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from . import tile_sizes
 from .formula import Formula, atoms, plain
 from .graph import ModuleGraph, Op
-from .passes.choose_tiles import BAND, RANGES, mask_of, use_tiles
+from .passes.choose_tiles import BAND, CLASSES, RANGES, mask_of, use_tiles
 from .reach import most, reach
 from .rows import Rows
-from .tile_ranges import open_rows, runs, tile_ranges
+from .tile_ranges import Run, class_runs, classes, open_rows, runs, tile_keys
 
 TRIED = 256
 """Tiles that are counted; of longer sequences, so many are taken as a sample."""
@@ -68,13 +68,15 @@ class TileCounts:
     def _count(self, mask: Op, *, rows: bool) -> TileCount | None:
         short = self.tokens < tile_sizes.SHORT and not mask.attrs.get("forced")
         formula = plain(mask.attrs["formula"])
-        if short or mask.attrs["tiles"] not in (BAND, RANGES):
+        if short or mask.attrs["tiles"] not in (BAND, CLASSES, RANGES):
             return None
         if self._left_to_sdpa(mask, formula):
             return TileCount(1, self.tokens, self.tokens**2, 0, 0)
         if mask.attrs["tiles"] == BAND:
             return band_count(formula, self.tokens, self.size)
         bare = may_be_plain(self.graph, mask)
+        if mask.attrs["tiles"] == CLASSES:
+            return classes_count(formula, self.tokens, self.size, bare=bare)
         return ranges_count(formula, self.tokens, self.size, rows=rows, bare=bare)
 
     def _left_to_sdpa(self, mask: Op, formula: Formula) -> bool:
@@ -128,15 +130,7 @@ def ranges_count(
     whole = [run for run in every if any(run.opened(one) for one in open_)]
     rest = [run for run in every if run not in set(whole)]
     tried = rest[:: max(1, -(-len(rest) // TRIED))]
-    keys = scores = masked = 0
-    bits = Rows(tokens)
-    for run in tried:
-        ranges = tile_ranges(formula, run)
-        read, queries = sum(stop - start for start, stop in ranges), run.last - run.first
-        keys, scores = keys + read, scores + read * queries
-        seen = sum(bits.run(*one) for one in ranges)
-        if not bare or any(seen & ~bits.of(formula, q) for q in range(run.first, run.last)):
-            masked += read * queries
+    keys, scores, masked = _read_by(formula, formula, tried, bare=bare)
     scale = len(rest) / len(tried) if tried else 0.0
     queries = sum(run.last - run.first for run in whole)
     if 2 * (scale * scores + tokens * queries) > tokens * tokens:
@@ -147,3 +141,40 @@ def ranges_count(
         keys = len(tried)
     total = scale * scores + tokens * queries
     return TileCount(len(every), scale * keys + tokens * len(whole), total, masks, masks)
+
+
+def classes_count(formula: Formula, tokens: int, size: int, *, bare: bool) -> TileCount:
+    """Tiles that have every n-th query and key."""
+    found = classes(formula)
+    assert found is not None
+    stride, rest = found
+    every = class_runs(tokens, size, int(stride))
+    tried = every[:: max(1, -(-len(every) // TRIED))]
+    scale = len(every) / len(tried)
+    keys, scores, masked = (scale * count for count in _read_by(formula, rest, tried, bare=bare))
+    return TileCount(len(every), keys, scores, masked, masked)
+
+
+def _read_by(
+    formula: Formula, read: Formula, tried: list[Run], *, bare: bool
+) -> tuple[int, int, int]:
+    """Keys and scores of some runs of queries, and numbers of their masks.
+
+    read: the formula whose ranges they read
+    """
+    keys = scores = masked = 0
+    bits = Rows(tried[0].end) if tried else None
+    for run in tried:
+        assert bits is not None
+        ranges = tile_keys(read, run)
+        count, queries = sum(map(len, ranges)), len(run.queries)
+        keys, scores = keys + count, scores + count * queries
+        seen = sum(_bits(part, bits) for part in ranges)
+        if not bare or any(seen & ~bits.of(formula, q) for q in run.queries):
+            masked += count * queries
+    return keys, scores, masked
+
+
+def _bits(keys: range, bits: Rows) -> int:
+    """One bit per key."""
+    return bits.run(keys.start, keys.stop) if keys.step == 1 else sum(1 << key for key in keys)

@@ -1,5 +1,7 @@
 """Which keys a run of queries may attend to, as ranges, for each predicate: what tiles read.
 
+Where `strided(n)` holds for all pairs, a run has every n-th query and key (`classes`).
+
 Emitted files contain the same rules (`backends/pytorch/runtime/ranges.py`); a test compares them. A
 range is (start, stop). Ranges may name more keys than the mask allows, never fewer.
 
@@ -23,11 +25,19 @@ Ranges = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Run:
-    """The queries `first` to `last` (excluded) of `end` tokens, without padding or other data."""
+    """Queries from `first` to `last` (excluded) of `end` tokens, without padding or other data.
+
+    step: their distance, and that of the keys that they read
+    """
 
     first: int
     last: int
     end: int
+    step: int = 1
+
+    @property
+    def queries(self) -> range:
+        return range(self.first, self.last, self.step)
 
     @property
     def everything(self) -> Ranges:
@@ -52,6 +62,14 @@ def tile_ranges(formula: Formula, run: Run) -> tuple[tuple[int, int], ...]:
         elif first < last:
             found.append((first, last))
     return tuple(found or [(0, 1)])
+
+
+def tile_keys(formula: Formula, run: Run) -> tuple[range, ...]:
+    """The same as indices, every `step`-th key; one key at least."""
+    own = run.first % run.step
+    ranges = tile_ranges(formula, run)
+    found = [range(a + (own - a) % run.step, b, run.step) for a, b in ranges]
+    return tuple(filter(len, found)) or (range(own, own + 1, run.step),)
 
 
 def may_see(formula: Formula, run: Run) -> Ranges:
@@ -81,6 +99,36 @@ def runs(formula: Formula, tokens: int, size: int) -> list[Run]:
     return [Run(first, last, tokens) for first, last in pairwise(sorted(cuts))]
 
 
+def classes(formula: Formula) -> tuple[Any, Formula] | None:
+    """The stride n of `strided(n) & rest`, and the rest; None for a formula of another form.
+
+    Such a mask falls into n masks of their own, each for every n-th token.
+
+    >>> from .formula import parse_formula
+    >>> stride, rest = classes(parse_formula("causal & strided(8) & documents"))
+    >>> print(stride, "|", rest)
+    8 | causal & documents
+    """
+    parts = formula.parts if isinstance(formula, And) else (formula,)
+    strided = [part for part in parts if isinstance(part, Atom) and part.name == "strided"]
+    if not strided or any(atom.name == "random" for atom in atoms(formula)):
+        return None
+    rest = tuple(part for part in parts if part is not strided[0])
+    if len(rest) > 1:
+        return strided[0].args[0], And(rest)
+    return strided[0].args[0], rest[0] if rest else Atom("full", ())
+
+
+def class_runs(tokens: int, size: int, stride: int) -> list[Run]:
+    """Every `stride`-th query in runs of at most `size`, class by class."""
+    step = size * stride
+    return [
+        Run(first, min(first + step, tokens), tokens, stride)
+        for start in range(min(stride, tokens))
+        for first in range(start, tokens, step)
+    ]
+
+
 def open_rows(formula: Formula, run: Run) -> Ranges:
     """Queries that attend to all keys."""
     return [
@@ -106,6 +154,11 @@ def _blocks(run: Run, size: int, neighbours: int = 0) -> Ranges:
     return [((run.first // size - neighbours) * size, last * size)]
 
 
+def _strided(run: Run, stride: int) -> Ranges:
+    count = run.last - run.first
+    return [(key, key + count) for key in range(run.first % stride - stride, run.end, stride)]
+
+
 def _fixed(run: Run, size: int, kept: int) -> Ranges:
     ends = range(0, run.end + size, size)
     return [*_blocks(run, size), *((stop - kept, stop) for stop in ends)]
@@ -128,7 +181,7 @@ RANGES: dict[str, Callable[..., Any]] = {
     "causal": lambda run: [(0, run.last)],
     "window": _window,
     "band": _band,
-    "strided": lambda run, stride: run.everything,
+    "strided": _strided,
     "fixed": _fixed,
     "blocks": _blocks,
     "random": _random,

@@ -164,16 +164,23 @@ FIRST = "first_token_index(attention_mask, like.device)"
 
 
 def mask_function(
-    name: str, ops: list[Op], *, static: bool = False, indexed: bool = False
+    name: str,
+    ops: list[Op],
+    *,
+    static: bool = False,
+    indexed: bool = False,
+    strided: bool = False,
 ) -> Function:
     """The function that computes a mask.
 
     static: it gets the position of every query
     indexed: it gets the positions of keys, of which a run of queries may attend to some
+    strided: it gets both, for every n-th query
     """
     if not tiled(ops[-1]) and len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
         return causal_or_narrower(name, ops, static=static)
     op = ops[-1]  # sizes that differ are parameters
+    static, indexed = static or strided, indexed or strided
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
     queries = Name("positions") if static else START_TO_STOP if indexed else START_TO_END
@@ -210,7 +217,8 @@ def mask_function(
     sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
     parameters = (
         Parameter("positions", TENSOR) if static else Parameter("start", INT),
-        *([Parameter("stop", INT), Parameter("k", TENSOR)] if indexed else []),
+        *([Parameter("stop", INT)] if indexed and not strided else []),
+        *([Parameter("k", TENSOR)] if indexed else []),
         Parameter("end", INT),
         *sizes,
         *(Parameter(name, OPTIONAL) for name in given),

@@ -8,6 +8,7 @@ from ...compiler import tile_sizes
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.reach import reach
 from ...compiler.tile_counts import may_be_plain
+from ...compiler.tile_ranges import classes
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -23,7 +24,7 @@ from .code.nodes import (
     Set,
     Statement,
 )
-from .code.read import call, constant, expression, names
+from .code.read import call, constant, expression, names, statements
 from .code.walk import written_for
 from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
 from .ops.masks import atoms_of, mask_name, mask_sizes, tiles_name, window_like
@@ -44,13 +45,16 @@ def mask_functions(
         if window is not None and len(tiled) == len(ops):
             borrowed.append(causal_tiles(name, ops, mask_name(graph, window)))
             continue
-        ranged = [op for op in tiled if op.attrs["tiles"] == "ranges"]
-        found.append(mask_function(name, ops, static=static, indexed=bool(ranged)))
+        ranged = [op for op in tiled if op.attrs["tiles"] in ("ranges", "classes")]
+        strided = any(op.attrs["tiles"] == "classes" for op in ranged)
+        form = {"static": static, "indexed": bool(ranged), "strided": strided}
+        found.append(mask_function(name, ops, **form))
         if tiled:
             always = bool(tiled[-1].attrs.get("forced")) and not all_forced(graph)
             if ranged:
                 plain = all(may_be_plain(graph, op) for op in tiled)
-                found.append(range_function(name, tiled, always=always, plain=plain))
+                made = strided_function if strided else range_function
+                found.append(made(name, tiled, always=always, plain=plain))
             else:
                 found.append(tile_function(name, tiled, always=always))
     return [*found, *borrowed]
@@ -158,6 +162,52 @@ def range_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Fu
         If(long, sparse),
         Set(Name("tiles"), expression("[]")),
         For(names("first", "last", "keys"), Name("runs"), loop),
+        Return(Name("tiles")),
+    )
+    return _of_tiles(name, ops, list(body))
+
+
+def strided_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Function:
+    """The function that makes tiles of every n-th query and key; arguments as `range_function`."""
+    op = ops[-1]
+    formula = op.attrs["formula"]
+    found = classes(formula)
+    assert found is not None
+    sizes = [Name(size.code()) for size in mask_sizes(formula)]
+    given = [Name(data) for data in DATA if op.arg(data)]
+    stride, end = number(found[0]), Name("end")
+    every = expression("strided_runs(start, end, TILE, stride)", stride=stride)
+    keys = expression("strided_keys(queries, ranges, end)")
+    run = (
+        *statements("first, last = queries[0], queries[-1] + 1"),
+        Set(Name("ranges"), may_see(found[1])),
+        Do(expression("runs.append((first, last, stride, keys))", stride=stride, keys=keys)),
+    )
+    sparse = (
+        *data_of(found[1], bool(op.arg("attention_mask"))),
+        Set(Name("runs"), expression("[]")),
+        For(names("queries"), every, run),
+    )
+    long = expression("not torch.compiler.is_compiling() and end - start >= DENSE")
+    if always:
+        long = expression("not torch.compiler.is_compiling()")
+    kind = expression("list[tuple[int, int, int, tuple[slice, ...]]]")
+    whole = Set(Name("runs"), expression("[(start, end, 1, ())]"), annotation=kind)
+    positions = expression("torch.arange(first, last, step, device=like.device)")
+    mask = call(name, Name("q"), Name("k"), end, *sizes, *given, Name("like"))
+    made = "mask_of_tile" if plain else "added_mask"
+    tile = expression(f"Tile(q.size(0), keys, {made}(mask, like))")
+    loop = (
+        Set(Name("q"), positions, "every n-th position"),
+        Set(Name("k"), expression("keys_of(keys, end, like.device)")),
+        Set(Name("mask"), mask),
+        Do(expression("tiles.append(tile)", tile=tile)),
+    )
+    body = (
+        whole,
+        If(long, sparse),
+        Set(Name("tiles"), expression("[]")),
+        For(names("first", "last", "step", "keys"), Name("runs"), loop),
         Return(Name("tiles")),
     )
     return _of_tiles(name, ops, list(body))

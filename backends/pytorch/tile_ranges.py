@@ -26,6 +26,10 @@ def band(atom: Any) -> Any:
     return expression("[(first - left, last + right)]", **sizes)
 
 
+def strided(atom: Any) -> Any:
+    return expression("strided_ranges(first, last, end, stride)", **numbers(atom, stride=0))
+
+
 def fixed(atom: Any) -> Any:
     sizes = numbers(atom, size=0, kept=1)
     own = expression("block_ranges(first, last, size, 0, origins)", **numbers(atom, size=0))
@@ -69,7 +73,7 @@ RANGES: dict[str, Callable[[Any], Any]] = {
     "causal": lambda atom: expression("[(0, last)]"),
     "window": window,
     "band": band,
-    "strided": lambda atom: EVERYTHING,
+    "strided": strided,
     "fixed": fixed,
     "blocks": blocks,
     "random": random,

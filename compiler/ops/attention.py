@@ -149,6 +149,8 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
         yield from _in_steps(s)
     if kernel == "distance":
         yield _repeated(s, "k")  # for the squares
+    if s.tiles is not None and s.op.attrs["tiles"] == "classes":
+        yield Own("int", 2 * elements(s.shape("q")[-2:-1]))  # the order of the queries, and back
 
 
 def _fused(s: Saving) -> Iterator[Kept]:

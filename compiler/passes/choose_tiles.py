@@ -18,8 +18,10 @@ from ..formula import Formula, atoms, plain
 from ..graph import ModuleGraph, Op
 from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
+from ..tile_ranges import classes
 
 BAND = "band"
+CLASSES = "classes"
 RANGES = "ranges"
 WHOLE = "whole"
 CAUSAL = "causal"
@@ -58,7 +60,7 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
     for op in masks:
         tiles = ""
         if sparse and op.number in found:
-            tiles = kind_of(op.attrs["formula"])
+            tiles = _kind_in(graph, op)
         reason = found.get(op.number, why_no_tiles(graph, op))
         if asked == "dense":
             reason = reason or ASKED_DENSE
@@ -112,6 +114,8 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
     if tiles and not reason:
         far = reach(mask.attrs["formula"])
         said = "tiles: consecutive queries share a few ranges of keys"
+        if tiles == CLASSES:
+            said = f"tiles: queries and keys whose distance is a multiple of {_stride(mask):,}"
         if tiles == BAND:
             seen = most(far.left) + most(far.right) + 1
             said = f"tiles: a query attends to at most {seen:,} keys"
@@ -174,11 +178,42 @@ def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
 
 
 def kind_of(formula: Formula) -> str:
-    """How the tiles of a formula are made: of all keys, of one range of them, or of several."""
+    """How the tiles of a formula are made: of all keys, of one range of them, or of several, or of
+    every n-th query and key.
+    """
     if str(formula) == "full":
         return WHOLE
-    single = is_relative(formula) and (reach(formula).bounded or str(formula) == "causal")
-    return BAND if single else RANGES
+    far = reach(formula)
+    bounded = is_relative(formula) and far.bounded
+    if classes(formula) and not (bounded and most(far.left) + most(far.right) < WIDE):
+        return CLASSES
+    return BAND if bounded or str(formula) == "causal" else RANGES
+
+
+WIDE = 128
+"""Up to this distance, tiles read the keys between those of a stride too."""
+
+
+def _kind_in(graph: ModuleGraph, mask: Op) -> str:
+    """The same for a mask; biases and rows of global tokens need neighbouring queries."""
+    formula = mask.attrs["formula"]
+    kind = kind_of(formula)
+    if kind != CLASSES or all(
+        user.kind == "attend" and not _of_global_rows(graph, user)
+        for user in graph.consumers(mask.outputs[0])
+    ):
+        return kind
+    return BAND if is_relative(formula) and reach(formula).bounded else RANGES
+
+
+def _of_global_rows(graph: ModuleGraph, attend: Op) -> bool:
+    return any(user.kind == "select" for user in graph.consumers(attend.outputs[0]))
+
+
+def _stride(mask: Op) -> int:
+    found = classes(mask.attrs["formula"])
+    assert found is not None
+    return int(found[0])
 
 
 @lru_cache(maxsize=256)
@@ -217,6 +252,7 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles")]
     mixed = _by_stack(masks, lambda op: op.attrs["tiles"] == WHOLE)
     gathered = _by_stack(masks, lambda op: op.attrs["tiles"] == RANGES)
+    strided = _by_stack(masks, lambda op: op.attrs["tiles"] == CLASSES)
     for op in masks:
         value = graph.values[op.outputs[0]]
         name = value.name.removesuffix(value.base or value.name) + "tiles"
@@ -236,6 +272,7 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
             assert mask is not None
             fused = mask.attrs["stack"] in causal and op.attrs["kernel"] == "sdpa"
             tiles = RANGES if mask.attrs["stack"] in gathered else op.attrs["tiles"]
+            tiles = CLASSES if mask.attrs["stack"] in strided else tiles
             tiles = f"{CAUSAL} {tiles}" if fused else tiles
             graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles, "causal": False})
     return graph

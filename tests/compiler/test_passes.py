@@ -194,6 +194,11 @@ def test_values_that_all_blocks_read_keep_their_name() -> None:
         (
             ("mask=causal & strided(3)",),
             "sdpa",
+            "tiles: queries and keys whose distance is a multiple of 3",
+        ),
+        (
+            ("mask=causal & (window(3) | strided(3))",),
+            "sdpa",
             "one dense mask: neighbouring queries attend to more than half of all keys",
         ),
         (("mask=full",), "sdpa", "the fused kernel supports a full mask"),

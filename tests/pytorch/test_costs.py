@@ -160,6 +160,13 @@ TILED = {
     "global": ("band(20) | global(0:1)", ("attention.separate_global=true",)),
     "bigbird": ("blocks(64, 1) | global(0:64) | global(-64:) | random(64, 1)", ()),
     "fixed": ("causal & fixed(64, 4)", ()),
+    "strided": ("causal & strided(16)", ("attention.kv_heads=2",)),
+    "strided, causal layers": (
+        "causal & strided(4)",
+        ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
+    ),
+    "strided and several ranges": ("strided(8) & (band(200) | keys(0:64))", ()),
+    "beside a stride": ("causal & (window(20) | strided(300))", ()),
 }
 """Masks that are computed in tiles: the formula, and options."""
 

@@ -45,6 +45,41 @@ MUTANTS = {
         "first // size + 1, end, size, count",
     ),
     "documents of the first sequence": ("documents", ").any(0)", ")[0]"),
+    "every n-th query of one class": (
+        "causal & strided(3)",
+        "range(start, min(start + stride, end))",
+        "range(start, min(start + 1, end))",
+    ),
+    "a run of every n-th query too short": (
+        "strided(3)",
+        "every[i : i + size]",
+        "every[i : i + size - 1]",
+    ),
+    "every n-th key from the first of a range": (
+        "strided(4)",
+        "part.start + (own - part.start) % step",
+        "part.start",
+    ),
+    "no key before the query itself": (
+        "causal & strided(3)",
+        "first, last = queries[0], queries[-1] + 1",
+        "first, last = queries[0], queries[-1]",
+    ),
+    "keys of another class": (
+        "strided(4)",
+        "own, step = queries.start % queries.step, queries.step",
+        "own, step = queries.start % (queries.step + 1), queries.step",
+    ),
+    "strided keys of the first query": (
+        "band(1) | strided(9)",
+        "(key, key + last - first) for key in range(first % stride",
+        "(key, key + 1) for key in range(first % stride",
+    ),
+    "strided keys after the first": (
+        "band(1) | strided(9)",
+        "range(first % stride - stride, end, stride)",
+        "range(first % stride + stride, end, stride)",
+    ),
     "an intersection of too few keys": (
         "band(2) & blocks(4)",
         "[(max(a, c), min(b, d))",

@@ -18,7 +18,8 @@ from modelwright.backends.pytorch.tile_ranges import RANGES
 from modelwright.backends.reference import Pairs, admits
 from modelwright.backends.verify.laws.tiles import tiles_of
 from modelwright.compiler.formula import parse_formula
-from modelwright.compiler.tile_ranges import runs, tile_ranges
+from modelwright.compiler.passes.choose_tiles import CLASSES, kind_of
+from modelwright.compiler.tile_ranges import class_runs, classes, runs, tile_keys
 from modelwright.spec.masks import ATOMS, parse_mask
 from modelwright.spec.simpler_masks import simpler
 
@@ -80,13 +81,16 @@ def painted(module: ModuleType, config: Any, data: dict[str, Tensor]) -> tuple[T
     tiles = function(0, LENGTH, *given, torch.zeros(1))
     picture = torch.zeros(2, LENGTH, LENGTH, dtype=torch.bool)
     first, read = 0, 0
+    step = tiles[0].keys[0].step if tiles[0].keys else None
+    order = sorted(range(LENGTH), key=lambda query: query % (step or 1))
     for tile in tiles:
         ranges = tile.keys or (slice(0, LENGTH),)
         keys = torch.cat([torch.arange(LENGTH)[part] for part in ranges])
         assert keys.unique().numel() == keys.numel(), "a key is read twice"
         mask = torch.zeros(tile.queries, keys.numel()) if tile.mask is None else tile.mask
         seen = (mask == 0).reshape(-1, *mask.shape[-2:]).expand(2, -1, -1)
-        picture[:, first : first + tile.queries, keys] = seen
+        queries = torch.tensor(order[first : first + tile.queries])
+        picture[:, queries[:, None], keys] = seen
         first, read = first + tile.queries, read + tile.queries * keys.numel()
     assert first == LENGTH
     return picture, read
@@ -125,13 +129,15 @@ def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
     if not hasattr(module, "merge_ranges"):
         return  # one range of keys: counted from the reach of the mask
     formula = parse_formula(str(simpler(parse_mask(mask))))
+    strided = classes(formula) if kind_of(formula) == CLASSES else None
     for size in (1, 3, 4, 32):
         with tiles_of(module, size):
             read = painted(module, config, {})[1]
+        every, rest = runs(formula, LENGTH, size), formula
+        if strided:
+            every, rest = class_runs(LENGTH, size, strided[0]), strided[1]
         counted = sum(
-            (run.last - run.first) * (stop - start)
-            for run in runs(formula, LENGTH, size)
-            for start, stop in tile_ranges(formula, run)
+            len(run.queries) * len(keys) for run in every for keys in tile_keys(rest, run)
         )
         assert read == counted, size
 
@@ -158,6 +164,10 @@ def test_every_predicate_has_a_range(name: str) -> None:
         ("documents & causal", 12 * 19),
         ("window(3) & ~blocks(2)", 6 * 19),
         ("band(1) | global(given)", 13 * 19),
+        ("strided(4)", 5 * 19),
+        ("causal & strided(3)", 5 * 19),
+        ("causal & strided(2) & (blocks(6) | keys(0:2))", 6 * 19),
+        ("band(1) | strided(9)", 16 * 19),
     ],
 )
 def test_tiles_read_little_more_than_they_admit(mask: str, most: int) -> None:

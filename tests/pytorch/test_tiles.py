@@ -92,6 +92,20 @@ DECODERS: dict[str, tuple[str, ...]] = {
         "layers=3",
     ),
     "fixed": ("mask=causal & fixed(4, 1)",),
+    "strided": ("mask=causal & strided(3)",),
+    "strided, shared keys, softcap and sinks": (
+        "mask=causal & strided(2)",
+        "attention={heads: 4, kv_heads: 2, softcap: 2.0, sinks: true}",
+    ),
+    "strided documents": ("mask=causal & strided(2) & (documents | keys(0:2))",),
+    "strided and causal layers": (
+        "blocks={a: {mask: causal}, b: {mask: causal & strided(3)}, c: {}}",
+        "pattern=[a, b, c]",
+        "layers=3",
+    ),
+    "strided beside a window": ("mask=causal & (window(2) | strided(5))",),
+    "dilated window": ("mask=causal & window(200) & strided(2)",),
+    "strided alibi": ("positions=alibi", "mask=causal & strided(3)"),
     "documents": ("mask=causal & documents",),
     "with causal layers": ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
     "shared layers": ("share=true",),
@@ -119,6 +133,12 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     "global tokens with projections": (
         "mask=band(1) | global(0:1) | global(-2:)",
         "attention.separate_global=true",
+    ),
+    "strided": ("mask=strided(4)",),
+    "strided, blocks and full layers": (
+        "blocks={a: {mask: full}, b: {mask: strided(3)}, c: {mask: blocks(3) | keys(0:1)}}",
+        "pattern=[a, b, c]",
+        "layers=3",
     ),
     "random blocks": ("mask=blocks(2) | random(3, 1) | global(0:1)",),
     "blocks, shared keys": ("mask=blocks(2, 1)", "attention.kv_heads=2"),
@@ -442,10 +462,39 @@ def test_the_kernel_of_a_stack_is_that_of_its_layers() -> None:
         ("causal & window(65)", 1023, 1.0),
         ("causal & window(65)", 4096, 128 / 4096),
         ("causal", 4096, 0.5),
-        ("causal & strided(3)", 4096, 1.0),
+        ("causal & strided(3)", 4096, (1366 + 64) / 2 / 3 / 1366),
+        ("causal & strided(128)", 16384, 0.75 / 128),
+        ("causal & window(1024) & strided(8)", 4096, (64 + 128 + 6 * 191) / 8 / 4096),
         ("blocks(64)", 4096, 64 / 4096),
     ],
 )
 def test_the_share_of_scores_that_are_computed(mask: str, sequence: int, share: float) -> None:
     graph = graph_of(DECODER if "causal" in mask else ENCODER, f"mask={mask}")
     assert mw.report(graph, sequence=sequence).computed[0] == pytest.approx(share, rel=0.02)
+
+
+TWO = """
+name: tiny
+vocab_size: 40
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  a: {positions: alibi, mask: MASK, attention: {kernel: KERNEL}}
+  b: {positions: rotary, mask: MASK, input: {type: tokens, argument: other_ids}}
+"""
+
+
+@pytest.mark.parametrize("kernel", ["dense", "tiles"])
+@pytest.mark.parametrize("mask", ["strided(3)", "blocks(4)"])
+def test_stacks_with_other_kernels_have_functions_of_their_own(mask: str, kernel: str) -> None:
+    model = mw.compile(
+        mw.loads(TWO.replace("MASK", mask).replace("KERNEL", kernel)), dtype="float64"
+    )
+    ids = torch.randint(0, 40, (2, 20), generator=torch.Generator().manual_seed(2))
+    found = []
+    for size in (0, 3):
+        with tiles_of(sys.modules[type(model).__module__], size), torch.no_grad():
+            found.append(model(input_ids=ids, other_ids=ids))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=EXACT)

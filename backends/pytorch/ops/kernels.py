@@ -76,8 +76,10 @@ TILED = {
     "band": "tiled_attention",
     "whole": "tiled_attention",
     "ranges": "gathered_attention",
+    "classes": "strided_attention",
     "causal band": "causal_tiled_attention",
     "causal ranges": "causal_gathered_attention",
+    "causal classes": "causal_strided_attention",
 }
 """`tiles` of an attention -> the function that computes it."""
 

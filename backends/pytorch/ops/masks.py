@@ -212,7 +212,9 @@ def _mask_shape(op: Op) -> Any:
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
     data = tuple(bool(value) for value in op.inputs)  # images have no padding
     implicit = "" if tiled(op) else op.attrs["implicit"]
-    return _without_sizes(op.attrs["formula"], sizes), implicit, data
+    tiles = op.attrs.get("tiles")
+    of_keys = tiles if tiles in ("ranges", "classes") else ""  # these take positions of keys
+    return _without_sizes(op.attrs["formula"], sizes), implicit, data, of_keys
 
 
 def _without_sizes(formula: Any, sizes: list[str]) -> Any:

@@ -20,6 +20,20 @@ def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[
     return list(pairwise(sorted(cuts)))
 
 
+def strided_runs(start: int, end: int, size: int, stride: int) -> list[range]:
+    """Every `stride`-th query of `start` to `end` in runs of at most `size`."""
+    classes = [range(first, end, stride) for first in range(start, min(start + stride, end))]
+    return [every[i : i + size] for every in classes for i in range(0, len(every), size)]
+
+
+def strided_keys(queries: range, ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
+    """The keys of the ranges whose distance from the queries is a multiple of their step."""
+    own, step = queries.start % queries.step, queries.step
+    merged = merge_ranges(ranges, end)
+    found = [slice(part.start + (own - part.start) % step, part.stop, step) for part in merged]
+    return tuple(part for part in found if part.start < part.stop) or (slice(own, own + 1, step),)
+
+
 def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
     """Sorted, disjoint slices of these keys within 0 to `end`; the first key if there are none."""
     found: list[tuple[int, int]] = []
@@ -64,6 +78,11 @@ def block_ranges(
         )
         for origin in origins
     ]
+
+
+def strided_ranges(first: int, last: int, end: int, stride: int) -> list[tuple[int, int]]:
+    """The keys whose distance from one of the queries is a multiple of `stride`."""
+    return [(key, key + last - first) for key in range(first % stride - stride, end, stride)]
 
 
 def last_of_blocks(end: int, size: int, kept: int, origins: list[int]) -> list[tuple[int, int]]:

@@ -195,6 +195,28 @@ def causal_gathered_attention(
     return gathered_attention(q, k, v, tiles, attend)
 
 
+def strided_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same where a tile has every n-th query and key; n is the step of its keys."""
+    step = tiles[0].keys[0].step if tiles[0].keys else None
+    if step is None:
+        return gathered_attention(q, k, v, tiles, attend)
+    order = (torch.arange(q.size(2), device=q.device) % step).argsort(stable=True)
+    grouped = q.transpose(1, 2).index_select(1, order).transpose(1, 2)  # by remainder
+    y = gathered_attention(grouped, k, v, tiles, attend)
+    return y.transpose(1, 2).index_select(1, order.argsort()).transpose(1, 2)
+
+
+def causal_strided_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
+        return attend(q, k, v, is_causal=True)
+    return strided_attention(q, k, v, tiles, attend)
+
+
 def kept_as_ranges(
     copies: dict[int, Tensor], keys: tuple[slice, ...]
 ) -> torch.autograd.graph.saved_tensors_hooks:
