@@ -88,9 +88,12 @@ def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
-    return (
-        2 * int(_read(op.attrs)) * int(op.attrs["kernel"]) * elements(values[op.outputs[0]].shape)
-    )
+    attrs, shape = op.attrs, values[op.outputs[0]].shape
+    found = elements(shape)
+    even = attrs["padded"] and int(attrs["kernel"]) % 2 == 0
+    if even and not attrs.get("causal") and int(attrs["stride"]) == 1:
+        found += elements(shape[:2]) * int(attrs["dilation"])  # padded for too many, which are cut
+    return 2 * int(_read(attrs)) * int(attrs["kernel"]) * found
 
 
 def patch_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:

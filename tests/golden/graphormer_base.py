@@ -1,6 +1,6 @@
 """graphormer_base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 85fcb60b0222). To rebuild it:
+Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 9ae0d36f8fab). To rebuild it:
     modelwright build graphormer_base.yaml -o graphormer_base.py
 
     part                               weights
@@ -228,4 +228,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 2f45dc4ab7140452cd529423c7d9d90c6a3f3448df5107af41a621693716df06
+# sha256 of the above: f24a29ad9755cf0b2589cc8eee053604c91cf53a7de731dd13240802fe594994
