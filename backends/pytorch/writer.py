@@ -225,6 +225,7 @@ class Writer:
         name = result.name or ("h" if op.attrs.get("stack") is None else op.kind)
         before = self.graph.values.get(self.holds.get(name, ""))
         kept = before is not None and show(before.shape) == show(result.shape)
+        kept = kept or (op.kind == "masked_bias" and bool(op.attrs.get("tiles")))  # a list
         name = self.bind(result.id, name)
         self.assign(name, value, "" if kept else show(result.shape), op)
         if self.first is None and [dim.label[:1] for dim in result.shape[:2]] == ["B", "T"]:

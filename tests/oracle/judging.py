@@ -128,7 +128,8 @@ def stack_arguments(
             values[np.isin(values, places)] = 1
             values[:, long - short : long - short + len(places)] = places
         kept = long - short + len(places)
-        values[:, [kept, short - 1]] = min(FOUND_EVERYWHERE, (source.vocab_size or 20) - 1)
+        marked = min(FOUND_EVERYWHERE, (source.vocab_size or 20) - 1)
+        values[:, [kept, short - 1]] = 1 if marked in places else marked
     if case == "plain":
         return {source.argument: values}
     mask = np.ones((2, long), int)
