@@ -11,9 +11,9 @@ from explore_server import EXAMPLES, NAMES, asked
 
 from modelwright.explore import answer
 
-NO_CODE = ("tokens", "max_positions")
+NO_CODE = ("tokens", "max_positions", "final_norm: false")
 """Keys that code need not read: rotary and relative positions have no longest sequence."""
-NO_PART = ("final_norm: false", *NO_CODE, "name", "description", "init")
+NO_PART = (*NO_CODE, "name", "description", "init")
 """Keys that no part of a figure shows."""
 
 
