@@ -19,6 +19,7 @@ from modelwright.backends.oracle import run
 from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
+from modelwright.spec.attention.score_bias import PathBias
 from modelwright.spec.condition import Label, Timestep, Vector
 from modelwright.spec.embedding import (
     ConvStem,
@@ -59,6 +60,7 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
         if places:
             lengths = lengths[0] + len(places), lengths[1] + len(places)
         found |= stack_arguments(spec, name, lengths, case, places)
+        found |= pair_arguments(spec.stacks[name], lengths[0])
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
 
@@ -99,6 +101,18 @@ def condition_arguments(stack: Stack) -> Arrays:
             found[embed.argument] = np.array([0, embed.classes - (not embed.dropout)])
         elif isinstance(embed, Vector):
             found[embed.argument] = of_name(embed.argument).standard_normal((2, embed.size))
+    return found
+
+
+def pair_arguments(stack: Stack, length: int) -> Arrays:
+    """Integers of each pair of tokens, and of the edges between them."""
+    found: Arrays = {}
+    for block in stack.blocks.values():
+        for bias in getattr(block.attention, "score_bias", ()):
+            path = isinstance(bias, PathBias)
+            more = (bias.max_distance,) if path else ()
+            draw = of_name(bias.argument)
+            found[bias.argument] = draw.integers(0, bias.entries + path, (2, length, length, *more))
     return found
 
 
