@@ -27,6 +27,7 @@ from .console import (
     show_error,
 )
 from .options import quiet
+from .plugin_options import with_plugins
 
 COMMANDS = (
     "new",
@@ -55,6 +56,10 @@ COMMANDS = (
 """Commands in the order of `modelwright --help`; modules and functions have the same names."""
 
 
+WITHOUT_PLUGINS = ("new", "import", "explore", "tokenizer", "data", "completion")
+"""Commands without `--plugin`: they read no spec, or let others write it (`explore`)."""
+
+
 class Commands(click.Group):
     """Imports the module of a command, and converts input errors to messages."""
 
@@ -66,7 +71,7 @@ class Commands(click.Group):
             return None
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: click.Command = getattr(import_module(f".{name}", __name__), name)
-        return command
+        return with_plugins(command) if cmd_name not in WITHOUT_PLUGINS else command
 
     def invoke(self, ctx: click.Context) -> Any:
         with reporting_errors():

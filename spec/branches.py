@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .attention import Fastformer, LinearAttention, Pairwise
 from .feed_forward import Glu, Mlp, Moe
 from .masks import Atom, Mask
 from .model import Block, ModelSpec, Stack
-from .part import BROKEN, NOTHING, Nothing, Part
+from .part import BROKEN, COMPONENTS, NOTHING, Nothing, Part
 from .sublayers import Conv, Recurrence
 
 Path = tuple[str | int, ...]
@@ -17,16 +16,21 @@ Path = tuple[str | int, ...]
 ORDINARY = ("attention", "cross_attention", "feed_forward")
 """The branches of a block without `sublayers`, in order."""
 
-ATTENTIONS = Pairwise | LinearAttention | Fastformer
 FEED_FORWARDS = (Mlp, Glu, Moe)
 
 OWN = ("mask", "positions", "residual")
 """Options that an entry of `sublayers` has in place of those of the block."""
 
 
+def is_attention(part: Part) -> bool:
+    """Whether it is an attention, in a block or in `sublayers`."""
+    classes = COMPONENTS["attention"].classes.values()
+    return isinstance(part, tuple(classes)) and not isinstance(part, Nothing)
+
+
 def kind_of(part: Part) -> str:
     """What a sublayer is: `attention`, `cross_attention`, `feed_forward`, or its `type`."""
-    if isinstance(part, ATTENTIONS):
+    if is_attention(part):
         return "attention" if getattr(part, "memory", None) is None else "cross_attention"
     if isinstance(part, FEED_FORWARDS):
         return "feed_forward"

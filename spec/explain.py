@@ -160,6 +160,11 @@ class Explainer:
             return SpecError(mark, f"`type` must be a word, not {shown(said.value)}")
         return SpecError(mark, _none_of("type", context["given"], context["options"]))
 
+    def plugin(self, error: ErrorDetails) -> SpecError:
+        node = locate(self.tree, (*error["loc"],)).node
+        said = node.get("type")
+        return SpecError(said.mark if said else node.mark, str(error["ctx"]["text"]))
+
     def no_type(self, error: ErrorDetails) -> SpecError:
         node = locate(self.tree, (*error["loc"],)).node
         options = ", ".join(error["ctx"]["options"])
@@ -211,6 +216,7 @@ class Explainer:
 RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
     "missing": Explainer.missing,
     "unknown_type": Explainer.unknown_type,
+    "plugin": Explainer.plugin,
     "no_type": Explainer.no_type,
     "choice": Explainer.choice,
     "wanted": Explainer.wanted,

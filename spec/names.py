@@ -218,10 +218,16 @@ HELPER_NAMES = frozenset(
 )
 
 
+PLUGIN_HELPERS: set[str] = set()
+"""The same of plug-ins."""
+
+
 def hides_code(name: str) -> bool:
     """Whether an argument with this name would hide a name in emitted files."""
     words = name.removesuffix("_mask").split("_") if name.endswith("_mask") else []
-    return name in ARGUMENT_NAMES | HELPER_NAMES or (bool(words) and set(words) <= set(ATOMS))
+    return name in ARGUMENT_NAMES | HELPER_NAMES | PLUGIN_HELPERS or (
+        bool(words) and set(words) <= set(ATOMS)
+    )
 
 
 def camel_case(name: str) -> str:

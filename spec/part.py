@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from .installed import PluginError, load_installed
+
 
 class UnknownValueError(Exception):
     """A law read an invalid value, so it cannot be checked."""
@@ -157,6 +159,10 @@ COMPONENTS: dict[str, Tagged] = {}
 """Key of a spec -> its component."""
 
 
+WITH_PLUGINS = ("attention", "cross_attention", "sublayers")
+"""Components to which plug-ins can add types."""
+
+
 class Tagged:
     """Annotation for a union of parts, distinguished by `type`.
 
@@ -179,6 +185,17 @@ class Tagged:
             self.fill(source)
         return core_schema.with_info_plain_validator_function(self.validate)
 
+    def find(self, name: Any) -> type[Part] | None:
+        """The class of a type, which may be that of an installed plug-in; None if it is unknown.
+
+        Raises PluginError if the plug-in cannot be loaded.
+        """
+        if not isinstance(name, str):
+            return None
+        if name not in self.classes and self.key in WITH_PLUGINS:
+            load_installed(name)
+        return self.classes.get(name)
+
     def validate(self, value: Any, info: core_schema.ValidationInfo) -> Any:
         if value is BROKEN or isinstance(value, tuple(self.classes.values())):
             return value
@@ -191,7 +208,10 @@ class Tagged:
             return BROKEN
         if name is None:
             raise PydanticCustomError("no_type", "no type", {"options": list(self.classes)})
-        cls = self.classes.get(name) if isinstance(name, str) else None
+        try:
+            cls = self.find(name)
+        except PluginError as error:
+            raise PydanticCustomError("plugin", "{text}", {"text": str(error)}) from None
         if cls is None:
             context = {"given": str(name), "options": list(self.classes)}
             raise PydanticCustomError("unknown_type", "unknown type", context)
@@ -199,10 +219,11 @@ class Tagged:
 
     def pick(self, data: Any) -> type[Part] | None:
         """The class of plain data; None if its type is unknown."""
-        if isinstance(data, str):
-            return self.classes.get(data)
-        name = data.get("type", self.default) if isinstance(data, dict) else None
-        return self.classes.get(name) if isinstance(name, str) else None
+        name = data.get("type", self.default) if isinstance(data, dict) else data
+        try:
+            return self.find(name)
+        except PluginError:  # validation reports it
+            return None
 
 
 def declare(annotation: Any, *keys: str) -> None:

@@ -30,9 +30,22 @@ FILES = (
 """Runtime files, in the order of their parts in an emitted file."""
 
 
+ADDED: dict[str, str] = {}
+"""Files of plug-ins: name -> source."""
+
+
+def add_file(name: str, text: str) -> None:
+    """Add functions of a plug-in, which files can copy."""
+    ADDED[name] = text
+    for remembered in (source, places, helper, trees):
+        remembered.cache_clear()
+
+
 @cache
 def source(file: str) -> str:
-    """The source of a runtime file."""
+    """The source of a runtime file, or of the functions of a plug-in."""
+    if file in ADDED:
+        return ADDED[file]
     return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
 
 
@@ -40,7 +53,7 @@ def source(file: str) -> str:
 def places() -> dict[str, tuple[str, int, int]]:
     """The file, first and last line of each class and function of the runtime, in reading order."""
     found = {}
-    for file in FILES:
+    for file in (*FILES, *ADDED):
         for node in ast.parse(source(file)).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 first = min([node.lineno, *(d.lineno for d in node.decorator_list)])

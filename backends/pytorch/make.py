@@ -164,6 +164,15 @@ def make_convolution(f: Writer, op: Op) -> list[Statement]:
     return attribute(op.name, made)
 
 
+def make_parameters(f: Writer, op: Op) -> list[Statement]:
+    """The parameter of an op of a plug-in, if it has one."""
+    if not op.weights:
+        return []
+    made = _called("torch.empty", *map(sized, op.weights[0].shape))
+    fixed = None if op.weights[0].trained else constant(False)
+    return attribute(op.name, _called("nn.Parameter", made, requires_grad=fixed))
+
+
 def make_attend(f: Writer, op: Op) -> list[Statement]:
     """The module that attention weights pass through, if they are kept."""
     if not op.attrs.get("kept"):

@@ -81,6 +81,7 @@ class Row:
     view: inputs whose storage the results share; empty if they have their own
     stores: kind and number of stored elements, if they do not follow from shape and dtype
     uses_layer: whether the result depends on the index of the layer
+    plugin: the file or package of a plug-in that adds it; "" for an op of Modelwright
     """
 
     formula: str
@@ -95,6 +96,7 @@ class Row:
     view: View = fresh
     stores: Stores | None = None
     uses_layer: bool = False
+    plugin: str = ""
 
     def named(self, count: int) -> tuple[str, ...]:
         """The slot of each of `count` inputs. Raises ValueError for a wrong number."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....spec.installed import CLASSES
 from ....spec.model import ModelSpec
 from ...oracle import UnknownOptionError, run
 from ...oracle.context import Chances
@@ -52,6 +53,15 @@ def oracle(subject: Subject) -> Measured | NotHere:
     try:
         return _equal(subject, lambda case: by_oracle(subject, subject.data(case)))
     except UnknownOptionError as error:
+        plugins = sorted(
+            {
+                name
+                for name, cls in CLASSES.items()
+                if any(isinstance(part, cls) for part in parts_of(subject.spec))
+            }
+        )
+        if plugins:
+            return NotHere(f"no oracle for `{plugins[0]}`, which is a plug-in")
         return NotHere(f"the oracle cannot compute it: {error}")
 
 

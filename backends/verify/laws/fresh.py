@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ....compiler.graph import LogicalWeight, Op
+from ....compiler.ops import OPS
 from ....spec.condition import AdaLnZero
 from ....spec.head import Contrastive
 from ....spec.initial import Normal, TruncatedNormal
@@ -113,6 +114,9 @@ def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
     name = weight.weight.name.rpartition(".")[2]  # a recurrence has several, as query.bias
     if name == "bias" or _starts_at_zero(subject, op):
         return 0.0
+    initial = weight.weight.initial
+    if OPS[op.kind].plugin and initial.kind != "normal":
+        return {"zeros": 0.0, "ones": 1.0}.get(initial.kind, initial.value)
     return CONSTANTS[op.kind](subject, op) if op.kind in CONSTANTS else None
 
 
@@ -187,12 +191,20 @@ def _of_distribution(
     subject: Subject, wanted: dict[str, LogicalWeight], drawn: dict[str, Array]
 ) -> list[str]:
     """Describe deviations from the distribution of the spec."""
-    own = {name: OWN_STD.get(subject.graph.op(wanted[name].op).kind) for name in drawn}
+    own = {name: _own_std(subject, wanted[name]) for name in drawn}
     wrong = []
     for name, std in own.items():
         if std is not None and (problem := _moments(drawn.pop(name).ravel() / std, math.inf)):
             wrong.append(f"{name}: {problem} that of the language reference")
     return wrong + _by_init(subject, wanted, drawn)
+
+
+def _own_std(subject: Subject, weight: LogicalWeight) -> float | None:
+    """The standard deviation of a weight that does not follow `init`; that of plug-ins as said."""
+    op = subject.graph.op(weight.op)
+    if OPS[op.kind].plugin and weight.weight.initial.value:
+        return weight.weight.initial.value
+    return OWN_STD.get(op.kind)
 
 
 def _by_init(
