@@ -205,6 +205,9 @@ CASES = {
     "tile.mask is not None",
     "any((a < last and first < b for a, b in rows))",  # rows that read all keys
     "len(tile.keys) == 1",
+    "tiles[0].keys",  # tiles of some keys
+    "step is None",  # of neighbouring keys
+    "part.start < part.stop",  # a range with every n-th key may have none
     "end - start >= DENSE",
     "len(found) == 1",  # one range of keys
     "ranges",  # several of them

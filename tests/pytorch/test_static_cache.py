@@ -20,7 +20,7 @@ from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
 from modelwright.backends.pytorch.static import why_not_static
 from modelwright.backends.reference import random_weights
 
-GROWING, STATIC = BuildOptions(), BuildOptions(static_cache=True)
+GROWING, STATIC = BuildOptions(), BuildOptions(static_cache=True, kernel="dense")
 PIECES = (4, 3, 1, 1, 40)
 ROOM = 15
 NEW_TOKENS = 5

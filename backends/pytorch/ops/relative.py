@@ -75,12 +75,15 @@ def position_scores(f: Writer, op: Op) -> Any:
     return call(names[op.attrs["side"]], *f.given(op, "x", "positions", "places"))
 
 
-def biased_tiles(f: Writer, op: Op) -> Any:
+def biased_tiles(f: Writer, op: Op) -> None:
     """The tiles of a mask, with a bias of the distance added to their masks."""
     of = op.attrs["distance"]
     bias = written_for(OF_DISTANCE[of["kind"]](f, op, of), of["op"])
+    given = [f.arg(op, "mask"), f.first_place(op), f.end()]
     device = expression("like.device", like=f.like)
-    return call("tiles_with_bias", f.arg(op, "mask"), f.first_place(op), f.end(), device, bias)
+    value = f.graph.values[op.outputs[0]]
+    name = f.bind(value.id, value.name)
+    f.assign(name, call("tiles_with_bias", *given, device, bias), "", op)
 
 
 def partial_alibi(f: Writer, op: Op, of: dict[str, Any]) -> Any:
@@ -116,7 +119,8 @@ OF_DISTANCE = {"alibi": partial_alibi, "relative_buckets": partial_buckets}
 
 def masked_bias(f: Writer, op: Op) -> Any:
     if op.attrs.get("tiles"):
-        return biased_tiles(f, op)
+        biased_tiles(f, op)
+        return None
     bias, mask = f.given(op, "bias", "mask")
     masked = expression("bias.masked_fill(~mask, -torch.inf)", bias=bias, mask=mask)
     if f.graph.values[op.arg("mask")].optional:

@@ -266,8 +266,8 @@ def bucket_bias(positions: Tensor, end: int, table: nn.Embedding, max_distance: 
     distance = torch.arange(end, device=positions.device) - positions[:, None]  # (T, S)
     half = table.num_embeddings // 2
     buckets = log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
-    bias: Tensor = table(buckets)  # (T, S, H)
-    return bias.permute(2, 0, 1)
+    bias: Tensor = table(buckets)
+    return bias.permute(2, 0, 1)  # (H, T, S)
 
 
 def causal_bucket_bias(
@@ -278,8 +278,8 @@ def causal_bucket_bias(
     """
     distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
     buckets = log_buckets(distance.clamp(min=0), table.num_embeddings, max_distance)
-    bias: Tensor = table(buckets)  # (T, S, H)
-    return bias.permute(2, 0, 1)
+    bias: Tensor = table(buckets)
+    return bias.permute(2, 0, 1)  # (H, T, S)
 
 
 def relative_places(positions: Tensor, end: int, max_distance: int) -> Tensor:

@@ -77,6 +77,7 @@ def combinations(subject: Subject) -> list[BuildOptions]:
         "attention_weights": why_no_weights(subject.graph),
     }
     impossible = {name for name, reason in reasons.items() if reason}
+    needs_tiles = any(op.attrs.get("forced") for op in subject.graph.ops())
     found = []
     for values in product((False, True), repeat=len(names)):
         asked: dict[str, Any] = dict(zip(names, values, strict=True))
@@ -85,7 +86,8 @@ def combinations(subject: Subject) -> list[BuildOptions]:
         if not count or any(asked[name] for name in impossible):
             continue
         if subject.thorough or count in (1, most):
-            found.append(BuildOptions(**asked))
+            dense = needs_tiles and any(asked[name] for name in reasons)  # these have no tiles
+            found.append(BuildOptions(**asked, kernel="dense" if dense else "auto"))
     return found
 
 

@@ -94,7 +94,7 @@ ROWS: dict[str, Variation] = {
         for kernel in ("dense", "tiles")
         for suffix, options, mask in (
             ("", "heads: 4, kv_heads: 2", "causal & window(3)"),
-            ("_of_latents", LATENT, "causal & (window(3) | global(2))"),
+            ("_of_latents", LATENT, "causal & (window(3) | blocks(4))"),
         )
     },
     "kernel_tiles_relative": encoder(
