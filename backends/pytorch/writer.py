@@ -227,7 +227,7 @@ class Writer:
         kept = before is not None and show(before.shape) == show(result.shape)
         kept = kept or (op.kind == "masked_bias" and bool(op.attrs.get("tiles")))  # a list
         name = self.bind(result.id, name)
-        self.assign(name, value, "" if kept else show(result.shape), op)
+        self.assign(name, value, "" if kept or not result.shape else show(result.shape), op)
         if self.first is None and [dim.label[:1] for dim in result.shape[:2]] == ["B", "T"]:
             self.first = len(self.body), name
 

@@ -22,7 +22,7 @@ from modelwright.compiler import ModuleGraph
 
 WIDTH = 100
 VECTORS = [name for name in ALL if name.startswith("features")]
-VECTORS += ["example tiny_series", "example blip2_qformer"]
+VECTORS += ["example tiny_series", "example blip2_qformer", "score_biases_of_vectors"]
 KNOWN = [name for name in ALL if name not in VECTORS]
 KINDS = {  # one of each, and what is odd
     "decoder": "AutoModelForCausalLM",
