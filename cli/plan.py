@@ -136,7 +136,7 @@ def plan(
       modelwright plan gpt2.yaml --devices 8 --device h100 --tokens 1e10 --json | jq .best
 
     Weights, gradients and optimizer state are those of `modelwright train`, which has the layouts
-    ddp and fsdp; tensor parallelism needs a training script of your own.
+    ddp, fsdp, and tp for one group of devices, without dividing the vocabulary.
     """
     graph = load_graph(spec, sets)
     from ..compiler.plan import PlanError, Request, make_plan

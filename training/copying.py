@@ -90,7 +90,10 @@ def _imports(
         else ast.unparse(alias)
         for alias in node.names
     ]
-    yield f"from {modules.get(node.module, node.module)} import {', '.join(names)}"
+    start = f"from {modules.get(node.module, node.module)} import"
+    line = f"{start} {', '.join(names)}"
+    several = "\n".join([f"{start} (", *(f"    {name}," for name in names), ")"])
+    yield line if len(line) <= 100 else several
 
 
 def assignment(target: str, value: Any) -> str:

@@ -23,12 +23,13 @@ from .distilling import check_tasks, check_teacher, distill_slots, initial_weigh
 from .errors import TrainingError
 from .run_settings import settings_of
 from .tasks import Task, layers_of, task_of
+from .tensor_parallel import tensor_slots
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
     from ..spec import ModelSpec
 
-SHARED = ("files", "log", "parallel", "checkpoints", "optimizers", "settings")
+SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
 """Modules that are equal in all runs."""
 
 
@@ -115,6 +116,7 @@ def _texts(student: _Trained, teacher: _Trained | None, settings: dict[str, Any]
     task, model = student.task, emit_file(student.graph)
     modules, made = {task.module: "samples", "text": "samples"}, {"model.py": model.text}
     texts = {name: copied(name) for name in SHARED}
+    texts["parallel"] = copied("parallel", slots=tensor_slots(student.graph))
     texts["samples"] = copied(task.module, slots=task.slots)
     if teacher is None:
         modules["objective"] = task.objective

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import gcd
 
 from ..graph import ModuleGraph, Op, Weight
 from ..index import Index
@@ -28,9 +29,17 @@ FOLLOWED = {
     "rms_norm": ("x",),
     "rotate": ("x",),
     "scale": ("x",),
+    "sharpen": ("x",),
     "split_heads": ("x",),
 }
 """Ops inside a region, and the inputs of which each device has a part."""
+ALIKE = {
+    "attend": ("mask",),
+    "masked_bias": ("mask",),
+    "rotate": ("cos", "sin"),
+    "sharpen": ("sharpness",),
+}
+"""Their other inputs that may be given: the same for all heads."""
 PER_HEAD = {"layer_norm", "rms_norm"}
 """Ops over the last axis, which must be that of one head."""
 REASONS = {
@@ -40,6 +49,7 @@ REASONS = {
     "layer_norm": "a norm covers all heads",
     "rms_norm": "a norm covers all heads",
     "head_masks": "heads have different masks",
+    "head_matrix": "a matrix mixes the heads",
     "sinks": "each head has a sink",
     "score_vector": "each head has a score vector",
     "position_scores": "positions are scored for each head",
@@ -55,12 +65,16 @@ class Region:
     row      number of the row-wise linear layer
     inner    numbers of the ops between them
     inputs   values that the column-wise layers read
+    tables   numbers of the ops that look up a bias of each head
+    units    the number of devices must divide this: heads and key-value heads, or hidden units
     """
 
     columns: frozenset[int]
     row: int
     inner: frozenset[int]
     inputs: frozenset[str]
+    tables: frozenset[int]
+    units: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +123,12 @@ class _NotDividedError(Exception):
 
 def split_of(graph: ModuleGraph, size: int) -> Split:
     """Divide a model over `size` devices; 1 divides nothing."""
-    return Split(size) if size == 1 else _Finder(graph, size).split()
+    return Split(size) if size == 1 else divisible(graph, size)
+
+
+def divisible(graph: ModuleGraph, size: int = 1) -> Split:
+    """What can be divided over `size` devices; 1: over any suitable number (see `Region.units`)."""
+    return _Finder(graph, size).split()
 
 
 class _Finder:
@@ -144,7 +163,11 @@ class _Finder:
         linear = {n for n in columns if self.graph.op(n).kind == "linear"}
         self.check(row, linear, inner)
         inputs = frozenset(self.graph.op(n).arg("x") for n in linear)
-        self.regions.append(Region(frozenset(linear), row.number, frozenset(inner), inputs))
+        tables = frozenset(columns.keys() - linear)
+        units = self.units(linear, inner)
+        self.regions.append(
+            Region(frozenset(linear), row.number, frozenset(inner), inputs, tables, units)
+        )
         self.axes |= {**columns, row.number: 1}
 
     def walk(self, value: str, columns: dict[int, int], inner: set[int]) -> None:
@@ -176,17 +199,30 @@ class _Finder:
         return op.kind in PER_HEAD and len(self.graph.values[op.first].shape) < 4
 
     def look_at_other_inputs(self, op: Op) -> None:
-        """Raise _NotDividedError for inputs that differ between heads."""
+        """Raise _NotDividedError for weights and inputs that differ between heads."""
+        if op.attrs.get("per_head"):
+            raise _NotDividedError("each head has a norm of its own")
+        for slot in dict.fromkeys(op.slots):
+            made = [self.graph.producer(value) for value in op.args(slot) if value]
+            if slot in FOLLOWED[op.kind] or not made:
+                continue
+            for each in made:
+                if each is not None and each.kind in REASONS.keys() - PER_HEAD:
+                    raise _NotDividedError(REASONS[each.kind])
+            if slot not in ALIKE.get(op.kind, ()):
+                raise _NotDividedError(f"`{op.kind}` reads `{slot}`, which has all heads")
         if op.kind != "attend":
             return
-        for slot in ("mask", "sinks", "vector"):
-            made = self.graph.producer(op.arg(slot)) if op.arg(slot) else None
-            if made is not None and made.kind in REASONS:
-                raise _NotDividedError(REASONS[made.kind])
         for name in ("heads", "kv_heads"):
             count = int(op.attrs[name].size)
             if count % self.size:
                 raise _NotDividedError(f"{name} ({count}) is not a multiple of {self.size}")
+
+    def units(self, columns: set[int], inner: set[int]) -> int:
+        """Heads and key-value heads, or hidden units: their greatest common divisor."""
+        attends = [self.graph.op(n) for n in inner if self.graph.op(n).kind == "attend"]
+        heads = [int(op.attrs[name].size) for op in attends for name in ("heads", "kv_heads")]
+        return gcd(*(heads or [int(self.graph.op(n).weights[0].shape[0]) for n in columns]))
 
     def check(self, row: Op, columns: set[int], inner: set[int]) -> None:
         """Raise _NotDividedError unless the region is divisible and nothing else reads in it."""

@@ -4,7 +4,7 @@
     step-00000100/moments.safetensors    the optimizer state, by weight name
     step-00000100/run.json               the step, and settings that must not change on resuming
 
-With sharded weights, each process writes its rows to files of its own, such as
+With `fsdp`, each process writes its rows to files of its own, such as
 `weights-00001-of-00004.safetensors`. Any number of processes can load a checkpoint.
 
 They are written to the folder `unfinished`, which is renamed when complete. When a checkpoint is
@@ -24,11 +24,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from .files import fail
-from .parallel import first_row, like, local, rank_and_ranks, total
+from .parallel import by_rows, first_row, like, local, rank_and_ranks, total, whole
 
 
 def find(out: Path) -> list[Path]:
@@ -45,21 +44,25 @@ def save(
     keep: int,
 ) -> str:
     """Write a checkpoint and remove all but the newest `keep`. Returns "" or the reason of a
-    failure. All processes call this; without sharding, only the first one writes.
+    failure. All processes call this; only with `fsdp`, others than the first one write.
     """
     fresh, (rank, ranks) = path.with_name("unfinished"), rank_and_ranks()
-    sharded = any(isinstance(weight, DTensor) for weight in model.parameters())
-    part = f"-{rank + 1:05}-of-{ranks:05}" if sharded else ""
+    weights = model.state_dict()  # after an evaluation, FSDP shards its weights here
+    sharded = all(by_rows(weights[name]) for name, _ in model.named_parameters())
+    part, stored = (f"-{rank + 1:05}-of-{ranks:05}", local) if sharded else ("", whole)
+    tensors = {
+        kind: {name: stored(tensor) for name, tensor in kept.items()}
+        for kind, kept in (("weights", weights), ("moments", moments(model, optimizers)))
+    }
 
     def begin() -> None:
         shutil.rmtree(fresh, ignore_errors=True)  # left by a killed process
         fresh.mkdir(parents=True)
 
     def write() -> None:
-        tensors = {"weights": model.state_dict(), "moments": moments(model, optimizers)}
         for name, kept in tensors.items():
             file = fresh / f"{name}{part}.safetensors"
-            save_file({key: local(tensor) for key, tensor in kept.items()}, file)
+            save_file(kept, file)
             flush(file)
 
     def complete() -> None:

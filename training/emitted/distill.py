@@ -57,6 +57,8 @@ class Objective:
         self.model, self.call, self.device, self.settings = model, call, device, s
         if (s.distill, s.layer_pairs) != DISTILL:
             fail(f"distill.py was written for the settings {DISTILL}; write another run")
+        if s.parallel == "tp" and RELATIONS:
+            fail("--parallel tp has some heads on each device, and `relations` needs all; use fsdp")
         pairs = (*RELATIONS, *HIDDEN)
         self.student = Outputs(model, tuple(name for name, _ in pairs))
         self.teacher = Teacher()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from .files import fail
 from .settings import Settings
@@ -21,9 +22,15 @@ def make_optimizers(
     matrices = {w for layer in layers for w in layer.parameters() if w.ndim == 2}
     muon = matrices if s.optimizer == "muon" else set()
     rest = [w for w in model.parameters() if w.requires_grad and w not in muon]
-    groups = [
-        {"params": [w for w in rest if w.ndim >= 2], "weight_decay": s.weight_decay},
-        {"params": [w for w in rest if w.ndim < 2], "weight_decay": 0.0},
+    kinds = [(decays, divided) for decays in (True, False) for divided in (True, False)]
+    groups = [  # one for divided and one for whole weights, since fused optimizers take no mixture
+        {
+            "params": [
+                w for w in rest if (w.ndim >= 2, isinstance(w, DTensor)) == (decays, divided)
+            ],
+            "weight_decay": s.weight_decay if decays else 0.0,
+        }
+        for decays, divided in kinds
     ]
     betas, fused = (s.beta1, s.beta2), next(model.parameters()).is_cuda
     made: list[torch.optim.Optimizer] = [

@@ -52,8 +52,9 @@ class Settings:
     bfloat16: bool = option(False, "compute in bfloat16 (autocast); weights stay float32")
     parallel: str = option(
         "ddp",
-        "on several devices, ddp copies the model, fsdp shards weights and optimizer state",
-        words=("ddp", "fsdp"),
+        "on several devices, ddp copies the model, fsdp shards weights and optimizer state, tp "
+        "divides heads and hidden units",
+        words=("ddp", "fsdp", "tp"),
     )
     compile: bool = option(False, "compile each layer with torch.compile")
     recompute: bool = option(False, "recompute activations in the backward pass to save memory")

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 import checkpoints
 from files import fail
@@ -28,7 +28,17 @@ from log import Log
 from model import TinyGpt as Model
 from objective import Objective
 from optimizers import learning_rate, make_optimizers
-from parallel import SIGNALS, distribute, record_signals, start_processes, synchronise, total, whole
+from parallel import (
+    SIGNALS,
+    clip,
+    distribute,
+    group_and_groups,
+    record_signals,
+    start_processes,
+    synchronise,
+    total,
+    whole,
+)
 from samples import UNIT, Samples
 from settings import Settings, read_settings
 
@@ -44,11 +54,12 @@ class Run:
     def __init__(self, settings: Settings, out: Path) -> None:
         self.settings, self.out = settings, out
         self.device, self.rank, self.ranks = start_processes()
-        self.together = settings.micro_batch * self.ranks  # in one forward pass of all devices
+        self.group, groups = group_and_groups(settings)
+        self.together = settings.micro_batch * groups  # in one forward pass of all devices
         if settings.batch % self.together:
             fail(
                 f"batch ({settings.batch}) must be a multiple of micro_batch "
-                f"({settings.micro_batch}) x devices ({self.ranks})"
+                f"({settings.micro_batch}) x devices ({groups})"
             )
         data, length, seed = Path(settings.data), settings.length, settings.seed
         self.data = Samples(data, "train", length, seed)
@@ -93,7 +104,7 @@ class Run:
         """This device's micro-batches of a step: first sample, arguments of the model, labels."""
         begin, size = step * self.settings.batch, self.settings.micro_batch
         for first in range(begin, begin + self.settings.batch, self.together):
-            yield (first + self.rank * size, *data.batch(first + self.rank * size, size))
+            yield (first + self.group * size, *data.batch(first + self.group * size, size))
 
     def step(self, step: int) -> tuple[Tensor, bool]:
         """One optimizer step. Returns this device's part of the loss, the gradient norm, and
@@ -111,8 +122,7 @@ class Run:
             loss = self.objective(inputs, labels)[0] / max(1.0, count)
             torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
-        limit = self.settings.clip or math.inf
-        norm = whole(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+        norm = clip(self.model.parameters(), self.settings.clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, self.settings)
@@ -247,4 +257,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: 0b72d870765d4ac68e87700136bbbf68da994fb9a52f7ef64e70842910c25954
+# sha256 of the above: 59e3d7f36f9789fb51e04d0a116ae792a7d899f6669bf225fb80db671fdcfe0f

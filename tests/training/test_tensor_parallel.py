@@ -1,0 +1,186 @@
+"""`--parallel tp`: several processes that compute one batch together have the losses of one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import modelwright as mw
+from modelwright.training.emitted.log import read
+from modelwright.training.runs import command, prepare
+from modelwright.training.tensor_parallel import tensor_slots
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+GPT = """
+name: gpt
+family: decoder-only
+vocab_size: 256
+max_positions: 32
+d_model: 48
+layers: 2
+positions: learned
+attention: {heads: 4}
+head: {type: language_model, tied: true}
+init: {std: 0.1}
+"""
+LLAMA = """
+name: llama
+family: decoder-only
+vocab_size: 256
+max_positions: 64
+d_model: 64
+layers: 2
+norm: rmsnorm
+positions: rotary
+attention: {heads: 8, kv_heads: 4, qk_norm: head}
+feed_forward: {type: glu, activation: silu, d_ff: 152}
+head: language_model
+init: {std: 0.1}
+"""
+
+
+def trained(script: Path, processes: int, *words: str) -> None:
+    done = subprocess.run(
+        [*command(script, processes), *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def numbers(run: Path) -> list[float]:
+    """Losses and gradient norms of all steps."""
+    lines = [line for line in read(run / "log.jsonl") if "loss" in line]
+    return [line[key] for line in lines for key in ("loss", "norm")]
+
+
+CASES = {
+    "gpt": (GPT, 2, {"epsilon": 1e-3}, 1e-5),
+    "llama": (LLAMA, 2, {"epsilon": 1e-3, "recompute": True}, 1e-5),
+    "muon": (LLAMA, 4, {"optimizer": "muon"}, 5e-4),
+}
+"""Spec, processes, settings, tolerance. A large epsilon, since AdamW divides gradients that are
+about 0 by their size, which makes much of rounding. Muon computes in bfloat16.
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: Path) -> None:
+    """Losses and gradient norms of six steps, with clipping."""
+    text, processes, changes, tolerance = CASES[case]
+    given = {"data": str(tokens), "batch": 8, "micro_batch": 4, "steps": 6, "lr": 0.003}
+    given |= {"length": 24, "warmup": 2, "clip": 0.5, "schedule": "constant", **changes}
+    script = prepare(mw.loads(text), tmp_path / "run", given).script
+    trained(script, 1, "--out", str(tmp_path / "one"))
+    trained(script, processes, "--out", str(tmp_path / "tp"), "--parallel", "tp")
+    expected = numbers(tmp_path / "one")
+    assert len(expected) == 12
+    assert numbers(tmp_path / "tp") == pytest.approx(expected, abs=tolerance, rel=tolerance)
+    if case == "gpt":  # the layout changes when the run is resumed
+        words = ("--out", str(tmp_path / "mixed"))
+        trained(script, 2, *words, "--parallel", "tp", "--steps", "2")
+        trained(script, 1, *words, "--steps", "4")
+        trained(script, 2, *words, "--parallel", "tp", "--steps", "6")
+        assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
+        stored = {path.name for path in (tmp_path / "mixed" / "step-00000006").iterdir()}
+        assert stored == {"run.json", "weights.safetensors", "moments.safetensors"}
+
+
+DIVIDED = {
+    "tiny_gpt": 60, "tiny_llama": 28, "tiny_t5": 34, "tiny_bert": 24, "tiny_deepseek": 12,
+    "softcap": 24, "alibi": 8, "qk_norm": 28,
+}  # fmt: skip
+"""Examples and specs, and how many of their weights are divided: none of latent attention, and
+with ALiBi only those of feed-forwards.
+"""
+OTHERS = {
+    "softcap": GPT.replace("heads: 4", "heads: 4, softcap: 5.0"),
+    "alibi": GPT.replace("learned", "alibi"),
+    "qk_norm": LLAMA,
+}
+
+
+@pytest.mark.slow
+def test_outputs_and_gradients_are_those_of_the_whole(tmp_path: Path) -> None:
+    """In float64, on two processes."""
+    for name, text in OTHERS.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    paths = [(tmp_path if name in OTHERS else EXAMPLES) / f"{name}.yaml" for name in DIVIDED]
+    words = [*command(Path(__file__).with_name("divided.py"), 2), *map(str, paths)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(found) == len(DIVIDED)
+    for (name, count), one in zip(DIVIDED.items(), found, strict=True):
+        assert one["difference"] < 1e-9, (name, one)
+        assert one["divided"] == count, (name, one)
+
+
+NAMES = {
+    "gpt2": (("layers.*.attention", ("query", "key", "value"), "output", 12),
+             ("layers.*.feed_forward", ("up",), "down", 3072)),
+    "llama3_8b": (("layers.*.attention", ("query", "key", "value"), "output", 8),
+                  ("layers.*.feed_forward", ("gate", "up"), "down", 14336)),
+    "bloom_560m": (("layers.*.feed_forward", ("up",), "down", 4096),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_modules_that_are_divided(name: str) -> None:
+    slots = tensor_slots(mw.lower(EXAMPLES / f"{name}.yaml"))
+    assert slots["DIVIDED"] == NAMES[name]
+    assert bool(slots["WHOLE"]) == (name == "bloom_560m")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml"))[::3], ids=lambda path: path.stem)
+def test_names_are_those_of_modules(path: Path) -> None:
+    """Every name is that of a module with a weight in the compiled model."""
+    from fnmatch import fnmatch
+
+    graph = mw.lower(path)
+    slots = tensor_slots(graph)
+    names = [name for name, _ in mw.compile(graph, device="meta").named_modules()]
+    wanted = [
+        f"{module}.{part}"
+        for module, columns, row, _ in slots["DIVIDED"]
+        for part in (*columns, row)
+    ]
+    for name in [*wanted, *(table for table, _ in slots["TABLES"])]:
+        assert any(fnmatch(one, name) for one in names), name
+
+
+@pytest.mark.slow
+def test_relations_of_all_heads_are_refused(tokens: Path, tmp_path: Path) -> None:
+    mw.save_weights(mw.compile(mw.loads(GPT)), tmp_path / "teacher.safetensors")
+    given = {"data": str(tokens), "steps": 1, "batch": 4, "micro_batch": 4, "length": 16}
+    given |= {"distill": "relations", "teacher_weights": str(tmp_path / "teacher.safetensors")}
+    spec = mw.loads(GPT)
+    script = prepare(spec, tmp_path / "run", given | {"parallel": "tp"}, teacher=spec).script
+    done = subprocess.run(command(script), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "`relations` needs all" in done.stderr
+
+
+@pytest.mark.slow
+def test_heads_that_do_not_divide(tokens: Path, tmp_path: Path) -> None:
+    """Attention with 3 heads is whole on 2 devices, and said so; nothing divisible is an error."""
+    spec = mw.loads(GPT.replace("heads: 4", "heads: 3"))
+    given = {"data": str(tokens), "steps": 1, "batch": 4, "micro_batch": 4, "length": 16}
+    script = prepare(spec, tmp_path / "run", given | {"parallel": "tp"}).script
+    words = [*command(script, 2)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = "in full on each device: layers.*.attention: 3 heads or hidden units, 2 devices"
+    assert told in done.stdout
+    path = tmp_path / "run" / "parallel.py"
+    lines = path.read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("DIVIDED"))
+    lines[start] = "DIVIDED = ()\n" if lines[start].endswith(")") else "DIVIDED = () and ("
+    path.write_text("\n".join(lines))
+    words += ["--out", str(tmp_path / "other")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "no layer can be divided over 2 devices" in done.stderr
+    assert sys.executable in words
