@@ -51,6 +51,7 @@ REASONS = {
     "head_masks": "heads have different masks",
     "head_matrix": "a matrix mixes the heads",
     "sinks": "each head has a sink",
+    "zero_sinks": "each head has a sink",
     "score_vector": "each head has a score vector",
     "position_scores": "positions are scored for each head",
 }
@@ -186,11 +187,9 @@ class _Finder:
             for slot in FOLLOWED[op.kind]:
                 if source := op.arg(slot):
                     self.walk(source, columns, inner)
-        elif attends or op.kind in REASONS.keys() - PER_HEAD:
+        elif attends:
             unknown = f"`{op.kind}` is not divided over heads"
             raise _NotDividedError(REASONS.get(op.kind, unknown))
-        elif op.kind == "merge_heads" or "attend" in op.kind or op.kind == "recur":
-            raise _NotDividedError(f"`{op.kind}` is not divided over heads")
         else:
             raise _NotDividedError
 

@@ -91,7 +91,8 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
 
 DIVIDED = {
     "tiny_gpt": 60, "tiny_llama": 28, "tiny_t5": 34, "tiny_bert": 24, "tiny_deepseek": 12,
-    "softcap": 24, "alibi": 8, "qk_norm": 28,
+    "tiny_encoder_decoder": 64, "tiny_differential": 6, "tiny_lightning": 4,
+    "tiny_talking_heads": 8, "softcap": 24, "alibi": 8, "qk_norm": 28,
 }  # fmt: skip
 """Examples and specs, and how many of their weights are divided: none of latent attention, and
 with ALiBi only those of feed-forwards.
