@@ -7,31 +7,26 @@ from __future__ import annotations
 
 from ...spec.embedding import StackInput
 from ...spec.part import Nothing
-from ..axes import Dim
+from ..axes import Dim, M
 from .builder import Builder
 from .feed_forward import lower_dense, title_of
 from .reads import consume
-from .state import Memory, StackState
+from .state import StackState
 
 
-def lower_vectors(b: Builder, state: StackState, source: StackInput, *, own: bool = False) -> str:
-    """The vectors of another stack, (B, M, D): without the skipped ones, projected.
-
-    own: they are this stack's sequence, of length T
-    """
+def lower_vectors(b: Builder, state: StackState, source: StackInput) -> str:
+    """The vectors of another stack, (B, M, D): without the skipped ones, projected."""
     memory = state.sources[source.stack]
+    x, length = memory.value, M if memory.length is None else Dim("M", memory.length)
     with b.in_scope(state.scope):
-        x = _skipped(b, source, memory, own=own)
-        with b.as_long_as(b.shape(x)[1]):
+        if source.skip:
+            count = b.size(f"{source.stack}_skip", source.skip, at=("skip",))
+            length = (
+                Dim(f"M-{int(count)}") if length.size is None else Dim("M", length.size - count)
+            )
+            x = b.op("skip_tokens", x, count=count, length=length)
+        with b.as_long_as(length):
             return _projected(b, state, source, x)
-
-
-def _skipped(b: Builder, source: StackInput, memory: Memory, *, own: bool) -> str:
-    if not source.skip:
-        return memory.value
-    count = b.size(f"{source.stack}_skip", source.skip, at=("skip",))
-    rest = Dim(f"M-{int(count)}") if memory.length is None else Dim("M", memory.length - count)
-    return b.op("skip_tokens", memory.value, count=count, length=rest)
 
 
 def _projected(b: Builder, state: StackState, source: StackInput, x: str) -> str:
