@@ -91,12 +91,16 @@ class InputFact:
     argument      its name in `forward`; "" if it is not an argument
     axis          the axis of the argument whose length is given to `tokens`; may be negative
     convolutions  those of a convolutional stem, in order
+    stack         the stack whose output it is; "" for other inputs
+    skip          number of its leading vectors that are left out
     """
 
     kind: str
     argument: str
     axis: int = 1
     convolutions: tuple[Reach, ...] = ()
+    stack: str = ""
+    skip: int = 0
 
     def tokens(self, length: int) -> int:
         """Number of tokens for this number of frames; the same without convolutions."""

@@ -128,5 +128,3 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     placed = [s for s in sources if isinstance(s, StackInput) and isinstance(s.replace, int)]
     if len(sources) - len(placed) > 1:
         yield (*path, "input"), "a stack that reads several inputs"
-    elif any(isinstance(s, StackInput) and s not in placed for s in sources):
-        yield (*path, "input"), "a stack whose only input is another stack"

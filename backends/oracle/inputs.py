@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches
+from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches, StackInput
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from .context import Tokens
@@ -16,6 +16,8 @@ from .weights import Array, Weights, unknown
 
 Rows = dict[str, Array]
 """Argument of the model -> its value for one sequence."""
+OUTPUT = ""
+"""In place of an argument: the output of another stack."""
 
 
 def source_of(spec: ModelSpec, name: str) -> Any:
@@ -64,6 +66,8 @@ def embed(
     """Embedded argument, before positions: (T, width)."""
     if isinstance(source, LearnedInput):  # Li et al., 2023, arXiv:2301.12597, section 3.1
         return weights("learned_tokens", source.tokens, stack.d_model)
+    if isinstance(source, StackInput):
+        return rows[OUTPUT]
     given = rows[source.argument]
     if isinstance(source, TokenInput):
         assert table is not None

@@ -15,10 +15,10 @@ from .branches import branches
 from .condition import modulation, vector_of
 from .context import Chances, Draws, Layer, Memory, Tokens
 from .heads import Hidden, run_head
-from .inputs import Rows, read_input, source_of, table_of
+from .inputs import OUTPUT, Rows, read_input, source_of, table_of
 from .options import check_options
 from .pointwise import normalize
-from .vectors import check_all_placed, places_of, replacing
+from .vectors import check_all_placed, places_of, project, replacing
 from .weights import Array, OracleError, Weights
 
 Inputs = Mapping[str, Array]
@@ -100,22 +100,27 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
     """Prefix of a stack's further arguments.
 
     "" for `input_ids`, `decoder_` for `decoder_input_ids`, `text_` for `text_ids`; for vectors the
-    name of the stack, or "" if there is only one stack.
+    name of the stack, or "" if there is only one stack; for the output of another stack, those of
+    that stack.
     """
     source = source_of(spec, name)
+    if isinstance(source, StackInput):
+        return prefix_of(spec, source.stack)
     if isinstance(source, TokenInput):
         cut = source.argument.removesuffix("input_ids")
         return cut if cut != source.argument else f"{source.argument.removesuffix('_ids')}_"
     return f"{name}_" if len(spec.stacks) > 1 else ""
 
 
-def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
+def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) -> Tokens:
     """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
-    learned = isinstance(source, LearnedInput)
-    own = np.zeros(0) if learned else np.asarray(inputs[source.argument])[row]
+    inner = isinstance(source, (LearnedInput, StackInput))
+    own = np.zeros(0) if inner else np.asarray(inputs[source.argument])[row]
     length = length_of(source, own)
+    if isinstance(source, StackInput):
+        length = len(hidden[source.stack][row].x) - source.skip
 
     def given(role: str) -> Array | None:
         value = inputs.get(f"{prefix}{role}")
@@ -157,15 +162,22 @@ def run_stack(
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     found = []
-    learned = isinstance(source, LearnedInput)  # as many sequences as in the stack that it reads
-    if not learned and source.argument not in inputs:
+    inner = isinstance(source, (LearnedInput, StackInput))
+    if not inner and source.argument not in inputs:
         return []
-    count = len(next(iter(hidden.values()))) if learned else len(inputs[source.argument])
+    if isinstance(source, StackInput):
+        count = len(hidden[source.stack])
+    elif inner:  # as many sequences as in the stack that it reads
+        count = len(next(iter(hidden.values())))
+    else:
+        count = len(inputs[source.argument])
     places = places_of(stack, own, hidden)
     for row in range(count):
-        arguments = () if learned else (source.argument, *getattr(source, "add", {}))
+        arguments = () if inner else (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
-        tokens = tokens_of(spec, name, data, row)
+        if isinstance(source, StackInput):
+            rows[OUTPUT] = project(stack, source, own, hidden[source.stack][row])
+        tokens = tokens_of(spec, name, data, row, hidden)
         x = read_input(spec, name, weights, rows, tokens, places)
         memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}
         given = {a: np.asarray(value)[row] for a, value in inputs.items()}

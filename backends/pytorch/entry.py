@@ -102,7 +102,7 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Ex
     if axis not in (NEW, SEEN):
         return None if dim.size is None else cast(Expr, f.number(dim.size))
     owner = owner_of(f.graph, one.name)
-    if owner == stack:
+    if owner in (stack, f.graph.inputs[stack].stack):  # its own tokens, or those it continues
         return Name("end" if axis == SEEN and f.cached else "length")
     memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
     return expression("memory.size(1)", memory=Name(memory)) if memory else None
@@ -128,6 +128,8 @@ def owner_of(graph: ModuleGraph, argument: str) -> str:
 def prefix_of(graph: ModuleGraph, stack: str) -> str:
     """Prefix of a stack's arguments: `decoder_`, or ""."""
     first = graph.inputs[stack]
+    if first.stack:
+        return prefix_of(graph, first.stack)
     ids = "input_ids" if len(graph.inputs) == 1 else f"{stack}_ids"
     if first.kind == "tokens":
         ids = first.argument

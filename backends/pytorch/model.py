@@ -292,7 +292,7 @@ class Model:
 
     def forward_title(self) -> str:
         inputs = self.graph.inputs  # learned vectors have no argument
-        steps = [step for step in self.steps if inputs[step.stack].kind != "learned"]
+        steps = [step for step in self.steps if inputs[step.stack].argument]
         first = described(self.graph, steps[-1].arguments[0])
         for step in steps[:-1]:
             if step.absent:

@@ -158,7 +158,11 @@ class Model:
         """Number of sequences and of tokens of a stack."""
         if not stack:
             return 0, 0
-        argument = self.graph.inputs[stack].argument or next(iter(self.inputs))
+        fact = self.graph.inputs[stack]
+        if fact.stack:
+            batch, tokens = self._tokens(fact.stack)
+            return batch, tokens - fact.skip
+        argument = fact.argument or next(iter(self.inputs))
         data = self.inputs[argument]
         decided = self.graph.lengths.get(stack)
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)

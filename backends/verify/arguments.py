@@ -172,11 +172,17 @@ class Arguments:
 
     def limit(self, ids: str, longest: int = LONG) -> int:
         """Maximum number of tokens of the stack that reads these ids, at most `longest`."""
-        for name, stack in self.spec.stacks.items():
-            read = any(getattr(source, "argument", "") == ids for source in stack.input)
-            if read and name in self.graph.limits:
-                return min(int(self.graph.limits[name]), max(longest, LONG))
-        return longest
+        found = [
+            min(int(limit), max(longest, LONG))
+            for name, limit in self.graph.limits.items()
+            if self.first_argument(name) == ids
+        ]
+        return min(found, default=longest)
+
+    def first_argument(self, stack: str) -> str:
+        """The argument whose tokens are those of a stack, through the stacks before it."""
+        fact = self.graph.inputs[stack]
+        return self.first_argument(fact.stack) if fact.stack else fact.argument
 
     def entries(self, op: Op) -> int:
         """Number of entries of the smallest embedding that an argument indexes."""

@@ -15,7 +15,7 @@ from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
 from .reads import peek, plain
 from .scaled import lower_input_scale
-from .stack_input import place_vectors
+from .stack_input import lower_output, place_vectors
 from .state import StackState
 from .stem import lower_stem
 
@@ -111,6 +111,7 @@ SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
     "conv": lower_stem,
     "features": lower_features,
     "learned": lower_learned,
+    "stack": lower_output,
 }
 
 

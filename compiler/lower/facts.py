@@ -94,6 +94,8 @@ def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
 def _input(source: Source) -> InputFact:
     argument = str(getattr(source, "argument", ""))
     kind: str = source.type  # type: ignore[attr-defined]
+    if isinstance(source, StackInput):
+        return InputFact(kind, argument, stack=source.stack, skip=source.skip)
     if not isinstance(source, ConvStem):
         return InputFact(kind, argument)
     layers = tuple(

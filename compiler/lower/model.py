@@ -188,7 +188,11 @@ def _lower_stack(
         if isinstance(one, StackInput)
     }
     state.absent = may_be_absent(spec, name)
-    state.padded = source is not None or isinstance(stack.input[main], Features)
+    first = stack.input[main]
+    state.padded = source is not None or isinstance(first, Features)
+    if isinstance(first, StackInput):
+        state.follows = states[first.stack]
+        state.padded = state.follows.padded
     if (
         source is not None
         and not memories
@@ -202,7 +206,9 @@ def _lower_stack(
         state.ids = _ids(b, source.argument)
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
-    measured = source is not None or isinstance(stack.input[main], (ConvStem, Features))
+    measured = source is not None or isinstance(first, (ConvStem, Features))
+    if isinstance(first, StackInput):
+        measured = first.stack not in b.graph.lengths
     if measured and stack.max_positions is not None and _counts(stack):
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", main):

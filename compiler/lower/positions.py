@@ -37,6 +37,8 @@ def argument(
     """
     if not state.padded and role in ("attention_mask", "position_ids"):
         return ""
+    if state.follows is not None:  # it has the padding and the positions of that stack
+        return argument(b, state.follows, role, shape, dtype=dtype)
     if role not in state.arguments:
         name = state.argument_names.get(role, role)
         for op in b.graph.ops(""):

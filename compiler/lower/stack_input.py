@@ -7,26 +7,51 @@ from __future__ import annotations
 
 from ...spec.embedding import StackInput
 from ...spec.part import Nothing
-from ..axes import Dim, M
+from ..axes import Dim, M, T
+from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_dense, title_of
 from .reads import consume
 from .state import StackState
 
 
+def lower_output(b: Builder, state: StackState, source: StackInput) -> str:
+    """The output of another stack as the sequence of this one, (B, T, D)."""
+    memory = state.sources[source.stack]
+    if memory.length is not None:
+        state.placed, state.front = _rest(b, source, memory.length), Size.of(0)
+        b.graph.lengths[state.name] = state.placed
+    x = b.rename(_vectors(b, state, source, T, T), "x")
+    state.ids = x
+    return x
+
+
 def lower_vectors(b: Builder, state: StackState, source: StackInput) -> str:
     """The vectors of another stack, (B, M, D): without the skipped ones, projected."""
-    memory = state.sources[source.stack]
-    x, length = memory.value, M if memory.length is None else Dim("M", memory.length)
+    length = state.sources[source.stack].length
+    if length is None:
+        rest = Dim(f"M-{source.skip}") if source.skip else M
+        return _vectors(b, state, source, M, rest)
+    return _vectors(b, state, source, Dim("M", length), Dim("M", _rest(b, source, length)))
+
+
+def _vectors(b: Builder, state: StackState, source: StackInput, length: Dim, rest: Dim) -> str:
+    x = state.sources[source.stack].value
     with b.in_scope(state.scope):
         if source.skip:
-            count = b.size(f"{source.stack}_skip", source.skip, at=("skip",))
-            length = (
-                Dim(f"M-{int(count)}") if length.size is None else Dim("M", length.size - count)
-            )
-            x = b.op("skip_tokens", x, count=count, length=length)
-        with b.as_long_as(length):
+            x = b.op("skip_tokens", x, count=_skip(b, source), length=rest)
+        with b.as_long_as(rest if source.skip else length):
             return _projected(b, state, source, x)
+
+
+def _skip(b: Builder, source: StackInput) -> Size:
+    return b.size(f"{source.stack}_skip", source.skip, at=("skip",))
+
+
+def _rest(b: Builder, source: StackInput, length: Size) -> Size:
+    """The number of vectors that are not skipped."""
+    rest: Size = length - _skip(b, source) if source.skip else length
+    return rest
 
 
 def _projected(b: Builder, state: StackState, source: StackInput, x: str) -> str:

@@ -33,6 +33,7 @@ class StackState:
     cached: bool
     memories: dict[str, Memory]  # the stacks that it attends to or pools
     sources: dict[str, Memory] = field(default_factory=dict)  # the stacks that are its inputs
+    follows: StackState | None = None  # the stack whose output is its sequence
     absent: bool = False  # whether its input may be absent
     ids: str = ""
     direction: Dim | None = None  # width of each direction of a bidirectional recurrence

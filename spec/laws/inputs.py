@@ -90,7 +90,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    measured = any(isinstance(s, (LearnedInput, Patches)) for s in members(stack.input))
+    measured = _vectors(spec, stack) is not None
     for i, position in enumerate(members(stack.positions)):
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
@@ -161,15 +161,28 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                     )
 
 
-def _vectors(stack: Stack) -> int | None:
+def _vectors(spec: ModelSpec, stack: Stack) -> int | None:
     """Number of vectors of a stack whose input determines it."""
-    source = stack.input[main_input(stack.input)]
+    sources = members(stack.input)
+    source = sources[main_input(sources)] if sources else None
+    if isinstance(source, StackInput) and source.stack in spec.stacks:
+        count = _vectors(spec, spec.stacks[source.stack])
+        return None if count is None else count - source.skip
     if isinstance(source, LearnedInput):
         return source.tokens
     if isinstance(source, Patches):
         rows, columns = source.grid
         return source.prefix_tokens + source.registers + rows * columns
     return None
+
+
+def _padded(spec: ModelSpec, stack: Stack) -> bool:
+    """Whether sequences of a stack can have padding."""
+    sources = members(stack.input)
+    source = sources[main_input(sources)] if sources else None
+    if isinstance(source, StackInput) and source.stack in spec.stacks:
+        return _padded(spec, spec.stacks[source.stack])
+    return isinstance(source, (Tokens, Features))
 
 
 def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -186,7 +199,13 @@ def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
                 f"the vectors of `{source.stack}` have {width} numbers, but d_model is "
                 f"{stack.d_model}; add a `projector`",
             )
-        count = _vectors(other)
+        count = _vectors(spec, other)
+        if source.skip and source.replace is None and _padded(spec, other):
+            yield Finding(
+                (*place, "skip"),
+                f"`skip` leaves out the same vectors of each sequence, but those of "
+                f"`{source.stack}` may be padded; it needs `replace`, or an image or a signal",
+            )
         if count is not None and source.skip >= count:
             yield Finding(
                 (*place, "skip"),

@@ -254,9 +254,26 @@ class Specs(Parts):
         self._kernel(found)
         if not found["layers"]:
             self.read = before  # a stack without layers reads no memory
+        if place.queries and found["layers"]:
+            self._continued(place, found)
         if not kind and not place.image and "width" not in place.sizes:
             self._vectors(place, found, places)
         return found
+
+    def _continued(self, place: Place, found: Data) -> None:
+        """In place of learned vectors: the output of an earlier stack."""
+        before, others = self.dice, [n for n in place.earlier if not reads_stack(found, n)]
+        self.dice = seeded(len(repr(found)) + 2)  # of its own, as below
+        if others and self.dice.often(0.5):
+            kind = self.dice.one(("linear", "mlp", "glu"))
+            fixed = {} if kind == "linear" else {"inner_norm": None}
+            source: Data = {"type": "stack", "stack": self.dice.one(others)}
+            source["projector"] = self.of_type("projector", kind, place, **fixed)
+            found["input"] = source
+            found["max_positions"] = 64
+            self.read.add(source["stack"])
+            self.said |= {("StackInput", key, repr(value)) for key, value in source.items()}
+        self.dice = before
 
     def _vectors(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         """Vectors of an earlier stack in the place of a token."""

@@ -123,6 +123,8 @@ def stack_arguments(
     source: Any = stack.input[main_input(stack.input)]
     if isinstance(source, LearnedInput):
         return {}
+    if isinstance(source, StackInput):
+        return {}
     draw = of_name(f"{name} {source.argument}")
     if isinstance(source, Patches):
         return {source.argument: draw.standard_normal((2, *source.shape))}
