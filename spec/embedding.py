@@ -239,6 +239,9 @@ declare(Projector)
 class StackInput(Source):
     """The output of another stack (N, M, width). `skip` applies first, then `projector`.
 
+    As the only input, it is the sequence of this stack, with the padding, the positions and the
+    other data of that stack's tokens.
+
     With `replace`, the vectors stand in the place of tokens with this id (LLaVA; Liu et al., 2023,
     arXiv:2304.08485): the caller repeats the token once for each vector. They replace the scaled
     token embeddings, before other embeddings and positions are added. Places are filled row by row,

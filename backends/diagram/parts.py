@@ -46,6 +46,7 @@ class Parts:
                 region = self._region(scope.parent)
                 self._add(Part(scope.path, "opened", "other", region, scope.path))
                 self.regions[scope.path] = Region(scope.path)
+        self._entries = {stack: self._entry(stack) for stack in graph.stack_facts}
         for op in graph.ops():
             self._place(op)
         for op in graph.ops():
@@ -227,12 +228,27 @@ class Parts:
             source = self.source(value, part.region) if value else None
             if source is None or source == part.key:
                 continue
+            entry = self._entries.get(self.graph.scopes[op.scope].stack)
+            if entry is not None and self._of_input(op, value):
+                entry.outside = [source]
+                source = entry.key
             if op.kind == "place_rows" and value == op.arg("ids"):  # the part names the id
                 continue
-            own = self.by_key[source].region == part.region and not self._of_input(op, value)
+            own = self.by_key[source].region == part.region
+            own = own and (entry is not None or not self._of_input(op, value))
             known = part.inputs if own else part.outside
             if source not in known:
                 known.append(source)
+
+    def _entry(self, stack: str) -> Part | None:
+        """The text at the bottom of a stack whose sequence is the output of another one."""
+        other = self.graph.inputs[stack].stack
+        if not other:
+            return None
+        path = self.graph.stacks()[stack].path
+        return self._add(
+            Part(f"{path}.input", "text", "text", ROOT, path, f"{words(other)} states")
+        )
 
     def _of_input(self, op: Op, value: str) -> bool:
         """Whether a value is the output of another stack that is an input of the op's stack."""
@@ -280,6 +296,9 @@ class Parts:
     def _whole(self, part: Part, layers: Scope) -> None:
         """Text and inputs of a stack that is drawn as one box."""
         source = self.source(layers.source, part.region)
+        entry = self._entries.get(layers.stack)
+        if entry is not None and layers.source in self.graph.hidden.values():
+            entry.outside, source = [source] if source else [], entry.key
         part.inputs = [source] if source else []
         part.title = words(layers.stack)
         depth = len(layers.order)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...compiler.graph import Scope
 from .arrange import Arrangement, Column, Fork, Item, Lane, Region, arrange
 from .beside import SIDE_GAP, Table
-from .drawing import SMALL, Box, Edge, Point, Text
+from .drawing import FONT_SIZES, SMALL, TITLE, Box, Edge, Point, Text
 from .framed import Framed
 from .inside import main_source, open_modules
 from .kinds import Count, Group, groups_of, note
@@ -31,6 +31,7 @@ from .sizes import (
     size_of,
     width_of,
 )
+from .text import text_width
 
 GAP_ABOVE = PADDING - 3  # between consecutive frames
 
@@ -187,6 +188,13 @@ class Placer(Framed):
                 self.out.edges.append(Edge(tail.key, box.id, points))
 
     def _read(self, box: Box, part: Part, source: str, y: float) -> None:
+        if part.form == "text":
+            half = (
+                box.width / 2 if self._sideways else text_width(part.title, FONT_SIZES[TITLE]) / 2
+            )
+            end = (box.x - half - 4, box.y)
+            self.out.readings.append(Reading(source, box.id, [end]))
+            return
         ports = [port for port in ("K", "V") if part.ports.get(port) == source] or [""]
         for index, port in enumerate(ports):
             u = box.x - (index if port else 1) * self._fan_step

@@ -161,28 +161,37 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                     )
 
 
+def _origin(spec: ModelSpec, stack: Stack) -> tuple[Any, int]:
+    """The main input of a stack, of that whose output it is, and so on; number of skipped vectors.
+
+    None instead of an input if there is none.
+    """
+    skipped, seen = 0, [stack]
+    while True:
+        sources = members(stack.input)
+        source = sources[main_input(sources)] if sources else None
+        if not isinstance(source, StackInput) or source.stack not in spec.stacks:
+            return source, skipped
+        stack, skipped = spec.stacks[source.stack], skipped + source.skip
+        if any(stack is known for known in seen):  # a cycle is another error
+            return None, skipped
+        seen.append(stack)
+
+
 def _vectors(spec: ModelSpec, stack: Stack) -> int | None:
     """Number of vectors of a stack whose input determines it."""
-    sources = members(stack.input)
-    source = sources[main_input(sources)] if sources else None
-    if isinstance(source, StackInput) and source.stack in spec.stacks:
-        count = _vectors(spec, spec.stacks[source.stack])
-        return None if count is None else count - source.skip
+    source, skipped = _origin(spec, stack)
     if isinstance(source, LearnedInput):
-        return source.tokens
+        return source.tokens - skipped
     if isinstance(source, Patches):
         rows, columns = source.grid
-        return source.prefix_tokens + source.registers + rows * columns
+        return source.prefix_tokens + source.registers + rows * columns - skipped
     return None
 
 
 def _padded(spec: ModelSpec, stack: Stack) -> bool:
     """Whether sequences of a stack can have padding."""
-    sources = members(stack.input)
-    source = sources[main_input(sources)] if sources else None
-    if isinstance(source, StackInput) and source.stack in spec.stacks:
-        return _padded(spec, spec.stacks[source.stack])
-    return isinstance(source, (Tokens, Features))
+    return isinstance(_origin(spec, stack)[0], (Tokens, Features))
 
 
 def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
