@@ -158,7 +158,8 @@ def slots_of(model: Model) -> Slots | None:
     if len(required) != 1 or not all(s.absent for s in inputs):
         return None
     placed = any(name.endswith("position_ids") for name in arguments)
-    states = [model.local_name(one) for one in inputs]
+    taken = {given.name for given in step.given}
+    states = [name for name in map(model.local_name, inputs) if name in taken]
     more = ["position_ids"] if placed else []
     return Slots(
         required[0],
@@ -174,7 +175,7 @@ def slots_of(model: Model) -> Slots | None:
         switches_of(model, stack),
         asked,
         states={model.local_name(one): one.computed() for one in inputs},
-        given=tuple(g for one in inputs for g in one.arguments),
+        given=tuple(model.all_given(inputs, [])) if inputs else (),
         path=step.path,
         vocabulary=_vocabulary(model),
     )
@@ -277,7 +278,7 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
             "attention_mask": Name(slots.mask),
         }
     )
-    body = expanded(body, slots.states)
+    body = expanded(body, slots)
     parameters = tuple(_parameters(template.parameters, slots, tokens))
     local = set().union(*map(bound_by, body))
     if hidden := local & {p.name for p in parameters} - {slots.mask}:
@@ -332,24 +333,30 @@ def _parameters(
     return found
 
 
-def expanded(body: tuple[Statement, ...], states: dict[str, Expr]) -> tuple[Statement, ...]:
+def expanded(body: tuple[Statement, ...], slots: Slots) -> tuple[Statement, ...]:
     """Replace each assignment to `given` by one for each stack whose states replace tokens."""
     found: list[Statement] = []
     for statement in body:
         if isinstance(statement, (For, Try)):
-            found.append(replace(statement, body=expanded(statement.body, states)))
+            found.append(replace(statement, body=expanded(statement.body, slots)))
         elif isinstance(statement, If):
-            then, other = (expanded(part, states) for part in (statement.then, statement.other))
+            then, other = (expanded(part, slots) for part in (statement.then, statement.other))
             found.append(replace(statement, then=then, other=other))
         elif isinstance(statement, Set) and statement.target == Name("given"):
-            first = statement.value == GIVEN
-            found += [
-                replace(statement, target=Name(name), value=made if first else statement.value)
-                for name, made in states.items()
-            ]
+            found += _given(statement, slots)
         else:
             found.append(statement)
     return tuple(found)
+
+
+def _given(statement: Set, slots: Slots) -> list[Set]:
+    """The states of all stacks before the first step; None for those that the steps take."""
+    first = statement.value == GIVEN
+    return [
+        replace(statement, target=Name(name), value=made if first else statement.value)
+        for name, made in slots.states.items()
+        if first or Name(name) in slots.passed
+    ]
 
 
 COMPILED = """\
