@@ -90,7 +90,11 @@ def alone(name: str, padded: dict[str, Tensor]) -> dict[str, Tensor]:
         if value.is_floating_point():  # an image or a sound: nothing there is padding
             found[key] = value[1:]
         elif key not in found and not key.endswith(("attention_mask", "position_ids")):
-            found[key] = value[1:, padded["attention_mask"][1].bool()]
+            masks = [mask for mask in padded if mask.endswith("attention_mask")]
+            real = next(padded[m][1].bool() for m in masks if padded[m].size(1) == value.size(1))
+            found[key] = value[1:, real]
+            if value.dim() > 2:  # pairs of tokens
+                found[key] = found[key][:, :, real]
     return found
 
 
