@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..spec.display import shown_lines
 from ..spec.errors import SpecErrors
 from ..spec.model import ModelSpec
+from ..spec.support import refusals
 from .lower.model import unused_if_written
+from .lower.reads import Path
 
 
 def show(spec: ModelSpec) -> str:
@@ -27,8 +31,8 @@ def to_yaml(spec: ModelSpec) -> str:
 
 
 def _lines(spec: ModelSpec, *, origins: bool) -> list[str]:
-    try:
-        unused = unused_if_written(spec)
-    except SpecErrors:  # a spec that cannot be lowered is shown whole
-        unused = set()
+    unused: set[Path] = set()
+    if not any(refusals(spec)):  # what cannot be lowered is shown whole
+        with suppress(SpecErrors):
+            unused = unused_if_written(spec)
     return shown_lines(spec, unused, origins=origins)
