@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from .backends.pytorch.attention_maps import attention_maps
     from .backends.pytorch.hidden_states import hidden_states, logit_lens
     from .backends.pytorch.position_table import position_table
-    from .spec import ModelSpec, SpecErrors, from_data, load, loads, show, to_yaml
+    from .compiler.display import show, to_yaml
+    from .spec import ModelSpec, SpecErrors, from_data, load, loads
 
 
 __all__ = [
@@ -106,8 +107,8 @@ _HOME = {
     "prune": ".api",
     "report": ".api",
     "save_weights": ".backends.pytorch",
-    "show": ".spec",
-    "to_yaml": ".spec",
+    "show": ".compiler.display",
+    "to_yaml": ".compiler.display",
     "train": ".api",
     "verify": ".api",
 }

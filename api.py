@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .backends.diagram.attention import AttentionOptions
     from .backends.diagram.masks import MaskOptions
     from .backends.pytorch.attention_maps import AttentionMaps
+    from .backends.pytorch.options import BuildKeywords
     from .backends.verify.report import Report as Verification
     from .compiler import ModuleGraph
     from .compiler.difference_text import Difference
@@ -51,20 +52,21 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
-def emit(source: Source, *, loader: str | None = None, **options: Any) -> str:
+def emit(source: Source, *, loader: str | None = None, **options: Unpack[BuildKeywords]) -> str:
     """The source text of the PyTorch file that `modelwright build` writes.
 
     loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder; the file then also has a
         function `load_checkpoint` and a table of the names of published weights
-    options: gradient_checkpointing, join_projections, static_cache, experts, attention_weights, …;
-        as for `build`
+    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel` and
+        `attention_weights`, as for `build`
 
     Raises SpecErrors for a bad spec, BuildError for an option that does not fit it, ExportError for
     an unknown `loader`.
     """
-    from .backends.pytorch import BuildOptions, emit_file
+    from .backends.pytorch import emit_file
+    from .backends.pytorch.options import build_options
 
-    graph, chosen = lower(source), BuildOptions(**options)
+    graph, chosen = lower(source), build_options(**options)
     if loader is not None:
         from .backends.huggingface.loader import loader_table
 

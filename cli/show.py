@@ -22,6 +22,6 @@ def show(spec: Path, sets: tuple[str, ...]) -> None:
       modelwright show gpt2.yaml
       modelwright show gpt2.yaml --set positions=alibi
     """
-    from ..spec import show as shown
+    from ..compiler.display import show as shown
 
     print_result(shown(load_spec(spec, sets)).encode())

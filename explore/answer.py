@@ -23,8 +23,9 @@ from ..backends.pytorch import emit_file
 from ..backends.pytorch.file import module_name
 from ..compiler import ModuleGraph, lower
 from ..compiler.difference_text import difference
+from ..compiler.display import show
 from ..compiler.report import Report, report
-from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads, show
+from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads
 from .links import Links
 from .paths import extends_mark
 from .request import Request, read_request

@@ -18,7 +18,6 @@ from .load import from_data, load, loads
 from .model import Block, ModelSpec, SpecialTokens, Stack
 
 if TYPE_CHECKING:
-    from .display import show, to_yaml
     from .reference import language_reference
     from .schema import json_schema
 
@@ -35,15 +34,11 @@ __all__ = [
     "language_reference",
     "load",
     "loads",
-    "show",
-    "to_yaml",
 ]
 
 _LATER = {
     "json_schema": ".schema",
     "language_reference": ".reference",
-    "show": ".display",
-    "to_yaml": ".display",
 }
 
 

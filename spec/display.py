@@ -1,13 +1,14 @@
 """The resolved spec as YAML: all values and defaults, and where each comes from.
 
-The output is a spec itself and loads back to an equal one.
+The output is a spec itself. `compiler.display` finds the options that would be errors if they were
+written, since nothing uses them; they are comments here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -15,7 +16,7 @@ from .branch import Branch
 from .errors import Mark
 from .locate import locate
 from .masks import Mask
-from .model import ModelSpec, Stack
+from .model import Block, ModelSpec, Stack
 from .part import Part
 
 Path = tuple[str | int, ...]
@@ -32,25 +33,29 @@ ORDINARY = ("attention", "cross_attention", "feed_forward")  # keys that `sublay
 PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
 
 
-def show(spec: ModelSpec) -> str:
-    """The spec as YAML with all values and defaults, and a comment with the origin of each."""
-    return "\n".join(_Printer(spec).lines()) + "\n"
+def shown_lines(
+    spec: ModelSpec, unused: Collection[Path] = (), *, origins: bool = True
+) -> list[str]:
+    """The lines of a spec as YAML with all values and defaults.
 
-
-def to_yaml(spec: ModelSpec) -> str:
-    """The spec as YAML with all values and defaults; `loads` returns an equal spec.
-
-    Blocks that no layer uses are omitted.
+    unused: paths of the options to print as comments, with aliases in place of field names; the
+        path of a `type` means the whole component
+    origins: add a comment with the origin of each value
     """
-    lines = _Printer(spec, origins=False).lines()
-    return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))
+    return list(_Printer(spec, frozenset(unused), origins=origins).lines())
+
+
+def plain_path(path: Path) -> Path:
+    """A path with the keys of YAML in place of the names of fields (`from` for `from_`)."""
+    return tuple(k.removesuffix("_") if isinstance(k, str) else k for k in path)
 
 
 class _Printer:
     """Walks over the parts of a spec and the tree with their origins."""
 
-    def __init__(self, spec: ModelSpec, *, origins: bool = True) -> None:
-        self.spec, self.origins = spec, origins
+    def __init__(self, spec: ModelSpec, unused: frozenset[Path], *, origins: bool) -> None:
+        self.spec, self.unused, self.origins = spec, unused, origins
+        self.inherited: set[Path] = set()
 
     def lines(self) -> Iterator[str]:
         spec = self.spec
@@ -81,28 +86,33 @@ class _Printer:
                 continue
             yield f"      {name}:"
             hide = ORDINARY if block.sublayers else ("sublayers",)
-            yield from self.keys(block, (*path, "blocks", name), 4, skip=hide)
+            place = (*path, "blocks", name)
+            self.inherited |= set(_inherited(block, place, stack.positions))
+            yield from self.keys(block, place, 4, skip=hide)
 
     def keys(self, part: Part, path: Path, depth: int, skip: tuple[str, ...] = ()) -> Iterator[str]:
         fields = type(part).model_fields
         for name in sorted(fields, key=lambda n: n in LAST and isinstance(part, Branch)):
-            if name not in skip and name != "type":
-                field = fields[name]
-                key = field.alias or name
+            key = fields[name].alias or name
+            if name not in skip and name != "type" and (*path, key) not in self.inherited:
                 yield from self.entry(key, getattr(part, name), (*path, key), depth)
 
     def entry(self, key: str, value: Any, path: Path, depth: int) -> Iterator[str]:
         pad = "  " * depth
-        if isinstance(value, Part):
+        if self.is_unused(path):
+            yield f"{pad}# {key}: no effect here"
+        elif isinstance(value, Part):
             yield from self.part(key, value, path, depth)
         elif isinstance(value, dict) and value:
             yield f"{pad}{key}:"
             for name, inner in value.items():
                 yield from self.entry(name, inner, (*path, name), depth + 1)
         elif isinstance(value, tuple) and any(isinstance(v, (Part, Mask)) for v in value):
-            yield f"{pad}{key}:"
-            for index, inner in enumerate(value):
-                yield from self.item(inner, (*path, index), depth + 1)
+            items = [(inner, (*path, index)) for index, inner in enumerate(value)]
+            used = [item for item in items if not self.is_unused(item[1])]
+            yield f"{pad}{key}:" if used else f"{pad}# {key}: no effect here"
+            for inner, place in used:
+                yield from self.item(inner, place, depth + 1)
         elif value is None:
             yield f"{pad}# {key}: {DERIVED.get(key, 'not set')}"
         else:
@@ -116,11 +126,11 @@ class _Printer:
             place = (*path, "type")
             yield self.line("  " * depth, key, scalar(word), self.origin(place))
             return
-        if word is None and all(getattr(value, name) is None for name in others):
-            yield f"{'  ' * depth}{key}: {{}}"
-            return
-        yield f"{'  ' * depth}{key}:"
-        yield from self.inside(value, path, depth + 1)
+        inside = list(self.inside(value, path, depth + 1))
+        empty = word is None and all(line.lstrip().startswith("#") for line in inside)
+        yield f"{'  ' * depth}{key}: {{}}" if empty else f"{'  ' * depth}{key}:"
+        if not empty or self.unused:
+            yield from inside
 
     def inside(self, value: Part, path: Path, depth: int) -> Iterator[str]:
         """The lines of a part without its key: type, then options."""
@@ -138,12 +148,28 @@ class _Printer:
         yield f"{pad}- {first[len(pad) + 2 :]}"
         yield from rest
 
+    def is_unused(self, path: Path) -> bool:
+        plain = plain_path(path)
+        return plain in self.unused or (*plain, "type") in self.unused
+
     def line(self, pad: str, key: str, text: str, origin: str) -> str:
         said = f"{pad}{key}: {text}"
         return f"{said:<{COLUMN}} # {origin}" if origin else said
 
     def origin(self, path: Path) -> str:
         return origin(self.spec, path) if self.origins else ""
+
+
+def _inherited(block: Block, path: Path, positions: tuple[Part, ...]) -> Iterator[Path]:
+    """The paths of positions that a block with `sublayers` and these inherit from the stack.
+
+    Written once more, they would be errors where the attention cannot use them.
+    """
+    if block.sublayers and block.positions == positions:
+        yield (*path, "positions")
+    for index, one in enumerate(block.sublayers):
+        if getattr(one, "positions", None) == block.positions:
+            yield (*path, "sublayers", index, "positions")
 
 
 def origin(spec: ModelSpec, path: Path) -> str:

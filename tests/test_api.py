@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import modelwright as mw
+from modelwright.backends.pytorch import BuildOptions
+from modelwright.backends.pytorch.options import BuildKeywords
+from modelwright.backends.pytorch.static import BuildError
 from modelwright.compiler import lower as lower_spec
 from modelwright.spec import ModelSpec, SpecErrors, Stack
 from modelwright.spec.attention import Mha
@@ -15,6 +19,16 @@ from modelwright.spec.model import Block
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.yaml"))
 GPT = next(path for path in EXAMPLES if path.stem == "tiny_gpt")
+SPARSE = """
+name: long
+family: decoder-only
+vocab_size: 9
+d_model: 8
+layers: 1
+attention: {heads: 2}
+mask: causal & window(64)
+positions: rotary
+"""
 SPECS = sorted((Path(__file__).parent / "spec" / "specs").glob("*.yaml"))
 
 
@@ -95,3 +109,18 @@ def test_reports_are_tables_in_a_notebook() -> None:
 def test_every_public_name_is_there() -> None:
     assert [name for name in mw.__all__ if getattr(mw, name, None) is None] == []
     assert set(dir(mw)) == set(mw.__all__)
+
+
+def test_options_of_the_file_are_those_of_build() -> None:
+    known = {field.name for field in fields(BuildOptions)} - {"loader"}
+    assert set(BuildKeywords.__annotations__) == known
+    spec = mw.loads(SPARSE, "long.yaml")
+    tiles, dense = (mw.emit(spec, kernel=kernel) for kernel in ("tiles", "dense"))
+    assert "--kernel tiles" in tiles
+    assert "--kernel dense" in dense
+    model = mw.compile(spec, kernel="tiles")
+    assert "tiles" in model.forward.__func__.__globals__["__doc__"]
+    with pytest.raises(TypeError, match="unknown option `kernels`; expected one of: gradient_"):
+        mw.compile(spec, kernels="tiles")  # type: ignore[call-arg]
+    with pytest.raises(BuildError, match="kernel must be one of auto, dense, tiles, not tile"):
+        mw.emit(spec, kernel="tile")  # type: ignore[arg-type]

@@ -138,7 +138,7 @@ def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
     from safetensors.torch import save
 
     from .. import outputs
-    from ..spec import to_yaml
+    from ..compiler.display import to_yaml
 
     text = outputs.stamp(to_yaml(pruned.spec).encode(), ".yaml")
 

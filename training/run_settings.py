@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .emitted.settings import Settings
@@ -39,7 +39,7 @@ def settings_of(
             raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
     for name in FOLDERS:
         if given.get(name):
-            given = {**given, name: str(Path(given[name]).resolve())}
+            given = {**given, name: os.path.realpath(given[name])}
     made: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
     made |= (stored or _defaults(graph, task, given, recipe)) | given
     if "batch" in given and "micro_batch" not in given:

@@ -66,7 +66,7 @@ def prepare(
     of another spec, and missing data; OutputError for a folder that cannot be written.
     """
     from ..backends.pytorch import is_ours_unedited
-    from ..spec import to_yaml
+    from ..compiler.display import to_yaml
 
     student = _Trained.of(spec)
     stored = _stored(spec, run)

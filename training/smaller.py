@@ -30,7 +30,8 @@ def smaller_spec(spec: ModelSpec, kept: Sequence[int], layers: Sequence[Units]) 
     """
     import yaml
 
-    from ..spec import SpecErrors, loads, to_yaml
+    from ..compiler.display import to_yaml
+    from ..spec import SpecErrors, loads
 
     data = yaml.safe_load(to_yaml(spec))
     (name,) = spec.stacks

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ...compiler import ModuleGraph, lower
 from ...spec import load
 from ...spec.model import ModelSpec
 from .file import Emitted, emit_file, module_name
 from .grouped import require_grouped_mm
-from .options import BuildOptions, Experts
+from .options import BuildKeywords, build_options
 from .pickling import carry_text
 from .provenance import remember
 
@@ -35,27 +35,12 @@ def graph_of(source: Source, sets: Sequence[str] = ()) -> ModuleGraph:
     return lower(spec)
 
 
-def emit(
-    graph: ModuleGraph,
-    *,
-    gradient_checkpointing: bool = False,
-    join_projections: bool = False,
-    static_cache: bool = False,
-    experts: Experts = "split",
-    attention_weights: bool = False,
-) -> str:
+def emit(graph: ModuleGraph, **options: Unpack[BuildKeywords]) -> str:
     """The source text of the PyTorch file of a graph, with the options of `BuildOptions`.
 
     Raises BuildError for an option that does not fit the spec.
     """
-    options = BuildOptions(
-        gradient_checkpointing,
-        join_projections,
-        static_cache,
-        experts,
-        attention_weights=attention_weights,
-    )
-    return emit_file(graph, options).text
+    return emit_file(graph, build_options(**options)).text
 
 
 def compile(  # noqa: A001 - the public name is mw.compile
@@ -65,11 +50,7 @@ def compile(  # noqa: A001 - the public name is mw.compile
     dtype: str | torch.dtype | None = None,
     seed: int | None = 0,
     sets: Sequence[str] = (),
-    gradient_checkpointing: bool = False,
-    join_projections: bool = False,
-    static_cache: bool = False,
-    experts: Experts = "split",
-    attention_weights: bool = False,
+    **options: Unpack[BuildKeywords],
 ) -> nn.Module:
     """Build a model: instantiate the class of the file that `build` writes, with fresh weights.
 
@@ -78,23 +59,20 @@ def compile(  # noqa: A001 - the public name is mw.compile
     seed: seed of the weights; the global random state is not changed. None draws from it
     sets: changes of the spec, such as "layers=6"
 
-    The other options are those of `BuildOptions`. Tracebacks and debuggers show the source text.
+    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel` and
+        `attention_weights`, as for `build`
+
+    Tracebacks and debuggers show the source text.
 
     Raises SpecErrors for a bad spec, BuildError for options that do not fit it.
     """
     graph = graph_of(source, sets)
-    options = BuildOptions(
-        gradient_checkpointing,
-        join_projections,
-        static_cache,
-        experts,
-        attention_weights=attention_weights,
-    )
-    emitted = emit_file(graph, options)
-    if options.experts == "grouped":
+    chosen = build_options(**options)
+    emitted = emit_file(graph, chosen)
+    if chosen.experts == "grouped":
         require_grouped_mm(dtype_of(dtype))
     model = instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
-    return remember(model, graph, options)
+    return remember(model, graph, chosen)
 
 
 def instantiate(

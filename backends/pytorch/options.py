@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Literal, TypedDict, Unpack, get_args
 
 from .loader import Loader
 from .static import BuildError
@@ -74,3 +74,22 @@ class BuildOptions:
 
 
 USUAL = BuildOptions()
+
+
+class BuildKeywords(TypedDict, total=False):
+    """The options of `BuildOptions` that functions such as `mw.compile` take as keywords."""
+
+    gradient_checkpointing: bool
+    join_projections: bool
+    static_cache: bool
+    experts: Experts
+    kernel: Kernel
+    attention_weights: bool
+
+
+def build_options(**keywords: Unpack[BuildKeywords]) -> BuildOptions:
+    """The options of these keywords. Raises TypeError for others, BuildError for wrong values."""
+    known = BuildKeywords.__annotations__
+    if unknown := [name for name in keywords if name not in known]:
+        raise TypeError(f"unknown option `{unknown[0]}`; expected one of: {', '.join(known)}")
+    return BuildOptions(**keywords)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...spec.attention import Mha
 from ...spec.branches import branch_blocks, kind_of, sights
+from ...spec.display import plain_path
 from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, Tokens, main_input
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
@@ -30,7 +31,7 @@ from .norm import has_norm, lower_norm
 from .positions import argument
 from .reads import Path, peek, viewed
 from .state import Memory, StackState
-from .unused import located, unused_options
+from .unused import located, unused_options, unused_values
 
 TABLE = "token_embedding.weight"
 
@@ -47,6 +48,15 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
         raise SpecErrors(unused)
     b.name_fields(spec)
     return b.graph
+
+
+def unused_if_written(spec: ModelSpec) -> set[Path]:
+    """The paths of all options that would be errors if every value and default were written.
+
+    Raises SpecErrors for a spec that cannot be lowered.
+    """
+    options = unused_values(spec, _lowered(spec)[1])
+    return {plain_path(option.path) for option in options}
 
 
 def _lowered(spec: ModelSpec) -> tuple[Builder, set[Path]]:

@@ -127,16 +127,7 @@ def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
     reads: the paths of all options that lowering read
     """
     options = Options(spec, reads).found
-    levels = Levels.of(options)
-    unused = [
-        option
-        for option in options
-        if not option.used
-        and not (_says_nothing(option) and not levels.overrule(option))
-        and not levels.excuse(option)
-        and not _of_family(spec, option)
-        and not _without_layers(spec, option)
-    ]
+    unused = _without_effect(spec, options)
     written = [(option, mark) for option in unused if (mark := _mark(spec, option)) is not None]
     used_marks = {_mark(spec, option) for option in options if option.used} if written else set()
     found: dict[Mark, SpecError] = {}
@@ -150,6 +141,29 @@ def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
             refused.append(option.path[:-1])
         found.setdefault(mark, SpecError(mark, _message(option)))
     return list(found.values())
+
+
+def unused_values(spec: ModelSpec, reads: set[Path]) -> list[Option]:
+    """The options that would be errors if every value and default of the spec were written."""
+    options, found = Options(spec, reads).found, list[Option]()
+    while more := _without_effect(spec, options):  # inner levels no longer repeat these
+        found += more
+        omitted = {option.path for option in more}
+        options = [option for option in options if option.path not in omitted]
+    return found
+
+
+def _without_effect(spec: ModelSpec, options: list[Option]) -> list[Option]:
+    levels = Levels.of(options)
+    return [
+        option
+        for option in options
+        if not option.used
+        and not (_says_nothing(option) and not levels.overrule(option))
+        and not levels.excuse(option)
+        and not _of_family(spec, option)
+        and not _without_layers(spec, option)
+    ]
 
 
 def located(spec: ModelSpec, error: IndivisibleError | RefusedError) -> SpecErrors:

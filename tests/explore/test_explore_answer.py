@@ -15,9 +15,10 @@ from modelwright.backends.diagram import DrawError, DrawOptions, draw
 from modelwright.backends.diagram.masks import MaskOptions, draw_masks
 from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import lower
+from modelwright.compiler.display import show
 from modelwright.compiler.report import report
 from modelwright.explore import RequestError, answer
-from modelwright.spec import load, show
+from modelwright.spec import load
 
 
 @pytest.mark.parametrize("name", NAMES[::9])

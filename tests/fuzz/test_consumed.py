@@ -19,8 +19,9 @@ import yaml
 from modelwright.backends.huggingface.special_tokens import special_tokens
 from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import lower
+from modelwright.compiler.display import show
 from modelwright.compiler.lower import lower_spec
-from modelwright.spec import SpecErrors, load, show
+from modelwright.spec import SpecErrors, load
 from modelwright.spec.source import parse
 from modelwright.training.specials import wanted_specials
 

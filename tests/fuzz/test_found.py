@@ -16,7 +16,8 @@ from modelwright.backends.verify import verify
 from modelwright.backends.verify.laws.equality import BEYOND, TIED
 from modelwright.backends.verify.subject import Subject, weights_for
 from modelwright.compiler import lower
-from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
+from modelwright.compiler.display import show
+from modelwright.spec import ModelSpec, SpecErrors, load, loads
 from modelwright.spec.names import HELPER_NAMES
 
 from .examine import FAR, examine

@@ -26,7 +26,7 @@ def tables(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tables: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("seq2seq") / "pair"
+    return tmp_path_factory.mktemp("seq2seq") / tables.replace(" ", "_")  # 5.0 caches by name
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,9 @@ def test_trainer_trains_and_what_it_saves_loads_again(
     first = trainer.evaluate()["eval_loss"]
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < first
-    trainer.save_model(str(tmp_path / "saved"))
-    again, given = load(tmp_path / "saved", LOADER), prompts(padded=True)
+    saved = tmp_path / f"{folder.name}_saved"
+    trainer.save_model(str(saved))
+    again, given = load(saved, LOADER), prompts(padded=True)
     made = [one.eval().generate(**given, max_new_tokens=NEW) for one in (model, again)]
     assert torch.equal(*made)
 

@@ -75,7 +75,7 @@ def written_specs() -> Iterator[Written]:
 
     import modelwright as mw
     from modelwright.backends.verify.shrink import shrink
-    from modelwright.spec import show
+    from modelwright.compiler.display import show
 
     for path in sorted((ROOT / "examples").glob("*.yaml")):
         yield Written(path.stem, show(shrink(mw.load(path))))

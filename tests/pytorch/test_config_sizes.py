@@ -20,8 +20,9 @@ import yaml
 from modelwright.backends.pytorch import emit_file
 from modelwright.backends.verify.laws.building import with_number
 from modelwright.compiler import lower
+from modelwright.compiler.display import show
 from modelwright.compiler.sizes import Field
-from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
+from modelwright.spec import ModelSpec, SpecErrors, load, loads
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 SAMPLE = ("tiny_t5", "tiny_deepseek", "transformer_base")

@@ -15,7 +15,8 @@ from modelwright.backends.diagram import draw
 from modelwright.backends.pytorch import emit_file
 from modelwright.cli import cli
 from modelwright.compiler import lower
-from modelwright.spec import json_schema, loads, show
+from modelwright.compiler.display import show
+from modelwright.spec import json_schema, loads
 
 HOSTILE = (
     '</svg><script>alert(1)</script><svg a="',

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from modelwright.spec import json_schema, language_reference, loads, show
+from modelwright.compiler.display import show
+from modelwright.spec import json_schema, language_reference, loads
 from modelwright.spec.docs import options, summary
 from modelwright.spec.model import WRITTEN, Block, ModelSpec, Stack
 from modelwright.spec.part import COMPONENTS, Nothing, Part

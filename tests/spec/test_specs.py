@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
+from modelwright.compiler.display import show
+from modelwright.spec import ModelSpec, SpecErrors, load, loads
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LINEAR = "`score_bias` of type `linear`"

@@ -16,10 +16,11 @@ import yaml
 from torch import nn
 
 from ....compiler import lower
+from ....compiler.display import show
 from ....compiler.graph import ModuleGraph
 from ....compiler.passes.keep_weights import why_no_weights
 from ....compiler.sizes import Field, number
-from ....spec import SpecErrors, loads, show
+from ....spec import SpecErrors, loads
 from ....spec.model import ModelSpec
 from ...oracle import OracleError
 from ...pytorch import BuildOptions, emit_file

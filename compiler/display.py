@@ -1,0 +1,38 @@
+"""The resolved spec as YAML, without the options that nothing uses."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..spec.display import shown_lines
+from ..spec.errors import SpecErrors
+from ..spec.model import ModelSpec
+from ..spec.support import refusals
+from .lower.model import unused_if_written
+from .lower.reads import Path
+
+
+def show(spec: ModelSpec) -> str:
+    """The spec as YAML with all values and defaults, and a comment with the origin of each.
+
+    The output is a spec itself, of the same model. Options that would be errors if they were
+    written, since nothing uses them, are comments, and so are derived values.
+    """
+    return "".join(f"{line}\n" for line in _lines(spec, origins=True))
+
+
+def to_yaml(spec: ModelSpec) -> str:
+    """The spec as YAML with all values and defaults; `loads` returns an equal spec.
+
+    Blocks that no layer uses and options without effect are omitted.
+    """
+    lines = _lines(spec, origins=False)
+    return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))
+
+
+def _lines(spec: ModelSpec, *, origins: bool) -> list[str]:
+    unused: set[Path] = set()
+    if not any(refusals(spec)):  # what cannot be lowered is shown whole
+        with suppress(SpecErrors):
+            unused = unused_if_written(spec)
+    return shown_lines(spec, unused, origins=origins)
