@@ -20,11 +20,11 @@ def split_heads(f: Writer, op: Op) -> Any:
     x = f.arg(op, "x")
     if op.attrs["heads"] == ONE:
         return expression("x.unsqueeze(1)", x=x)
+    axis = len(f.graph.values[op.arg("x")].shape) - 2
     if op.attrs["width"] == ONE:
-        return expression("x.transpose(1, 2).unsqueeze(-1)", x=x)
+        return expression(f"x.transpose({axis}, {axis + 1}).unsqueeze(-1)", x=x)
     name = "value_dim" if op.attrs["width"].label == "Ev" else "head_dim"
     width = f.number(op.attrs["width"].size, name)
-    axis = len(f.graph.values[op.arg("x")].shape) - 2
     text = f"x.unflatten(-1, (-1, width)).transpose({axis}, {axis + 1})"
     return expression(text, x=x, width=width)
 
