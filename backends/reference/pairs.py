@@ -42,9 +42,7 @@ def swap_streams(call: Call) -> Array:
 def pair_scores(call: Call) -> Array:
     """(B, q, k, H) to (B, 1, H, q, k); with `transposed`, (B, k, q, H)."""
     x: Array = np.moveaxis(call.given("x"), -1, 1)[:, None]
-    if call.value("transposed"):
-        x = x.swapaxes(-1, -2)
-    return x
+    return np.asarray(x.swapaxes(-1, -2) if call.value("transposed") else x)
 
 
 def outer_mean(call: Call) -> Array:

@@ -27,6 +27,7 @@ PLAIN = {
     "kv_heads": None,
     "softcap": "none",
     "sinks": False,
+    "talking_heads": "none",
     "score": "dot",
     "value": "linear",
     "separate_global": False,

@@ -1,6 +1,6 @@
 """evoformer: a 48-layer 1-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 c4a3a41787fc). To rebuild it:
+Written by modelwright 0.1.0 from evoformer.yaml (sha256 45a6ecfc3453). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
 
     part                weights
@@ -331,4 +331,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 3b94667f33ae60a3969ae136bc71010bcacadbb2bdaf6f0b79e93e941c4fe30c
+# sha256 of the above: a44493b6d12d06005da668ba4fca9f61441738228578ce0745cd9ff35143114a
