@@ -53,7 +53,8 @@ def outer_mean(call: Call) -> Array:
     for number in range(sequences):
         a, b = left[:, number], right[:, number]
         total += a[:, :, None, :, None] * b[:, None, :, None, :]
-    return (total / sequences).reshape(batch, length, length, width * width)
+    shape = (batch, length, length, width * width)
+    return np.asarray((total / sequences).reshape(shape))
 
 
 def triangle(call: Call) -> Array:
