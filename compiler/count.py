@@ -9,7 +9,7 @@ memory (the T of that stack is also written M).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -168,6 +168,8 @@ class Lengths:
     def values(self, op: Op) -> dict[str, Value]:
         """The values of an op, with M for lengths of a memory."""
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
+        if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
+            return {name: _with_tokens(each, axes) for name, each in touched.items()}
         head = self.of_heads.get(op.number, "")
         if head in self.graph.lengths:
             touched = {name: _measured(each, self.length(head)) for name, each in touched.items()}
@@ -212,6 +214,12 @@ def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
                 stacks.update(dict.fromkeys(op.outputs, stacks[value]))
                 break
     return found
+
+
+def _with_tokens(value: Value, axes: Container[str]) -> Value:
+    """The value with T tokens along each of these axes of streams."""
+    shape = tuple(replace(dim, label="T") if dim.label in axes else dim for dim in value.shape)
+    return replace(value, shape=shape)
 
 
 def _measured(value: Value, length: Dim) -> Value:

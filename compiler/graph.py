@@ -6,7 +6,7 @@ scope.
 
 `graph.nx` returns it as a `networkx.MultiDiGraph`. A node is the number of an op, with the
 attribute `op`; an edge has the attribute `value`, the id of the value. The output of a layer that
-is the input of the next one is not an edge but the attribute `carry` of the `layers` scope, so the
+is the input of the next one is not an edge but the attribute `carries` of the block's scope, so the
 graph has no cycles.
 """
 
@@ -151,12 +151,27 @@ class Scope:
     order: tuple[str, ...] = ()  # block of each layer
     rule: LayerRule | None = None  # the pattern and overrides behind `order`; None without them
     modules: tuple[int, ...] = ()  # index of the stored module of each layer
-    carry: tuple[str, str] | None = None  # input and output of one layer
-    result: str = ""  # the value after the last layer
-    source: str = ""  # the input of the first layer
+    carries: tuple[tuple[str, str], ...] = ()  # input and output of one layer, of each stream
+    results: tuple[str, ...] = ()  # the value after the last layer, of each stream
+    sources: tuple[str, ...] = ()  # the input of the first layer, of each stream
     # role block
     layer_indices: tuple[int, ...] = ()
     stored: tuple[int, ...] = ()  # indices of the stored modules of this kind
+
+    @property
+    def carry(self) -> tuple[str, str] | None:
+        """Input and output of one layer: those of the first stream."""
+        return next(iter(self.carries), None)
+
+    @property
+    def result(self) -> str:
+        """The value after the last layer: that of the first stream."""
+        return next(iter(self.results), "")
+
+    @property
+    def source(self) -> str:
+        """The input of the first layer: that of the first stream."""
+        return next(iter(self.sources), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +191,8 @@ TABLES = (  # metadata
     "fields",
     "outputs",
     "hidden",
+    "streams",
+    "axes",
     "limits",
     "predicts_next",
     "lengths",
@@ -204,6 +221,8 @@ class ModuleGraph(Displayed):
         self.hidden: dict[str, str] = {}  # stack name -> value id of its output
         self.predicts_next: set[str] = set()  # causal stacks that read no other stack
         self.limits: dict[str, Size] = {}  # stack name -> maximum number of positions
+        self.streams: dict[str, dict[str, str]] = {}  # stack -> stream -> value id of its output
+        self.axes: dict[str, tuple[str, ...]] = {}  # stack with streams -> names of all axes
         self.lengths: dict[str, Size] = {}  # stack name -> number of tokens, if the input sets it
         self.heads: dict[str, HeadFact] = {}  # in the order of the spec
         self.inputs: dict[str, InputFact] = {}  # stack name -> its first input
@@ -346,6 +365,10 @@ class ModuleGraph(Displayed):
         """The scope of each stack; a single stack is the model itself."""
         found = {s.stack: s for s in self.scopes.values() if s.role == "stack"}
         return found or {self.scopes[""].stack: self.scopes[""]}
+
+    def results_of(self, stack: str) -> tuple[str, ...]:
+        """The values of a stack's output: its hidden states, or those of each of its streams."""
+        return tuple(self.streams.get(stack, {}).values()) or (self.hidden[stack],)
 
     @property
     def depths(self) -> dict[str, int]:

@@ -41,13 +41,13 @@ class _Block:
 
     values  storages that the layer creates
     own     tensors that are not values of the graph
-    enters  whether the input of the layer is saved
+    enters  the inputs of the layer that are saved
     behind  whether an op after the layers saves their output
     """
 
     values: set[str] = field(default_factory=set)
     own: Sizes = field(default_factory=dict)
-    enters: bool = False
+    enters: set[str] = field(default_factory=set)
     behind: bool = False
 
 
@@ -92,7 +92,7 @@ class _Count:
         self.lengths = Lengths(graph)
         self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
-        self.streams = {s.carry[0]: s.path for s in graph.scopes.values() if s.carry}
+        self.streams = {enter: s.path for s in graph.scopes.values() for enter, _ in s.carries}
         self.outside: set[str] = set()  # storages created outside of layers
         self.own: Sizes = {}  # unnamed tensors that ops outside of layers save
 
@@ -199,8 +199,8 @@ class _Count:
         if isinstance(each, Own):
             part = self.part(each.elements, op.outputs[0])
             _add(self.blocks[path].own if path else self.own, each.kind, part)
-        elif path and each == self.stream(path):
-            self.blocks[path].enters = True
+        elif path and self.streams.get(each) == path:
+            self.blocks[path].enters.add(each)
         elif path and self.home(each) == path:
             self.blocks[path].values.add(each)
         else:
@@ -214,14 +214,13 @@ class _Count:
         else:
             self.outside.add(value)
 
-    def stream(self, path: str) -> str:
-        carry = self.graph.scopes[path].carry
-        return carry[0] if carry else ""
+    def end(self, path: str, stream: int) -> str:
+        """The storage of a layer's output in a stream."""
+        return self.root(self.graph.scopes[path].carries[stream][1])
 
-    def end(self, path: str) -> str:
-        """The storage of a layer's output."""
-        carry = self.graph.scopes[path].carry
-        return self.root(carry[1]) if carry else ""
+    def enters(self, path: str, stream: int) -> bool:
+        """Whether the ops of a layer save its input."""
+        return self.graph.scopes[path].carries[stream][0] in self.blocks[path].enters
 
     def checkpoint(self) -> None:
         """Save the inputs of layers: hidden states and values from outside."""
@@ -229,7 +228,7 @@ class _Count:
             block = self.graph.block_of(op.scope)
             if block is None:
                 continue
-            self.blocks[block.path].enters = True
+            self.blocks[block.path].enters |= {enter for enter, _ in block.carries}
             for value in op.inputs:
                 root = self.root(value) if value else ""
                 if root and root not in self.streams and not self.home(root):
@@ -240,24 +239,26 @@ class _Count:
         paths = [f"{scope.path}.{kind}" for kind in scope.order]
         if not paths:
             return {}
-        source = self.root(scope.source)
-        if self.blocks[paths[0]].enters and source:
-            self.keep_outside(source)
         total: Sizes = {}
-        for path, following in pairwise(paths):
-            if self.ends(path) or self.blocks[following].enters:
-                _add(total, *self.stored(self.end(path)))
-        if self.ends(paths[-1]) or any(self.blocks[path].behind for path in paths):
-            _add(total, *self.stored(self.end(paths[-1])))
+        for stream, entry in enumerate(scope.sources):
+            source = self.root(entry)
+            if self.enters(paths[0], stream) and source:
+                self.keep_outside(source)
+            for path, following in pairwise(paths):
+                if self.ends(path, stream) or self.enters(following, stream):
+                    _add(total, *self.stored(self.end(path, stream)))
+            if self.ends(paths[-1], stream) or any(self.blocks[path].behind for path in paths):
+                _add(total, *self.stored(self.end(paths[-1], stream)))
         return total
 
-    def ends(self, path: str) -> bool:
+    def ends(self, path: str, stream: int) -> bool:
         """Whether the ops of a layer save its output."""
-        return self.end(path) in self.blocks[path].values
+        return self.end(path, stream) in self.blocks[path].values
 
     def inside(self, path: str, block: _Block) -> Sizes:
         """What one layer saves, without the hidden states shared with its neighbours."""
-        return _sum([block.own, self.sum_of(block.values - {self.end(path)})])
+        streams = range(len(self.graph.scopes[path].carries))
+        return _sum([block.own, self.sum_of(block.values - {self.end(path, i) for i in streams})])
 
     def sum_of(self, values: set[str]) -> Sizes:
         total: Sizes = {}

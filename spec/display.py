@@ -74,7 +74,7 @@ class _Printer:
                 yield from self.entry(name, head, ("heads", name), 1)
 
     def stack(self, stack: Stack, path: Path) -> Iterator[str]:
-        skip = ("blocks", "order", *(() if stack.streams else ("streams",)))
+        skip = ("blocks", "order", "input" if stack.streams else "streams")
         yield from self.keys(stack, path, 2, skip=skip)
         if not stack.order:
             return

@@ -78,7 +78,7 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     if "condition" in items:
         own["condition"] = push("condition", items["condition"], {})
     own["input"] = _listed("input", items.get("input") or defaulted({}, stack), reach)
-    _settle_streams(own)
+    _settle_streams(own, items, reach, reading)
     base = only(Node(items, stack.mark, stack.key_mark), BLOCK_KEYS)
     order = layer_order(stack, base, reading)
     blocks: Words = {}
@@ -111,12 +111,32 @@ def _ends_normed(last: Node, norm: Node) -> bool:
     return placement is None or not placement.is_word("post")
 
 
-def _settle_streams(own: Words) -> None:
-    """With several streams, the width of the stack is that of the first one."""
+def _settle_streams(own: Words, items: Words, reach: Words, reading: Reading) -> None:
+    """With several streams, the inputs of the stack are theirs, and its width is that of the first
+    one; there is no final norm.
+    """
     streams = own.get("streams")
-    first = next((node for _, node in streams.items()), None) if streams else None
-    if first is not None and "d_model" not in own and (width := first.get("d_model")):
+    if streams is None or not isinstance(streams.value, dict) or not streams.value:
+        return
+    found: Words = {}
+    for name, node in streams.items():
+        if isinstance(node.value, dict) and (source := node.get("input")) is not None:
+            inner = {**node.value, "input": push("input", source, reach)}
+            node = Node(inner, node.mark, node.key_mark)
+        found[name] = node
+    own["streams"] = Node(found, streams.mark, streams.key_mark)
+    parts = [node for node in found.values() if isinstance(node.value, dict)]
+    inputs = [source for node in parts if (source := node.get("input")) is not None]
+    if "input" in items and own["input"].plain() != [node.plain() for node in inputs]:
+        reading.problem(
+            items["input"], "`input` is that of a stack without `streams`, which have their own"
+        )
+    if inputs:
+        own["input"] = Node(inputs, streams.mark, streams.key_mark)
+    width = parts[0].get("d_model") if parts else None
+    if "d_model" not in items and width is not None:
         own["d_model"] = width
+    own.setdefault("final_norm", defaulted(False, streams))
 
 
 def _settle_ties(stacks: dict[str, Node]) -> None:

@@ -70,11 +70,13 @@ class Block(Part):
 
 
 class Stream(Part):
-    """One of several streams of a stack.
+    """One of several streams of a stack: hidden states with two axes, (B, first, second, d_model),
+    which the stack returns under the stream's name (AlphaFold 2; Jumper et al., 2021).
 
     d_model: width
-    axes: names of its axes
-    input: what it reads
+    axes: names of its two axes; axes of one name, in any stream, have one length. A stream of pairs
+        has the same name twice
+    input: what it reads: vectors (B, first, second, size), of type `features`
     """
 
     d_model: Width

@@ -159,7 +159,7 @@ def _read_text(value: Any) -> str:
 
 
 Projection = Literal["query", "key", "value", "output"]
-PROJECTIONS = ("query", "key", "value", "output")
+PROJECTIONS = ("query", "key", "value", "output", "output_gate")
 HiddenLayer = Literal["gate", "up", "down"]
 HIDDEN_LAYERS = ("gate", "up", "down")
 

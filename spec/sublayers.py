@@ -17,8 +17,8 @@ class Own(Branch):
     """Further options of an entry of `sublayers`.
 
     residual: how its output is added to the residual stream
-    stream: the stream that its output is added to
-    axis: the axis of the stream along which it works
+    stream: the stream that it reads and updates, in a stack with `streams`
+    axis: the axis of the stream along which an attention works: 0 or 1
     """
 
     residual: Residual | None = None
@@ -158,28 +158,37 @@ class Lstm(Recurrence):
 
 
 class OuterProductMean(Own):
-    """Outer product mean, which updates pairs from a stream of sequences (Jumper et al., 2021).
+    """Outer product mean, which updates pairs from a stream of sequences (AlphaFold 2; Jumper et
+    al., 2021, supplementary information, algorithm 10): two linear layers of the source, the mean
+    over its first axis of their outer products for each pair of its second axis, and a linear layer
+    of the `hidden` · `hidden` numbers. The branch's norm is that of the source.
 
     source: the stream it reads
     hidden: width of the factors
+    bias: whether the linear layers have a bias
     """
 
     type: Literal["outer_product_mean"] = "outer_product_mean"
     source: Name
     hidden: Count
+    bias: Flag | None = None
 
 
 class TriangleMultiplication(Own):
-    """Triangle multiplicative update: each pair from the two other sides of its triangles (Jumper
-    et al., 2021).
+    """Triangle multiplicative update: each pair (i, j) from the two other sides of its triangles
+    (AlphaFold 2; Jumper et al., 2021, supplementary information, algorithms 11 and 12). With two
+    linear layers a and b of the pairs, each times a sigmoid of another one: a norm of the sum over
+    k of a(i, k) b(j, k), a linear layer of it, times a sigmoid of a linear layer of the pair.
 
     hidden: width of the factors
-    direction: direction of the edges
+    direction: `outgoing`, or `incoming` edges: a(k, i) b(k, j)
+    bias: whether the linear layers have a bias
     """
 
     type: Literal["triangle_multiplication"] = "triangle_multiplication"
     hidden: Count
     direction: OneOf[Literal["outgoing", "incoming"]]
+    bias: Flag | None = None
 
 
 Sublayer = Annotated[

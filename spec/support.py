@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .attention import Mha, StreamBias
+from .attention import Mha
 from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
@@ -22,15 +22,10 @@ from .positions import (
     Sinusoidal,
 )
 from .source import Node
-from .sublayers import OuterProductMean, Own, TriangleMultiplication
 
 Path = tuple[str | int, ...]
 
-LATER_TYPES: dict[type[Part], str] = {
-    StreamBias: "`score_bias` of type `linear`",
-    OuterProductMean: "sublayer of type `outer_product_mean`",
-    TriangleMultiplication: "sublayer of type `triangle_multiplication`",
-}
+LATER_TYPES: dict[type[Part], str] = {}
 
 # class -> option -> the supported values, and a name for all others
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
@@ -44,11 +39,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Rotary: {"axes": ((1, 2), "positions with three axes")},
     Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((2,), "a grid with a number of axes other than 2")},
-    Own: {
-        "stream": ((None,), "a sublayer with a `stream`"),
-        "axis": ((None,), "a sublayer with an `axis`"),
-    },
-    Stack: {"streams": (({},), "`streams`")},
 }
 
 
@@ -124,7 +114,8 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
         inner = getattr(part, expert)
         if isinstance(inner, Hidden) and inner.inner_norm is True:
             yield (*path, expert, "inner_norm"), "`inner_norm` in an expert"
-    sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
+    sources = part.input if isinstance(part, Stack) and part.streams == {} else ()
+    sources = () if sources is BROKEN else sources
     placed = [s for s in sources if isinstance(s, StackInput) and isinstance(s.replace, int)]
     if len(sources) - len(placed) > 1:
         yield (*path, "input"), "a stack that reads several inputs"

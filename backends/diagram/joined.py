@@ -17,7 +17,8 @@ def join_sums(
             continue
         for norm in list(region.parts):
             below = _sum_below(regions[norm.region], by_key, norm)
-            if below is not None and below.key != region.result:
+            ends = [leave for _, leave in scope.carries]  # what later layers read
+            if below is not None and not any(v in ends for op in below.ops for v in op.outputs):
                 norm.title = f"Add & {norm.title}"
                 norm.inputs, norm.outside = below.inputs, below.outside
                 norm.ops += below.ops

@@ -36,6 +36,14 @@ def say(
         return _experts(graph, ops)
     if any(op.kind == "similarity" for op in ops):
         return _compared(graph, scope, ops)
+    products = [op for op in ops if op.kind in ("outer_mean", "triangle")]
+    if products:
+        factors = figure(graph.values[products[0].arg("left")].shape[-1].size)
+        edges = "outgoing" if products[0].attrs.get("outgoing") else "incoming"
+        kind = "mean over sequences" if products[0].kind == "outer_mean" else f"{edges} edges"
+        return Said(
+            "feed_forward", words(scope.name.rstrip("0123456789")), (kind, f"width {factors}")
+        )
     loops = [op for op in ops if op.kind == "recur"]
     if loops:
         return _recurrence(graph, loops)
@@ -162,7 +170,7 @@ def _attention(
     graph: ModuleGraph, scope: Scope, ops: list[Op], attend: Op, *, crossed: bool
 ) -> Said:
     queries, keys, values = (graph.values[attend.arg(slot)].shape for slot in ("q", "k", "v"))
-    heads, kv_heads = _size(queries[1]), _size(keys[1])
+    heads, kv_heads = _size(queries[-3]), _size(keys[-3])
     if scope.noun not in ("", "Attention", "CrossAttention"):
         title = class_words(scope.noun)
     elif crossed:
@@ -179,7 +187,9 @@ def _attention(
     lines = [f"{heads} {'head' if heads == 1 else 'heads'} × {wide}{shared}"]
     formula = str(attend.attrs["formula"])
     extras = _extras(graph, attend, ops)
-    if formula != "full" or not crossed:
+    if len(queries) > 4:  # of a stream, along one of its axes
+        lines.append(f"along {queries[-2].label}")
+    elif formula != "full" or not crossed:
         lines.append(f"mask: {formula}")
     return Said("attention", title, (*lines, *([" · ".join(extras)] if extras else [])))
 
@@ -192,8 +202,13 @@ def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
     latent = [op for op in before if op.kind == "linear" and op.name == "kv_down"]
     if latent:
         found.append(f"latent {plain(_size(latent[0].attrs['out_dim']))}")
-    elif any(op.kind in NORMS for op in before):
+    elif any(op.kind in NORMS and op.name != "pair_norm" for op in before):
         found.append("query and key norm")
+    biases = [op for op in before if op.kind == "pair_scores"]
+    if biases:
+        found.append(
+            "biases of pairs (k, q)" if biases[0].attrs["transposed"] else "biases of pairs"
+        )
     if attend.attrs.get("softcap") is not None:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
     if any(op.kind == "multiply" for op in ops[ops.index(attend) :]):

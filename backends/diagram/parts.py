@@ -129,6 +129,11 @@ class Parts:
 
     def _place(self, op: Op) -> None:
         look = look_of(op) if not self.every else full_look_of(op)
+        entry = self.regions[self._region(op.scope)].entry if look.form == "entry" else ""
+        if entry:  # all streams enter a layer at one place
+            self.by_key[entry].ops.append(op)
+            self._of_value.update(dict.fromkeys(op.outputs, entry))
+            return
         if self._modulates(op):
             look = Look("through")
         region = self._region(op.scope)
@@ -260,7 +265,8 @@ class Parts:
     def _finish(self) -> None:
         for scope in self.graph.scopes.values():
             if scope.role == "block" and scope.carry is not None:
-                self.regions[scope.path].result = self.source(scope.carry[1], scope.path) or ""
+                last = scope.carries[-1][1]
+                self.regions[scope.path].result = self.source(last, scope.path) or ""
         for path in self._opened:
             ends = [
                 self._of_value[v]
@@ -300,6 +306,8 @@ class Parts:
         if entry is not None and layers.source in self.graph.hidden.values():
             entry.outside, source = [source] if source else [], entry.key
         part.inputs = [source] if source else []
+        sources = [self.source(value, part.region) for value in layers.sources]
+        self._together([self.by_key[source] for source in sources if source])
         part.title = words(layers.stack)
         depth = len(layers.order)
         part.lines = (f"{plain(depth)} {'layer' if depth == 1 else 'layers'}",)
@@ -307,6 +315,16 @@ class Parts:
             each for block in self.blocks(layers.path) for each in self.regions[block.path].parts
         ]
         part.outside = list(dict.fromkeys(source for each in inside for source in each.outside))
+
+    def _together(self, entries: list[Part]) -> None:
+        """One text for the arguments of several streams, which enter the layers together."""
+        if len(entries) < 2 or any(part.form != "text" for part in entries):
+            return
+        first, *others = entries
+        first.lines = tuple(f"{part.title} {line}" for part in entries for line in part.lines)
+        first.title = ", ".join(part.title for part in entries)
+        for part in others:
+            self.regions[part.region].parts.remove(part)
 
     def _stack_outputs(self) -> set[str]:
         found = (self.source(value, ROOT) for value in self.graph.hidden.values())

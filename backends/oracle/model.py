@@ -18,6 +18,7 @@ from .heads import Hidden, run_head
 from .inputs import OUTPUT, Rows, read_input, source_of, table_of
 from .options import check_options
 from .pointwise import normalize
+from .streams import run_streams
 from .vectors import check_all_placed, places_of, project, replacing
 from .weights import Array, OracleError, Weights
 
@@ -41,6 +42,8 @@ def run(
     """
     check_options(spec)
     store = Weights(weights)
+    if any(stack.streams for stack in spec.stacks.values()):
+        return _of_streams(spec, store, inputs)
     hidden: Hidden = {}
     for name in stacks_needed(spec):
         hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
@@ -60,6 +63,21 @@ def run(
     if unread:
         raise OracleError(f"weights that the spec does not use: {', '.join(sorted(unread))}")
     return results
+
+
+def _of_streams(spec: ModelSpec, store: Weights, inputs: Inputs) -> dict[str, Array]:
+    """The outputs of a model that is one stack with several streams."""
+    ((name, stack),) = spec.stacks.items()
+    arguments = [getattr(stream.input, "argument", "") for stream in stack.streams.values()]
+    rows = [
+        run_streams(stack, store, {a: np.asarray(inputs[a])[row] for a in arguments})
+        for row in range(len(inputs[arguments[0]]))
+    ]
+    results = {stream: np.stack([row[stream] for row in rows]) for stream in stack.streams}
+    unread = [weight for weight in store.arrays if weight not in store.read]
+    if unread:
+        raise OracleError(f"weights that the spec does not use: {', '.join(sorted(unread))}")
+    return results | {name: next(iter(results.values()))}
 
 
 def stacks_needed(spec: ModelSpec) -> list[str]:

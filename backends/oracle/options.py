@@ -15,11 +15,11 @@ float32 temperature zero_init
 
 KNOWN = """
 ModelSpec: stacks heads tokens; SpecialTokens: pad; Nothing:
-Stack: layers d_model vocab_size max_positions input streams={} positions norm condition activation
+Stack: layers d_model vocab_size max_positions input streams positions norm condition activation
 Stack: bias final_norm output_width blocks order
 Block: attention cross_attention feed_forward sublayers mask positions norm norm_placement
 Block: residual condition activation bias share; *Memory: memory
-*Own: stream=None axis=None residual; *OwnAttention: memory mask positions
+*Own: stream axis residual; *OwnAttention: memory mask positions
 *Branch Block: norm norm_placement=pre|post|sandwich|output|none
 *Source: prefix_tokens normalize=True|False|before_positions norm optional=False argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
@@ -47,6 +47,8 @@ Mha: heads kv_heads head_dim value_dim bias scale score=dot|cosine|distance|addi
 Mha: value=linear|none output=linear|none sinks=True|False|zero clip_qkv output_norm score_bias
 Mha: separate_global talking_heads=none|scores|weights|both
 Mha LinearAttention: output_gate=none|elementwise|headwise; Mha: gate=sigmoid|softplus
+Stream: d_model axes input; StreamBias: stream norm transpose; OuterProductMean: source hidden bias
+TriangleMultiplication: hidden direction=outgoing|incoming bias
 TableBias PathBias: argument entries share=stack|layer; PathBias: max_distance width
 Mha Mla Differential: kernel=auto|dense|tiles
 Differential: heads kv_heads head_dim bias scale head_norm

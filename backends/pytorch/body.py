@@ -116,7 +116,7 @@ def _moved_in(statement: Any) -> Statement:
 def call_layers(f: Writer, item: Run) -> None:
     """The loop over the blocks of a stack."""
     plan, layers = f.plan, item.scope
-    x = _stream(f, layers)
+    streams = [_stream(f, value) for value in layers.sources]
     blocks = plan.index.children[layers.path]
     passed: list[Any] = []
     if module := plan.bundle(layers.path):
@@ -130,8 +130,9 @@ def call_layers(f: Writer, item: Run) -> None:
         choice = choose(f, layers, [one.name for one in varying], values) if varying else ()
         passed = [Name(o.name) if o.varies else f.use(o.values[blocks[0].path]) for o in inputs]
     passed += [Name(given.name) for given in plan.given(blocks[0].path)[1:] if not given.value]
-    f.hold(layers.result, x)
-    loop(f, layers, x, passed, choice)
+    for value, name in zip(layers.results, streams, strict=True):
+        f.hold(value, name)
+    loop(f, layers, streams, passed, choice)
 
 
 def choose(
@@ -182,15 +183,16 @@ RESERVED = {
 """Names that a loop over layers reads or sets, or that are hard to read."""
 
 
-def _stream(f: Writer, layers: Scope) -> str:
-    """The variable that the loop over the layers updates."""
-    source = layers.source
+def _stream(f: Writer, source: str) -> str:
+    """The variable, first of this value, that the loop over the layers updates."""
     if source in f.waiting:
         op, value = f.sources[source], f.waiting.pop(source)
         f.assign(f.bind(source, "x"), value, f.note(source), op)
     entry = f.use(source)
     producer = f.graph.producer(source)
     if producer is not None and producer.kind == "argument":  # an argument that is used directly
+        if f.place.stack in f.graph.streams:
+            return str(entry.id)  # a stream has the name of its argument
         name = f.bind(source, "x")
         f.assign(name, entry, f.note(source))
         return name
@@ -198,7 +200,11 @@ def _stream(f: Writer, layers: Scope) -> str:
 
 
 def loop(
-    f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
+    f: Writer,
+    layers: Scope,
+    streams: list[str],
+    passed: list[Any],
+    choice: tuple[Statement, ...],
 ) -> None:
     """`for block in self.layers:`, or a loop over the indices of shared blocks."""
     modules, stored = layers.modules, written_for(dotted("self.layers"), layers.path)
@@ -219,17 +225,18 @@ def loop(
     elif counted:
         target, over = names("i", "block"), call("enumerate", stored)
     blocks = [block.path for block in f.plan.index.children[layers.path]]
-    body = [written_for(s, *blocks) for s in (*choice, *step_of(f, x, step, passed))]
+    body = [written_for(s, *blocks) for s in (*choice, *step_of(f, streams, step, passed))]
     f.say(written_for(For(target, over, tuple(body), note), layers.path))
 
 
-def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement, ...]:
+def step_of(f: Writer, streams: list[str], block: Any, passed: list[Any]) -> tuple[Statement, ...]:
     """`x = block(x, …)`, with gradient checkpointing if requested."""
-    stream = Name(x)
-    plain = call(block, stream, *passed)
+    passed = [*map(Name, streams), *passed]
+    stream: Any = names(*streams) if len(streams) > 1 else Name(streams[0])
+    plain = call(block, *passed)
     if not f.plan.options.gradient_checkpointing:
         return (Set(stream, plain),)
-    again = call("checkpoint", block, stream, *passed, use_reentrant=constant(False))
+    again = call("checkpoint", block, *passed, use_reentrant=constant(False))
     test = expression("self.training")
     if Name("cache") in passed:  # recomputation would append to the cache twice
         test = expression("self.training and cache is None")

@@ -28,7 +28,7 @@ from .items import Do, Keep, Repeat
 from .layer_list import construct, layer_list
 from .make import make
 from .plan import FilePlan
-from .stacks import stack_forward
+from .stacks import stack_forward, tensors
 from .writer import SELF, Needs, Writer
 
 MODULE = dotted("nn.Module")
@@ -165,11 +165,11 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     f = Writer(plan, scope, needs, root=False)
     given = enter(f, scope.path)
     items = plan.items(scope.path)
-    results = [scope.carry[1]] if scope.carry else list(plan.external(scope.path)[1])
+    results = [leave for _, leave in scope.carries] or list(plan.external(scope.path)[1])
     f.count_uses(items, results)
     f.ids = ids_of(f)
     write_items(f, items)
     f.finish(results)
-    found = Function("forward", plan.parameters(given), Name("Tensor"), tuple(f.body))
+    found = Function("forward", plan.parameters(given), tensors(len(results)), tuple(f.body))
     of_scope: Function = written_for(found, scope.path)
     return of_scope

@@ -10,6 +10,7 @@ from ...compiler.axes import M, T, show
 from ...compiler.graph import Scope
 from .body import write_items
 from .classes import members
+from .code.build import names
 from .code.measure import LONG, height, width
 from .code.nodes import (
     Class,
@@ -41,6 +42,7 @@ from .stacks import (
     own_mask,
     rank,
     step_of,
+    tensors,
     title_of,
     write_hidden,
 )
@@ -115,14 +117,16 @@ class Model:
             self.steps = [step_of(self.plan, stack) for stack in self.graph.hidden]
             return []
         ((stack, value),) = self.graph.hidden.items()
-        f, items = self.writer(stack), self.needed(value)
+        values = self.graph.results_of(stack)
+        f, items = self.writer(stack), [i for value in values for i in self.needed(value)]
         given = given_for(self.plan, items, stack)
         body = write_hidden(f, stack, items, given)
         given += [CACHE] * f.cached
         path = self.graph.stacks()[stack].path
         step = Step("hidden_states", stack, value, given, path=path)
         self.steps = [step]
-        return [self.method(step.name, given, title_of(self.graph, step), body, TENSOR, path)]
+        result = tensors(len(values))
+        return [self.method(step.name, given, title_of(self.graph, step), body, result, path)]
 
     def method(
         self,
@@ -175,6 +179,9 @@ class Model:
 
     def call_step(self, f: Writer, step: Step, *, cached: bool) -> None:
         passed = [*step.passed(), *([Name("cache")] if cached and step.cached else [])]
+        if step.stack in self.graph.streams:
+            self._call_streams(f, step, passed)
+            return
         name = self.local_name(step)
         f.hold(step.value, name)
         if step.absent:
@@ -190,6 +197,13 @@ class Model:
         columns = width(made)
         above = ROOM - len(note) < columns <= ROOM  # the note would not fit on the line
         f.say(made if above else replace(made, note=note))
+
+    def _call_streams(self, f: Writer, step: Step, passed: list[Any]) -> None:
+        """`msa, pair = self.hidden_states(msa, pair)`."""
+        streams = self.graph.streams[step.stack]
+        for name, value in streams.items():
+            f.hold(value, name)
+        f.say(Set(names(*streams), step.call(*passed)))
 
     def note(self, step: Step, value: str) -> str:
         """The shape of a stack's output; a memory has length M, and none if D is another width."""
@@ -234,7 +248,7 @@ class Model:
             return self._language_forward(f, language)
         outputs, stacks = self.graph.outputs, [s.stack for s in self.steps]
         items = [item for value in outputs.values() for item in self.needed(value)]
-        hidden = set(self.graph.hidden.values())
+        hidden = {value for s in stacks for value in self.graph.results_of(s)}
         extra = given_for(self.plan, items, self.steps[-1].stack)
         extra = [g for g in extra if g.value not in hidden]
         for one in extra:
@@ -298,6 +312,8 @@ class Model:
             if step.absent:
                 first = f"{first} and `{step.arguments[0].name}`"
         heads = list(self.graph.heads.values())
+        if steps[-1].stack in self.graph.streams:
+            return "Final hidden states of each stream."
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
             return f"Final hidden states {shape} of {first}."
@@ -346,6 +362,8 @@ class Model:
     def class_title(self) -> str:
         """The docstring of the class, by its head."""
         heads = list(self.graph.heads.values())
+        if self.graph.streams:
+            return "A stack of several streams. It returns the hidden states of each."
         if not heads:
             return "The model without a head. It returns hidden states."
         if len(heads) > 1:

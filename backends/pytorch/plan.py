@@ -249,7 +249,7 @@ class FilePlan:
     def shared_values(self, layers: str) -> list[str]:
         """Values that the layers of a stack read but do not compute, such as masks."""
         inputs, _ = self.external(layers)
-        return [value for value in inputs if value != self.graph.scopes[layers].source]
+        return [value for value in inputs if value not in self.graph.scopes[layers].sources]
 
     @of_graph
     def layer_inputs(self, layers: str) -> list[LayerInput]:
@@ -386,14 +386,14 @@ class FilePlan:
         scope = self.graph.scopes[path]
         if scope.role != "block":
             return self._module_inputs(path)
-        stream = Given("x", scope.carry[0] if scope.carry else "")
+        streams = [Given(self.value_name(enter, path), enter) for enter, _ in scope.carries]
         inputs = self.layer_inputs(scope.parent or "")
         if module := self.bundle(scope.parent or ""):
             kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
             if any(self.kind(value) == "tiles" for one in inputs for value in one.values.values()):
                 kind = "bundle with tiles"
-            return [stream, Given(f"{module}_inputs", kind=kind)]
-        found = [stream]
+            return [*streams, Given(f"{module}_inputs", kind=kind)]
+        found = streams
         for one in inputs:
             value = one.values[path]
             found.append(Given(one.name, value, self.kind(value), optional=self.optional(one)))

@@ -12,8 +12,9 @@ from ...compiler.graph import ModuleGraph, Op, Scope
 from .body import with_positions, write_items
 from .calls import table_of
 from .code.measure import LONG
+from .code.nodes import Do as DoStatement
 from .code.nodes import Dot, Expr, Function, Name, Statement
-from .code.read import call, expression, statements
+from .code.read import call, constant, expression, statements
 from .code.walk import written_for
 from .entry import prefix_of
 from .items import Do, Item
@@ -23,6 +24,12 @@ from .writer import SELF, Needs, Writer
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 CACHE = Given("cache", kind="cache", by_default=True)
 TENSOR = Name("Tensor")
+
+
+def tensors(count: int) -> Expr:
+    """The type of this number of tensors."""
+    several: Expr = expression(f"tuple[{', '.join(['Tensor'] * count)}]")
+    return several if count > 1 else TENSOR
 
 
 @dataclass(frozen=True)
@@ -169,19 +176,35 @@ def write_hidden(
     f: Writer, stack: str, items: list[Item], given: list[Given]
 ) -> tuple[Statement, ...]:
     """The statements that compute the hidden states of a stack, with or without a cache."""
-    value = f.graph.hidden[stack]
+    values = f.graph.results_of(stack)
     for one in given:
         f.hold(one.value, one.name)
-    f.count_uses(items, [value])
+    f.count_uses(items, values)
     f.ids = given[0].value
     write_items(f, items)
-    f.finish([value])
-    body = with_positions(f, stack, given)
+    f.finish([*values])
+    body = [*_length_checks(f, stack), *with_positions(f, stack, given)]
     if f.cached:
         moved = "cache.length += length" if f.static else "cache.length = end"
         close = statements(f"if cache is not None:\n    {moved}")
         body = [*body[:-1], *close, body[-1]]
     return tuple(body)
+
+
+def _length_checks(f: Writer, stack: str) -> list[Statement]:
+    """`check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))` for each shared axis."""
+    found: dict[str, list[Expr]] = {axis: [] for axis in f.graph.axes.get(stack, ())}
+    arguments = [op for op in f.graph.ops("") if op.kind == "argument"]
+    for op in arguments if found else ():
+        for number, dim in enumerate(f.graph.values[op.outputs[0]].shape):
+            if dim.label in found:
+                size = expression("x.size(n)", x=Name(op.name), n=constant(number))
+                found[dim.label].append(size)
+    return [
+        DoStatement(call("check_lengths", constant(axis), *sizes))
+        for axis, sizes in found.items()
+        if len(sizes) > 1
+    ]
 
 
 def step_of(plan: FilePlan, stack: str) -> Step:
@@ -221,6 +244,8 @@ def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 
 def title_of(graph: ModuleGraph, step: Step) -> str:
     """The docstring of a method that returns hidden states."""
+    if step.stack in graph.streams:
+        return "Hidden states of each stream."
     shape = show(graph.values[step.value].shape)
     first = "learned vectors"
     if graph.inputs[step.stack].kind != "learned":

@@ -25,8 +25,9 @@ def split_heads(call: Call) -> Array:
 
 def merge_heads(call: Call) -> Array:
     """(B, H, T, E) to (B, T, H*E)."""
-    batch, heads, length, width = call.given("x").shape
-    return call.given("x").transpose(0, 2, 1, 3).reshape(batch, length, heads * width)
+    x = call.given("x")
+    *batch, heads, length, width = x.shape
+    return x.swapaxes(-3, -2).reshape(*batch, length, heads * width)
 
 
 def expand_heads(call: Call) -> Array:
@@ -96,9 +97,9 @@ def score_vector(call: Call) -> Array:
 def attend(call: Call) -> Array:
     """The attention output, (B, H, T, E)."""
     q, k, v = call.given("q"), call.given("k"), call.given("v")
-    batch, heads, queries, width = q.shape
-    key_heads, keys = k.shape[1:3]
-    everything = (batch, heads, queries, keys)
+    rows, (heads, queries, width) = q.shape[:-3], q.shape[-3:]
+    key_heads, keys = k.shape[-3:-1]
+    everything = (*rows, heads, queries, keys)
     mask, bias, sinks = call.optional("mask"), call.optional("bias"), call.optional("sinks")
     compare = SCORES[call.value("score") or "dot"]
     vectors = call.given("vector") if call.value("score") == "additive" else np.empty((heads, 0))
@@ -107,21 +108,21 @@ def attend(call: Call) -> Array:
     scale = call.value("scale")
     scale = 1 / math.sqrt(width) if scale is None else scale
     found, weights = np.empty(everything), np.empty(everything)
-    for b in range(batch):
+    for b in np.ndindex(rows):
         for h in range(heads):
             shared = h // (heads // key_heads)
-            found[b, h] = compare(q[b, h], k[b, shared], vectors[h]) * scale
+            found[b][h] = compare(q[b][h], k[b][shared], vectors[h]) * scale
     if call.value("softcap") is not None:
         found = cap(found, call.value("softcap"))
     found = np.where(mask, _mixed(call.optional("mix_scores"), found) + bias, -np.inf)
-    for b in range(batch):
+    for b in np.ndindex(rows):
         for h in range(heads):
-            scores = found[b, h]
+            scores = found[b][h]
             if sinks is not None:
                 scores = np.column_stack([scores, np.full(queries, sinks[h])])
-            weights[b, h] = softmax(scores)[:, :keys]
+            weights[b][h] = softmax(scores)[:, :keys]
     weights = _mixed(call.optional("mix_weights"), weights)
-    return np.asarray(weights @ np.repeat(v, heads // key_heads, axis=1))
+    return np.asarray(weights @ np.repeat(v, heads // key_heads, axis=-3))
 
 
 def _mixed(matrix: Array | None, x: Array) -> Array:

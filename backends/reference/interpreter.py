@@ -6,7 +6,7 @@ attention is computed explicitly. It is slow but simple, and used to test compil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,29 +79,25 @@ class Model:
             if layers is None:
                 self.compute(op, self.values, layer=None)
             else:
-                self.values[layers.result] = self.run_layers(layers)
+                self.values.update(zip(layers.results, self.run_layers(layers), strict=True))
         return self.values[value]
 
-    def run_layers(self, layers: Scope) -> Array | None:
-        """The hidden states after the last layer; None if their input is absent."""
+    def run_layers(self, layers: Scope) -> Sequence[Array | None]:
+        """The hidden states after the last layer, of each stream; None if their input is absent."""
         kinds = {block.name: block for block in self.graph.children(layers.path)}
         ops = {kind: self.graph.subtree(block.path) for kind, block in kinds.items()}
-        x = self.value(layers.source)
-        if x is None:
-            return None
+        streams = [self.value(source) for source in layers.sources]
+        if any(x is None for x in streams):
+            return [None for _ in streams]
         both = zip(layers.order, layers.modules, strict=True)
         for number, (kind, stored) in enumerate(both):
-            carry = kinds[kind].carry
-            assert carry is not None
-            enter, leave = carry
-            inside: Values = {enter: x}
+            carries = kinds[kind].carries
+            inside: Values = {enter: x for (enter, _), x in zip(carries, streams, strict=True)}
             for op in ops[kind]:
                 if op.kind != "layer_input":
                     self.compute(op, inside, layer=stored, number=number)
-            result = inside[leave]
-            assert result is not None
-            x = result
-        return x
+            streams = [inside[leave] for _, leave in carries]
+        return streams
 
     def compute(self, op: Op, values: Values, layer: int | None, number: int = 0) -> None:
         """Add the results of one op to `values`, of the model or of one layer.

@@ -49,6 +49,10 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "masked_bias": attention.masked_bias,
     "pair_bias": pairs.pair_bias,
     "path_bias": pairs.path_bias,
+    "swap_streams": pairs.swap_streams,
+    "pair_scores": pairs.pair_scores,
+    "outer_mean": pairs.outer_mean,
+    "triangle": pairs.triangle,
     # tables, linear layers, norms
     "embedding": arithmetic.embedding,
     "patchify": images.patchify,

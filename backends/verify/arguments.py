@@ -388,7 +388,7 @@ class Arguments:
 
     def _floats(self, op: Op) -> Array:
         """Two rows of floats; axes of unknown length are as long as a sequence, or as convolutions
-        need for that many tokens.
+        need for that many tokens; those of streams have lengths of their own.
         """
         shape = self.graph.values[op.outputs[0]].shape[1:]
         stems = [
@@ -398,7 +398,11 @@ class Arguments:
             if isinstance(source, ConvStem) and source.argument == op.name and not source.padded
         ]
         length = stems[0].frames(LENGTHS[0][0]) if stems else LENGTHS[0][0]
-        sizes = [length if dim.size is None else int(dim.size) for dim in shape]
+        axes = [axis for found in self.graph.axes.values() for axis in found]
+        lengths = {axis: LENGTHS[i % len(LENGTHS)][1] for i, axis in enumerate(axes)}
+        sizes = [
+            lengths.get(dim.label, length) if dim.size is None else int(dim.size) for dim in shape
+        ]
         drawn: Array = _generator(op.name).standard_normal((2, *sizes))
         return drawn
 

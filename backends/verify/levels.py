@@ -208,6 +208,13 @@ def settled(found: Data) -> None:
     for stack in stacks.values():
         words = {word: stack[word] for word in (*OUTER, "bias") if word in stack}
         inputs = stack.get("input", {})
+        if streams := stack.get("streams", {}):
+            for stream in streams.values():
+                stream["input"] = inward("input", stream["input"], words)
+            stack["input"] = [stream["input"] for stream in streams.values()]
+            stack.setdefault("d_model", next(iter(streams.values()))["d_model"])
+            stack.setdefault("final_norm", False)
+            continue
         several = inputs if isinstance(inputs, list) else [inputs]
         stack["input"] = [inward("input", one, words) for one in several]
     for stack in stacks.values():

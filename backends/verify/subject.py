@@ -195,9 +195,10 @@ class Subject:
         return other
 
     def hidden(self, stack: str, data: Data) -> Tensor:
-        """The hidden states of a stack, (B, T, D)."""
+        """The hidden states of a stack, (B, T, D), or of the first of its streams."""
         with torch.no_grad():
-            return self.method(stack)(**self.given(stack, data))
+            found = self.method(stack)(**self.given(stack, data))
+        return found[0] if stack in self.graph.streams else found
 
     def stack_of(self, ids: str) -> str:
         """The stack that reads these token ids."""

@@ -30,6 +30,8 @@ from .norm import has_norm, lower_norm
 from .reads import peek, plain
 from .recurrent import lower_recurrence
 from .state import StackState
+from .streams import Streams
+from .triangles import lower_outer_product, lower_triangle
 
 BY_TYPE: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
     "mlp": lower_feed_forward,
@@ -38,6 +40,8 @@ BY_TYPE: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
     "conv": lower_conv,
     "gru": lower_recurrence,
     "lstm": lower_recurrence,
+    "outer_product_mean": lower_outer_product,
+    "triangle_multiplication": lower_triangle,
 }
 
 
@@ -124,6 +128,20 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     return x
 
 
+def lower_streams(b: Builder, state: StackState, block: Block, streams: Streams) -> None:
+    """Lower one layer of a stack with streams; `streams` then has their values after it."""
+    m = Modulation(b)
+    values = streams.values
+    starts, whole = dict(values), state.width
+    for branch in branches(b, state, block):
+        name = streams.current = branch.part.stream
+        state.width = streams.known[name].width
+        read = values[getattr(branch.part, "source", name)]
+        with b.at(*branch.path), b.within(branch.name):
+            values[name] = _sequential(b, branch, values[name], starts[name], m, read, name)
+    streams.current, state.width = "", whole
+
+
 def _joint(places: list[tuple[str, str]], parallel: bool, shared: bool) -> str:
     """Where parallel branches have one norm for all: `first`, `last` or nowhere."""
     if shared:
@@ -178,13 +196,24 @@ def _each(parts: list[Branch], placements: list[str]) -> str:
     return f"{', '.join(said[:-1])} and {said[-1]}."
 
 
-def _sequential(b: Builder, branch: Branch, x: str, start: str, m: Modulation) -> str:
-    """The hidden states after a branch; `start` is the input of the block."""
+def _sequential(
+    b: Builder,
+    branch: Branch,
+    x: str,
+    start: str,
+    m: Modulation,
+    read: str = "",
+    out: str = "x",
+) -> str:
+    """The hidden states after a branch, with the name `out`; `start` is the input of the block.
+
+    read: what the branch reads, if that is another stream
+    """
     block, placement, norm = branch.block, _placement(branch), branch.part.norm
-    h = x
+    h = read or x
     if placement in ("pre", "sandwich"):
         narrow = not isinstance(block.residual, Nothing) and block.residual.float32
-        h = lower_norm(b, norm, x, f"{branch.name}_norm", narrow=narrow)
+        h = lower_norm(b, norm, h, f"{branch.name}_norm", narrow=narrow)
         h = m.modulated(h, f"{branch.name}_norm")
     y = branch.build(h)
     if placement in ("sandwich", "output"):
@@ -199,12 +228,12 @@ def _sequential(b: Builder, branch: Branch, x: str, start: str, m: Modulation) -
             stream = start
         if stream == h and h != x:
             b.rename(h, "h")
-        out = "" if placement == "post" else "x"
-        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out=out)
+        summed = "" if placement == "post" else out
+        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out=summed)
     if placement == "post":
-        x = lower_norm(b, norm, x, f"{branch.name}_norm", out="x")
+        x = lower_norm(b, norm, x, f"{branch.name}_norm", out=out)
         x = m.modulated(x, f"{branch.name}_norm")
-    return b.rename(x, "x")
+    return b.rename(x, out)
 
 
 def _parallel(b: Builder, block: Block, parts: list[Branch], x: str, m: Modulation) -> str:

@@ -19,7 +19,7 @@ from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
 from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
-from .block import block_title, lower_block
+from .block import block_title, lower_block, lower_streams
 from .builder import Builder, RefusedError
 from .condition import lower_condition, modulated_end
 from .cut import with_cut_blocks
@@ -29,8 +29,9 @@ from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
 from .positions import argument
-from .reads import Path, peek, viewed
+from .reads import Path, consume, peek, viewed
 from .state import Memory, StackState
+from .streams import Streams, lower_stream_inputs, streams_of
 from .unused import located, unused_options, unused_values
 
 TABLE = "token_embedding.weight"
@@ -178,7 +179,12 @@ def _lower_stack(
     """Lower one stack. Options read from `view` count as used, those read from `spec` do not."""
     stack = view.stacks[name]
     alone = len(spec.stacks) == 1
-    width = Dim("D", b.size("d_model", stack.d_model or 0))
+    streams = streams_of(b, stack) if stack.streams else None
+    if streams is None:
+        width = Dim("D", b.size("d_model", stack.d_model or 0))
+    else:
+        consume(stack, "d_model")
+        width = next(iter(streams.known.values())).width
     prefix = "" if alone else name
     if alone:
         b.graph.scopes[""] = Scope("", "", "model", None, stack=name, origin=b.origin)
@@ -211,6 +217,8 @@ def _lower_stack(
         )
     ):
         b.graph.predicts_next.add(name)
+    if streams is not None:
+        return _lower_streams(b, state, streams)
     state.argument_names = _argument_names(spec, name)
     if source is not None:
         state.ids = _ids(b, source.argument)
@@ -284,6 +292,23 @@ def may_be_absent(spec: ModelSpec, name: str) -> bool:
     return bool(inputs) and all(inputs) and not read
 
 
+def _lower_streams(b: Builder, state: StackState, streams: Streams) -> StackState:
+    """Lower a stack with several streams, each of which is an output of the model."""
+    state.streams, state.padded = streams, False
+    lower_stream_inputs(b, state.scope, state.stack, streams)
+    with b.in_scope(state.scope):
+        _lower_layers(b, state, "")
+    for name, value in streams.values.items():
+        b.rename(value, name)
+    name = state.name
+    b.graph.streams[name] = dict(streams.values)
+    b.graph.hidden[name] = next(iter(streams.values.values()))
+    axes = (axis.label for stream in streams.known.values() for axis in stream.axes)
+    b.graph.axes[name] = tuple(dict.fromkeys(axes))
+    b.graph.outputs.update(streams.values)
+    return state
+
+
 def _counts(stack: Stack) -> bool:
     """Whether positions are limited to `max_positions`: learned or sinusoidal."""
     parts = [part for block in stack.blocks.values() for part in (block, *block.sublayers)]
@@ -330,7 +355,8 @@ def _lower_layers(b: Builder, state: StackState, x: str) -> str:
     modules = stored_modules(stack)
     parent = b.graph.scopes[state.scope].weights
     prefix = ".".join(part for part in (parent, "layers.{layer}") if part)
-    source, rule = x, layer_rule(b, stack)
+    rule = layer_rule(b, stack)
+    sources = _ends(state, x)
     indices: dict[str, list[int]] = {}
     for index, kind in enumerate(stack.order):
         indices.setdefault(kind, []).append(index)
@@ -339,9 +365,19 @@ def _lower_layers(b: Builder, state: StackState, x: str) -> str:
             stored = tuple(dict.fromkeys(modules[i] for i in own))
             x = _lower_kind(b, state, kind, tuple(own), stored, x)
     b.graph.scopes[scope.path] = replace(
-        scope, order=stack.order, rule=rule, modules=modules, source=source, result=x
+        scope,
+        order=stack.order,
+        rule=rule,
+        modules=modules,
+        sources=sources,
+        results=_ends(state, x),
     )
     return x
+
+
+def _ends(state: StackState, x: str) -> tuple[str, ...]:
+    """The hidden states so far, of each stream."""
+    return (x,) if state.streams is None else tuple(state.streams.values.values())
 
 
 def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
@@ -384,10 +420,17 @@ def _lower_kind(
         b.module(kind, "block", noun=noun, layer_indices=indices, stored=stored) as scope,
     ):
         title = block_title(b, state, block)
-        entry = b.op("layer_input", x, out="x")
-        result = b.rename(lower_block(b, state, block, entry), "x")
-    b.graph.scopes[scope.path] = replace(scope, title=title, carry=(entry, result))
-    return result
+        if state.streams is None:
+            entries: tuple[str, ...] = (b.op("layer_input", x, out="x"),)
+            x = b.rename(lower_block(b, state, block, entries[0]), "x")
+        else:
+            values = state.streams.values
+            values.update({n: b.op("layer_input", v, out=n) for n, v in values.items()})
+            entries = tuple(values.values())
+            lower_streams(b, state, block, state.streams)
+    carries = tuple(zip(entries, _ends(state, x), strict=True))
+    b.graph.scopes[scope.path] = replace(scope, title=title, carries=carries)
+    return x
 
 
 def _lower_heads(b: Builder, spec: ModelSpec, states: dict[str, StackState]) -> None:

@@ -10,6 +10,7 @@ from ..sizes import Size
 
 if TYPE_CHECKING:
     from ...spec.model import ModelSpec, Stack
+    from .streams import Streams
 
 
 @dataclass(eq=False)
@@ -51,6 +52,7 @@ class StackState:
     table_width: Dim | None = None
     table: str = ""  # logical name of the token embedding
     vocab_size: Size | None = None
+    streams: Streams | None = None  # of a stack with several
     condition: str = ""  # the vector that shifts and scales norms, (B, D)
     relative_bias: dict[str, str] = field(default_factory=dict)  # biases from shared tables
     relative_embedding: dict[str, str] = field(default_factory=dict)  # shared position tables

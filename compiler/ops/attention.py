@@ -47,8 +47,8 @@ def split_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 def merge_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    batch, heads, length, width = inputs["x"].shape
-    return [(batch, length, heads * width)]
+    *batch, heads, length, width = inputs["x"].shape
+    return [(*batch, length, heads * width)]
 
 
 def cached_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:

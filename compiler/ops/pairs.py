@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..axes import Shape, T
+from ..axes import ONE, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from .row import NORMAL, Attrs, Inputs, Row
-from .saved import Kept, Own, Saving, keeps
+from .saved import Kept, Own, Saving, keeps, view
 
 
 def pair_table_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -36,7 +36,63 @@ def path_saves(s: Saving) -> Iterator[Kept]:
     yield Own("int", elements(s.shape("edges")[:-1]))
 
 
+def swapped_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, first, second, width = inputs["x"].shape
+    return [(batch, second, first, width)]
+
+
+def scores_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, first, second, heads = inputs["x"].shape
+    pairs = (second, first) if attrs["transposed"] else (first, second)
+    return [(batch, ONE, heads, *pairs)]
+
+
+def mean_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, length, width = inputs["left"].shape
+    return [(batch, length, length, width * width)]
+
+
+def mean_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * elements(values[op.outputs[0]].shape) * elements(values[op.arg("left")].shape[1:2])
+
+
+def triangle_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * elements(values[op.outputs[0]].shape) * elements(values[op.arg("left")].shape[1:2])
+
+
+def triangle_saves(s: Saving) -> Iterator[Kept]:
+    """Copies of both factors, whose last axis is moved to the front."""
+    yield from (s.own("left"), s.own("right"))
+
+
 ROWS: dict[str, Row] = {
+    "swap_streams": Row(
+        "(B, first, second, D) to (B, second, first, D)", ("x",), swapped_shape, view=view("x")
+    ),
+    "pair_scores": Row(
+        "(B, q, k, H) to (B, 1, H, q, k); with `transposed`, (B, k, q, H)",
+        ("x",),
+        scores_shape,
+        part="attention",
+        attrs=("transposed",),
+        view=view("x"),
+    ),
+    "outer_mean": Row(
+        "inputs left, right (B, S, R, F): the mean over S of left[s, i, :] x right[s, j, :], as "
+        "(B, R, R, F*F), the factor of the left first",
+        ("left", "right"),
+        mean_shape,
+        flops=mean_flops,
+        saves=keeps("left", "right"),
+    ),
+    "triangle": Row(
+        "inputs left, right (B, R, R, F): the sum over k of left[i, k] * right[j, k], or without "
+        "`outgoing` left[k, i] * right[k, j]",
+        ("left", "right"),
+        flops=triangle_flops,
+        attrs=("outgoing",),
+        saves=triangle_saves,
+    ),
     "pair_bias": Row(
         "weight[ids] of each query and key, as (B, H, T, T). With `front` tokens before those "
         "of the ids, pairs with one of them have the row after the `entries` of ids",

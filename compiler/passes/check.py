@@ -96,7 +96,7 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
     """Check that only the last layer's output is used outside of the layers."""
     for value in filter(None, op.inputs):
         layers = graph.layers_of(graph.scope_of(value))
-        if layers is None or value == layers.result or graph.inside(op.scope, layers.path):
+        if layers is None or value in layers.results or graph.inside(op.scope, layers.path):
             continue
         raise IllegalGraphError(f"{where}: reads {value} from inside {layers.path}")
 

@@ -32,8 +32,9 @@ def keep_weights(graph: ModuleGraph) -> ModuleGraph:
 
 
 def attentions(graph: ModuleGraph) -> list[Op]:
-    """The ops with attention weights, in order."""
-    return [op for op in graph.ops() if op.kind == "attend"]
+    """The ops with attention weights, in order; not those along an axis of a stream."""
+    ops = [op for op in graph.ops() if op.kind == "attend"]
+    return [op for op in ops if len(graph.values[op.arg("q")].shape) == 4]
 
 
 def kept_name(graph: ModuleGraph, op: Op) -> str:
@@ -51,4 +52,6 @@ def why_no_weights(graph: ModuleGraph) -> str:
         return "linear attention sums keys and values, without weights of pairs"
     if "pool_heads" in kinds:
         return "Fastformer pools queries and keys, without weights of pairs"
+    if "attend" in kinds:
+        return "attentions along an axis of a stream have weights for each row"
     return "it has no attention"

@@ -62,7 +62,8 @@ class Mha(Branch):
     kv_heads: number of key and value heads; default: `heads`
     head_dim: width of a head; default: d_model / heads
     value_dim: width of a head's values; default: `head_dim`
-    bias: which of the four projections have a bias: all, none, or a list
+    bias: which of the projections have a bias: all, none, or a list of `query`, `key`, `value`,
+        `output` and `output_gate`
     scale: multiplies the scores; default: 1/√head_dim; `by_layer`: 1/√head_dim divided by the
         layer's number, counted from 1 (an option of GPT-2)
     score: score of a query and a key: `dot` product; `cosine` similarity, which needs a `scale` and
@@ -84,7 +85,7 @@ class Mha(Branch):
         `qk_norm.before_clip`, after the norm (OLMoE)
     output_gate: multiply the attention output by a sigmoid of a linear projection of the layer's
         input, `elementwise` or with one value per head (`headwise`; Qiu et al., 2025,
-        arXiv:2505.06708); the projection has a bias if `bias` is true
+        arXiv:2505.06708)
     gate: activation of the output gate; `softplus` can exceed 1
     output_norm: apply the branch's `norm` before the output projection, after the output gate
         (BitNet)

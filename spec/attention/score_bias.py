@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
+from ..norm import Norm
 from ..part import OneOf, Part, Tagged, declare
-from ..scalars import Argument, Count, Name
+from ..scalars import Argument, Count, Flag, Name
 
 
 class TableBias(Part):
@@ -45,13 +46,21 @@ class PathBias(Part):
 
 
 class StreamBias(Part):
-    """A linear projection of a stream of pairs.
+    """A linear layer, without bias, from each pair (q, k) of a stream of pairs to a number per head
+    (AlphaFold 2; Jumper et al., 2021, supplementary information, algorithms 7, 13 and 14).
 
-    stream: name of the stream
+    stream: name of the stream, both of whose axes are that along which the attention works. If it
+        is the attention's own stream, the layer reads what queries and keys are computed from;
+        otherwise the stream as it is then, after a norm
+    norm: norm of another stream
+    transpose: read the pair (k, q) for the score of query q and key k, as AlphaFold 2's triangle
+        attention around the ending node does (algorithm 14)
     """
 
     type: Literal["linear"] = "linear"
     stream: Name
+    norm: Norm | None = None
+    transpose: Flag = False
 
 
 ScoreBias = Annotated[TableBias | PathBias | StreamBias, Tagged("score_bias")]

@@ -24,6 +24,7 @@ from . import (
     relative,
     rotary,
     score_bias,
+    streams,
     sublayers,
     wiring,
 )
@@ -40,8 +41,13 @@ BLOCK_LAWS: tuple[Law, ...] = (
     *score_bias.BLOCK_LAWS,
     *doubts.BLOCK_LAWS,
 )
-WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS)
-STACK_LAWS: tuple[Law, ...] = (*inputs.STACK_LAWS, *condition.STACK_LAWS, *score_bias.STACK_LAWS)
+WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS, *streams.WHOLE_BLOCK_LAWS)
+STACK_LAWS: tuple[Law, ...] = (
+    *inputs.STACK_LAWS,
+    *condition.STACK_LAWS,
+    *score_bias.STACK_LAWS,
+    *streams.STACK_LAWS,
+)
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
 SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
 

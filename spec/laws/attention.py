@@ -43,8 +43,14 @@ def head_width(attention: Headed, stack: Stack) -> int | None:
     """The width of a query, given or derived; None if unknown."""
     if attention.head_dim is not None:
         return attention.head_dim
-    count = query_count(attention)
-    return None if stack.d_model % count else stack.d_model // count
+    count, width = query_count(attention), model_width(attention, stack)
+    return None if width % count else width // count
+
+
+def model_width(attention: Headed, stack: Stack) -> int:
+    """The width of the hidden states that an attention updates."""
+    stream = stack.streams.get(getattr(attention, "stream", None) or "")
+    return stack.d_model if stream is None else stream.d_model
 
 
 def latent_width(attention: Mla) -> int:
@@ -70,8 +76,8 @@ def heads_divide_width(
             heads = "heads" if count == part.heads else "2 · heads"
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is not a multiple of {heads} ({count}); change one, or "
-                "set `head_dim`",
+                f"d_model ({model_width(part, stack)}) is not a multiple of {heads} "
+                f"({count}); change one, or set `head_dim`",
             )
         else:
             yield from _too_wide((*path, key, "heads"), count, width)

@@ -58,6 +58,7 @@ WEIGHTS = {
 UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} | {
     "bart_base",  # transformers keeps its output bias as a buffer of zeros
     "bigbird_base",
+    "evoformer",  # the layers alone
     "gpt3_175b",
     "graphormer_base",  # one table of node kinds, as in the formulas
     "llava_like",  # a combination of published models

@@ -123,7 +123,9 @@ def float_shapes(
     frames: of a signal; more where it would have fewer than 3 tokens
     """
     values = arguments(graph)
-    for source in graph.inputs.values():
+    for name, value in values.items() if graph.axes else ():  # streams: all axes are as long
+        yield name, (batch, *(tokens if a.size is None else int(a.size) for a in value.shape[1:]))
+    for source in graph.inputs.values() if not graph.axes else ():
         if source.argument not in values or values[source.argument].dtype != "float":
             continue
         length = tokens

@@ -111,7 +111,7 @@ class Specs(Parts):
 
     def model(self) -> Data:
         if self.dice.often(0.04):
-            return self.recurrent()
+            return self.recurrent() if self.dice.often(0.6) else self.of_streams()
         kind = self.dice.one(("decoder-only", "encoder-only", "encoder-decoder", ""))
         model = self.part(
             ModelSpec, Place("", 8, causal=True), dict.fromkeys(shapes(ModelSpec)), rate=0
@@ -141,6 +141,54 @@ class Specs(Parts):
         self.heads(model, places)
         self.rest(model)
         return self.lifted(model, stacks, kind)
+
+    def of_streams(self) -> Data:
+        """One stack of two streams, as in the Evoformer, with sublayers in any order."""
+        dice = self.dice
+        streams: Data = {"rows": {"d_model": 8, "axes": ["row", "place"]}}
+        streams["pairs"] = {"d_model": 6, "axes": ["place", "place"]}
+        for name, stream in streams.items():
+            stream["input"] = {"type": "features", "argument": f"{name}_in"}
+            stream["input"] |= {"size": 5} if dice.often(0.4) else {}
+        parts = [
+            part | {"residual": dice.one(("sequential", {"from": "block"}))}
+            if i and dice.often(0.2)
+            else part
+            for i, part in enumerate(self._of_streams())
+        ]
+        for part in parts:
+            cls = COMPONENTS["sublayers"].classes[part["type"]].__name__
+            self.said |= {(cls, key, repr(value)) for key, value in part.items()}
+            self.said.add(("sublayers", "type", part["type"]))
+        self.said |= {("Stream", key, repr(value)) for key, value in streams["rows"].items()}
+        self.said |= {("Stack", "streams", "{}"), ("score_bias", "type", "linear")}
+        self.said |= {("StreamBias", key, "") for key in ("stream", "norm", "transpose")}
+        stack = {"streams": streams, "sublayers": parts}
+        return {"name": "streams", "layers": dice.one((1, 2)), "stacks": {"only": stack}}
+
+    def _of_streams(self) -> list[Data]:
+        """Sublayers of all kinds that a stream has."""
+        dice = self.dice
+        first = {"type": "linear", "stream": "pairs"} | dice.one(({}, {"norm": "rmsnorm"}))
+        second = {"type": "linear", "stream": "pairs"} | dice.one(({}, {"transpose": True}))
+        gate = dice.one(({}, {"output_gate": "elementwise"}, {"output_gate": "headwise"}))
+        row = {"type": "mha", "stream": "rows", "heads": 2, **gate}
+        parts: list[Data] = [
+            {**row, "axis": 1, "head_dim": 3, "bias": ["output"], "score_bias": [first]},
+            {**row, "axis": 0, "bias": True},
+            {"type": dice.one(("mlp", "glu")), "stream": "rows", "d_ff": 7},
+            {"type": "outer_product_mean", "stream": "pairs", "source": "rows", "hidden": 3},
+            *(
+                {"type": "triangle_multiplication", "stream": "pairs", "hidden": 4}
+                | {"direction": direction, "bias": dice.often(0.5)}
+                for direction in ("outgoing", "incoming")
+            ),
+            {"type": "mha", "stream": "pairs", "heads": 3, "axis": dice.one((0, 1))}
+            | {"score_bias": [second]},
+        ]
+        parts[3] |= {"bias": False} if dice.often(0.5) else {}
+        shift = dice.one(range(len(parts)))
+        return parts[shift:] + parts[:shift]
 
     def recurrent(self) -> Data:
         """Two stacks of recurrences whose results do not have d_model numbers, as in RNNsearch."""

@@ -15,6 +15,7 @@ GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "clip_vit_b32": ("clip_vit_b32", {}),
     "dit_xl_2": ("dit_xl_2", {}),
     "deepseek_v3": ("deepseek_v3", {}),
+    "evoformer": ("evoformer", {}),
     "gemma3_1b": ("gemma3_1b", {}),
     "gpt2": ("gpt2", {}),
     "gpt2_static": ("gpt2", {"static_cache": True}),

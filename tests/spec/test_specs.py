@@ -10,19 +10,7 @@ from modelwright.compiler.display import show
 from modelwright.spec import ModelSpec, SpecErrors, load, loads
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
-LINEAR = "`score_bias` of type `linear`"
 LATER = {  # what each spec needs that is not built yet
-    "evoformer": [
-        "`streams`",
-        *["a sublayer with a `stream`", "a sublayer with an `axis`", LINEAR],
-        *["a sublayer with a `stream`", "a sublayer with an `axis`"],
-        "a sublayer with a `stream`",
-        "sublayer of type `outer_product_mean`",
-        "sublayer of type `triangle_multiplication`",
-        "sublayer of type `triangle_multiplication`",
-        *["a sublayer with a `stream`", "a sublayer with an `axis`", LINEAR] * 2,
-        "a sublayer with a `stream`",
-    ],
     "graphormer_base": ["`prefix_tokens` before token ids"],
     "multimodel": [
         "a stack that reads several inputs",

@@ -20,17 +20,18 @@ def split_heads(f: Writer, op: Op) -> Any:
     x = f.arg(op, "x")
     if op.attrs["heads"] == ONE:
         return expression("x.unsqueeze(1)", x=x)
+    axis = len(f.graph.values[op.arg("x")].shape) - 2
     if op.attrs["width"] == ONE:
-        return expression("x.transpose(1, 2).unsqueeze(-1)", x=x)
+        return expression(f"x.transpose({axis}, {axis + 1}).unsqueeze(-1)", x=x)
     name = "value_dim" if op.attrs["width"].label == "Ev" else "head_dim"
     width = f.number(op.attrs["width"].size, name)
-    if len(f.graph.values[op.arg("x")].shape) == 3:
-        return expression("x.unflatten(-1, (-1, width)).transpose(1, 2)", x=x, width=width)
-    return expression("x.unflatten(-1, (-1, width)).transpose(0, 1)", x=x, width=width)
+    text = f"x.unflatten(-1, (-1, width)).transpose({axis}, {axis + 1})"
+    return expression(text, x=x, width=width)
 
 
 def merge_heads(f: Writer, op: Op) -> Any:
-    return expression("x.transpose(1, 2).flatten(-2)", x=f.arg(op, "x"))
+    axis = len(f.graph.values[op.arg("x")].shape) - 3
+    return expression(f"x.transpose({axis}, {axis + 1}).flatten(-2)", x=f.arg(op, "x"))
 
 
 def expand_heads(f: Writer, op: Op) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ..code.nodes import Expr
-from ..code.read import call, expression
+from ..code.read import call, constant, expression
 from ..writer import Writer
 from .row import Row
 
@@ -32,4 +32,31 @@ def path_bias(f: Writer, op: Op) -> Any:
     return _with_front(f, op, call("path_bias", vectors, edges, f.own(op)))
 
 
-ROWS: dict[str, Row] = {"pair_bias": pair_bias, "path_bias": path_bias}
+def swap_streams(f: Writer, op: Op) -> Any:
+    return expression("x.transpose(1, 2)", x=f.arg(op, "x"))
+
+
+def pair_scores(f: Writer, op: Op) -> Any:
+    pairs = "(0, 3, 2, 1)" if op.attrs["transposed"] else "(0, 3, 1, 2)"
+    return expression(f"x.permute{pairs}.unsqueeze(1)", x=f.arg(op, "x"))
+
+
+def outer_mean(f: Writer, op: Op) -> Any:
+    left, right = f.given(op, "left", "right")
+    return call("outer_product_mean", left, right)
+
+
+def triangle(f: Writer, op: Op) -> Any:
+    left, right = f.given(op, "left", "right")
+    sides = "bikc,bjkc->bijc" if op.attrs["outgoing"] else "bkic,bkjc->bijc"
+    return call("torch.einsum", constant(sides), left, right)
+
+
+ROWS: dict[str, Row] = {
+    "pair_bias": pair_bias,
+    "path_bias": path_bias,
+    "swap_streams": swap_streams,
+    "pair_scores": pair_scores,
+    "outer_mean": outer_mean,
+    "triangle": triangle,
+}

@@ -28,3 +28,10 @@ def check_unplaced(places: Tensor) -> None:
     """Raise ValueError if tokens `places` (B, T) stand for vectors; there are none."""
     if not torch.compiler.is_compiling() and places.any():
         raise ValueError(f"{int(places.sum())} tokens stand for vectors, but none are given")
+
+
+def check_lengths(axis: str, *lengths: int) -> None:
+    """Raise ValueError unless an axis has the same length in all streams."""
+    for length in lengths[1:]:
+        if length != lengths[0]:
+            raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")

@@ -14,3 +14,11 @@ def path_bias(vectors: Tensor, edges: Tensor, weight: Tensor) -> Tensor:
     vectors = vectors * there[..., None]
     total = torch.einsum("bqknw,nwh->bhqk", vectors, weight)
     return total / there.sum(-1).clamp(min=1)[:, None]
+
+
+def outer_product_mean(left: Tensor, right: Tensor) -> Tensor:
+    """The mean over the first axis of the outer products of two streams (B, first, second, F), as
+    (B, second, second, F*F).
+    """
+    total = torch.einsum("bsic,bsjd->bijcd", left, right)
+    return total.flatten(-2) / left.size(1)

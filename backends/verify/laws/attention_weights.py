@@ -65,7 +65,7 @@ def _sinks(op: Op) -> bool:
 def _judge(
     subject: Subject, where: str, op: Op, data: Data, observed: Observed, largest: Largest
 ) -> None:
-    weights, values = _array(observed.weights), _array(observed.values)
+    weights, values = _folded(observed.weights), _folded(observed.values)
     sunk = _sinks(op)
     weights = weights[..., :-1] if sunk else weights
     values = values[..., :-1, :] if sunk else values
@@ -79,9 +79,15 @@ def _judge(
     else:
         largest.compare(total, np.where(some, 1.0, 0.0), f"{where}: sum")
     repeated = np.repeat(values, weights.shape[1] // values.shape[1], axis=1)
-    result = _array(observed.result)
+    result = _folded(observed.result)
     largest.compare(result, weights @ repeated, f"{where}: weighted sum")
     _in_hull(result, repeated, origin=sunk or not some.all(), where=where, largest=largest)
+
+
+def _folded(x: Any) -> Array:
+    """(B, H, T, S); of attentions along an axis of a stream, each row is a sequence."""
+    array = _array(x)
+    return array.reshape(-1, *array.shape[-3:])
 
 
 def _in_hull(result: Array, values: Array, *, origin: bool, where: str, largest: Largest) -> None:

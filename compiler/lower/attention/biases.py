@@ -1,6 +1,7 @@
 """Biases of scores that are computed from data.
 
 table, path   Ying et al. 2021, arXiv:2106.05234 (Graphormer)
+linear        Jumper et al. 2021, supplementary information, algorithms 7, 13 and 14
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....spec.attention.score_bias import PathBias, TableBias
+from ....spec.attention.score_bias import PathBias, StreamBias, TableBias
 from ...axes import B, Dim, Shape, T
 from ...sizes import Size
 from ..builder import Builder
+from ..norm import lower_norm
 from ..reads import consume
 from ..state import StackState
 
@@ -21,7 +23,8 @@ def lower_biases(b: Builder, state: StackState, part: Any, heads: Dim) -> list[s
     found = []
     for index, bias in enumerate(getattr(part, "score_bias", ())):
         with b.at("score_bias", index), b.within(bias.type):
-            found.append(_shared(b, state, bias, heads))
+            linear = isinstance(bias, StreamBias)
+            found.append((_of_stream if linear else _shared)(b, state, bias, heads))
     return found
 
 
@@ -35,6 +38,24 @@ def _shared(b: Builder, state: StackState, bias: TableBias | PathBias, heads: Di
         with b.in_scope(state.scope):
             state.relative_bias[key] = BY_TYPE[bias.type](b, state, bias, heads)
     return state.relative_bias[key]
+
+
+def _of_stream(b: Builder, state: StackState, bias: Any, heads: Dim) -> str:
+    """A linear layer of a stream of pairs, (B, 1, H, R, R); the same along the other axis."""
+    streams = state.streams
+    assert streams is not None, "refused by the laws"
+    pairs = streams.read
+    if bias.stream != streams.current:
+        pairs = lower_norm(b, bias.norm, streams.values[bias.stream], "pair_norm")
+    y = b.op(
+        "linear",
+        pairs,
+        name="pair_bias",
+        in_features=b.width(pairs).size,
+        out_dim=heads,
+        bias=False,
+    )
+    return b.op("pair_scores", y, transposed=bias.transpose, out="bias")
 
 
 def _pairs(b: Builder, state: StackState, name: str, *more: Dim) -> tuple[str, Size]:

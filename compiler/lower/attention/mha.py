@@ -45,7 +45,12 @@ def lower_mha(
     sizes = _sizes(b, part, state.width)
     cross = memory is not None
     noun = "CrossAttention" if cross else "Attention"
-    with b.module(state.branch, noun=noun, title=_title(part, cross, cached=state.cached)):
+    across = state.streams is not None and getattr(part, "axis", None) == 0
+    with b.module(state.branch, noun=noun, title=_title(state, part, cross)):
+        if state.streams is not None:
+            state.streams.read = x
+        if across:
+            x = b.op("swap_streams", x, out="x")
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
@@ -90,7 +95,7 @@ def lower_mha(
             y = lower_norm(b, part.norm, y, "output_norm")
         if part.output == "none":
             return y
-        return b.op(
+        y = b.op(
             "linear",
             y,
             name="output",
@@ -99,6 +104,7 @@ def lower_mha(
             bias=_has_bias(part, "output"),
             residual=True,
         )
+        return b.op("swap_streams", y) if across else y
 
 
 def _sizes(b: Builder, part: Mha, width: Dim) -> Sizes:
@@ -241,7 +247,7 @@ def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
         name="output_gate",
         in_features=b.width(x).size,
         out_dim=sizes.heads if each_head else sizes.heads * sizes.value,
-        bias=part.bias is True,
+        bias=_has_bias(part, "output_gate"),
     )
     gate = b.op("activation", gate, function=part.gate)
     if each_head:
@@ -269,8 +275,10 @@ def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bo
     return project
 
 
-def _title(part: Mha, cross: bool, *, cached: bool) -> str:
+def _title(state: StackState, part: Mha, cross: bool) -> str:
     over = " over a memory" if cross else ""
+    if state.streams is not None:
+        over = f" along the axis {state.streams.axis(getattr(part, 'axis', 0)).label}"
     kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv:1706.03762)"
     if part.kv_heads == 1:
         kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv:1911.02150)"

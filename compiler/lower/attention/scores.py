@@ -76,7 +76,7 @@ def attention_inputs(
     project: projection function of `Contents`, for positions whose scores depend on content
     """
     query = compared[0]
-    _, heads, _, head = b.shape(query)
+    *_, heads, _, head = b.shape(query)
     said = "none" if score == "additive" and part.scale is None else part.scale
     if memory is not None:
         mask, bias = lower_memory_mask(b, memory), ""
@@ -128,7 +128,7 @@ def _bias(
 ) -> tuple[str, str]:
     """The query, and the position bias of the scores: (H, T, S), (B, H, T, S), or ""."""
     query, key = compared
-    _, heads, _, head = b.shape(query)
+    *_, heads, _, head = b.shape(query)
     width = Size.of(head.size or 0)
     total = ""
     said = lower_scale(b, scale_said, head, block.positions)
