@@ -12,7 +12,7 @@ from ...spec.embedding import Features
 from ...spec.model import Stack
 from ..axes import B, Dim, Shape
 from .builder import Builder
-from .reads import consume
+from .reads import consume_whole
 
 LETTERS = ("D", "Dp", "Dq")
 """Letters of the widths of streams, in order; the last one is for all others."""
@@ -59,15 +59,15 @@ def streams_of(b: Builder, stack: Stack) -> Streams:
             width = Dim(letter, b.size("d_model", part.d_model))
             first, second = (Dim(axis) for axis in part.axes)
             found[name] = Stream(name, width, (first, second))
-            consume(part, "input")
     return Streams(found)
 
 
 def lower_stream_inputs(b: Builder, scope: str, stack: Stack, streams: Streams) -> None:
     """The input of each stream: an argument of its shape, projected if its width differs."""
-    for number, stream in enumerate(streams.known.values()):
-        with b.at("input", number), b.within(stream.name):
-            streams.values[stream.name] = _input(b, scope, stack.input[number], stream)
+    consume_whole(stack.input)  # the inputs of all streams, which are read below
+    for name, stream in streams.known.items():
+        with b.at("streams", name, "input"), b.within(name):
+            streams.values[name] = _input(b, scope, stack.streams[name].input, stream)
 
 
 def _input(b: Builder, scope: str, source: Any, stream: Stream) -> str:

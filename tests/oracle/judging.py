@@ -61,6 +61,7 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
             lengths = lengths[0] + len(places), lengths[1] + len(places)
         found |= stack_arguments(spec, name, lengths, case, places)
         found |= pair_arguments(spec.stacks[name], lengths[0])
+        found |= stream_arguments(spec.stacks[name], lengths)
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
 
@@ -101,6 +102,18 @@ def condition_arguments(stack: Stack) -> Arrays:
             found[embed.argument] = np.array([0, embed.classes - (not embed.dropout)])
         elif isinstance(embed, Vector):
             found[embed.argument] = of_name(embed.argument).standard_normal((2, embed.size))
+    return found
+
+
+def stream_arguments(stack: Stack, lengths: tuple[int, int]) -> Arrays:
+    """The vectors of each stream; axes of one name have one length."""
+    axes = dict.fromkeys(axis for stream in stack.streams.values() for axis in stream.axes)
+    sizes = {axis: lengths[number % 2] for number, axis in enumerate(axes)}
+    found: Arrays = {}
+    for stream in stack.streams.values():
+        source: Any = stream.input
+        shape = (2, *(sizes[axis] for axis in stream.axes), source.size or stream.d_model)
+        found[source.argument] = of_name(source.argument).standard_normal(shape)
     return found
 
 
