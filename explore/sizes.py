@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import gcd
+from math import gcd, lcm
 from typing import Any
 
 from ..spec import Block, Mark, ModelSpec, Stack
+from ..spec.attention.differential import Differential
+from ..spec.embedding import ConvStem
+from ..spec.positions import Rotary
 
 MOST_LAYERS = 128
 MOST_WIDTH = 16_384
@@ -45,9 +48,10 @@ def sizes(spec: ModelSpec) -> list[dict[str, Any]]:
 def _numbers(spec: ModelSpec) -> Iterator[tuple[str, str, int, Mark, list[int]]]:
     for name, stack in spec.stacks.items():
         heads = _heads(stack)
+        fixed = any(isinstance(s, ConvStem) and not s.project for s in stack.input)
         for key, path, value, values in (
             ("layers", ("layers",), stack.layers, _layers(stack)),
-            ("d_model", ("d_model",), stack.d_model, _widths(stack, heads)),
+            ("d_model", ("d_model",), stack.d_model, [] if fixed else _widths(stack, heads)),
             *(
                 ("heads", ("blocks", block, "attention", "heads"), count, _counts(stack, each))
                 for block, each in stack.blocks.items()
@@ -61,10 +65,19 @@ def _numbers(spec: ModelSpec) -> Iterator[tuple[str, str, int, Mark, list[int]]]
 
 
 def _heads(stack: Stack) -> list[int]:
-    """The heads of the blocks whose head size follows from d_model."""
-    blocks = stack.blocks.values()
-    counts = [getattr(b.attention, "heads", None) for b in blocks if _divides(b)]
-    return [count for count in counts if isinstance(count, int)]
+    """The parts into which blocks divide d_model, where the head size follows from it."""
+    counts = [(getattr(b.attention, "heads", None), b) for b in stack.blocks.values()]
+    return [n * _unit(b) // 2 for n, b in counts if isinstance(n, int) and _divides(b)]
+
+
+def _unit(block: Block) -> int:
+    """The part of d_model for a head is a multiple of this.
+
+    Each of its queries has an even number of rotated features; differential attention has two.
+    """
+    shares = [p.fraction for p in block.positions if isinstance(p, Rotary)]
+    even = next(n for n in range(2, 129, 2) if all(n * share % 2 == 0 for share in shares))
+    return even * (2 if isinstance(block.attention, Differential) else 1)
 
 
 def _divides(block: Block) -> bool:
@@ -87,11 +100,12 @@ def _widths(stack: Stack, heads: list[int]) -> list[int]:
 def _counts(stack: Stack, block: Block) -> list[int]:
     """Numbers of heads that divide d_model and are multiples of the key/value heads."""
     kv = getattr(block.attention, "kv_heads", None)
-    kv = kv if isinstance(kv, int) else 1
+    masks = len(block.mask) if isinstance(block.mask, tuple) else 1
+    kv = lcm(kv if isinstance(kv, int) else 1, masks)
     most = min(MOST_HEADS, stack.d_model // 2)
     free = not _divides(block)
     return [
         n
         for n in range(kv, most + 1, kv)
-        if free or (stack.d_model % n == 0 and stack.d_model // n % 2 == 0)
+        if free or (stack.d_model % n == 0 and stack.d_model // n % _unit(block) == 0)
     ]
