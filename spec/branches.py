@@ -105,29 +105,34 @@ def sights(block: Block) -> list[Any]:
     ]
 
 
-def result_width(spec: ModelSpec, part: Recurrence, width: int) -> int | None:
+def result_width(
+    spec: ModelSpec, part: Recurrence, width: int, readers: tuple[Stack, ...] = ()
+) -> int | None:
     """Width of the result of a recurrence before its output layer; None if it is not known.
 
     width: that of its input
+    readers: the stacks whose width depends on this one
     """
     sizes: dict[str, int | None] = dict.fromkeys(("state", "previous_state"), part.hidden)
     sizes["input"] = width
     memory = spec.stacks.get(str(getattr(part.attention, "memory", "")))
-    sizes["context"] = None if memory is None else output_width(spec, memory)
+    sizes["context"] = None if memory is None else output_width(spec, memory, readers)
     found = [sizes[name] for name in part.result]
     sides = 2 if part.bidirectional else 1
     return None if None in found else sides * sum(size or 0 for size in found)
 
 
-def output_width(spec: ModelSpec, stack: Stack) -> int | None:
-    """Width of the output of a stack."""
+def output_width(spec: ModelSpec, stack: Stack, readers: tuple[Stack, ...] = ()) -> int | None:
+    """Width of the output of a stack; None if it is not known, as in a cycle of memories."""
+    if any(stack is reader for reader in readers):
+        return None
     if stack.output_width is not None:
         return stack.output_width
     ends = stack.blocks[stack.order[-1]].sublayers[-1:] if stack.order else ()
     last = next((part for part in ends if isinstance(part, Recurrence)), None)
     if last is None or last.output != "none":
         return stack.d_model
-    return result_width(spec, last, stack.d_model)
+    return result_width(spec, last, stack.d_model, (*readers, stack))
 
 
 def _whole(block: Block, part: Part, option: str) -> Any:

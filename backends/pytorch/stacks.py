@@ -194,14 +194,16 @@ def write_hidden(
 def _length_checks(f: Writer, stack: str) -> list[Statement]:
     """`check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))` for each shared axis."""
     found: dict[str, list[Expr]] = {axis: [] for axis in f.graph.axes.get(stack, ())}
+    made: dict[str, list[int]] = {axis: [] for axis in found}  # the arguments, for source maps
     arguments = [op for op in f.graph.ops("") if op.kind == "argument"]
     for op in arguments if found else ():
         for number, dim in enumerate(f.graph.values[op.outputs[0]].shape):
             if dim.label in found:
                 size = expression("x.size(n)", x=Name(op.name), n=constant(number))
                 found[dim.label].append(size)
+                made[dim.label].append(op.number)
     return [
-        DoStatement(call("check_lengths", constant(axis), *sizes))
+        written_for(DoStatement(call("check_lengths", constant(axis), *sizes)), *made[axis])
         for axis, sizes in found.items()
         if len(sizes) > 1
     ]

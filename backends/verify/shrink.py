@@ -30,6 +30,7 @@ from ...spec.positions import (
     Rotary,
     Temperature,
 )
+from ...spec.sublayers import OuterProductMean, TriangleMultiplication
 
 WIDTHS = (32, 40, 48, 64, 24, 80, 96, 120, 128, 144, 160, 192, 240, 256, 320, 384)
 HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
@@ -80,6 +81,8 @@ SPECIAL_FIELDS: dict[type[Part], dict[str, str]] = {
     Features: {"size": "width"},
     LearnedInput: {"tokens": "learned tokens"},
     Disentangled: {"buckets": "log buckets"},
+    OuterProductMean: {"hidden": "rank"},
+    TriangleMultiplication: {"hidden": "rank"},
 }
 SPANS: dict[str, tuple[int, int]] = {
     "window": (5, 2),

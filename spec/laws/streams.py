@@ -151,7 +151,7 @@ def _of_attention(here: Path, stack: Stack, part: Any) -> Iterator[Finding]:
     if part.output != "linear":
         yield Finding((*here, "output"), "an attention of a stream needs its output projection")
     axes = stack.streams[part.stream].axes
-    own = axes[part.axis] if len(axes) == 2 else ""
+    own = axes[part.axis] if len(axes) == 2 and part.axis in (0, 1) else ""
     for j, bias in enumerate(members(part.score_bias)):
         place: Path = (*here, "score_bias", j)
         if not isinstance(bias, StreamBias):
