@@ -114,7 +114,8 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
         inner = getattr(part, expert)
         if isinstance(inner, Hidden) and inner.inner_norm is True:
             yield (*path, expert, "inner_norm"), "`inner_norm` in an expert"
-    alone = isinstance(part, Stack) and isinstance(part.streams, dict) and not part.streams
+    streams = part.streams if isinstance(part, Stack) else {}
+    alone = streams is not BROKEN and not streams
     sources = part.input if isinstance(part, Stack) and alone else ()
     sources = () if sources is BROKEN else sources
     placed = [s for s in sources if isinstance(s, StackInput) and isinstance(s.replace, int)]
