@@ -59,7 +59,7 @@ def paddings(name: str) -> Iterator[str]:
     yield from PADDINGS if takes_mask else PADDINGS[:1]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_the_graph_is_legal_after_every_pass(name: str) -> None:
     run_passes(check(lower_spec(spec_of(name))), checked=True)
@@ -134,7 +134,7 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     )
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_every_weight_that_matters_has_a_gradient(name: str) -> None:
     torch.manual_seed(0)
