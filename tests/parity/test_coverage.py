@@ -31,7 +31,7 @@ INSIDE = {
 """Types that the library's tables do not have."""
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("model_type", sorted(FAMILIES))
 def test_family(model_type: str) -> None:
     """The first head of the type that the importer takes: `tests.parity.coverage` runs all."""

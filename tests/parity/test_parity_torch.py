@@ -104,7 +104,7 @@ def test_export_with_any_length(name: str) -> None:
 # -- copies
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_pickle(name: str) -> None:
     network, data = model(name), unpadded(graph(name))
@@ -127,7 +127,7 @@ def poison(network: nn.Module) -> None:
             weight.fill_(torch.nan)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", MODELS)
 def test_init_weights_sets_every_weight(name: str) -> None:
     network = mw.compile(graph(name))
@@ -143,7 +143,7 @@ def test_init_weights_sets_every_weight(name: str) -> None:
             assert torch.equal(value, fresh[key]), key
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", MODELS)
 def test_from_meta(name: str) -> None:
     network = mw.compile(graph(name), device="meta")
@@ -166,7 +166,7 @@ def gradients(network: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor |
     return {name: weight.grad for name, weight in network.named_parameters()}
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_weight_that_matters_gets_a_gradient(name: str) -> None:
     """A bias of all keys alike moves all scores of a query alike, so softmax hides it."""
@@ -180,7 +180,7 @@ def test_every_weight_that_matters_gets_a_gradient(name: str) -> None:
     assert all(torch.isfinite(g).all() for g in found.values() if g is not None)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gradient_checkpointing_changes_no_gradient(name: str) -> None:
     data = unpadded(graph(name))
@@ -198,7 +198,7 @@ def test_gradient_checkpointing_changes_no_gradient(name: str) -> None:
         assert torch.allclose(plain, again, rtol=1e-12, atol=1e-12), key
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_dropout_is_for_training_alone(name: str) -> None:
     network, data = mw.compile(graph(name)), unpadded(graph(name))
@@ -231,7 +231,7 @@ def test_dropout_at_every_place(place: str) -> None:
             assert torch.equal(network.eval()(ids), plain.eval()(ids))
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16(name: str) -> None:
     """Where rounding may choose another expert, for most of the numbers."""

@@ -90,7 +90,7 @@ def assert_harmless(text: str) -> None:
     assert not any(isinstance(node, ast.Expr) for node in root.body[1:]), "no bare expressions"
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("word", HOSTILE)
 @pytest.mark.parametrize("place", PLACES)
 def test_names_are_refused_or_harmless(place: str, word: str) -> None:
@@ -178,7 +178,7 @@ def test_long_names_fit(text: str, sets: tuple[str, ...]) -> None:
     instantiate(emitted, spec.name, device="meta")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("word", sorted(places()))
 def test_a_model_named_as_a_helper(word: str) -> None:
     """It is refused, or its class and the helper still are two things."""

@@ -59,7 +59,7 @@ def paddings(name: str) -> Iterator[str]:
     yield from PADDINGS if takes_mask else PADDINGS[:1]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_the_graph_is_legal_after_every_pass(name: str) -> None:
     run_passes(check(lower_spec(spec_of(name))), checked=True)
@@ -80,7 +80,7 @@ def test_equals_the_reference(name: str) -> None:
             assert error < TOLERANCE, f"{head} with padding {padding}"
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_weights_have_their_logical_names(name: str) -> None:
     model = model_of(name, device="meta")
@@ -89,7 +89,7 @@ def test_weights_have_their_logical_names(name: str) -> None:
     assert not list(model.buffers())
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_init_weights_sets_every_weight(name: str) -> None:
     model = model_of(name, device="meta").to_empty(device="cpu")

@@ -55,7 +55,7 @@ def check_entries(graph: ModuleGraph, spec: Any, text: str, source_map: TREE) ->
             assert resolve(spec, place) is not None
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_entries_of_examples(name: str) -> None:
     emitted, spec = built(f"example {name}"), load(FOLDER / f"{name}.yaml")
@@ -78,7 +78,7 @@ MODES = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", NAMES)
 def test_lines_lead_to_what_they_come_from(name: str, mode: str) -> None:

@@ -193,7 +193,7 @@ def padded(padding: str) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("padding", ["none", "all real", "left", "right"])
 @pytest.mark.parametrize("name", CASES)
 def test_tiles_equal_both_judges(name: str, padding: str) -> None:
@@ -214,7 +214,7 @@ def test_tiles_equal_both_judges(name: str, padding: str) -> None:
         np.testing.assert_allclose(found, by_oracle, rtol=0, atol=EXACT, err_msg=f"{size}")
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_in_tiles_are_those_of_one_mask(name: str) -> None:
     _, model, module = built(name)
@@ -232,7 +232,7 @@ def test_gradients_in_tiles_are_those_of_one_mask(name: str) -> None:
             assert torch.allclose(value, found[0][key], rtol=0, atol=1e-11), key
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("sizes", [(5, 8), (1,) * LENGTH, (3, 3, 7), (12, 1)])
 @pytest.mark.parametrize("padding", ["none", "left"])
 @pytest.mark.parametrize("name", DECODERS)
