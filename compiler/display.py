@@ -22,9 +22,10 @@ def show(spec: ModelSpec) -> str:
 
 
 def to_yaml(spec: ModelSpec) -> str:
-    """The spec as YAML with all values and defaults; `loads` returns an equal spec.
+    """The spec as YAML with all values and defaults; `loads` reads it as a spec of the same model.
 
-    Blocks that no layer uses and options without effect are omitted.
+    Blocks that no layer uses and options without effect are omitted, so the specs can differ in
+    these.
     """
     lines = _lines(spec, origins=False)
     return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))

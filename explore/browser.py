@@ -34,6 +34,6 @@ def _answer(path: str, asked: dict[str, Any], file: dict[str, str] | None) -> di
     if path == "answer" and asked.get("ask") == "export":
         return {"problems": [], "data": "", "note": NO_GRAPHVIZ}
     if path == "answer":
-        asked.pop("folder", None)  # specs may extend the examples, there are no other files
+        asked.pop("folder", None)  # a spec can extend only the examples: there are no other files
         return answer(asked, EXAMPLES)
     raise RequestError(f"there is no question `{path}`")
