@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .attention import Mha
 from .embedding import ConvStem, Features, Source, StackInput, Tokens
 from .errors import SpecError
-from .feed_forward import Hidden, Moe
 from .locate import locate
-from .model import Block, ModelSpec, Stack
-from .part import BROKEN, CONTAINERS, Nothing, Part, options_of
+from .model import ModelSpec, Stack
+from .part import BROKEN, CONTAINERS, Part, options_of
 from .positions import (
     RelativeTable,
     Rotary,
@@ -100,20 +98,7 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def _listed(value: Any) -> bool:
-    return value is not BROKEN and bool(value)
-
-
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(part, Mha) and part.separate_global is True and _listed(part.sinks):
-        yield (*path, "sinks"), "`sinks` with `separate_global`"
-    block = part if isinstance(part, Block) and _listed(part.sublayers) else None
-    if block is not None and not isinstance(block.condition, Nothing):
-        yield (*path, "sublayers"), "`sublayers` with a `condition`"
-    for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():
-        inner = getattr(part, expert)
-        if isinstance(inner, Hidden) and inner.inner_norm is True:
-            yield (*path, expert, "inner_norm"), "`inner_norm` in an expert"
     streams = part.streams if isinstance(part, Stack) else {}
     alone = streams is not BROKEN and not streams
     sources = part.input if isinstance(part, Stack) and alone else ()

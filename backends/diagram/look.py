@@ -305,6 +305,7 @@ LOOKS: dict[str, Look] = {
     "rows": Look("through"),
     "expert_linear": Look("box", "linear", _name, _linear),
     "expert_bias": Look("through"),
+    "expert_scale": Look("through"),
     "weigh_rows": Look("circle", "sum", _const("×")),
     "sum_pairs": Look("circle", "sum", _const("+")),
     "combine": Look("circle", "sum", _const("+")),

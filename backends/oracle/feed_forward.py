@@ -43,16 +43,27 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
     return activate(part.activation, open_) * (up + part.linear_offset)
 
 
-def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
-    """One expert for one token, (D,) -> (D,); weights of all experts are stacked."""
+def expert(part: Hidden, norm: Any, weights: Weights, number: int, x: Array) -> Array:
+    """One expert for one token, (D,) -> (D,); weights of all experts are stacked. norm: the norm of
+    `inner_norm`, whose weight and bias each expert has for itself.
+    """
 
     def project(name: str, y: Array) -> Array:
         z: Array = weights(name)[number] @ y
         return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
 
-    if part.inner_norm:
-        raise unknown("`inner_norm` in an expert")
-    return project("down", combine(part, project("up", x), lambda: project("gate", x)))
+    h = combine(part, project("up", x), lambda: project("gate", x))
+    if part.inner_norm and not isinstance(norm, Nothing):
+        own = Weights({f"n.{key}": weights(f"inner_norm_{key}")[number] for key in keys_of(norm)})
+        h = normalize(norm, own, "n", h)
+    return project("down", h)
+
+
+def keys_of(norm: Any) -> list[str]:
+    """The weights of a norm."""
+    if not norm.affine:
+        return []
+    return ["weight", "bias"] if getattr(norm, "bias", False) else ["weight"]
 
 
 def room(part: Moe, tokens: int) -> float:
@@ -72,7 +83,7 @@ def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
         raise unknown("the `hidden_dropout` of experts in training")
     logits = weights.linear("router", x, part.experts, bias=part.router.bias)
     bias = weights("selection_bias", part.experts) if part.router.selection_bias else None
-    served = np.zeros(part.experts)
+    served, norm = np.zeros(part.experts), getattr(part, "norm", None)
     inside, y = weights.below("experts"), np.zeros_like(x)
     for t in range(len(x)):
         for number, share in choose(part, logits[t], bias):
@@ -80,11 +91,11 @@ def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
                 continue
             served[number] += 1
             if part.weigh == "output":
-                y[t] += share * expert(part.expert, inside, number, x[t])
+                y[t] += share * expert(part.expert, norm, inside, number, x[t])
             else:
-                y[t] += expert(part.expert, inside, number, share * x[t])
+                y[t] += expert(part.expert, norm, inside, number, share * x[t])
     if not isinstance(part.shared_expert, Nothing):
-        shared = hidden(part.shared_expert, None, weights.below("shared_expert"), x, tokens)
+        shared = hidden(part.shared_expert, norm, weights.below("shared_expert"), x, tokens)
         if part.shared_gate:
             shared = shared * sigmoid(weights.linear("shared_gate", x, 1, bias=False))
         y = y + shared

@@ -222,4 +222,5 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "learned_vector": _parameter("empty"),
     "expert_linear": _parameter("empty"),
     "expert_bias": _parameter("empty"),
+    "expert_scale": _parameter("empty"),
 }

@@ -113,6 +113,12 @@ def expert_bias(call: Call) -> Array:
     return result
 
 
+def expert_scale(call: Call) -> Array:
+    factors = call.weights[""][call.given("expert")] + call.value("weight_offset")
+    result: Array = call.given("x") * factors
+    return result
+
+
 def weigh_rows(call: Call) -> Array:
     x, weights = call.given("x"), call.given("weights")
     weighed: Array = x * weights.reshape(-1)[call.given("order"), None]

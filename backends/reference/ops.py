@@ -129,6 +129,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "rows": experts.rows,
     "expert_linear": experts.expert_linear,
     "expert_bias": experts.expert_bias,
+    "expert_scale": experts.expert_scale,
     "weigh_rows": experts.weigh_rows,
     "sum_pairs": experts.sum_pairs,
     "combine": experts.combine,

@@ -57,6 +57,13 @@ class Builder:
         yield
         self.origin = before
 
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Context: ops built here come from the part around the one that is being lowered."""
+        before, self.origin = self.origin, self.origin[:-1]
+        yield
+        self.origin = before
+
     def _level(self, key: Any = "") -> Origin:
         """The path of the enclosing sublayer, block or stack that has this key."""
         if self.origin[2:3] != ("blocks",):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...spec.branches import ORDINARY, sublayer_names
 from ...spec.condition import AdaLnZero, Adaptive, Label, Pooled, Timestep, Vector
 from ...spec.model import Block
 from ...spec.part import Nothing
@@ -22,8 +23,8 @@ from .norm import has_norm
 from .reads import consume_whole, peek
 from .state import StackState
 
-SHORT = {"attention": "", "cross_attention": "cross_", "feed_forward": "ff_", "": ""}
-"""Branch -> prefix of its shift, scale and gate."""
+SHORT = {"attention": "", "cross_attention": "cross_", "feed_forward": "ff_"}
+"""Branch -> prefix of its shift, scale and gate; other branches have their name."""
 
 TITLES = {
     "adaln": " The condition shifts and scales its norms (adaLN; Peebles, Xie 2022, "
@@ -77,13 +78,15 @@ def _readers(state: StackState) -> Iterable[tuple[tuple[str, ...], Any]]:
 
 def _places(block: Block) -> list[tuple[str, str]]:
     """The branches of a block and the placement of their norms, without reading them."""
-    found = []
-    for name in ("attention", "cross_attention", "feed_forward"):
-        branch = peek(block, name)
-        if not isinstance(branch, Nothing):
-            normed = not isinstance(branch.norm, Nothing)
-            found.append((name, branch.norm_placement if normed else "none"))
-    return found
+    sublayers = peek(block, "sublayers")
+    parts = dict(zip(sublayer_names(sublayers), sublayers, strict=True))
+    if not parts:
+        ordinary = {name: peek(block, name) for name in ORDINARY}
+        parts = {name: part for name, part in ordinary.items() if not isinstance(part, Nothing)}
+    return [
+        (name, "none" if isinstance(part.norm, Nothing) else part.norm_placement)
+        for name, part in parts.items()
+    ]
 
 
 WORDS = {
@@ -230,7 +233,7 @@ def _slots(block: Block, places: list[tuple[str, str]], joint: str = "") -> dict
     gates = isinstance(block.condition, AdaLnZero)
     found = dict(norm) if joint == "first" else {}
     for branch, place in places:
-        prefix = SHORT[branch]
+        prefix = SHORT.get(branch, f"{branch}_")
         norms: dict[str, tuple[str, ...]] = {
             "pre": ("norm",),
             "post": ("norm",),

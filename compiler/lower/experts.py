@@ -11,12 +11,17 @@ sparse mixer        Liu et al. 2024, "GRIN", arXiv:2409.12136
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...spec.feed_forward import Glu, Mlp, MoeBranch, Router
+from ...spec.norm import LayerNorm
 from ...spec.part import Nothing
 from ..axes import ONE, Dim
 from ..sizes import Size
 from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
+from .norm import Norm, lower_norm
+from .reads import peek
 from .state import StackState
 
 TITLE = "Experts; a router chooses a few for each token (Shazeer et al. 2017, arXiv:1701.06538)."
@@ -32,7 +37,7 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
         weights = _limited(b, part, weights, chosen, (experts, top_k))
         with b.at("expert"), b.within("expert"):
             before = part.weigh == "input"
-            y = _routed(b, part.expert, x, weights, chosen, (experts, top_k), before=before)
+            y = _routed(b, part, x, weights, chosen, (experts, top_k), before=before)
         if isinstance(part.shared_expert, Nothing):
             return y
         with b.at("shared_expert"), b.within("shared_expert"):
@@ -142,7 +147,7 @@ def _scaled(b: Builder, router: Router, weights: str) -> str:
 
 def _routed(
     b: Builder,
-    part: Glu | Mlp,
+    whole: MoeBranch,
     x: str,
     weights: str,
     chosen: str,
@@ -151,6 +156,7 @@ def _routed(
     before: bool,
 ) -> str:
     """The weighted outputs of a token's experts; with `before`, their inputs are weighted."""
+    part: Glu | Mlp = whole.expert
     experts, top_k = counts
     width = b.width(x)
     hidden = hidden_of(b, part, width)
@@ -178,16 +184,46 @@ def _routed(
             title = "y" if down else name
             return b.op("expert_bias", y, expert, name=f"{name}_bias", out=title, **shape)
 
-        y = lower_hidden(b, part, rows, project)
+        def normed(h: str) -> str:
+            with b.outside():
+                return _normed(b, whole.norm, h, expert, many)
+
+        y = lower_hidden(b, part, rows, project, None if _has_no_norm(whole) else normed)
         return b.op("sum_pairs" if before else "combine", y, order, weights)
+
+
+def _has_no_norm(part: MoeBranch) -> bool:
+    return isinstance(peek(part, "norm"), Nothing)
+
+
+def _normed(b: Builder, norm: Norm | None, h: str, expert: str, many: dict[str, Size]) -> str:
+    """The hidden units of each pair, normalised; each expert has its own weight and bias."""
+    assert norm is not None, "the levels fill in every norm"
+    assert not isinstance(norm, Nothing)
+    bias = isinstance(norm, LayerNorm) and norm.affine and norm.bias
+    affine, offset = norm.affine, norm.weight_offset if norm.affine else 0
+    width = b.width(h)
+    h = lower_norm(b, norm, h, "inner_norm", affine=False)
+    if affine:
+        scaled: dict[str, Any] = {"out_dim": width, "weight_offset": offset, **many}
+        h = b.op("expert_scale", h, expert, name="inner_norm_weight", **scaled)
+    if bias:
+        moved: dict[str, Any] = {"in_features": width.size, "out_dim": width, **many}
+        h = b.op("expert_bias", h, expert, name="inner_norm_bias", **moved)
+    return h
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:
     """The shared expert, with an optional gate."""
     shared = part.shared_expert
     assert not isinstance(shared, Nothing)
+
+    def normed(h: str) -> str:
+        with b.outside():
+            return lower_norm(b, part.norm, h, "inner_norm")
+
     with b.module("shared_expert", noun="FeedForward", title=f"{title_of(shared)}."):
-        y = lower_dense(b, shared, x)
+        y = lower_dense(b, shared, x, None if _has_no_norm(part) else normed)
     if not part.shared_gate:
         return y
     gate = b.op(

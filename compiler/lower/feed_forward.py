@@ -15,11 +15,13 @@ from ...spec.part import Nothing
 from ..axes import Dim
 from ..sizes import Size
 from .builder import Builder
-from .norm import Norm, lower_norm
+from .norm import lower_norm
 from .state import StackState
 
 Project = Callable[[str, str], str]
 """A function that applies the linear layer `gate`, `up` or `down` to a value."""
+InnerNorm = Callable[[str], str]
+"""A function that normalises the hidden units."""
 
 
 def size_of(b: Builder, key: str, value: int | str, width: Size, at: tuple[str, ...] = ()) -> Size:
@@ -42,15 +44,20 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
     """The output of the branch, (B, T, D)."""
+
+    def normed(h: str) -> str:
+        return lower_norm(b, part.norm, h, "inner_norm")
+
+    inner = None if isinstance(part.norm, Nothing) else normed
     with b.module(state.branch, noun="FeedForward", title=f"{title_of(part)}."):
-        return lower_dense(b, part, x, part.norm, widen=state.float32)
+        return lower_dense(b, part, x, inner, widen=state.float32)
 
 
 def lower_dense(
     b: Builder,
     part: Mlp | Glu,
     x: str,
-    norm: Norm | None = None,
+    normed: InnerNorm | None = None,
     *,
     widen: bool = False,
     out: Dim | None = None,
@@ -79,7 +86,7 @@ def lower_dense(
             **more,
         )
 
-    return lower_hidden(b, part, x, project, norm)
+    return lower_hidden(b, part, x, project, normed)
 
 
 def has_bias(part: Mlp | Glu, name: str) -> bool:
@@ -93,15 +100,18 @@ def hidden_of(b: Builder, part: Mlp | Glu, width: Dim, key: str = "d_ff") -> Dim
 
 
 def lower_hidden(
-    b: Builder, part: Mlp | Glu, x: str, project: Project, norm: Norm | None = None
+    b: Builder, part: Mlp | Glu, x: str, project: Project, normed: InnerNorm | None = None
 ) -> str:
-    """The ops between the linear layers; `project` applies a linear layer."""
+    """The ops between the linear layers; `project` applies a linear layer.
+
+    normed: the norm of `inner_norm`, if there is one
+    """
     if isinstance(part, Glu):
         h = _gated(b, part, x, project)
     else:
         h = lower_activation(b, part.activation, project("up", x))
-    if norm is not None and not isinstance(norm, Nothing) and part.inner_norm:
-        h = lower_norm(b, norm, h, "inner_norm")
+    if normed is not None and part.inner_norm:
+        h = normed(h)
     if part.hidden_dropout:
         rate = b.field("hidden_dropout", part.hidden_dropout)
         h = b.op("dropout", h, name="hidden_dropout", rate=rate)

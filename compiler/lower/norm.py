@@ -34,16 +34,19 @@ def lower_norm(
     out: str = "",
     key: str = "norm",
     narrow: bool = False,
+    affine: bool = True,
 ) -> str:
     """`x` normalised over its last axis; `x` itself for `none`. `key` is the key of the norm.
 
-    With `narrow`, `x` may have a wider dtype than the weight; the result has the weight's.
+    With `narrow`, `x` may have a wider dtype than the weight; the result has the weight's. Without
+    `affine`, weight and bias are left out.
     """
     assert norm is not None, "the levels fill in every norm"
     if isinstance(norm, Nothing):
         return x
     layer = isinstance(norm, LayerNorm)
-    bias = isinstance(norm, LayerNorm) and norm.affine and norm.bias
+    affine = affine and norm.affine
+    bias = isinstance(norm, LayerNorm) and affine and norm.bias
     with b.at(key), b.within(name):
         return b.op(
             "layer_norm" if layer else "rms_norm",
@@ -52,9 +55,9 @@ def lower_norm(
             out=out,
             dim=b.width(x),
             eps=b.field("eps", norm.eps),
-            affine=norm.affine,
+            affine=affine,
             bias=bias,
-            weight_offset=norm.weight_offset if norm.affine else 0,
-            per_head=per_head if norm.affine else None,
+            weight_offset=norm.weight_offset if affine else 0,
+            per_head=per_head if affine else None,
             **({"narrow": True} if narrow else {}),
         )

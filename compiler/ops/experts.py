@@ -8,7 +8,7 @@ from ..axes import Dim, Shape
 from ..graph import Initial, Weight
 from ..sizes import number
 from .layers import linear_flops
-from .row import ZEROS, Attrs, Inputs, Row, last, same
+from .row import ONES, ZEROS, Attrs, Inputs, Row, last, same
 from .saved import OUT, Kept, Own, Saving, keeps
 
 
@@ -19,6 +19,12 @@ def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 def expert_bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["experts"], attrs["out_dim"].size), ZEROS),)
+
+
+def expert_scale_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    offset = attrs["weight_offset"]
+    initial = ZEROS if offset == 1 else Initial("constant", 1 - offset) if offset else ONES
+    return (Weight("", (attrs["experts"], attrs["out_dim"].size), initial),)
 
 
 def chosen_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -75,6 +81,11 @@ def capacity_saves(s: Saving) -> Iterator[Kept]:
 def rows_saves(s: Saving) -> Iterator[Kept]:
     """The token of each pair, or the index of each pair of a token."""
     yield s.own("order", "int")
+
+
+def expert_scale_saves(s: Saving) -> Iterator[Kept]:
+    """The rows, their factors, and the expert of each."""
+    yield from ("x", s.own("x"), "expert")
 
 
 def weigh_rows_saves(s: Saving) -> Iterator[Kept]:
@@ -158,6 +169,14 @@ ROWS: dict[str, Row] = {
         expert_bias_weights,
         attrs=("in_features", "out_dim", "experts", "top_k"),
         saves=keeps("expert"),
+    ),
+    "expert_scale": Row(
+        "inputs x, expert of each pair: x[j] * (weight[expert[j]] + weight_offset)",
+        ("x", "expert"),
+        same,
+        expert_scale_weights,
+        attrs=("out_dim", "experts", "top_k", "weight_offset"),
+        saves=expert_scale_saves,
     ),
     "weigh_rows": Row(
         "inputs x, indices of the pairs, weights: each pair times its weight",

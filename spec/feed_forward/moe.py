@@ -70,7 +70,7 @@ class Moe(Part):
 
     experts: number of experts
     top_k: number of experts per token
-    expert: type and options of each expert
+    expert: type and options of each expert; with `inner_norm`, each has its own norm
     shared_expert: an additional expert applied to all tokens
     weigh: multiply the `output` of each chosen expert by its weight, or its `input` (Llama 4)
     shared_gate: multiply the shared expert's output by the sigmoid of a linear layer

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..attention import Mha
 from ..branches import result_width
+from ..condition import Adaptive
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..sublayers import Recurrence
@@ -93,6 +94,23 @@ def width_changes_last(
             )
 
 
+def condition_has_its_width(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """Shifts, scales and gates have d_model numbers, as what they act on."""
+    conditions = (stack.condition, block.condition)
+    if not any(isinstance(condition, Adaptive) for condition in conditions):
+        return
+    for place, part in recurrences(block):
+        width = result_width(spec, part, stack.d_model)
+        if part.output == "none" and width not in (None, stack.d_model):
+            yield Finding(
+                (*path, *place, "output"),
+                f"the result has {width} numbers, but the shifts, scales and gates of the "
+                f"`condition` have d_model ({stack.d_model}); write `output: linear`",
+            )
+
+
 def initial_state_is_there(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
@@ -154,6 +172,7 @@ LAWS = (
     attention_of_a_state,
     result_once,
     width_changes_last,
+    condition_has_its_width,
     initial_state_is_there,
 )
 BRANCH_LAWS = (projections_are_needed,)

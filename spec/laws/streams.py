@@ -73,6 +73,11 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             yield Finding(
                 (*path, "blocks", name), "the layers of a stack with `streams` have `sublayers`"
             )
+        if not isinstance(block.condition, Nothing) and block.condition != stack.condition:
+            yield Finding(
+                (*path, "blocks", name, "condition"),
+                "`condition` does not apply to a stack with `streams`",
+            )
 
 
 def sublayers_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:

@@ -342,7 +342,7 @@ class Parts:
         for key in ("expert", "shared_expert"):
             if self.dice.often(0.5):
                 but = () if key == "shared_expert" else ("none",)
-                said[key] = self._expert(key, place, *but)
+                said[key] = self.component(key, place, *but)
             else:
                 said[key] = None
         shared = said["shared_expert"] not in (None, "none", {"type": "none"})
@@ -356,10 +356,6 @@ class Parts:
         said["weigh"] = None if limited else self.dice.one(("output", "input"))
         said["router"] = self._router(place, experts, top) if self.dice.often(0.7) else None
         return said
-
-    def _expert(self, key: str, place: Place, *but: str) -> Any:
-        part = self.component(key, place, *but)
-        return {k: v for k, v in part.items() if k != "inner_norm"} if type(part) is dict else part
 
     def _router(self, place: Place, experts: int, top: int) -> Data:
         scores = literal_words(shapes(feed_forward.Router)["score"].leaf)

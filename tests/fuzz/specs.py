@@ -583,7 +583,7 @@ class Specs(Parts):
         if keys % 2 == 0 and dice.often(0.15):
             return {"mask": [self.mask(place) for _ in range(2)]}
         mask = self.mask(place)
-        plain = multi and not attention.get("sinks") and not attention.get("talking_heads")
+        plain = multi and not attention.get("talking_heads")
         plain = plain and attention.get("score", "dot") == "dot"
         meets = place.has("disentangled", "transformer_xl")
         if "global" in str(simplest(parse_mask(mask))) and plain and not meets and dice.often(0.5):

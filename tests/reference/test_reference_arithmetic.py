@@ -121,6 +121,14 @@ def test_sums_products_and_vectors(compute):
     assert compute("add_bias", [[3.0, 4.0]], weights={"": [2.0, 0.5]}).tolist() == [[5.0, 4.5]]
 
 
+def test_each_expert_scales_its_own_rows(compute):
+    rows, experts, weight = [[3.0, 4.0], [1.0, 1.0]], [1, 0], {"": [[2.0, 3.0], [0.5, 1.0]]}
+    got = compute("expert_scale", rows, experts, weights=weight, weight_offset=0)
+    assert got.tolist() == [[1.5, 4.0], [2.0, 3.0]]
+    got = compute("expert_scale", rows, experts, weights=weight, weight_offset=1)
+    assert got.tolist() == [[4.5, 8.0], [3.0, 4.0]]
+
+
 def test_dropout_does_nothing_here(compute):
     assert compute("dropout", [3.0], rate=0.9).tolist() == [3.0]
     assert compute("drop_path", [3.0], rate=0.9).tolist() == [3.0]

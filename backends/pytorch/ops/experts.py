@@ -93,6 +93,15 @@ def expert_bias(f: Writer, op: Op) -> Any:
     return expression("x + bias[expert]", x=x, bias=f.own(op), expert=expert)
 
 
+def expert_scale(f: Writer, op: Op) -> Any:
+    x, expert = f.given(op, "x", "expert")
+    parts = {"x": x, "weight": f.own(op), "expert": expert}
+    if not op.attrs["weight_offset"]:
+        return expression("x * weight[expert]", **parts)
+    offset = f.number(op.attrs["weight_offset"])
+    return expression("x * (weight[expert] + offset)", offset=offset, **parts)
+
+
 def weigh_rows(f: Writer, op: Op) -> Any:
     x, order, weights = f.given(op, "x", "order", "weights")
     parts = {"x": x, "order": order, "weights": weights}
@@ -133,6 +142,7 @@ ROWS: dict[str, Row] = {
     "rows": rows,
     "expert_linear": expert_linear,
     "expert_bias": expert_bias,
+    "expert_scale": expert_scale,
     "weigh_rows": weigh_rows,
     "sum_pairs": sum_pairs,
     "combine": combine,

@@ -175,6 +175,7 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
     "add_bias": _added_bias,
     "head_bias": _nothing,
     "expert_bias": _nothing,
+    "expert_scale": lambda subject, op: 1.0 - float(op.attrs["weight_offset"]),
     "sinks": _nothing,
     "score_vector": lambda subject, op: 1.0,
 }

@@ -54,6 +54,11 @@ EXPERTS = {
     "bias_of_one": "expert: {type: glu, d_ff: 12, bias: [down]}, shared_expert: {bias: [up]}",
     "shared": "shared_expert: {type: glu, d_ff: 12, hidden_dropout: 0.2}",
     "shared_gated": "shared_expert: {d_ff: 24}, shared_gate: true, norm: rmsnorm",
+    "inner_norm": "expert: {inner_norm: true, hidden_dropout: 0.1}, "
+    "shared_expert: {type: glu, d_ff: 12, inner_norm: true}",
+    "inner_norm_offset": "expert: {type: glu, d_ff: 12, inner_norm: true}, norm: {type: rmsnorm, "
+    "weight_offset: 1, eps: 0.01}",
+    "inner_norm_without_weights": "expert: {inner_norm: true, d_ff: 9}, norm: {affine: false}",
 }
 
 ROWS: dict[str, Variation] = {

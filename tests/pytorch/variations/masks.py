@@ -116,6 +116,13 @@ ROWS: dict[str, Variation] = {
         'mask="band(1) | global(0:2) | global(-2:) | global(given)"',
         "positions=[rotary, alibi]",
     ),
+    "separate_global_with_sinks": encoder(
+        "attention={heads: 4, kv_heads: 2, separate_global: true, sinks: true}",
+        'mask="band(1) | global(0:2)"',
+    ),
+    "separate_global_with_zero_sinks": encoder(
+        "attention={heads: 4, separate_global: true, sinks: zero}", 'mask="band(2) | global(given)"'
+    ),
     "separate_global_of_a_decoder": decoder(
         "attention={heads: 4, separate_global: true, softcap: 5}",
         'mask="causal & (window(3) | global(3))"',

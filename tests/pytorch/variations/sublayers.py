@@ -52,7 +52,34 @@ layers: 2
 head: language_model
 """
 
+CONDITIONED = """
+name: conditioned
+vocab_size: 31
+d_model: 16
+layers: 2
+stacks:
+  source: {input: {argument: source_ids}, attention: {heads: 2}}
+  target:
+    input: {argument: input_ids}
+    mask: causal
+    condition: {type: adaln_zero, embed: [{type: label, argument: style, classes: 3}]}
+    blocks:
+      a:
+        sublayers:
+          - {type: mha, heads: 4, norm_placement: sandwich}
+          - {type: mlp, d_ff: 24}
+          - {type: mha, heads: 2, memory: source, norm: none}
+          - {type: mlp, norm_placement: post, residual: {from: block}}
+          - {type: gru, hidden: 6, norm_placement: output}
+      b:
+        attention: {heads: 2}
+        condition: {type: adaln, embed: [{type: label, argument: style, classes: 3}]}
+    pattern: [a, b]
+head: {type: language_model, stack: target}
+"""
+
 ROWS: dict[str, Variation] = {
+    "sublayers_conditioned": Variation(CONDITIONED),
     "sublayers": Variation(CROSSING),
     "sublayers_twice": Variation(TWICE),
     "sublayers_linear": Variation(ENCODER, ("sublayers=[{type: linear, heads: 4}, {type: glu}]",)),
