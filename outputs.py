@@ -316,9 +316,13 @@ def _without_stamp(data: bytes, suffix: str) -> bytes | None:
 
 
 def json_text(content: dict[str, object]) -> bytes:
-    """Indented JSON in UTF-8; bytes of file names that are not UTF-8 become `?`."""
+    """Indented JSON in UTF-8, also where the locale is not: file names are read as UTF-8."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    return text.encode(errors="replace")
+    try:
+        data = text.encode(errors="surrogateescape")  # how Python decodes file names
+    except UnicodeEncodeError:
+        data = text.encode(errors="replace")
+    return data.decode(errors="replace").encode()
 
 
 def _note(data: bytes) -> str:

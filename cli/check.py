@@ -45,6 +45,7 @@ def check(
 def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) -> bool:
     """Check one spec and print its problems; True if it is valid."""
     from ..compiler import lower
+    from ..spec.errors import printable
 
     try:
         with reporting_errors():
@@ -59,7 +60,7 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
                 print_error(f"warning: {warning}")
         return False
     if not ctx.meta.get("quiet"):
-        print_result(f"{path}: ok")
+        print_result(f"{printable(path)}: ok")
     return True
 
 
@@ -68,6 +69,7 @@ def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool)
     from ..compiler import lower
     from ..outputs import json_text
     from ..spec import SpecErrors
+    from ..spec.errors import printable
 
     files: list[dict[str, Any]] = []
     problems: list[dict[str, Any]] = []
@@ -81,7 +83,7 @@ def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool)
             found = [problem.to_json("error") for problem in error.problems]
             ok = False
         problems += found
-        files.append({"file": str(path), "ok": ok})
+        files.append({"file": printable(path), "ok": ok})
     ok = all(file["ok"] for file in files)
     print_result(json_text({"ok": ok, "files": files, "problems": problems}))
     return not ok

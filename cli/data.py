@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import fail, note, progress
-from .options import quiet
+from .options import FOLDER, quiet
 
 if TYPE_CHECKING:
     from ..training.image_files import ImageRequest
@@ -57,9 +57,7 @@ FIELDS = ("text", "source", "target", "label")
     type=click.IntRange(min=1),
     help="Number of processes for encoding. [default: one per core, at most 16]",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Output folder."
-)
+@click.option("-o", "--output", required=True, type=FOLDER, help="Output folder.")
 @click.option("--force", is_flag=True, help="Replace a folder that this command wrote.")
 @quiet
 def data(

@@ -10,7 +10,7 @@ import click
 
 from ..outputs import OutputError
 from .console import fail, note, print_result
-from .options import SPEC, WEIGHTS, force_option, quiet
+from .options import FOLDER, SPEC, WEIGHTS, force_option, quiet
 
 PORT = 8765
 SERVER = ("port", "no_browser", "watch", "host", "weights", "tokenizer", "token")
@@ -46,7 +46,7 @@ INSTALL = "pip install 'modelwright[explore]'"
 @click.option(
     "--static",
     "folder",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     metavar="FOLDER",
     help="Write the page as files for any web server; Python then runs in the browser.",
 )

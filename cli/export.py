@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .console import fail, note, progress
-from .options import load_spec, quiet, reads_spec
+from .options import FOLDER, load_spec, quiet, reads_spec
 
 
 @click.command()
@@ -34,7 +34,7 @@ from .options import load_spec, quiet, reads_spec
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     help="Output folder. It is written under another name and renamed when complete.",
 )
 @click.option(

@@ -26,6 +26,18 @@ WEIGHTS = click.Path(exists=True, path_type=Path)
 STDIN = "<stdin>"
 
 
+class OutputFolder(click.Path):
+    """The path of a folder to write, which cannot be stdout."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) == "-":
+            self.fail("a folder cannot be written to stdout; name one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = OutputFolder(path_type=Path)
+
+
 def _set_quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     ctx.meta["quiet"] = value or ctx.meta.get("quiet", False)
 

@@ -81,6 +81,10 @@ def prune(
     The smaller model is compared with the larger one, in which the removed parts are set to zero,
     before it is written. Train it further to regain accuracy.
     """
+    from ..outputs import is_stream
+
+    if str(output) == "-" or is_stream(output):
+        fail("the weights are written beside the spec; use -o FILE.yaml")
     read = load_spec(spec, sets)
     from ..backends.pytorch.weights import WeightsError
     from ..training.errors import TrainingError

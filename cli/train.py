@@ -11,7 +11,7 @@ import click
 
 from ..training.emitted.settings import Settings
 from .console import fail, note
-from .options import SPEC, WEIGHTS, load_spec, quiet, reads_spec
+from .options import FOLDER, SPEC, WEIGHTS, load_spec, quiet, reads_spec
 
 OWN = ("data", "weights", "teacher_weights", "out", "spec", "flops")
 """Settings without an option, or with a separately defined one."""
@@ -41,9 +41,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(path_type=Path),
     help="Folder written by `modelwright data`. Not needed to resume a run.",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the run."
-)
+@click.option("-o", "--output", required=True, type=FOLDER, help="Folder of the run.")
 @click.option("--weights", type=WEIGHTS, help="Safetensors file with the initial weights.")
 @click.option(
     "--teacher",

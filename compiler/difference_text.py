@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ..spec.errors import printable
 from ..spec.model import ModelSpec
 from .change import Change, Side
 from .difference import by_cause, widest
@@ -94,7 +95,8 @@ def difference(
         return report(graph, batch=batch, sequence=tokens, dtype=dtype)
 
     causes = tuple(map(tuple, by_cause(before, after)))
-    return Difference(cost(one), cost(other), names, causes, (one, other))
+    before, after = map(printable, names)
+    return Difference(cost(one), cost(other), (before, after), causes, (one, other))
 
 
 # -- words

@@ -3,7 +3,8 @@
 A value counts as used when lowering reads it at one of the places that it was written for:
 `dropout` of the model is used as soon as one block drops something. These are not reported:
 
-- values that equal what holds without them, and those that switch off what is not there
+- values that equal what holds without them, and those that switch off what is not there, but for
+  `bias: false`, which looks like a choice
 - options that inner levels inherit, such as `norm`, where they repeat the value of an outer level
   or one that is used at an inner level
 - the mask that the family gives a stack
@@ -37,15 +38,11 @@ SETTLED = {"name", "description", "family", "modelwright", "order"}
 
 NOTHING = {
     "final_norm": (False,),
-    "bias": (False, ()),
     "hidden_bias": (False,),
     "dropout": (0,),
     "hidden_dropout": (0,),
 }
 """Option -> the values that say that something is not there. So does the type `none`."""
-
-NEVER_NOTHING = {("features", "bias")}
-"""Type of a part and option that may not be false where it is not there, unless inherited."""
 
 OF_MODEL = ("vocab_size", "max_positions")
 """Options that a model gives to all of its stacks, whether or not each one uses them."""
@@ -250,8 +247,6 @@ def _says_nothing(option: Option) -> bool:
     """Does it switch off what is not there?"""
     if option.path[-1] == "type":
         return bool(option.value == "none")
-    if (option.part, option.path[-1]) in NEVER_NOTHING:
-        return False
     found = NOTHING.get(str(option.path[-1]), ()) if option.inside else ()
     return any(option.value == one and type(option.value) is type(one) for one in found)
 

@@ -138,3 +138,43 @@ def test_every_command_reads_stdin(folder: Path) -> None:
     assert wrong.returncode == 2
     (problem,) = json.loads(wrong.stdout)["problems"]
     assert (problem["file"], problem["line"]) == ("<stdin>", 1)
+
+
+FOLDERS = {
+    "export": "x.yaml --weights w.safetensors",
+    "data": "x.yaml --tokenizer bytes",
+    "train": "x.yaml --data tokens",
+    "explore": "x.yaml --no-browser",
+}
+
+
+@pytest.mark.parametrize("command", FOLDERS)
+def test_a_folder_is_not_written_to_stdout(folder: Path, command: str) -> None:
+    (folder / "w.safetensors").write_bytes(b"")
+    option = "--static" if command == "explore" else "-o"
+    done = shell(folder, f"MW {command} {FOLDERS[command]} {option} -")
+    assert done.returncode == 2
+    assert b"a folder cannot be written to stdout" in done.stderr
+    assert not (folder / "-").exists()
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/null", "/dev/stdout"])
+def test_weights_beside_a_spec_need_a_file(folder: Path, output: str) -> None:
+    """The weights of `prune -o /dev/stdout` were written to /dev/stdout.safetensors."""
+    (folder / "w.safetensors").write_bytes(b"")
+    done = shell(folder, f"MW prune x.yaml --weights w.safetensors --data tokens -o {output}")
+    assert done.returncode == 2
+    assert b"written beside the spec" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check {} --json", "diff {} {} --set layers=2 -o -"])
+def test_names_of_files_are_read_as_utf8(folder: Path, command: str) -> None:
+    (folder / "größe.yaml").write_text(SPEC, encoding="utf-8")
+    (folder / os.fsdecode(b"n\xff.yaml")).write_text(SPEC, encoding="utf-8")
+    words = command.replace("{}", "größe.yaml")
+    plain, ascii_only = shell(folder, f"MW {words}"), shell(folder, f"MW {words}", **ASCII)
+    assert (ascii_only.returncode, ascii_only.stdout) == (0, plain.stdout)
+    assert "größe" in plain.stdout.decode()
+    done = shell(folder, "MW " + command.replace("{}", "n*.yaml"))
+    assert done.returncode == 0
+    assert "n�.yaml" in done.stdout.decode()

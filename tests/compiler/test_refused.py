@@ -53,6 +53,10 @@ REFUSED = {
         text(FEATURES, "input: {type: features, size: 16, bias: false}"),
         "bias: false` has no effect: only a `size` that differs from d_model is projected",
     ),
+    "no bias where nothing has one": (
+        text("attention: none", "feed_forward: none", "decoder: {bias: false}"),
+        "9:17: `bias: false` has no effect: no layer here has a bias to choose; remove it",
+    ),
     "mask that every block sets": (
         text("mask: causal", LOCAL + "[a, b]"),
         "8:7: `mask: causal` has no effect: all inner levels set their own `mask`",
@@ -128,9 +132,6 @@ REFUSED = {
 }
 ACCEPTED = {
     "no final norm where there is no norm": text("norm: none", "final_norm: false"),
-    "no bias where nothing has one": text(
-        "attention: none", "feed_forward: none", "decoder: {bias: false}"
-    ),
     "no norm of an input that is not normalised": text("input: {norm: none}"),
     "norm without a weight and without a bias": text("norm: {affine: false, bias: false}"),
     "heads of a key as many as those of the query": text("attention: {heads: 2, kv_heads: 2}"),

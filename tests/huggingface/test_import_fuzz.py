@@ -50,7 +50,7 @@ def mutated(config: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         if chance.random() < 0.1:
             part.pop(key)
         else:
-            part[key] = chance.choice(WRONG)
+            part[key] = copy.deepcopy(chance.choice(WRONG))
     return config
 
 
@@ -92,7 +92,7 @@ def test_each_key_of_each_type(model_type: str, tmp_path: Path) -> None:
         changed = copy.deepcopy(config)
         part, _ = list(places(changed))[number]
         if key != "model_type":
-            part[key] = chance.choice(WRONG)
+            part[key] = copy.deepcopy(chance.choice(WRONG))
             tried(tmp_path, changed)
 
 

@@ -77,6 +77,25 @@ def test_one_graph_serves_all_lengths() -> None:
     assert counter.frame_count == 1
 
 
+@pytest.mark.parametrize("fading", [False, True])
+@pytest.mark.parametrize("bounds", [{}, {"min": 1, "max": 4096}], ids=["any length", "bounded"])
+def test_a_length_may_be_an_explicit_dim(bounds: dict[str, int], fading: bool) -> None:
+    """`torch.export` derives no bound of a padding; the tokens of chunks are gathered."""
+
+    class Attend(torch.nn.Module):
+        def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            rates = [torch.tensor([0.1, 0.2])] if fading else []
+            form = fading_linear_attention if fading else causal_linear_attention
+            return form(q, k, v, *rates, None)[0]
+
+    sizes = {0: torch.export.Dim("b"), 2: torch.export.Dim("t", **bounds)}
+    given = tuple(torch.randn(2, 2, 9, 4) for _ in range(3))
+    whole = torch.export.export(Attend(), given, dynamic_shapes=(sizes, sizes, sizes)).module()
+    for length in (1, 95, 96, 97, 300):
+        given = tuple(torch.randn(3, 2, length, 4) for _ in range(3))
+        assert torch.allclose(whole(*given), Attend()(*given), atol=1e-5)
+
+
 def test_half_precision_sums_in_float32() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 2, 100, 8, dtype=torch.bfloat16) for _ in range(3))

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import modelwright as mw
 from modelwright.cli import cli
-from modelwright.training.emitted.log import read
+from modelwright.training.emitted.log import Log, read
 from modelwright.training.errors import TrainingError
 from modelwright.training.runs import prepare
 from modelwright.training.sampling import samples_of
@@ -393,3 +393,11 @@ def test_shards_are_files_of_their_processes(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "has 3 files weights*.safetensors instead of 4" in done.stderr
+
+
+def test_a_run_without_stdout_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    log = Log(tmp_path / "log.jsonl", 0, writes=True)
+    log.say("step 1")
+    log.write([{"step": 1, "loss": 2.0}])
+    assert read(tmp_path / "log.jsonl") == [{"step": 1, "loss": 2.0}]

@@ -37,9 +37,11 @@ class Log:
 
     def say(self, line: str, *, stays: bool = True) -> None:
         """Print a line; on a terminal, a line that is not kept is overwritten by the next."""
-        if self.writes and sys.stdout.isatty():
+        if not self.writes or sys.stdout is None:  # None: stdout is closed, as for some daemons
+            return
+        if sys.stdout.isatty():
             print(f"\r\033[K{line}", end="\n" if stays else "", flush=True)
-        elif self.writes:
+        else:
             print(line, flush=True)
 
     def draw(self) -> None:
