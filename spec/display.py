@@ -17,6 +17,7 @@ from .errors import Mark
 from .locate import locate
 from .masks import Mask
 from .model import Block, ModelSpec, Stack
+from .order import LayerOrder
 from .part import Part
 
 Path = tuple[str | int, ...]
@@ -78,7 +79,11 @@ class _Printer:
         yield from self.keys(stack, path, 2, skip=skip)
         if not stack.order:
             return
-        yield self.line("    ", "pattern", f"[{', '.join(pattern(stack.order))}]", "")
+        order, overrides = written_rule(stack.order)
+        yield self.line("    ", "pattern", f"[{', '.join(pattern(order))}]", "")
+        if overrides:
+            yield "    overrides:"
+            yield from (f"      {layers}: {name}" for layers, name in overrides)
         yield "    blocks:"
         used = set(stack.order)
         for name, block in stack.blocks.items():
@@ -203,6 +208,24 @@ def scalar(value: Any) -> str:
         loose = text in ("true", "false", "null", "~") or text.endswith((":", " "))
         return text if PLAIN.match(text) and not loose and ": " not in text else json.dumps(text)
     return text
+
+
+def written_rule(order: tuple[str, ...]) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The names of a pattern, and overrides as pairs of layers and a name, as in the spec.
+
+    Where names cannot say it, since an override changes several blocks or no layer has a block of
+    the pattern, the pattern names the block of each layer.
+    """
+    rule = order.rule if isinstance(order, LayerOrder) else None
+    found: list[tuple[str, str]] = []
+    for one in rule.overrides if rule is not None else ():
+        names = {name for _, name in one.becomes} or {one.block}
+        layers = str(one.first) if one.first == one.last else f"{one.first}..{one.last}"
+        found.append((layers, names.pop() if len(names) == 1 else ""))
+    named = {*rule.pattern, *(name for _, name in found)} if rule is not None else set()
+    if rule is None or not named <= {*order} or len(dict(found)) < len(found):
+        return order, []
+    return rule.pattern, found
 
 
 def pattern(order: tuple[str, ...]) -> list[str]:

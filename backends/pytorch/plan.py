@@ -345,10 +345,15 @@ class FilePlan:
 
     @of_graph
     def fields_of(self, path: str, key: str) -> set[str]:
-        """The fields of the Config with this key that the ops of a class read."""
+        """The fields of the Config with this key that a class reads: its ops, and the checks of
+        the integers that a stack is given.
+        """
         methods = [s.path for s in self.index.children[path] if s.role == "method"]
         ops = [op for scope in (path, *methods) for op in self.index.ops[scope]]
-        read = fields_in([op.attrs for op in ops])
+        is_stack = self.graph.scopes[path].role == "stack"
+        found = [self.graph.values.get(one.value) for one in self.given(path) if is_stack]
+        shapes = [value.shape for value in found if value is not None and value.dtype == "int"]
+        read = fields_in([*(op.attrs for op in ops), *shapes])
         return {field.name for field in read if field.key == key}
 
     # -- signatures

@@ -331,7 +331,7 @@ class Levels:
     def _differs(self, key: Key, stack: Path) -> bool:
         """Is another value of the option used in this stack?"""
         return any(
-            other[:2] == key[:2] and any(level[:2] == stack for level in levels)
+            other != key and other[:2] == key[:2] and any(level[:2] == stack for level in levels)
             for other, levels in self.used.items()
         )
 

@@ -47,3 +47,37 @@ def test_what_is_printed_of_an_example_is_accepted(path: Path) -> None:
 def test_an_option_without_effect_is_a_comment() -> None:
     spec = mw.loads(SIZES + SPECS["a norm without weights"])
     assert "# bias: no effect here" in mw.show(spec)
+
+
+LAYERS = {
+    "single layers": "overrides: {1: {norm_placement: post}, -1: {feed_forward: none}}\n",
+    "a range by name": "blocks: {a: {}, b: {feed_forward: none}}\npattern: [a]\n"
+    "overrides: {1..2: b}\n",
+    "a cut pattern": "blocks: {a: {}, b: {feed_forward: none}}\npattern: [a * 3, b]\n",
+    "every layer": "overrides: {0..-1: {feed_forward: none}}\n",
+    "two blocks at once": "blocks: {a: {}, b: {feed_forward: none}}\npattern: [a, b]\n"
+    "overrides: {0..1: {norm: rmsnorm}}\n",
+    "one layer, written twice": "overrides: {0..0: {norm: rmsnorm}, 0: {bias: false}}\n",
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_printed_as_they_were_written(name: str) -> None:
+    spec = mw.loads(SIZES + HEADS + LAYERS[name])
+    again = mw.loads(mw.show(spec))
+    assert again.stacks["encoder"].order == spec.stacks["encoder"].order
+    assert {*again.stacks["encoder"].blocks} == {*spec.stacks["encoder"].order}
+
+
+def test_overrides_stay_overrides() -> None:
+    """They were a pattern of single layers, which means others with another number of layers."""
+    printed = mw.to_yaml(mw.loads(SIZES + HEADS + LAYERS["single layers"]))
+    wanted = mw.loads(SIZES + HEADS + LAYERS["single layers"], sets=["layers=5"])
+    again = mw.loads(printed, sets=["encoder.layers=5"])
+    kinds = [
+        ["post" if b.norm_placement == "post" else b.feed_forward.type for b in blocks]
+        for spec in (wanted, again)
+        for stack in spec.stacks.values()
+        for blocks in [[stack.blocks[name] for name in stack.order]]
+    ]
+    assert kinds[0] == kinds[1] == ["mlp", "post", "mlp", "mlp", "none"]

@@ -540,3 +540,38 @@ def test_sublayers_without_a_value_are_a_located_error() -> None:
     text = changed(SMALL, "sublayers:")
     with pytest.raises(SpecErrors, match=r"a value is missing"):
         loads(text)
+
+
+def test_a_stack_is_given_lengths_of_two_options_with_one_name() -> None:
+    """Random spec 80: `max_distance` of its positions and of the paths that it checks."""
+    path = "argument: paths, entries: 4, max_distance: 3, width: 5, share: layer"
+    paths = f"score_bias: [{{type: path, {path}}}]"
+    text = f"""name: small
+d_model: 16
+layers: 1
+vocab_size: 24
+attention: {{heads: 2}}
+head: {{type: projection, stack: two, size: 3, pool: mean}}
+stacks:
+  one:
+    input: {{argument: one_ids}}
+    positions: {{type: disentangled, buckets: 8, max_distance: 20}}
+    attention: {{heads: 2, {paths}}}
+  two: {{input: {{argument: two_ids}}, cross_attention: {{memory: one}}}}
+"""
+    passes(text)
+
+
+def test_what_sublayers_inherit_is_shown_as_it_may_be_written() -> None:
+    """Random spec 43: `show` printed an option of positions that one of two blocks reads."""
+    text = changed(
+        SMALL,
+        "layers: 3",
+        "family: encoder-only",
+        "positions: [sinusoidal, {type: disentangled, buckets: 8, max_distance: 20}]",
+        "blocks: {a: {}, b: {norm: none, sublayers: [{type: mha, heads: 2}, mlp]}}",
+        "pattern: [a, b]",
+        "head: none",
+    )
+    spec = loads(text)
+    assert emit_file(lower(loads(show(spec)))).class_name == emit_file(lower(spec)).class_name

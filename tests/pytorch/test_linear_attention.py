@@ -84,7 +84,7 @@ def test_a_length_may_be_an_explicit_dim(bounds: dict[str, int], fading: bool) -
 
     class Attend(torch.nn.Module):
         def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            rates = [torch.tensor([0.1, 0.2])] if fading else []
+            rates = [torch.tensor([0.1, 0.2], dtype=torch.float64)] if fading else []
             form = fading_linear_attention if fading else causal_linear_attention
             return form(q, k, v, *rates, None)[0]
 
