@@ -95,8 +95,8 @@ def difference(
         return report(graph, batch=batch, sequence=tokens, dtype=dtype)
 
     causes = tuple(map(tuple, by_cause(before, after)))
-    before, after = map(printable, names)
-    return Difference(cost(one), cost(other), (before, after), causes, (one, other))
+    shown = printable(names[0]), printable(names[1])
+    return Difference(cost(one), cost(other), shown, causes, (one, other))
 
 
 # -- words
