@@ -50,17 +50,17 @@ def compiled_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """The same for all chunks at once, without a loop whose length depends on the text's."""
-    (queries, keys, values), place = in_chunks(state, q, k, v)
+    (queries, keys, values), index = in_chunks(state, q, k, v)
     sums = keys.mT @ values  # of each chunk, (B, H, N, E, E)
     before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # sums of the previous chunks
     before = before if state is None else before + state[:, :, None]
     y = (queries @ keys.mT).tril() @ values + queries @ before
-    return y.flatten(2, 3)[:, :, place].type_as(q), before[:, :, -1] + sums[:, :, -1]
+    return y.flatten(2, 3)[:, :, index].type_as(q), before[:, :, -1] + sums[:, :, -1]
 
 
 def in_chunks(state: Tensor | None, *given: Tensor) -> tuple[list[Tensor], Tensor]:
     """Split (B, H, T, E) into N chunks of C tokens, (B, H, N, C, E), in float32 or wider, and the
-    place of each token in them, (T,).
+    index of each token in them, (T,).
 
     Zeros are prepended, at least one chunk of them: N is never 1, for which `torch.export` would
     specialise. Tokens are gathered, because it can derive neither the width of a padding nor the
@@ -115,7 +115,7 @@ def compiled_fading_attention(
 
     The terms are within a chunk, between chunks, and from `state`, the sum over previous steps.
     """
-    (queries, keys, values), place = in_chunks(state, q, k, v)
+    (queries, keys, values), index = in_chunks(state, q, k, v)
     tokens, chunk = q.size(2), queries.size(3)
     position = torch.arange(chunk, device=q.device)[:, None]
     rates = rates[:, None, None]
@@ -128,7 +128,7 @@ def compiled_fading_attention(
     before = torch.einsum("hnm,bhmde->bhnde", far, sums)
     from_end = torch.exp(-rates * (position + 1))[:, None]  # of tokens, (H, 1, C, 1)
     y = near[:, None] * (queries @ keys.mT) @ values + queries * from_end @ before
-    y = y.flatten(2, 3)[:, :, place]
+    y = y.flatten(2, 3)[:, :, index]
     after = before[:, :, -1] * torch.exp(-rates * chunk) + sums[:, :, -1]
     if state is not None:
         age = torch.arange(1, tokens + 1, device=q.device)[:, None]
