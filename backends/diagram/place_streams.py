@@ -142,13 +142,15 @@ class StreamsPlacer(Placer):
                 known = levels.setdefault(gap, {})
                 left = columns[gap].extent()[1] + GAP / 2
                 known.setdefault(each.reading.source, left + LEVEL * len(known))
-        left: dict[str, float] = {}  # source -> the height at which its line leaves
+        leaving: dict[str, float] = {}  # source -> the height at which its line leaves
         for each in crossings:
             source = each.reading.source
             tail, clear = columns[each.source].exits[source]
-            others = [y for key, y in left.items() if key != source]
-            left.setdefault(source, clear + TEE - 5 * any(abs(y - clear - TEE) < 3 for y in others))
-            u, leave = tail.points[-1][0], left[source]
+            others = [y for key, y in leaving.items() if key != source]
+            leaving.setdefault(
+                source, clear + TEE - 5 * any(abs(y - clear - TEE) < 3 for y in others)
+            )
+            u, leave = tail.points[-1][0], leaving[source]
             start, end = levels[_gap(each.source)][source], levels[_gap(each.target)][source]
             way: list[Point] = [(u, leave), (start, leave)]
             if start != end:  # around the columns between them
