@@ -155,6 +155,7 @@ class Scope:
     results: tuple[str, ...] = ()  # the value after the last layer, of each stream
     sources: tuple[str, ...] = ()  # the input of the first layer, of each stream
     # role block
+    updates: tuple[tuple[str, ...], ...] = ()  # of each stream, its value after each sublayer
     layer_indices: tuple[int, ...] = ()
     stored: tuple[int, ...] = ()  # indices of the stored modules of this kind
 

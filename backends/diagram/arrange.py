@@ -47,6 +47,16 @@ class Lane:
     end: str
 
 
+@dataclass(frozen=True)
+class Flow:
+    """The parts of a region in topological order, from `entry` to `result`, and their inputs."""
+
+    entry: str
+    result: str
+    order: list[Part]
+    inputs: dict[str, list[str]]
+
+
 @dataclass
 class Arrangement:
     column: Column
@@ -57,11 +67,10 @@ class Arrangement:
 class Region:
     """The flow inside one region: inputs of parts from below and from the side."""
 
-    def __init__(self, parts: Parts, path: str) -> None:
+    def __init__(self, parts: Parts, flow: Flow) -> None:
         self.parts = parts
-        self.entry = parts.regions[path].entry
-        self.result = parts.regions[path].result
-        self.order = parts.order(path)
+        self.entry, self.result, self.order = flow.entry, flow.result, flow.order
+        self.inputs = flow.inputs
         self.streams: dict[str, list[str]] = {}
         self.sides: dict[str, list[str]] = {}
         self.above: dict[str, tuple[str, ...]] = {}  # the dominators of a part
@@ -70,16 +79,24 @@ class Region:
         for part in self.order:
             self._add(part)
 
+    @classmethod
+    def of(cls, parts: Parts, path: str) -> Region:
+        """The whole region of this path."""
+        found, order = parts.regions[path], parts.order(path)
+        inputs = {part.key: part.inputs for part in order}
+        return cls(parts, Flow(found.entry, found.result, order, inputs))
+
     def _add(self, part: Part) -> None:
-        roots = [self.above[source][0] for source in part.inputs]
+        inputs = self.inputs[part.key]
+        roots = [self.above[source][0] for source in inputs]
         main = self.entry if self.entry in roots else roots[0] if roots else ""
-        stream = [s for s, root in zip(part.inputs, roots, strict=True) if root == main]
+        stream = [s for s, root in zip(inputs, roots, strict=True) if root == main]
         self.streams[part.key] = stream
-        self.sides[part.key] = [source for source in part.inputs if source not in stream]
+        self.sides[part.key] = [source for source in inputs if source not in stream]
         shared = self.common(stream) if stream else ()
         self.above[part.key] = (*shared, part.key)
         self.ancestors[part.key] = set(stream).union(*(self.ancestors[s] for s in stream))
-        for source in part.inputs:
+        for source in inputs:
             self.readers[source] = self.readers.get(source, 0) + 1
 
     def common(self, keys: list[str]) -> tuple[str, ...]:
@@ -119,7 +136,7 @@ class Region:
 
 def arrange(parts: Parts, path: str) -> Arrangement:
     """The arrangement of a region with an entry: a kind of block."""
-    region = Region(parts, path)
+    region = Region.of(parts, path)
     return arrange_from(region, region.result, frozenset([region.entry]))
 
 

@@ -31,12 +31,16 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
     stacks = _stacks(graph, options.stack)
     parts = Parts(graph, options)
     notes = _costs(parts) if options.costs else []
-    root = Region(parts, ROOT)
+    root = Region.of(parts, ROOT)
     outputs = {stack: parts.source(value, ROOT) or "" for stack, value in graph.hidden.items()}
     columns: list[Placed] = []
     for index, stack in enumerate(stacks):
         mirrored = index == 0 and len(stacks) > 1
-        placer = Placer(parts, root, frozenset(outputs.values()), options, mirrored=mirrored)
+        states = frozenset(outputs.values())
+        if stack in graph.streams and options.depth != "stack":
+            columns.append(_streams(graph, parts, root, stack, options, states))
+            continue
+        placer = Placer(parts, root, states, options, mirrored=mirrored)
         columns.append(placer.place(_stack(graph, parts, root, stack, outputs, options)))
     drawing = Drawing(graph.name, _description(graph, stacks))
     drawing.theme, drawing.direction = options.theme, options.direction
@@ -112,6 +116,27 @@ def _stack(
     return Arrangement([*trunk.column, *top], lanes)
 
 
+def _streams(
+    graph: ModuleGraph,
+    parts: Parts,
+    root: Region,
+    stack: str,
+    options: DrawOptions,
+    states: frozenset[str],
+) -> Placed:
+    """A stack with several streams, each with its input below it and its result above it."""
+    from .place_streams import StreamsPlacer
+
+    scope = next(s for s in graph.scopes.values() if s.role == "layers" and s.stack == stack)
+    layers = parts.by_key[scope.path]
+    below, above = [], []
+    for name, source in zip(graph.streams[stack], scope.sources, strict=True):
+        below.append(arrange_from(root, parts.source(source, ROOT) or "", frozenset()))
+        head = _head(graph, parts, root, name, layers.key, options)
+        above.append(head)
+    return StreamsPlacer(parts, root, states, options).place_all(layers, below, above)
+
+
 def _belongs(
     graph: ModuleGraph, parts: Parts, root: Region, head: str, own: str, outputs: dict[str, str]
 ) -> bool:
@@ -137,7 +162,7 @@ def _head(
     arrangement = arrange_from(root, parts.source(value, ROOT) or "", frozenset([own]))
     label = graph.values[value].shape[-1].label
     title = _RESULTS.get(label, words(head).lower())
-    if len(graph.outputs) > 1:
+    if len(graph.outputs) > 1 and title != head:
         title = f"{head}: {title}"
     shape = (shape_text(graph, value),) if options.shapes else ()
     part = Part(f"result.{head}", "text", "text", ROOT, head, title, shape)

@@ -38,9 +38,14 @@ class Part:
 
 @dataclass
 class Region:
-    """The parts of a scope that is drawn as a region. `result` is its last part."""
+    """The parts of a scope that is drawn as a region. `result` is its last part.
+
+    `streams` are the parts with the hidden states of each stream: at the entry, and after each
+    sublayer. It is empty if there is one stream.
+    """
 
     path: str
     parts: list[Part] = field(default_factory=list)
     entry: str = ""
     result: str = ""
+    streams: list[list[str]] = field(default_factory=list)

@@ -129,11 +129,6 @@ class Parts:
 
     def _place(self, op: Op) -> None:
         look = look_of(op) if not self.every else full_look_of(op)
-        entry = self.regions[self._region(op.scope)].entry if look.form == "entry" else ""
-        if entry:  # all streams enter a layer at one place
-            self.by_key[entry].ops.append(op)
-            self._of_value.update(dict.fromkeys(op.outputs, entry))
-            return
         if self._modulates(op):
             look = Look("through")
         region = self._region(op.scope)
@@ -165,7 +160,7 @@ class Parts:
                 detail = ""
             part.lines = (detail,) if detail else ()
             if look.form == "entry":
-                self.regions[region].entry = part.key
+                self.regions[region].entry = self.regions[region].entry or part.key
         part.ops.append(op)
         self._of_value.update(dict.fromkeys(op.outputs, part.key))
 
@@ -267,6 +262,7 @@ class Parts:
             if scope.role == "block" and scope.carry is not None:
                 last = scope.carries[-1][1]
                 self.regions[scope.path].result = self.source(last, scope.path) or ""
+                self.regions[scope.path].streams = self._streams(scope)
         for path in self._opened:
             ends = [
                 self._of_value[v]
@@ -291,6 +287,16 @@ class Parts:
             joined = join_sums(self.graph, self.regions, self.by_key)
             for value, key in self._of_value.items():
                 self._of_value[value] = joined.get(key, key)
+            for region in self.regions.values():
+                region.streams = [[joined.get(k, k) for k in one] for one in region.streams]
+
+    def _streams(self, block: Scope) -> list[list[str]]:
+        """The parts with the hidden states of each stream of a block."""
+        found = []
+        for (enter, _), updates in zip(block.carries, block.updates, strict=False):
+            sources = [self.source(value, block.path) for value in (enter, *updates)]
+            found.append([source for source in sources if source])
+        return found
 
     def _compare(self, part: Part, stacks: set[str]) -> None:
         """A head of several stacks is drawn above the last one and reads the others."""
@@ -307,7 +313,8 @@ class Parts:
             entry.outside, source = [source] if source else [], entry.key
         part.inputs = [source] if source else []
         sources = [self.source(value, part.region) for value in layers.sources]
-        self._together([self.by_key[source] for source in sources if source])
+        if self.options.depth == "stack":
+            self._together([self.by_key[source] for source in sources if source])
         part.title = words(layers.stack)
         depth = len(layers.order)
         part.lines = (f"{plain(depth)} {'layer' if depth == 1 else 'layers'}",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...compiler.graph import Scope
 from .arrange import Arrangement, Column, Fork, Item, Lane, Region, arrange
@@ -38,12 +38,13 @@ GAP_ABOVE = PADDING - 3  # between consecutive frames
 
 @dataclass
 class Tee:
-    """Where a lane leaves the centre line."""
+    """Where a lane leaves the centre line; `stem` is the line below it, if no other part has it."""
 
     u: float
     y: float
     source: str
     mark: Mark
+    stem: list[Point] = field(default_factory=list)
 
 
 class Placer(Framed):
@@ -63,14 +64,19 @@ class Placer(Framed):
         self._forks = 0
         self._tees: dict[str, Tee] = {}
         self._lanes: list[Lane] = []
+        self._crossing: dict[str, list[str]] = {}  # part -> what it reads of other streams
+        self._apart: frozenset[str] = frozenset()  # parts that read other streams only
 
     def place(self, arrangement: Arrangement) -> Placed:
         """The finished column of one stack."""
         self._lanes = list(arrangement.lanes)
-        open_modules(self.parts, arrangement.column, mirrored=self._mirrored)
+        self._open_column(arrangement.column)
         self._column(arrangement.column, 0.0, Cursor())
         self._beside(self.out.extent()[0])
         return self.out
+
+    def _open_column(self, column: Column) -> None:
+        open_modules(self.parts, column, mirrored=self._mirrored)
 
     # -- along the centre line
 
@@ -100,19 +106,31 @@ class Placer(Framed):
         width, height = size_of(part)
         sides = sum(self._side_height(chain) + SIDE_GAP for chain in item.sides)
         row = max(height, sides - SIDE_GAP)
-        own = [port for port in PORTS if part.ports.get(port, "") not in ("", *self.outputs)]
-        read = [source for source in part.outside if source in self.outputs]
+        crossing = self._crossing.get(part.key, [])
+        below = [s for s in crossing if s in part.ports.values() or part.key in self._apart]
+        own = [p for p in PORTS if part.ports.get(p, "") not in ("", *self.outputs, *crossing)]
+        read = [*(source for source in part.outside if source in self.outputs), *below]
         bent = len(cursor.tails) > 1 or len(own) > 1 or bool(read) or self._forks > 0
         bend = cursor.y + (TEE if bent else 0.0)
         entry = bend + (TEE if read else 0.0)
         bottom = entry + (ARROW if cursor.tails else 0.0) + (row - height) / 2
         box = self._box(part, u, bottom + height / 2, width, height)
-        if item.joined:
+        if part.key in self._apart:
+            for tee in self._tees.values():
+                if [(tee.u, tee.source)] == [
+                    (tail.points[-1][0], tail.key) for tail in cursor.tails
+                ]:
+                    tee.stem = cursor.tails[0].points
+        elif item.joined:
             self._arrive(box, part, cursor, bend, aside=bool(read))
             if len(own) > 1 and not read:
                 self._fan(box, cursor, bend)
         for source in read:
             self._read(box, part, source, entry)
+        for source in crossing:
+            if source not in below:
+                end = (box.x - box.width / 2, box.y)
+                self.out.readings.append(Reading(source, box.id, [end]))
         for lane in self._lanes:
             if lane.end == part.key:
                 self._lane(lane, box)
@@ -148,7 +166,7 @@ class Placer(Framed):
                 self._enter(known[target], cursor, bend, points[1:])
             elif source in known:
                 self.out.edges.append(Edge(source, target, points))
-            elif source in self.outputs:
+            elif source in self.outputs or source in self._crossing.get(part.key, ()):
                 self.out.readings.append(Reading(source, target, points))
             else:
                 tables.setdefault(source, []).append((known[target], points))
@@ -197,7 +215,8 @@ class Placer(Framed):
             return
         ports = [port for port in ("K", "V") if part.ports.get(port) == source] or [""]
         for index, port in enumerate(ports):
-            u = box.x - (index if port else 1) * self._fan_step
+            step = index if port else 0 if part.key in self._apart else 1
+            u = box.x - step * self._fan_step
             self.out.readings.append(Reading(source, box.id, [(u, y), (u, box.bottom)]))
             if port:
                 text = Text(port, u - 8, box.bottom - 8, SMALL, 0, "memory")
@@ -228,6 +247,7 @@ class Placer(Framed):
         reach += [frame.right for frame in self.out.frames[tee.mark[3] :] if frame.right]
         side = max(reach) + LANE
         points = [(tee.u, tee.y), (side, tee.y), (side, box.y), (box.x + box.width / 2, box.y)]
+        points = [*tee.stem, *points]
         self.out.edges.append(Edge(tee.source, box.id, points, "residual"))
 
     # -- frames
@@ -238,7 +258,7 @@ class Placer(Framed):
         if cursor.tails:
             cursor = Cursor(cursor.y + TEE + 9, cursor.tails)
             if self.options.shapes:
-                self._shape(shape_text(self.parts.graph, scope.source), u, cursor)
+                self._shapes(scope, u, cursor)
         first = cursor.y
         for index, name in enumerate(scope.order[: self.options.unroll]):
             cursor = self._one_layer(scope, index, name, u, cursor, first)
@@ -250,6 +270,10 @@ class Placer(Framed):
             cursor = self._group(part, group, u, cursor)
         self._beside(min(frame.left for frame in self.out.frames))
         return cursor
+
+    def _shapes(self, scope: Scope, u: float, cursor: Cursor) -> None:
+        """The shape of the hidden states, below the first layer."""
+        self._shape(shape_text(self.parts.graph, scope.source), u, cursor)
 
     def _group(self, part: Part, group: Group, u: float, cursor: Cursor) -> Cursor:
         """Several kinds of layers, in a common frame if they repeat together."""
@@ -296,7 +320,7 @@ class Placer(Framed):
     def _block(self, path: str, u: float, cursor: Cursor) -> Cursor:
         arrangement = arrange(self.parts, path)
         self._lanes += [lane for lane in arrangement.lanes if lane not in self._lanes]
-        open_modules(self.parts, arrangement.column, mirrored=self._mirrored)
+        self._open_column(arrangement.column)
         lanes = len(self.out.edges)
         self._tee(arrangement.entry, u, cursor)
         cursor = self._column(arrangement.column, u, cursor)

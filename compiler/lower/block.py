@@ -133,12 +133,14 @@ def lower_streams(b: Builder, state: StackState, block: Block, streams: Streams)
     m = Modulation(b)
     values = streams.values
     starts, whole = dict(values), state.width
+    streams.updates = {name: [] for name in values}
     for branch in branches(b, state, block):
         name = streams.current = branch.part.stream
         state.width = streams.known[name].width
         read = values[getattr(branch.part, "source", name)]
         with b.at(*branch.path), b.within(branch.name):
             values[name] = _sequential(b, branch, values[name], starts[name], m, read, name)
+            streams.updates[name].append(values[name])
     streams.current, state.width = "", whole
 
 

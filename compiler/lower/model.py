@@ -429,7 +429,8 @@ def _lower_kind(
             entries = tuple(values.values())
             lower_streams(b, state, block, state.streams)
     carries = tuple(zip(entries, _ends(state, x), strict=True))
-    b.graph.scopes[scope.path] = replace(scope, title=title, carries=carries)
+    updates = () if state.streams is None else tuple(map(tuple, state.streams.updates.values()))
+    b.graph.scopes[scope.path] = replace(scope, title=title, carries=carries, updates=updates)
     return x
 
 

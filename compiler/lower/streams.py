@@ -38,12 +38,14 @@ class Streams:
     values: stream -> its hidden states so far
     current: the stream that the sublayer updates; "" outside of sublayers
     read: the input of this sublayer, after its norm
+    updates: stream -> its values after the sublayers of this layer that update it
     """
 
     known: dict[str, Stream]
     values: dict[str, str] = field(default_factory=dict)
     current: str = ""
     read: str = ""
+    updates: dict[str, list[str]] = field(default_factory=dict)
 
     def axis(self, number: int) -> Dim:
         """An axis of the current stream."""
