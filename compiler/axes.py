@@ -97,6 +97,8 @@ def show(shape: Shape) -> str:
 
 def fields_in(value: Any) -> Iterator[Field]:
     """The fields of the Config in axes, sizes and numbers, also in those within containers."""
+    if isinstance(value, str):  # most
+        return
     if isinstance(value, Field):
         yield value
     elif isinstance(value, Size):

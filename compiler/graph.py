@@ -232,6 +232,7 @@ class ModuleGraph(Displayed):
         self.tokens = TokenFact()
         self.source = SourceFact()
         self._order: list[int] | None = None  # None: must be computed again
+        self._readers: dict[str, list[int]] | None = None  # value -> ops in order; likewise
 
     # -- building
 
@@ -239,8 +240,12 @@ class ModuleGraph(Displayed):
         self.values[value.id] = value
         return value.id
 
+    def _rewired(self) -> None:
+        """Forget what was computed from the inputs and outputs of ops."""
+        self._order = self._readers = None
+
     def add_op(self, op: Op) -> None:
-        self._order = None
+        self._rewired()
         self._ops[op.number] = op
         for value in op.outputs:
             self.producers[value] = op.number
@@ -248,7 +253,7 @@ class ModuleGraph(Displayed):
     def replace_op(self, number: int, **changes: Any) -> Op:
         """The same op with other attributes."""
         if "inputs" in changes or "outputs" in changes:
-            self._order = None
+            self._rewired()
         if "inputs" in changes:
             changes["inputs"] = Operands(changes["inputs"])
         old = self.op(number)
@@ -257,7 +262,7 @@ class ModuleGraph(Displayed):
         return self._ops[number]
 
     def remove_op(self, number: int) -> None:
-        self._order = None
+        self._rewired()
         for value in self.op(number).outputs:
             self.producers.pop(value, None)
             self.values.pop(value, None)
@@ -266,7 +271,8 @@ class ModuleGraph(Displayed):
     def copy(self) -> ModuleGraph:
         """A copy of the graph; ops, values and scopes are immutable and shared."""
         other = ModuleGraph(self.name, self.class_name)
-        other._ops, other._order = self._ops.copy(), self._order
+        other._ops = self._ops.copy()
+        other._order, other._readers = self._order, self._readers
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
         for name in FACTS:
@@ -305,14 +311,19 @@ class ModuleGraph(Displayed):
         Raises graphlib.CycleError if there is a cycle.
         """
         if self._order is None:
-            made = self.producers
-            needs = {
-                op.number: {made[value] for value in op.inputs if made.get(value) in self._ops}
-                for op in self._ops.values()
-            }
-            self._order = in_order(needs)
-        ops = [self._ops[number] for number in self._order]
+            self._order = self._sorted()
+        ops = list(map(self._ops.__getitem__, self._order))
         return ops if scope is None else [op for op in ops if op.scope == scope]
+
+    def _sorted(self) -> list[int]:
+        made, ops = self.producers, self._ops
+        if all(made.get(value, -1) < op.number for op in ops.values() for value in op.inputs):
+            return sorted(ops)  # the order of creation
+        needs = {
+            op.number: {made[value] for value in op.inputs if made.get(value) in ops}
+            for op in ops.values()
+        }
+        return in_order(needs)
 
     def producer(self, value: str) -> Op | None:
         number = self.producers.get(value)
@@ -328,7 +339,13 @@ class ModuleGraph(Displayed):
         return [op for op in ops if op.kind == "cache" or op.attrs.get("cached")]
 
     def consumers(self, value: str) -> list[Op]:
-        return [op for op in self.ops() if value in op.inputs]
+        """The ops that read a value, in topological order."""
+        if self._readers is None:
+            self._readers = {}
+            for op in self.ops():
+                for read in dict.fromkeys(op.inputs):
+                    self._readers.setdefault(read, []).append(op.number)
+        return [self._ops[number] for number in self._readers.get(value, ())]
 
     def children(self, path: str) -> list[Scope]:
         return [s for s in self.scopes.values() if s.parent == path]

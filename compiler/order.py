@@ -12,8 +12,6 @@ def in_order(needs: Mapping[int, Iterable[int]]) -> list[int]:
 
     Raises graphlib.CycleError if there is a cycle.
     """
-    if all(number in needs and number < later for later, own in needs.items() for number in own):
-        return sorted(needs)  # the order of creation
     sorter = TopologicalSorter(needs)
     sorter.prepare()
     ready = list(sorter.get_ready())

@@ -142,25 +142,25 @@ def _settle_streams(own: Words, items: Words, reach: Words, reading: Reading) ->
 def _settle_ties(stacks: dict[str, Node]) -> None:
     """An input tied to another stack's table has that table's sizes, unless it says others."""
     settled: set[str] = set()
-
-    def settle(name: str) -> None:
-        """The stack at the end of a chain of ties first."""
-        if name in settled:
-            return
-        settled.add(name)
-        for node in stacks[name].value["input"].value:
-            tied = node.get("tied")
-            if tied is None or not isinstance(tied.value, str) or tied.value not in stacks:
-                continue
-            settle(tied.value)
-            for source in stacks[tied.value].value["input"].value:
-                for key in ("vocab_size", "width"):
-                    value = source.get(key)
-                    if value is not None and has_type("input", source, "tokens"):
-                        node.value.setdefault(key, value)
-
     for name in stacks:
-        settle(name)
+        _settle_tie(name, stacks, settled)
+
+
+def _settle_tie(name: str, stacks: dict[str, Node], settled: set[str]) -> None:
+    """The ties of one stack, after those of the stack at the end of a chain of ties."""
+    if name in settled:
+        return
+    settled.add(name)
+    for node in stacks[name].value["input"].value:
+        tied = node.get("tied")
+        if tied is None or not isinstance(tied.value, str) or tied.value not in stacks:
+            continue
+        _settle_tie(tied.value, stacks, settled)
+        for source in stacks[tied.value].value["input"].value:
+            for key in ("vocab_size", "width"):
+                value = source.get(key)
+                if value is not None and has_type("input", source, "tokens"):
+                    node.value.setdefault(key, value)
 
 
 def _listed(key: str, node: Node, words: Words) -> Node:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +105,7 @@ class Node:
 
 def from_data(data: object, mark: Mark) -> Node:
     """Plain Python data as a tree whose nodes have the place `mark`, each a copy of its own."""
-    own = copy(mark)
+    own = mark.ending(mark.end_line, mark.end_column)
     if isinstance(data, dict):
         return Node({str(k): from_data(v, mark) for k, v in data.items()}, own, own)
     if isinstance(data, (list, tuple)):

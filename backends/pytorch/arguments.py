@@ -127,15 +127,20 @@ class Arguments:
 
 def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
     """Merge constructors that differ in a size, or in one module of a block."""
-    groups: dict[Any, list[Any]] = {}
+    alike: dict[Any, list[Any]] = {}  # by what is cheap to compare
     for one in classes:
         block = plan.graph.block_of(one.scope.path)
         if block is None or one.scope.role not in ("module", "block"):
             continue
         noun = "" if one.scope is block else one.noun
-        groups.setdefault((noun, one.body[1:], one.doc), []).append(one)
-    for group in groups.values():
-        _join(plan, group)
+        lengths = [(len(method.parameters), len(method.body)) for method in one.body[1:]]
+        alike.setdefault((noun, one.doc, *lengths), []).append(one)
+    for several in alike.values():
+        groups: dict[Any, list[Any]] = {}
+        for one in several if len(several) > 1 else ():
+            groups.setdefault(one.body[1:], []).append(one)
+        for group in groups.values():
+            _join(plan, group)
 
 
 def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Expr] | None:

@@ -16,7 +16,7 @@ IMPORTED = "config.json"
 """Source name of a spec that was imported from a Hugging Face folder."""
 
 
-AXIS = re.compile(r"(?<=[( ])\w+(?=[,)])|(?<= )\w+(?=/)")  # "(B, T, D)", "T/2"
+AXIS = re.compile(r"([( ])(\w+)(?=([,)/]))")  # "(B, T, D)", "T/2"
 
 QUOTES = {"'", '"', "\\"}
 
@@ -137,9 +137,10 @@ CHUNKS = {"C", "N"}
 
 def glossary(graph: ModuleGraph, notes: Iterable[str]) -> list[str]:
     """The axes that occur in the file's comments and docstrings."""
-    named = set(AXIS.findall("\n".join(notes)))
-    labels = {dim.label for value in graph.values.values() for dim in value.shape}
-    named -= CHUNKS - labels
+    found = AXIS.findall("\n".join(notes))
+    named = {axis for before, axis, after in found if after != "/" or before == " "}
+    if named & CHUNKS:
+        named -= CHUNKS - {dim.label for value in graph.values.values() for dim in value.shape}
     meanings = GLOSSARY if any(graph.keepers()) else {**GLOSSARY, **WITHOUT_CACHE}
     used = [f"{letter} {meaning}" for letter, meaning in meanings.items() if letter in named]
     text = "Shapes:  " + "  ".join(used)

@@ -95,17 +95,30 @@ def write_class(plan: FilePlan, scope: Scope) -> Written:
     return Written(scope, made, (made, runs), scope.title, needs, frozenset({scope.path}))
 
 
+def with_optional(plan: FilePlan, one: Written) -> Written:
+    """The class after the plan made some of its parameters optional, which changes no body."""
+    scope = one.scope
+    made = replace(one.constructor, parameters=given_layer(plan, scope))
+    runs = replace(one.forward, parameters=plan.parameters(plan.given(scope.path)))
+    return replace(one, constructor=made, body=(made, runs), alike=[], replaced=[])
+
+
 # -- __init__
 
 
+def given_layer(plan: FilePlan, scope: Scope) -> tuple[Parameter, ...]:
+    """`self, config` and, for a module that knows its layer, `layer`."""
+    parameters = (Parameter("self"), Parameter("config", Name("Config")))
+    if scope.role == "stack" or not plan.knows_layer(scope.path):
+        return parameters
+    idle = scope.path in plan.lenient and not plan.counts_layers(scope.path)
+    return (*parameters, Parameter("layer", INT, constant(0) if idle else None))
+
+
 def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
-    knows = plan.knows_layer(scope.path) and scope.role != "stack"
-    parameters = [Parameter("self"), Parameter("config", Name("Config"))]
-    if knows:
-        idle = scope.path in plan.lenient and not plan.counts_layers(scope.path)
-        parameters.append(Parameter("layer", INT, constant(0) if idle else None))
+    parameters = given_layer(plan, scope)
     body = [*statements("super().__init__()")]
-    if knows and needs.layer:
+    if len(parameters) > 2 and needs.layer:
         body += statements("self.layer = layer")
     made = members(plan, scope, needs)
     for name, value in needs.attributes.items():
@@ -113,7 +126,7 @@ def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
         body.append(Set(own, value))
         if isinstance(value, Binary):  # compute derived sizes once
             made = _computed_once(made, value, own)
-    found = Function("__init__", tuple(parameters), NONE, (*body, *made))
+    found = Function("__init__", parameters, NONE, (*body, *made))
     of_scope: Function = written_for(found, scope.path)
     return of_scope
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...compiler.graph import ModuleGraph, Scope
 from .arguments import sizes_between, take_arguments
 from .class_names import name_classes
-from .classes import Written, write_class
+from .classes import Written, with_optional, write_class
 from .code.nodes import Expr
 from .code.walk import change
 from .options import BuildOptions
@@ -108,18 +108,19 @@ def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
             around = plan.graph.scopes[around].parent
         if around is not None:
             within[around].append(path)
+    alike: dict[str, list[str]] = {}
+    for path, scope in scopes.items():
+        key = "." if scope.role == "block" else scope.noun
+        alike.setdefault(key, []).append(path)
+    level = [paths for paths in alike.values() if len(paths) > 1 and not _nested(paths)]
     found = dict.fromkeys(scopes, 0)
     for _ in scopes:
         before = dict(found)
         for path in reversed(scopes):
-            found[path] = max([found[path], *(found[inner] + 1 for inner in within[path])])
-        alike: dict[str, list[str]] = {}
-        for path, scope in scopes.items():
-            key = "." if scope.role == "block" else scope.noun
-            alike.setdefault(key, []).append(path)
-        for paths in alike.values():
-            if not _nested(paths):
-                found.update(dict.fromkeys(paths, max(found[path] for path in paths)))
+            for inner in within[path]:
+                found[path] = max(found[path], found[inner] + 1)
+        for paths in level:
+            found.update(dict.fromkeys(paths, max([found[path] for path in paths])))
         if found == before:
             break
     return found
@@ -148,15 +149,18 @@ def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
         if before.parent == block.parent:
             last[plan.class_names.get(block.path, "")] = block
 
-    def visit(path: str) -> None:
-        for child in plan.index.children[path]:
-            visit(child.path)
-        name = plan.class_names.get(path)
-        if name in by_name and (plan.graph.scopes[path].role != "block" or last[name].path == path):
+    for scope in inner_first(plan, plan.graph.scopes[""]):
+        name = plan.class_names.get(scope.path)
+        if name in by_name and (scope.role != "block" or last[name].path == scope.path):
             found.setdefault(name, by_name[name])
-
-    visit("")
     return list(found.values())
+
+
+def inner_first(plan: FilePlan, scope: Scope) -> Iterator[Scope]:
+    """A scope and those in it, each after those that it contains."""
+    for child in plan.index.children[scope.path]:
+        yield from inner_first(plan, child)
+    yield scope
 
 
 def join_kinds(classes: list[Written]) -> None:
@@ -218,7 +222,7 @@ def _lenient(plan: FilePlan, one: Written, others: list[Written]) -> dict[int, W
         return {}
     if path in plan.lenient_masks and _keeps(plan, one.scope):
         plan.lenient.add(path)  # parameters after an optional one are optional
-    lenient = write_class(plan, one.scope)
+    lenient = with_optional(plan, one)
     lenient.replaced = [(without, c) for without, c, sizes in found if not sizes]
     twins = {id(c): _resized(lenient, without, c, sizes or {}) for without, c, sizes in found}
     return {id(one): lenient, **twins}

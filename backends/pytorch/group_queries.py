@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from .code.nodes import Call, Copied, Function, Name
@@ -35,7 +36,13 @@ def grouped_attention(read: Names) -> list[Function]:
 
 def _trees(part: Any) -> Iterable[Any]:
     """The tree of a part; a copied one is a text, which is read."""
-    return read_definitions(part.text).values() if isinstance(part, Copied) else [part]
+    return _read(part.text) if isinstance(part, Copied) else [part]
+
+
+@cache
+def _read(copied: str) -> tuple[Any, ...]:
+    """The trees of a text of the runtime, which is the same for every model."""
+    return tuple(read_definitions(copied).values())
 
 
 def _without(function: Function, unused: set[str]) -> Function:

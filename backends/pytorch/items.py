@@ -102,19 +102,21 @@ def items_of(
 
 
 def _sorted(items: list[Item]) -> list[Item]:
+    items = sorted(items, key=lambda item: item.order)
     made_by = {value: item for item in items for value in item.outputs}
-    done: dict[int, Item] = {}
+    found: list[Item] = []
     begun: set[int] = set()
+    for item in items:
+        _append(item, made_by, begun, found)
+    return found
 
-    def visit(item: Item) -> None:
-        if id(item) in begun:
-            return
-        begun.add(id(item))
-        for value in item.inputs:
-            if value in made_by:
-                visit(made_by[value])
-        done[id(item)] = item
 
-    for item in sorted(items, key=lambda item: item.order):
-        visit(item)
-    return list(done.values())
+def _append(item: Item, made_by: dict[str, Item], begun: set[int], found: list[Item]) -> None:
+    """Append an item, after those that make its inputs."""
+    if id(item) in begun:
+        return
+    begun.add(id(item))
+    for value in item.inputs:
+        if value in made_by:
+            _append(made_by[value], made_by, begun, found)
+    found.append(item)

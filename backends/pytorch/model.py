@@ -82,16 +82,12 @@ class Model:
         """The items that compute this value and are not in an earlier method, in order."""
         made_by = {v: item for item in self.items for v in item.outputs}
         wanted: set[int] = set()
-
-        def visit(name: str) -> None:
-            item = made_by.get(name)
-            if item is None or id(item) in wanted or id(item) in self.done:
-                return
-            wanted.add(id(item))
-            for other in item.inputs:
-                visit(other)
-
-        visit(value)
+        waiting = [value]
+        while waiting:
+            item = made_by.get(waiting.pop())
+            if item is not None and id(item) not in wanted and id(item) not in self.done:
+                wanted.add(id(item))
+                waiting += item.inputs
         self.done |= wanted
         return [item for item in self.items if id(item) in wanted]
 
@@ -394,6 +390,9 @@ def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     if changed is body:
         return body
     different = [(new, old) for new, old in zip(changed, body, strict=True) if new is not old]
+    long = height(tuple(old for _, old in different), depth=2)
+    if long == (False, len(different)):  # a line each: nothing to save
+        return body
     named = Set(Name("config"), OWN_CONFIG)
-    short, long = (named, *[new for new, _ in different]), tuple(old for _, old in different)
-    return (named, *changed) if height(short, depth=2) < height(long, depth=2) else body
+    short = height((named, *[new for new, _ in different]), depth=2)
+    return (named, *changed) if short < long else body

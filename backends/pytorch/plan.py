@@ -343,18 +343,23 @@ class FilePlan:
                     found.setdefault(weight.tied, "table" if not found else f"table{len(found)}")
         return found
 
-    @of_graph
     def fields_of(self, path: str, key: str) -> set[str]:
         """The fields of the Config with this key that a class reads: its ops, and the checks of
         the integers that a stack is given.
         """
+        return self._fields_by_key(path).get(key, set())
+
+    @of_graph
+    def _fields_by_key(self, path: str) -> dict[str, set[str]]:
         methods = [s.path for s in self.index.children[path] if s.role == "method"]
         ops = [op for scope in (path, *methods) for op in self.index.ops[scope]]
         is_stack = self.graph.scopes[path].role == "stack"
-        found = [self.graph.values.get(one.value) for one in self.given(path) if is_stack]
-        shapes = [value.shape for value in found if value is not None and value.dtype == "int"]
-        read = fields_in([*(op.attrs for op in ops), *shapes])
-        return {field.name for field in read if field.key == key}
+        given = [self.graph.values.get(one.value) for one in self.given(path) if is_stack]
+        shapes = [value.shape for value in given if value is not None and value.dtype == "int"]
+        found: dict[str, set[str]] = {}
+        for field in fields_in([*(op.attrs for op in ops), *shapes]):
+            found.setdefault(field.key, set()).add(field.name)
+        return found
 
     # -- signatures
 

@@ -94,16 +94,17 @@ def _unused_in_all_blocks(spec: ModelSpec, unused: list[SpecError]) -> list[Spec
 def reading_order(spec: ModelSpec) -> list[str]:
     """The stacks, each after those that it reads (laws ensure that there are no cycles)."""
     order: list[str] = []
-
-    def visit(name: str) -> None:
-        if name not in order:
-            for other in readers(spec, name):
-                visit(other)
-            order.append(name)
-
     for name in spec.stacks:
-        visit(name)
+        _append_after_read(spec, name, order)
     return order
+
+
+def _append_after_read(spec: ModelSpec, name: str, order: list[str]) -> None:
+    """Append a stack to the order, after those that it reads."""
+    if name not in order:
+        for other in readers(spec, name):
+            _append_after_read(spec, other, order)
+        order.append(name)
 
 
 def _tokens(stack: Stack) -> Tokens | None:

@@ -193,15 +193,22 @@ class Options:
                 defaults["final_norm"] = False
             if isinstance(value, LayerNorm) and not value.affine:
                 defaults["bias"] = False
+            inside = _is_used(value, path, self.reads)
             for name, default in defaults.items():
                 if path or name not in SETTLED:
-                    self._add((*path, name), getattr(value, name), default, kind, value)
+                    self._add((*path, name), getattr(value, name), default, kind, value, inside)
             return
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             self._add((*path, key), inner, PydanticUndefined, "")
 
     def _add(
-        self, path: Path, value: Any, default: Any, kind: str, holder: Part | None = None
+        self,
+        path: Path,
+        value: Any,
+        default: Any,
+        kind: str,
+        holder: Part | None = None,
+        inside: bool = True,
     ) -> None:
         if isinstance(value, Part):
             type_of = str(getattr(value, "type", ""))
@@ -214,7 +221,6 @@ class Options:
             self._inside(value, path)
         else:
             used, usual = path in self.reads, bool(value == default)
-            inside = holder is None or _is_used(holder, path[:-1], self.reads)
             self.found.append(Option(path, value, kind, used, usual, holder, inside))
 
 
@@ -236,11 +242,16 @@ def _is_used(part: Part, path: Path, reads: set[Path]) -> bool:
         return True
     if isinstance(part, Parallel):
         return (*path, "type") in reads
-    names = [name for name in options_of(type(part)) if name != "type"]
+    names = _own_options(type(part))
     if not names:
         listed = isinstance(path[-1], int)
         return not listed and path in reads
     return any((*path, name) in reads for name in names)
+
+
+@cache
+def _own_options(cls: type[Part]) -> tuple[str, ...]:
+    return tuple(name for name in options_of(cls) if name != "type")
 
 
 def _says_nothing(option: Option) -> bool:

@@ -46,6 +46,10 @@ BINDING = {
 UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
 
 
+LOOSE = {Literal, Binary, Unary, Choice}
+"""The kinds of expressions that may have to be in parentheses."""
+
+
 def binding(e: Any) -> int:
     """Precedence of an expression."""
     kind = type(e)
@@ -60,8 +64,12 @@ def binding(e: Any) -> int:
 
 def flat(e: Any, want: int = 0) -> str:
     """An expression on one line, in parentheses if its precedence is too low."""
-    text = FLAT[type(e)](e)
-    return f"({text})" if want > CHOICE and binding(e) < want else text
+    kind = type(e)
+    if kind is Name:  # half of all
+        name: str = e.id
+        return name
+    text = FLAT[kind](e)
+    return f"({text})" if want > CHOICE and kind in LOOSE and binding(e) < want else text
 
 
 def _binary(e: Binary) -> str:
@@ -131,20 +139,20 @@ def _generator(e: Generator) -> str:
     return f"{e.brackets[:1]}{text}{e.brackets[1:]}"
 
 
-def _owner(e: Any) -> str:
-    """The expression before a dot; a number needs parentheses."""
-    number = type(e) is Literal and not isinstance(e.value, str)
-    return f"({flat(e)})" if number else flat(e, ATOM)
+def _dot(e: Dot) -> str:
+    """An attribute; a number before the dot needs parentheses."""
+    number = type(e.of) is Literal and not isinstance(e.of.value, str)
+    return f"({flat(e.of)}).{e.name}" if number else f"{flat(e.of, ATOM)}.{e.name}"
 
 
 def argument(e: Argument) -> str:
-    return f"{e.stars}{e.name}{'=' if e.name else ''}{flat(e.value)}"
+    return f"{e.name}={flat(e.value)}" if e.name else e.stars + flat(e.value)
 
 
 FLAT: dict[type[Any], Callable[[Any], str]] = {
     Name: lambda e: e.id,
     Literal: lambda e: e.text,
-    Dot: lambda e: f"{_owner(e.of)}.{e.name}",
+    Dot: _dot,
     Argument: argument,
     Call: lambda e: f"{flat(e.of, ATOM)}({arguments_in(e)})",
     Binary: _binary,

@@ -70,17 +70,17 @@ def _maker(part: Any, names: frozenset[str]) -> Filling | None:
     if kind is Name:
         return itemgetter(part.id) if part.id in names else None
     parts = part if kind is tuple else VALUES[kind](part) if kind in VALUES else ()
-    makers = [_maker(inner, names) for inner in parts]
-    if not any(makers):
+    makers = [(place, maker) for place, i in enumerate(parts) if (maker := _maker(i, names))]
+    if not makers:
         return None
-    made = [maker or _always(inner) for maker, inner in zip(makers, parts, strict=True)]
-    if kind is tuple:
-        return lambda given: tuple([make(given) for make in made])
-    return lambda given: kind(*[make(given) for make in made])
 
+    def fill(given: dict[str, Any]) -> Any:
+        values = [*parts]
+        for place, maker in makers:
+            values[place] = maker(given)
+        return tuple(values) if kind is tuple else kind(*values)
 
-def _always(part: Any) -> Filling:
-    return lambda given: part
+    return fill
 
 
 @cache

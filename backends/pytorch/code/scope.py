@@ -89,6 +89,8 @@ class Names:
             kind = type(part)
             if kind is Name:
                 names.add(part.id)
+            elif kind is Argument:
+                waiting.append(part.value)
             elif kind is tuple:
                 waiting.extend(part)
             elif kind is Generator:
@@ -114,47 +116,63 @@ class Names:
         return names | (self._read(part.value) - own)
 
     def _of_function(self, f: Function) -> set[str]:
-        own = {p.name for p in f.parameters}
-        local = own.union(*[bound_by(part) for part in f.body])
+        return _FunctionNames(self, f).outer
+
+
+class _FunctionNames:
+    """The names of a function; `outer` are those that it reads and does not set itself.
+
+    Raises UnboundNameError if it reads one of its local names before it is set.
+    """
+
+    def __init__(self, names: Names, f: Function) -> None:
+        self.names = names
+        self.local = {p.name for p in f.parameters}  # and each name that the body sets
+        self.early: set[str] = set()  # read where it is not set: a global name, or an error
         signature = tuple((p.annotation, p.default) for p in f.parameters)
-        outer = self._read((signature, f.result, f.decorators))
-        unbound: set[str] = set()
-
-        def read(part: Any, known: set[str]) -> None:
-            names = self._of(part) if isinstance(part, Function) else self._read(part)
-            outer.update(names - local)
-            unbound.update((names & local) - known)
-
-        def run(body: Iterable[Any], known: set[str]) -> set[str]:
-            for part in body:
-                if isinstance(part, Set):
-                    read((part.value, part.annotation, _no_names(part)), known)
-                    known = known | bound_by(part)
-                elif isinstance(part, If):
-                    read(part.test, known)
-                    known = _after(part, run(part.then, known), run(part.other, known))
-                elif isinstance(part, For):
-                    read(part.over, known)
-                    run(part.body, known | _targets(part.target))
-                elif isinstance(part, With):
-                    read(part.items, known)
-                    known = run(part.body, known | _targets(*_entered(part)))
-                elif isinstance(part, Function):
-                    read(part, known)  # it is called where its names are known
-                    known = known | {part.name}
-                elif isinstance(part, Try):
-                    run(part.final, known)  # runs after any exit from the body
-                    known = run(part.body, known)
-                elif isinstance(part, Update):
-                    read((part.target, part.value), known)
-                elif not isinstance(part, (Comment, Word)):
-                    read(part, known)
-            return known
-
-        run(f.body, own)
-        if unbound:
+        outer = names._read((signature, f.result, f.decorators))
+        self.run(f.body, self.local)
+        if unbound := self.early & self.local:
             raise UnboundNameError(f"{f.name} reads {', '.join(sorted(unbound))} before it is set")
-        return outer
+        self.outer = outer | self.early
+
+    def read(self, part: Any, known: set[str]) -> None:
+        names = self.names
+        read = names._of(part) if type(part) is Function else names._read(part)
+        self.early.update(read - known)
+
+    def run(self, body: Iterable[Any], known: set[str]) -> set[str]:
+        """The names that are set after the body; `known` are those that are set before it."""
+        known = known.copy()
+        for part in body:
+            kind = type(part)
+            if kind is Set:
+                self.read((part.value, part.annotation, _no_names(part)), known)
+                known |= self.bind(_targets(part.target, *part.also))
+            elif kind is If:
+                self.read(part.test, known)
+                known = _after(part, self.run(part.then, known), self.run(part.other, known))
+            elif kind is For:
+                self.read(part.over, known)
+                self.run(part.body, known | self.bind(_targets(part.target)))
+            elif kind is With:
+                self.read(part.items, known)
+                known = self.run(part.body, known | self.bind(_targets(*_entered(part))))
+            elif kind is Function:
+                self.read(part, known)  # it is called where its names are known
+                known |= self.bind({part.name})
+            elif kind is Try:
+                self.run(part.final, known)  # runs after any exit from the body
+                known = self.run(part.body, known)
+            elif kind is Update:
+                self.read((part.target, part.value), known)
+            elif kind is not Comment and kind is not Word:
+                self.read(part, known)
+        return known
+
+    def bind(self, names: set[str]) -> set[str]:
+        self.local |= names
+        return names
 
 
 def _is_config(part: Any) -> bool:
@@ -206,6 +224,8 @@ def _entered(part: With) -> list[Any]:
 
 def _no_names(part: Set) -> tuple[Any, ...]:
     """Assignment targets that are not names; `cache.length = end` reads `cache`."""
+    if type(part.target) is Name and not part.also:  # most
+        return ()
     return tuple(target for target in (part.target, *part.also) if not _targets(target))
 
 

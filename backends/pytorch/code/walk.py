@@ -76,7 +76,8 @@ PARTS[Literal] = ()
 def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) > 1:
         return attrgetter(*names)
-    return (lambda node: (getattr(node, names[0]),)) if names else lambda node: ()
+    only = attrgetter(*names) if names else None
+    return (lambda node: (only(node),)) if only else lambda node: ()
 
 
 CHILDREN = {kind: _values(names) for kind, names in PARTS.items()}
