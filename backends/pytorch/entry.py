@@ -27,7 +27,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     tokens, limit = Name(anchor), f.graph.limits.get(stack)
     found: list[Statement] = []
     if checked and ids:
-        found += statements("batch, length = x.size(0), x.size(-1)", x=tokens)
+        found += statements("batch, length = (1, 1, *x.shape)[-2:]", x=tokens)
     elif checked:
         found += statements("batch, length, _ = x.shape", x=tokens)
     elif f.cached or f.uses_end or limit is not None:
@@ -63,35 +63,30 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
 
 def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
     """The lines that check integer arguments; one line per shape."""
-    groups: dict[tuple[Any, ...], list[Given]] = {}
+    groups: dict[Expr, list[Given]] = {}
     for one in given:
-        if shapes := shapes_of(f, stack, given, one):
-            groups.setdefault(shapes, []).append(one)
-    return [line for shapes, group in groups.items() for line in _check(f, shapes, group)]
+        if (shape := shape_of(f, stack, given, one)) is not None:
+            groups.setdefault(shape, []).append(one)
+    return [line for shape, group in groups.items() for line in _check(f, shape, group)]
 
 
-def _check(f: Writer, shapes: tuple[Any, ...], group: list[Given]) -> list[Statement]:
+def _check(f: Writer, shape: Expr, group: list[Given]) -> list[Statement]:
     """One or several lines."""
     ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
-    line = Do(call("check_shapes", *shapes, **{one.name: Name(one.name) for one in group}))
+    line = Do(call("check_shapes", shape, **{one.name: Name(one.name) for one in group}))
     if len(group) > 1 and width(line, 2) > LONG:
-        return [*_check(f, shapes, group[:-1]), *_check(f, shapes, group[-1:])]
+        return [*_check(f, shape, group[:-1]), *_check(f, shape, group[-1:])]
     return [written_for(line, *ops)]
 
 
-def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[Any, ...]:
-    """The allowed shapes of an integer argument; empty for other arguments."""
+def shape_of(f: Writer, stack: str, given: list[Given], one: Given) -> Expr | None:
+    """The shape of an integer argument; None for other arguments."""
     value = f.graph.values.get(one.value)
     if value is None or value.dtype != "int":
-        return ()
+        return None
     found = [_size(f, stack, given, one, dim) for dim in value.shape]
-    sizes = [size for size in found if size is not None]
-    if len(sizes) < len(found):
-        return ()
-    shapes = [sizes]
-    if one.name.endswith("position_ids"):  # one row of positions may apply to all sequences
-        shapes += [[constant(1), *sizes[1:]], sizes[1:]]
-    return tuple(Sequence(tuple(shape), "()") for shape in shapes)
+    sizes = tuple(size for size in found if size is not None)
+    return Sequence(sizes, "()") if len(sizes) == len(found) else None
 
 
 def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Expr | None:

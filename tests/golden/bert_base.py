@@ -48,13 +48,12 @@ class Config:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -158,10 +157,10 @@ class BertBase(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
+        batch, length = (1, 1, *input_ids.shape)[-2:]
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), position_ids=position_ids)
         check_shapes((batch, length), token_type_ids=token_type_ids)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if token_type_ids is None:
@@ -187,4 +186,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e6876319fb1985e054567a40dac715e33383b3d38a084ec0008fae58e846618b
+# sha256 of the above: 2c37b4e47c74b509fa427af19eeca01b38538db804de4d23d72f7ef24babcd5e

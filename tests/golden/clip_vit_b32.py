@@ -63,13 +63,12 @@ class Config:
             raise ValueError(f"text_heads must divide text_d_model: {self}")
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -197,9 +196,9 @@ class Text(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
+        batch, length = (1, 1, *input_ids.shape)[-2:]
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        check_shapes((batch, length), position_ids=position_ids)
         if length > self.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.max_positions}")
         if position_ids is None:
@@ -272,4 +271,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 3420b49355b3640b6cda4f15991f94e7867347b8e6f451675eb2487a80c94d4a
+# sha256 of the above: 616e4b82db4330187b58ba88bfff325d51c9be4a9b92f1fdd79e9fad0897bec9

@@ -54,13 +54,12 @@ class Config:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -183,7 +182,7 @@ class GraphormerBase(nn.Module):
         out_degree: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `node_ids` (B, T)."""
-        batch, length = node_ids.size(0), node_ids.size(-1)
+        batch, length = (1, 1, *node_ids.shape)[-2:]
         check_shapes((batch, length), node_ids=node_ids, node_attention_mask=node_attention_mask)
         check_shapes((batch, length), in_degree=in_degree)
         check_shapes((batch, length), out_degree=out_degree)
@@ -228,4 +227,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: f24a29ad9755cf0b2589cc8eee053604c91cf53a7de731dd13240802fe594994
+# sha256 of the above: 0d67a84c1f3fc813b7f9fa795e5c403b961b71f5eb564cb29747093a0da0f8d2

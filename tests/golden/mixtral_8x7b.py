@@ -75,13 +75,12 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -273,11 +272,10 @@ class Mixtral8x7b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
+        batch, length = (1, 1, *input_ids.shape)[-2:]
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
-        check_shapes((batch, length), input_ids=input_ids)
+        check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -326,12 +324,10 @@ class Mixtral8x7b(nn.Module):
     ) -> Tensor:
         """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
         tokens = step = input_ids
-        shape = tokens.size(0), tokens.size(-1)
-        check_shapes(shape, input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -361,4 +357,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1ccd588a70ca5c16361ae420f9d1235a05ee81b208bd9b0c823d8467481b2476
+# sha256 of the above: c20053e121e922b6dcd7f9bb87be8487ff852bb8d771ced16237e7c277d05cc7

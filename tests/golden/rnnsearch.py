@@ -67,13 +67,12 @@ class Cache:
         self.states[layer] = state
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -214,7 +213,7 @@ class Encoder(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, 2*H) of `input_ids` (B, T)."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
+        batch, length = (1, 1, *input_ids.shape)[-2:]
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         x = self.token_embedding(input_ids)  # (B, T, D)
         for block in self.layers:
@@ -308,7 +307,7 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, Dr) of `decoder_input_ids` (B, T), given `memory` (B, M, 2*H)."""
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
@@ -396,8 +395,7 @@ class Rnnsearch(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -424,4 +422,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: b9adf9139aa18c91089686ce13b9ba1ee2789ae506c78bc84f0c21fa3bfbc0fb
+# sha256 of the above: d2418cb54d2a686d474f998286f889f78da964910119ca81a5d6facfc8128247

@@ -81,13 +81,12 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -368,8 +367,7 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -402,4 +400,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3ebd231c60706916c0d9aec1291b3accc827a91838244ab60d77aaaef4b8c02f
+# sha256 of the above: 24640d5c3c6c1e87b2e71ddc880efd8d62ad746d35131b522dc63b739daf18ce

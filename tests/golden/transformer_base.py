@@ -69,13 +69,12 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -191,8 +190,7 @@ class Encoder(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of embedded tokens `x` (B, T, D)."""
         batch, length, _ = x.shape
-        check_shapes((batch, length), attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        check_shapes((batch, length), attention_mask=attention_mask, position_ids=position_ids)
         x = x * math.sqrt(self.d_model)
         if position_ids is None:
             position_ids = torch.arange(length, device=x.device)  # (T,)
@@ -274,9 +272,7 @@ class Decoder(nn.Module):
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
+        check_shapes((batch, length), decoder_position_ids=decoder_position_ids)
         x = x * math.sqrt(self.d_model)
         if decoder_position_ids is None:
             decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
@@ -355,8 +351,7 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`."""
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (temperature == 0 or 1e-6 <= temperature <= 1000):
             raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
@@ -389,4 +384,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 67a8a3d8f51ca65018ace2a748b6684f6135d9638c49e98ffc80e4ce6daddb25
+# sha256 of the above: 980c09b2bec335a2f4adb2189f5d8a32614c9eb4dd87e02ad93147e7be763b1d

@@ -80,13 +80,12 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless given arguments are ints of one of the shapes; masks may be bool."""
-    for name, x in given.items():
-        kind = "int or bool" if name.endswith("mask") else "int64"
-        small = x is not None and kind == "int64" and x.element_size() < 4  # bool, uint8, int16
-        if x is not None and (small or x.is_floating_point() or x.shape not in shapes):
-            shape = shapes[0] if x.ndim == len(shapes[0]) else f"with {len(shapes[0])} axes"
+def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    for name, x in [(name, x) for name, x in given.items() if x is not None]:
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
@@ -272,13 +271,11 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T), given `memory` (B, M, D)."""
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, length), decoder_position_ids=decoder_position_ids)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
         if end > self.max_positions:
             raise ValueError(f"{end} tokens, but max_positions is {self.max_positions}")
         if decoder_position_ids is None:
@@ -382,4 +379,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1ca8e40c56f5aa3fe31ec61316ab5516fe0ea7ea834d2746a6ba666475328dab
+# sha256 of the above: d57760e0f2e72c1ab2e920192f65fe7e34f7be46185a664bf1045b0a26b6ad9c

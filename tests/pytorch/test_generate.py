@@ -173,9 +173,9 @@ def test_prompts_and_masks_of_other_shapes_and_dtypes(positions: str) -> None:
         with pytest.raises(ValueError, match="input_ids must be int64"):
             model(PROMPT.to(kind))
     for ids in (PROMPT[0], PROMPT[None]):
-        with pytest.raises(ValueError, match="input_ids must be int64 with 2 axes, not"):
+        with pytest.raises(ValueError, match=r"input_ids must be int64 \(1, 3\), not"):
             model.generate(ids, 2)
-        with pytest.raises(ValueError, match="input_ids must be int64 with 2 axes, not"):
+        with pytest.raises(ValueError, match=r"input_ids must be int64 \(1, 3\), not"):
             model(ids)
     for shape in ((3,), (1, 0), (2, 3), (1, 4), (1, 3, 1)):
         with pytest.raises(ValueError, match="attention_mask must be int or bool"):

@@ -46,10 +46,9 @@ def generate(
     else:
         tokens = step = source
     if slot.extends:
-        shape = tokens.size(0), tokens.size(-1)
-        check_shapes(shape, input_ids=source, attention_mask=attention_mask)
+        check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if slot.marks:
-            check_shapes(shape, global_mask=global_mask)
+            check_shapes(step.shape, global_mask=global_mask)
     if slot.extends and slot.absolute:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
             raise ValueError("prompts must not be empty or padded: the mask depends on positions")
@@ -57,8 +56,7 @@ def generate(
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
     if slot.masked and not slot.absolute:
-        compiling = torch.compiler.is_compiling()
-        if attention_mask is not None and not compiling and attention_mask.all():
+        if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
     if not (temperature == 0 or 1e-6 <= temperature <= 1000):
         raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
