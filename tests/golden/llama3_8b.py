@@ -108,22 +108,6 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def grouped_attention(
-    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
-) -> Tensor:
-    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
-
-    For one query, the heads of a group become its queries: keys and values are read only once.
-    """
-    if q.size(2) != 1:
-        return F.scaled_dot_product_attention(
-            q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
-        )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
-    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
-    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
-
-
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may attend to key k: causal. None if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
@@ -155,7 +139,12 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
+        shape, causal = q.shape, q.size(2) > 1 and mask is None
+        if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
+            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
+        ).reshape(shape)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -302,4 +291,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ac9df13b97f82d91dac37a70b2cb51e6d921f027f976ebea1d349d77b92b21fd
+# sha256 of the above: 27aa279be5b08ad983bb4cd901f251f4f26ad19564a4a6447a8c8451249c6fe1

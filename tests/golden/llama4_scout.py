@@ -165,22 +165,6 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def grouped_attention(
-    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
-) -> Tensor:
-    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
-
-    For one query, the heads of a group become its queries: keys and values are read only once.
-    """
-    if q.size(2) != 1:
-        return F.scaled_dot_product_attention(
-            q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
-        )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
-    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
-    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
-
-
 def causal_mask(
     start: int, end: int, block_size: int | None, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
@@ -226,7 +210,12 @@ class LocalAttention(nn.Module):
         k = self.key_norm(k)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
+        shape, causal = q.shape, q.size(2) > 1 and mask is None
+        if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
+            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
+        ).reshape(shape)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -299,7 +288,12 @@ class GlobalAttention(nn.Module):
         q = (q * sharpness).type_as(q)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = grouped_attention(q, k, v, attn_mask=mask, is_causal=mask is None)  # (B, H, T, E)
+        shape, causal = q.shape, q.size(2) > 1 and mask is None
+        if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
+            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
+        ).reshape(shape)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -443,4 +437,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: b43d99c74953ff3892b7f749f75d2cf203a3291b43d545e020c4aede3cc643bc
+# sha256 of the above: b76e2f7e6b8d8e9b1eda023b366085c1d960742c1fe8b2e5208302c0623f3d40

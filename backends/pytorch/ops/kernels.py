@@ -11,8 +11,8 @@ from ....compiler.graph import Op
 from ....compiler.sizes import Size
 from ....compiler.tile_counts import for_global_rows
 from ..code.measure import height
-from ..code.nodes import Argument, Call, Dot, Expr, Name, Set
-from ..code.read import call, constant, dotted, expression
+from ..code.nodes import Argument, Call, Dot, Expr, Name, Sequence, Set
+from ..code.read import call, constant, dotted, expression, statements
 from ..writer import SELF, Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
@@ -136,7 +136,9 @@ def _with_options(f: Writer, op: Op, name: str, **options: Expr) -> tuple[Argume
 def sdpa(f: Writer, op: Op) -> Any:
     operands, given = _with_sinks(f, op)
     grouped = _groups(f, op)
-    if grouped and _by_head(f, op):
+    if grouped and not _by_head(f, op):
+        return _grouped(f, op, operands, given)
+    if grouped:
         given = expression("by_group(given, k.size(1))", given=given, k=operands[1])
     arguments = [Argument(value) for value in operands]
     if given is not None:
@@ -147,14 +149,44 @@ def sdpa(f: Writer, op: Op) -> Any:
         arguments.append(Argument(Name("causal"), "is_causal"))
     elif op.attrs["causal"] and not f.plan.causal_given:
         case = causal_case(f, given, expression("q.size(2)", q=operands[0]))
-        if grouped:  # of one query it is not read
-            case = expression("mask is None", mask=given or NONE)
         arguments.append(Argument(case, "is_causal"))
     if op.attrs["scale"] is not None:
         arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
     if _shared(op) and not grouped:
         arguments.append(Argument(constant(True), "enable_gqa"))
     return _with_named_case(f, op, Call(GROUPED if grouped else SDPA, tuple(arguments)), case)
+
+
+def _grouped(f: Writer, op: Op, operands: list[Any], given: Expr | None) -> Any:
+    """Grouped-query attention; of one query, the heads of a group become the queries."""
+    q, k, v = operands
+    arguments = [*map(Argument, operands)]
+    if given is not None:
+        arguments.append(Argument(given, "attn_mask"))
+    arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
+    case = None
+    if f.plan.takes_is_causal(f.place.path):
+        arguments.append(Argument(Name("causal"), "is_causal"))
+    elif op.attrs["causal"] and not f.plan.causal_given:
+        case = causal_case(f, given, expression("q.size(2)", q=q))
+        arguments.append(Argument(Name("causal"), "is_causal"))
+    if op.attrs["scale"] is not None:
+        arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
+    arguments.append(Argument(expression("q.size(1) > k.size(1)", q=q, k=k), "enable_gqa"))
+    first, last = (f.graph.values[op.arg(slot)].shape[-1].size for slot in "qv")
+    shape = expression("q.shape", q=q)
+    if first != last:
+        shape = expression("(*q.shape[:3], v.size(3))", q=q, v=v)
+    names = ("shape",) if case is None else ("shape", "causal")
+    f.assign_all(names, shape if case is None else Sequence((shape, case), ""), "", op)
+    f.say(*statements(ONE_QUERY, q=q, k=k), op=op)
+    return expression("y.reshape(shape)", y=Call(SDPA, tuple(arguments)))
+
+
+ONE_QUERY = """\
+if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+"""
 
 
 def _by_head(f: Writer, op: Op) -> bool:
