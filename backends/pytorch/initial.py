@@ -15,6 +15,7 @@ from .code.measure import LONG, width
 from .code.nodes import (
     Binary,
     Bracketed,
+    Choice,
     Do,
     Dot,
     Expr,
@@ -80,6 +81,9 @@ class Way:
         return drawn, order, not self.std, not self.layers, not self.each
 
 
+ONE, ZERO = Way(1.0), Way(0.0)
+
+
 class Initial:
     """Writes `init_weights`."""
 
@@ -135,10 +139,16 @@ class Initial:
             found += statements("std = self.config.init_std")
         ways = sorted(self.names, key=lambda way: way.rank)
         names = [self.names[way] for way in ways]
+        settings = [self.setting(way, std) for way in ways]
+        if ways[:2] == [ONE, ZERO]:
+            either = Choice(constant(1.0), endings(names[0], [names[1]]), constant(0.0))
+            one_or_zero = statements("nn.init.constant_(weight, either)", either=either)
+            if width(one_or_zero[0], depth=4) <= LONG:
+                names[:2], settings[:2] = [[*names[0], *names[1]]], [one_or_zero]
         tests = [endings(own, names[i + 1 :]) for i, own in enumerate(names)]
         chain: tuple[Statement, ...] = ()
-        for way, test in reversed(list(zip(ways, tests, strict=True))):
-            chain = (If(test, self.setting(way, std), chain),) if chain else self.setting(way, std)
+        for setting, test in reversed(list(zip(settings, tests, strict=True))):
+            chain = (If(test, setting, chain),) if chain else setting
         if len(ways) > 1:
             over = expression("self.named_parameters()")
             found.append(For(Items((Name("name"), WEIGHT), ""), over, chain))

@@ -142,10 +142,8 @@ class BertBase(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -186,4 +184,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 2c37b4e47c74b509fa427af19eeca01b38538db804de4d23d72f7ef24babcd5e
+# sha256 of the above: c837903a666acc4fff8919346a308ad4b0fbe0c6f2f7083dc8986360e26f237f

@@ -242,10 +242,8 @@ class ClipVitB32(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             elif name.endswith("scale"):
                 nn.init.constant_(weight, 2.659260036932778)  # log(1 / 0.07)
             else:
@@ -271,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 616e4b82db4330187b58ba88bfff325d51c9be4a9b92f1fdd79e9fad0897bec9
+# sha256 of the above: a6b6d066271225c964f30a3680db8d566cc620e2871bff657fbc87864b3febe1

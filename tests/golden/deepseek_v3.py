@@ -364,10 +364,8 @@ class DeepseekV3(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -470,4 +468,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: d6c76eaf3df5e84ac4a2e9161a1c10d55416d8ff4dc6843ef276843a610d363e
+# sha256 of the above: 244153d1317318b37b98a214b08624475b7101cdbfbb500f338d24e6352c9f52

@@ -311,10 +311,8 @@ class Evoformer(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -331,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: a44493b6d12d06005da668ba4fca9f61441738228578ce0745cd9ff35143114a
+# sha256 of the above: 0ca574348d9aa53b350b94edd2a09ecd0b645c86003643c802afa32f9d5016d2

@@ -174,10 +174,8 @@ class Gpt2(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std), smaller in residual projections."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             elif name.endswith(("output.weight", "down.weight")):
                 nn.init.normal_(weight, std=self.config.init_std * (2 * self.config.layers) ** -0.5)
             else:
@@ -301,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0140c3a6409e009448025f59ddf7036b2f6cba208c4fcc47e64a04e4873415d8
+# sha256 of the above: 053a59b3f747c995ea1f770ba65b39613d0230d3fe846d73c7cd9367f431b6f3

@@ -501,10 +501,8 @@ class GptOss20b(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith(("bias", "sinks")):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias", "sinks")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -612,4 +610,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 48f0b5f9143b5535d4047288fee96bbf9c1f8101c1ca3598a5f9a830949048b8
+# sha256 of the above: 10882d54753a82220e04262de58c59d521370397516bdef6795d1986190414fa

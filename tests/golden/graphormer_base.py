@@ -165,10 +165,8 @@ class GraphormerBase(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -227,4 +225,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 0d67a84c1f3fc813b7f9fa795e5c403b961b71f5eb564cb29747093a0da0f8d2
+# sha256 of the above: 17f2c3ed58916b5944d5ec053d0a22e7d6ff5b0e703c83fa6d0e03c6bdbf229d

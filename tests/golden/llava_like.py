@@ -419,10 +419,8 @@ class LlavaLike(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -498,4 +496,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: cf1eb3f58885f0e95d5ab219b8c6fdc6bfce6882102f4bc5b92fd76d156c8721
+# sha256 of the above: c5b47128e2bf22653e46dcd7ab994a687a1e84ed53342e37cdc93c8eb47258c2

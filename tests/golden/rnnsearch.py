@@ -350,10 +350,8 @@ class Rnnsearch(nn.Module):
     def init_weights(self) -> None:
         """Biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("score"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("score", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("score") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -422,4 +420,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: d2418cb54d2a686d474f998286f889f78da964910119ca81a5d6facfc8128247
+# sha256 of the above: e8b50aadafe00e6ee873d4d6498fc3e5cfee931832e5d49d935d79ac7ae2f892

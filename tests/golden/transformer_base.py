@@ -302,10 +302,8 @@ class TransformerBase(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest Xavier uniform."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.xavier_uniform_(weight)
 
@@ -384,4 +382,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 980c09b2bec335a2f4adb2189f5d8a32614c9eb4dd87e02ad93147e7be763b1d
+# sha256 of the above: 1d04dc8609431538e4afb39bef679e9ae0e68bf278cdf023290e36c593702d45

@@ -304,10 +304,8 @@ class WhisperTiny(nn.Module):
     def init_weights(self) -> None:
         """Norms to identity, biases to 0, rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith("norm.weight"):
-                nn.init.ones_(weight)
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+            if name.endswith(("norm.weight", "bias")):
+                nn.init.constant_(weight, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -379,4 +377,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: d57760e0f2e72c1ab2e920192f65fe7e34f7be46185a664bf1045b0a26b6ad9c
+# sha256 of the above: 0e1b267a2d18f163fc20ed27db0d3b20993488d0bf6913a758f30c96c974b160
