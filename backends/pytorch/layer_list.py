@@ -57,6 +57,7 @@ def layer_loop(plan: FilePlan, layers: Scope) -> list[Statement]:
     if len(set(class_names(plan, layers))) == 1:  # the arguments that differ
         own, first = list(next(iter(given.values()))), next(iter(made.values()))
         alike = len(first.arguments) - len(own)
+        own = own if len(own) > 1 else _short(own, [m.arguments[-1].value for m in made.values()])
         chosen = {kind: _tuple([a.value for a in m.arguments[alike:]]) for kind, m in made.items()}
         block = call(first.of, *[a.value for a in first.arguments[:alike]], *map(Name, own))
     listed = not any(isinstance(node, Call) for node in walk(*chosen.values()))
@@ -76,6 +77,15 @@ def _chosen(own: list[str], value: Expr, chosen: dict[str, Any]) -> tuple[Statem
         return (whole,)
     test = Name(variable(kind, own))
     return Set(test, value.test), replace(whole, value=replace(value, test=test))
+
+
+def _short(own: list[str], values: list[Expr]) -> list[str]:
+    """The variable of a branch; "branch" if a choice of two is then short enough for a line."""
+    for name in (own[0], "branch"):
+        choice = Choice(values[0], Name("dense"), values[-1])
+        if width(Set(Name(name), choice), depth=3) <= LONG:
+            return [name]
+    return own
 
 
 def _tuple(values: list[Any]) -> Any:

@@ -133,7 +133,7 @@ def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
             groups=b.size("groups", router.groups.count, at=("groups", "count")),
             kept=b.size("top_groups", router.groups.top_k, at=("groups", "top_k")),
             members=2 if router.groups.score == "top2_sum" else 1,
-            out="choice",
+            out="best",
         )
     return choice
 
@@ -173,7 +173,7 @@ def _routed(
         def project(name: str, h: str) -> str:
             down = name == "down"
             if down:
-                h = b.rename(h, "h")
+                _name_inner(b, part, h)
             out = {"in_features": (hidden if down else width).size}
             shape = {**out, "out_dim": width if down else hidden, **many}
             biased = has_bias(part, name)
@@ -211,6 +211,17 @@ def _normed(b: Builder, norm: Norm | None, h: str, expert: str, many: dict[str, 
         moved: dict[str, Any] = {"in_features": width.size, "out_dim": width, **many}
         h = b.op("expert_bias", h, expert, name="inner_norm_bias", **moved)
     return h
+
+
+def _name_inner(b: Builder, part: Glu | Mlp, h: str) -> None:
+    """Name the activated gate of experts without biases, else the input of the last layer."""
+    product = b.graph.producer(h)
+    assert product is not None
+    gated = isinstance(part, Glu) and product.kind == "multiply"
+    if gated and not any(has_bias(part, name) for name in ("gate", "up", "down")):
+        b.rename(product.first, "gate")
+    else:
+        b.rename(h, "h")
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:

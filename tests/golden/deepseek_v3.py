@@ -125,25 +125,19 @@ def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
 
 
 def yarn_frequencies(
-    frequencies: Tensor,
-    theta: float,
-    factor: float,
-    original_max_positions: int,
-    beta_fast: float,
-    beta_slow: float,
+    frequencies: Tensor, theta: float, factor: float, length: int, fast: float, slow: float
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
-    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
-    ramp over the index of the pair interpolates; its ends are rounded to whole pairs.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
+    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
+    the pair joins them, and its ends are rounded to whole pairs.
     """
     pairs = frequencies.size(0)
-    fast, slow = (
-        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
-        for turns in (beta_fast, beta_slow)
-    )  # index of the pair with this many rotations
-    first, last = max(math.floor(fast), 0), min(math.ceil(slow), 2 * pairs - 1)
+    ends = [
+        pairs * math.log(length / (2 * math.pi * turns)) / math.log(theta) for turns in (fast, slow)
+    ]  # index of the pair with this many rotations
+    first, last = max(math.floor(ends[0]), 0), min(math.ceil(ends[1]), 2 * pairs - 1)
     pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
@@ -170,12 +164,10 @@ class Router(nn.Linear):
         return F.linear(input.to(dtype), self.weight.to(dtype))
 
 
-def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores, with -inf outside the `kept` groups of experts whose `members` best scores have the
-    largest sums (DeepSeek-AI 2024, arXiv:2412.19437).
-    """
+def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
+    """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
     grouped = scores.view(*scores.shape[:-1], groups, -1)
-    best = grouped.topk(members).values.sum(-1).topk(kept).indices
+    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 
@@ -252,17 +244,14 @@ class LatentAttention(nn.Module):
     ) -> Tensor:
         q = self.query_up(self.query_norm(self.query_down(x)))  # (B, T, H*E)
         q = q.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        latent = self.kv_norm(self.kv_down(x))  # (B, T, L)
-        k_rope = self.key_rope(x).unsqueeze(1)  # (B, 1, T, Er)
+        kv = self.kv_norm(self.kv_down(x))  # (B, T, L)
         q_nope, q_rope = q.split([self.nope_dim, self.rope_dim], dim=-1)
         q = torch.cat([q_nope, apply_rope_interleaved(q_rope, cos, sin)], dim=-1)
-        k_rope = apply_rope_interleaved(k_rope, cos, sin)
+        k_rope = apply_rope_interleaved(self.key_rope(x).unsqueeze(1), cos, sin)  # (B, 1, T, Er)
         if cache is not None:
-            latent, k_rope = cache.append(self.layer, latent, k_rope)  # (B, S, L) and (B, 1, S, Er)
-        # (B, H, S, En)
-        k_nope = self.key_up(latent).unflatten(-1, (-1, self.nope_dim)).transpose(1, 2)
-        # (B, H, S, Ev)
-        v = self.value_up(latent).unflatten(-1, (-1, self.value_dim)).transpose(1, 2)
+            kv, k_rope = cache.append(self.layer, kv, k_rope)  # (B, S, L) and (B, 1, S, Er)
+        k_nope = self.key_up(kv).unflatten(-1, (-1, self.nope_dim)).transpose(1, 2)  # (B, H, S, En)
+        v = self.value_up(kv).unflatten(-1, (-1, self.value_dim)).transpose(1, 2)  # (B, H, S, Ev)
         k = torch.cat([k_nope, k_rope.expand(-1, self.heads, -1, -1)], dim=-1)  # (B, H, S, E)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, scale=self.scale
@@ -295,9 +284,8 @@ class Experts(nn.Module):
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
         rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
+        gate = F.silu(expert_linear(rows, self.gate, expert))  # (J, F)
+        y = expert_linear(gate * expert_linear(rows, self.up, expert), self.down, expert)  # (J, D)
         y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
@@ -318,9 +306,8 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
-        # (B, T, X)
-        choice = best_groups(scores + self.selection_bias, self.groups, self.top_groups, members=2)
-        chosen = choice.topk(self.top_k).indices  # (B, T, A)
+        best = best_groups(scores + self.selection_bias, self.groups, self.top_groups)  # (B, T, X)
+        chosen = best.topk(self.top_k).indices  # (B, T, A)
         weights = scores.gather(-1, chosen)  # (B, T, A)
         weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.router_scale
         return self.experts(x, chosen, weights) + self.shared_expert(x)  # (B, T, D)
@@ -353,10 +340,8 @@ class DeepseekV3(nn.Module):
         self.layers = nn.ModuleList()
         for i in range(config.layers):
             dense = i < config.dense_layers
-            feed_forward = (
-                FeedForward(config, config.dense_d_ff) if dense else MixtureOfExperts(config)
-            )
-            self.layers.append(Block(config, i, feed_forward))
+            branch = FeedForward(config, config.dense_d_ff) if dense else MixtureOfExperts(config)
+            self.layers.append(Block(config, i, branch))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.init_weights()
@@ -468,4 +453,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 244153d1317318b37b98a214b08624475b7101cdbfbb500f338d24e6352c9f52
+# sha256 of the above: 6d656a2c6071fc5113121e1f3dcab01d80b14a636f5f0698e22f40b4e2804354

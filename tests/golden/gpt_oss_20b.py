@@ -138,25 +138,19 @@ def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
 
 
 def yarn_frequencies_between_pairs(
-    frequencies: Tensor,
-    theta: float,
-    factor: float,
-    original_max_positions: int,
-    beta_fast: float,
-    beta_slow: float,
+    frequencies: Tensor, theta: float, factor: float, length: int, fast: float, slow: float
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length keep their frequency. For
-    pairs that turn less than `beta_slow` times, it is divided by `factor`. Between these, a linear
-    ramp over the index of the pair interpolates; its ends are not rounded to whole pairs.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
+    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
+    the pair joins them, and its ends are not rounded to whole pairs.
     """
     pairs = frequencies.size(0)
-    fast, slow = (
-        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
-        for turns in (beta_fast, beta_slow)
-    )  # index of the pair with this many rotations
-    first, last = max(fast, 0), min(slow, 2 * pairs - 1)
+    ends = [
+        pairs * math.log(length / (2 * math.pi * turns)) / math.log(theta) for turns in (fast, slow)
+    ]  # index of the pair with this many rotations
+    first, last = max(ends[0], 0), min(ends[1], 2 * pairs - 1)
     pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
@@ -610,4 +604,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 10882d54753a82220e04262de58c59d521370397516bdef6795d1986190414fa
+# sha256 of the above: 040792f1c1f58f6a6ca8489fb457f964f0004672f9b2d24453aa31394319be19

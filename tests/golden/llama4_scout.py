@@ -232,9 +232,8 @@ class Experts(nn.Module):
         expert, order = chosen.flatten().sort()  # (J,) each
         rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
         rows = (rows * weights.flatten()[order, None]).type_as(rows)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
+        gate = F.silu(expert_linear(rows, self.gate, expert))  # (J, F)
+        y = expert_linear(gate * expert_linear(rows, self.up, expert), self.down, expert)  # (J, D)
         y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return y.sum(-2)  # (B, T, D)
 
@@ -437,4 +436,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: b76e2f7e6b8d8e9b1eda023b366085c1d960742c1fe8b2e5208302c0623f3d40
+# sha256 of the above: 14c67e2c8e8a610b34b9a45706f3366826fd19563d76e6b09d5bced099ea04d9

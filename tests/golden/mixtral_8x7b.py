@@ -194,9 +194,8 @@ class Experts(nn.Module):
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         expert, order = chosen.flatten().sort()  # (J,) each
         rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
+        gate = F.silu(expert_linear(rows, self.gate, expert))  # (J, F)
+        y = expert_linear(gate * expert_linear(rows, self.up, expert), self.down, expert)  # (J, D)
         y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
@@ -346,4 +345,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d83e54b21f636dbe2bb691f104295271ed44e4d75bad79d756c245b0815821af
+# sha256 of the above: b97391677d88927a678fd4a880876b95dc1117bf8777d595834b871cf32f8c4b

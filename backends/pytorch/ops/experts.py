@@ -27,8 +27,8 @@ def sum_to_one(f: Writer, op: Op) -> Any:
 
 def best_groups(f: Writer, op: Op) -> Any:
     counts = [f.number(op.attrs[key]) for key in ("groups", "kept")]
-    members = f.number(op.attrs["members"])
-    return call("best_groups", f.arg(op, "scores"), *counts, members=members)
+    members = {} if op.attrs["members"] == 2 else {"members": f.number(op.attrs["members"])}
+    return call("best_groups", f.arg(op, "scores"), *counts, **members)
 
 
 def top_k(f: Writer, op: Op) -> None:

@@ -23,12 +23,10 @@ class BiasedRouter(nn.Linear):
         return F.linear(input.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
 
 
-def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores, with -inf outside the `kept` groups of experts whose `members` best scores have the
-    largest sums (DeepSeek-AI 2024, arXiv:2412.19437).
-    """
+def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
+    """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
     grouped = scores.view(*scores.shape[:-1], groups, -1)
-    best = grouped.topk(members).values.sum(-1).topk(kept).indices
+    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 

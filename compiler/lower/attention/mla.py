@@ -53,7 +53,7 @@ def lower_mla(
             latent, shared = _latent(b, part, sizes, x)
             query, shared = _rotated(b, state, block, sizes, query, shared)
             if state.cached:
-                latent, shared = b.ops("cache", latent, shared, out=("latent", "k_rope"))
+                latent, shared = b.ops("cache", latent, shared, out=("kv", "k_rope"))
             key, value = _expanded(b, sizes, latent, shared)
         query, inputs = attention_inputs(
             b, state, block, part, (query, key), memory, kv_heads=sizes.heads
@@ -119,7 +119,7 @@ def _latent(b: Builder, part: Mla, sizes: Sizes, x: str) -> tuple[str, str]:
     Er).
     """
     latent = _linear(b, "kv_down", x, sizes.latent, bias=part.bias)
-    latent = b.rename(_norm(b, part, latent, "kv_norm"), "latent")
+    latent = b.rename(_norm(b, part, latent, "kv_norm"), "kv")
     shared = _linear(b, "key_rope", x, sizes.turned, bias=part.bias)
     return latent, b.op("split_heads", shared, heads=ONE, width=sizes.turned, out="k_rope")
 
@@ -137,7 +137,7 @@ def _rotated(
                 whole = width is sizes.turned.size
                 before = sizes.still.size if whole else sizes.head.size - width
                 query = b.op("rotate", query, cos, sin, out="q", end=before, **turn)
-                shared = b.op("rotate", shared, cos, sin, out="k_rope", **turn)
+                shared = b.op("rotate", b.rename(shared, ""), cos, sin, out="k_rope", **turn)
         elif isinstance(position, Temperature):
             with b.beside("positions", index):
                 query = lower_temperature(b, state, position, query)
