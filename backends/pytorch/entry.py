@@ -8,7 +8,7 @@ from ...compiler.axes import Dim
 from ...compiler.graph import ModuleGraph
 from .code.measure import LONG, width
 from .code.nodes import Do, Expr, Name, Sequence, Statement
-from .code.read import call, constant, expression, statements
+from .code.read import call, expression, statements
 from .code.walk import written_for
 from .plan import Given
 from .writer import Writer

@@ -121,7 +121,8 @@ class Watch:
             return self._means(letters, local, letter, size - int(more))
         if "/" in axis:
             letter, part = axis.split("/")
-            return self._means(letters, local, letter, size * int(part))
+            count = int(part) if part.isdigit() else letters[part]  # `R/2`, or `H/K` after K
+            return self._means(letters, local, letter, size * count)
         known = self.sizes.get(axis)
         letters[axis] = size
         return local or known is None or size in known
