@@ -36,6 +36,7 @@ from .sizes import field_of, over
 from .stacks import Step, own_mask, reads_memory
 
 SLOT = Name("slot")
+SHORT = 16  # letters of a mask's name that a line has room for twice
 GIVEN = Name("given states")  # stands for the states of each stack
 
 
@@ -89,6 +90,7 @@ class Slots:
             "extends": not reads,
             "measured": self.static or bool(self.switches) or self.limit is not None,
             "masked": bool(self.mask),
+            "short": len(self.mask) <= SHORT,
             "limited": self.limit is not None,
             "absolute": self.absolute,
             "placed": self.placed,

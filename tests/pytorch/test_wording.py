@@ -60,7 +60,7 @@ def test_numbers_are_explained() -> None:
     assert clip.count("2.659260036932778") == clip.count("  # log(1 / 0.07)") == 2
     assert "token_pool(text, input_ids, token_id=49407)" in clip
     assert "positions_of_tokens(input_ids, pad_token_id=1)" in built("example roberta_base").text
-    assert "members=2" in built("example deepseek_v3").text
+    assert "members: int = 2" in built("example deepseek_v3").text
     assert "torch.full((config.heads,), 0.0)" not in built("example gpt_oss_20b").text
 
 

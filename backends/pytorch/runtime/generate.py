@@ -55,8 +55,12 @@ def generate(
     elif slot.extends:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
-    if slot.masked and not slot.absolute:
+    if slot.masked and not slot.absolute and slot.short:
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
+            attention_mask = None  # nothing is padding
+    elif slot.masked and not slot.absolute:
+        compiling = torch.compiler.is_compiling()
+        if attention_mask is not None and not compiling and attention_mask.all():
             attention_mask = None  # nothing is padding
     if not (temperature == 0 or 1e-6 <= temperature <= 1000):
         raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
