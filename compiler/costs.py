@@ -75,6 +75,7 @@ class Costs:
     cache_bytes         size of the cache, with cross-attention, after `sequence` tokens
     decoding            one step with a cache of `sequence` tokens; None without a cache
     computed            for each of `attends`, the share of all scores that its kernel computes
+    computed_by_head    the same for each of its groups of heads; empty if they have one mask
     """
 
     name: str
@@ -97,6 +98,7 @@ class Costs:
     decoding: Decoding | None
     attends: tuple[Attend, ...]
     computed: tuple[float, ...]
+    computed_by_head: tuple[tuple[float, ...], ...]
 
     @property
     def weights_total(self) -> int:
@@ -154,14 +156,16 @@ class Costs:
                 "formula": self.attention_formula,
                 "density": self.density,
                 "kernels": [
-                    _kernel(attend, share)
-                    for attend, share in zip(self.attends, self.computed, strict=True)
+                    _kernel(attend, share, shares)
+                    for attend, share, shares in zip(
+                        self.attends, self.computed, self.computed_by_head, strict=True
+                    )
                 ],
             },
         }
 
 
-def _kernel(attend: Attend, share: float) -> dict[str, Any]:
+def _kernel(attend: Attend, share: float, shares: tuple[float, ...]) -> dict[str, Any]:
     return {
         "scope": attend.scope,
         "layers": list(attend.layers),
@@ -170,4 +174,16 @@ def _kernel(attend: Attend, share: float) -> dict[str, Any]:
         "scores": share,
         "reason": attend.reason,
         "lacks": attend.lacks,
+        "heads": [
+            {
+                "first": each.group.first,
+                "last": each.group.last,
+                "mask": each.formula,
+                "tiles": each.tiles,
+                "scores": part,
+                "reason": each.reason,
+                "lacks": each.lacks,
+            }
+            for each, part in zip(attend.groups, shares, strict=True)
+        ],
     }

@@ -17,7 +17,7 @@ from .axes import Dim, M, Shape
 from .cost import Poly, elements
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
-from .other_kernels import lacks
+from .other_kernels import GroupKernel, kernels_of_groups, lacks
 
 PARTS = ("embedding", "positions", "attention", "feed_forward", "norm", "head", "other")
 BRANCHES = {
@@ -49,6 +49,7 @@ class Attend:
     scores: Poly  # sum of B * H * T * S over its layers
     crosses: bool  # reads a memory
     lacks: dict[str, str]  # other kernel -> why it is not used
+    groups: tuple[GroupKernel, ...] = ()  # of heads with masks of their own
 
 
 def part_of(graph: ModuleGraph, op: Op) -> str:
@@ -141,6 +142,7 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
             scores=len(layers) * pairs,
             crosses=lengths.crosses(op),
             lacks=lacks(graph, op, crosses=lengths.crosses(op)),
+            groups=kernels_of_groups(graph, op),
         )
 
 

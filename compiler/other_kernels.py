@@ -1,9 +1,13 @@
-"""What the kernels that an attention does not use lack for it."""
+"""What the kernels that an attention does not use lack for it, also for groups of its heads."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from .formula import Formula
 from .graph import ModuleGraph, Op
-from .passes.choose_tiles import is_known, mask_of
+from .mask_users import HeadGroup, head_groups, mask_of
+from .passes.choose_tiles import is_known, why_tiles
 
 EVERY = "it computes every score, also those that the mask excludes"
 OTHERS = "other layers of the stack use tiles; SDPA masks here"
@@ -14,8 +18,36 @@ NO_MASK = "every query attends to every key"
 def lacks(graph: ModuleGraph, attend: Op, *, crosses: bool) -> dict[str, str]:
     """Kernel, as `build --kernel` names it -> why this attention does not use it."""
     if attend.attrs.get("tiles"):
-        return {"dense": OTHERS if is_known(attend.attrs["formula"]) else EVERY}
+        return _instead_of_tiles(attend.attrs["formula"])
     mask = mask_of(graph, attend)
     if crosses:
         return {"tiles": MEMORY}
     return {"tiles": NO_MASK if mask is None else mask.attrs.get("tiles_reason") or NO_MASK}
+
+
+def _instead_of_tiles(formula: Formula) -> dict[str, str]:
+    return {"dense": OTHERS if is_known(formula) else EVERY}
+
+
+@dataclass(frozen=True)
+class GroupKernel:
+    """The kernel of a group of heads with a mask of its own; fields as those of `Attend`."""
+
+    group: HeadGroup
+    formula: str
+    tiles: bool
+    reason: str
+    lacks: dict[str, str]
+
+
+def kernels_of_groups(graph: ModuleGraph, attend: Op) -> tuple[GroupKernel, ...]:
+    """The kernel of each group of heads; empty where all heads have the same mask."""
+    found = []
+    for group in head_groups(graph, attend):
+        attrs, tiled = group.mask.attrs, bool(attend.attrs.get("tiles"))
+        reason, lacking = attend.attrs["reason"], lacks(graph, attend, crosses=False)
+        if tiled:
+            reason = attrs["tiles_reason"] or why_tiles(attrs["formula"], attrs["tiles"])
+            lacking = _instead_of_tiles(attrs["formula"])
+        found.append(GroupKernel(group, str(attrs["formula"]), tiled, reason, lacking))
+    return tuple(found)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from . import report_text
-from .computed import computed_share, flops_share
+from .computed import computed_share, computed_shares, flops_share
 from .cost import Poly
 from .costs import BYTES, Activations, Costs, Decoding
 from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
@@ -103,6 +103,7 @@ def report(
         decoding=_decoding(graph, at, dtype),
         attends=found,
         computed=tuple(computed_share(attend.op, tiles.of(attend.op), length) for attend in found),
+        computed_by_head=tuple(computed_shares(attend, tiles, length) for attend in found),
     )
 
 

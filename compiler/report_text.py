@@ -221,16 +221,22 @@ def weight_table(report: Costs) -> str:
 
 
 def kernels(report: Costs) -> str:
-    """One line for each attention: scope, layers, mask, kernel, the share of scores that it
-    computes at this length, and the reason. Then what each other kernel of `build --kernel` lacks.
+    """One line for each attention, or for each group of its heads with a mask of its own: scope,
+    layers, mask, kernel, the share of scores that it computes at this length, and the reason. Then
+    what each other kernel of `build --kernel` lacks.
     """
     rows = [("scope", "layers", "mask", "kernel", "scores", "because")]
-    for attend, share in zip(report.attends, report.computed, strict=True):
+    others = [("scope", "not used", "because")]
+    every = zip(report.attends, report.computed, report.computed_by_head, strict=True)
+    for attend, share, shares in every:
         layers = layer_runs(attend.layers)
         kernel = f"{attend.kernel}, tiles" if attend.op.attrs.get("tiles") else attend.kernel
-        scores = f"{share:.0%}"
-        rows.append((attend.scope, layers, attend.formula, kernel, scores, attend.reason))
-    others = [("scope", "not used", "because")]
-    for attend in report.attends:
-        others += [(attend.scope, name, reason) for name, reason in attend.lacks.items()]
+        if not attend.groups:
+            scores = f"{share:.0%}"
+            rows.append((attend.scope, layers, attend.formula, kernel, scores, attend.reason))
+            others += [(attend.scope, name, reason) for name, reason in attend.lacks.items()]
+        for each, part in zip(attend.groups, shares, strict=True):
+            scope = f"{attend.scope}, {each.group}"
+            rows.append((scope, layers, each.formula, kernel, f"{part:.0%}", each.reason))
+            others += [(scope, name, reason) for name, reason in each.lacks.items()]
     return "\n".join([*table(rows, "<<<<><", indent=""), "", *table(others, "<<<", indent="")])

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from . import tile_sizes
 from .formula import Formula, atoms, plain
 from .graph import ModuleGraph, Op
-from .passes.choose_tiles import BAND, CLASSES, RANGES, mask_of, use_tiles
+from .mask_users import masks_of, readers
+from .passes.choose_tiles import BAND, CLASSES, RANGES
+from .passes.use_tiles import use_tiles
 from .reach import most, reach
 from .rows import Rows
 from .tile_ranges import Run, class_runs, classes, open_rows, runs, tile_keys
@@ -50,20 +52,33 @@ class TileCounts:
         """
         if not op.attrs.get("tiles"):
             return None
-        mask = op
         if op.kind == "relative_bias":  # read by the masks of tiles only
             return self.of(self.graph.consumers(op.outputs[0])[0])
-        if op.kind in ("attend", "masked_bias"):
-            found = mask_of(self.graph, op)
-            assert found is not None
-            mask = found
         rows = op.kind == "attend" and for_global_rows(self.graph, op)
+        if op.kind == "mask":
+            return self._of_mask(op, rows=rows)
+        found = [self._of_mask(mask, rows=rows) for mask in masks_of(self.graph, op)]
+        if all(count is None or (count.tiles == 1 and not count.masks) for count in found):
+            return None
+        return self._of_groups(found)
+
+    def _of_mask(self, mask: Op, *, rows: bool) -> TileCount | None:
         key = mask.number, rows
         if key not in self.made:
             self.made[key] = self._count(self.used.op(mask.number), rows=rows)
-        count = self.made[key]
-        whole = count is not None and count.tiles == 1 and not count.masks
-        return None if whole and op.kind != "mask" else count
+        return self.made[key]
+
+    def _of_groups(self, counts: list[TileCount | None]) -> TileCount:
+        """What a head reads and computes on average, and the masks of all groups of heads."""
+        every = TileCount(1, self.tokens, self.tokens**2, self.tokens**2, self.tokens**2)
+        found = [count or every for count in counts]
+        return TileCount(
+            tiles=sum(count.tiles for count in found) / len(found),
+            keys=sum(count.keys for count in found) / len(found),
+            scores=sum(count.scores for count in found) / len(found),
+            masks=sum(count.masks for count in found),
+            biased=sum(count.biased for count in found),
+        )
 
     def _count(self, mask: Op, *, rows: bool) -> TileCount | None:
         short = self.tokens < tile_sizes.SHORT and not mask.attrs.get("forced")
@@ -96,9 +111,9 @@ def for_global_rows(graph: ModuleGraph, attend: Op) -> bool:
 
 def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
     """Can the kernels that read a mask do without one where it hides nothing?"""
-    users = graph.consumers(mask.outputs[0])
     return not any(
-        user.attrs.get("kernel") != "sdpa" or for_global_rows(graph, user) for user in users
+        user.attrs.get("kernel") != "sdpa" or for_global_rows(graph, user)
+        for user in readers(graph, mask)
     )
 
 

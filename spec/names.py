@@ -192,7 +192,7 @@ HELPER_NAMES = frozenset(
     """
     added_mask added_scores additive_attention alibi_bias alibi_bias_ceil apply_partial_rope
     apply_partial_rope_interleaved apply_rope apply_rope_interleaved as_bias at_most_half
-    attention_pool attention_with_sinks best_groups biased_additive_attention
+    attention_by_head attention_pool attention_with_sinks best_groups biased_additive_attention
     biased_distance_attention biased_explicit_attention biased_grouped_attention block_ranges
     bucket_bias by_group by_length capped_attention_with_sinks capped_scores causal_bucket_bias
     causal_gathered_attention causal_linear_attention causal_strided_attention

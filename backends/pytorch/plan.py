@@ -22,6 +22,7 @@ ENTRIES = ("argument", "layer_input")  # ops that a parameter of a function stan
 ANNOTATIONS = {
     "tensor": "Tensor",
     "tiles": "list[Tile]",
+    "tiles of heads": "list[list[Tile]]",
     "table": "Tensor",
     "causal": "bool",
     "cache": "Cache | None",
@@ -400,7 +401,7 @@ class FilePlan:
         inputs = self.layer_inputs(scope.parent or "")
         if module := self.bundle(scope.parent or ""):
             kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
-            if any(self.kind(value) == "tiles" for one in inputs for value in one.values.values()):
+            if any(self.kind(value) != "tensor" for one in inputs for value in one.values.values()):
                 kind = "bundle with tiles"
             return [*streams, Given(f"{module}_inputs", kind=kind)]
         found = streams
@@ -437,9 +438,11 @@ class FilePlan:
         return Given(self.value_name(value, path), value, self.kind(value), optional=optional)
 
     def kind(self, value: str) -> str:
-        """Is a value a tensor, or a mask in tiles?"""
+        """Is a value a tensor, or a mask in tiles, or one for each group of heads?"""
         producer = self.graph.producer(value)
-        return "tiles" if producer is not None and producer.attrs.get("tiles") else "tensor"
+        if producer is None or not producer.attrs.get("tiles"):
+            return "tensor"
+        return "tiles of heads" if producer.kind == "head_masks" else "tiles"
 
     def optional(self, given: LayerInput) -> bool:
         """Whether the value may be None for some block of the stack; its type is then optional

@@ -131,7 +131,7 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
     heads, width = elements(s.shape(slot)[:2]), elements(s.shape(slot)[-1:])
     more = 1 if s.given("sinks") else 0
     copied = operand(s, slot)
-    if s.tiles is not None and (more or (copied != slot and s.op.attrs["tiles"] == "band")):
+    if s.tiles is not None and (more or (copied != slot and "band" in s.op.attrs["tiles"])):
         yield Own("float", heads * (s.tiles.keys + more * s.tiles.tiles) * width)
     elif more:
         yield Own("float", heads * (elements(s.shape(slot)[-2:-1]) + 1) * width)
@@ -149,8 +149,9 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
         yield from _in_steps(s)
     if kernel == "distance":
         yield _repeated(s, "k")  # for the squares
-    if s.tiles is not None and s.op.attrs["tiles"] == "classes":
-        yield Own("int", 2 * elements(s.shape("q")[-2:-1]))  # the order of the queries, and back
+    strided = 0 if s.tiles is None else s.op.attrs["tiles"].split().count("classes")
+    if strided:  # the order of the queries, and back
+        yield Own("int", 2 * strided * elements(s.shape("q")[-2:-1]))
 
 
 def _fused(s: Saving) -> Iterator[Kept]:

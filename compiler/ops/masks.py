@@ -41,6 +41,9 @@ def mask_stores(s: Saving) -> tuple[str, Poly]:
 
 
 def head_masks_stores(s: Saving) -> tuple[str, Poly]:
+    """The tiles of all groups of heads, or one mask of all heads."""
+    if s.tiles is not None:
+        return "float", Poly.of(s.tiles.masks)
     return "bool", elements(s.shape(OUT)[-3:])
 
 
@@ -73,12 +76,13 @@ ROWS: dict[str, Row] = {
         stores=mask_stores,
     ),
     "head_masks": Row(
-        "masks of several equal groups of heads, in order, concatenated to (B, H, T, S)",
+        "masks of several equal groups of heads, in order, concatenated to (B, H, T, S); "
+        "or the tiles of each group",
         ("masks*",),
         declared,
         dtype="bool",
         part="attention",
-        attrs=("shape", "formula", "memory"),
+        attrs=("shape", "formula", "memory", "tiles?"),
         stores=head_masks_stores,
     ),
     "global_rows": Row(

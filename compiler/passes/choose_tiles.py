@@ -3,19 +3,20 @@
     mask = mask(causal & window(512))     ->    the same, `tiles` = "band"
     y = attend(q, k, v, mask)             ->    the same, `tiles` = "band", with the reason
 
-Scores that are masked for all queries of a tile are then never computed. `use_tiles` applies the
-decision: the value of such a mask is a list of tiles.
+Scores that are masked for all queries of a tile are then never computed. Groups of heads with masks
+of their own have tiles of their own. `use_tiles` applies the decision: the value of such a mask is
+a list of tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import lru_cache
 
 from .. import tile_sizes
 from ..formula import Formula, atoms, plain
 from ..graph import ModuleGraph, Op
+from ..mask_users import mask_of, masks_of, readers
 from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
 from ..tile_ranges import classes
@@ -24,8 +25,8 @@ BAND = "band"
 CLASSES = "classes"
 RANGES = "ranges"
 WHOLE = "whole"
-CAUSAL = "causal"
-"""First word of `tiles` of an attention where SDPA masks a tile that has no mask."""
+HEADS = "heads"
+"""First word of `tiles` of an attention whose groups of heads have tiles of their own."""
 ASKED_DENSE = "`kernel: dense` asks for it"
 MIXED = "the heads are mixed for all pairs"
 HALF = "half of all scores or more are needed"
@@ -54,14 +55,15 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
     """Masks of a stack: if one becomes tiles, all do that can, so that its layers are alike."""
     asked = "tiles" if forced else asked_kernel(graph, stack)
     forced = asked == "tiles"
-    able = [op for op in masks if not why_no_tiles(graph, op)]
+    unable = _unable(graph, masks)
+    able = [op for op in masks if not unable[op.number]]
     found = {op.number: _why_dense(graph, stack, op, forced=forced) for op in able}
     sparse = any(not reason for reason in found.values()) and asked != "dense"
     for op in masks:
         tiles = ""
         if sparse and op.number in found:
             tiles = _kind_in(graph, op)
-        reason = found.get(op.number, why_no_tiles(graph, op))
+        reason = found.get(op.number, unable[op.number])
         if asked == "dense":
             reason = reason or ASKED_DENSE
         decided: dict[str, str | bool] = {"tiles": tiles, "tiles_reason": reason}
@@ -78,9 +80,33 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
                     if attend.kind == "attend":
                         _mark(graph, attend, tiles, reason, op)
             elif user.kind == "head_masks":
-                for attend in graph.consumers(user.outputs[0]):
-                    if attend.kind == "attend":
-                        _mark(graph, attend, "", "its masks differ by head", op)
+                _mark_groups(graph, user)
+
+
+def _unable(graph: ModuleGraph, masks: list[Op]) -> dict[int, str]:
+    """Why attentions cannot read each mask as tiles; groups of heads can if all of them can."""
+    found = {op.number: why_no_tiles(graph, op) for op in masks}
+    groups = [masks_of(graph, op) for op in graph.ops() if op.kind == "head_masks"]
+    for _ in masks:  # a mask may be one of several groups
+        for group in groups:
+            reason = next(filter(None, (found.get(op.number) for op in group)), "")
+            found |= {op.number: found[op.number] or reason for op in group if op.number in found}
+    return found
+
+
+def _mark_groups(graph: ModuleGraph, op: Op) -> None:
+    """Mark the attentions whose groups of heads have these masks."""
+    masks = masks_of(graph, op)
+    if any("tiles" not in mask.attrs for mask in masks):
+        return  # they are marked with the last of them
+    kinds = [mask.attrs["tiles"] for mask in masks]
+    tiles = " ".join([HEADS, *kinds]) if all(kinds) else ""
+    graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles})
+    reasons = [mask.attrs["tiles_reason"] for mask in masks]
+    reason = "" if tiles else next(filter(None, reasons), "")
+    for attend in graph.consumers(op.outputs[0]):
+        if attend.kind == "attend":
+            _mark(graph, attend, tiles, reason, masks[0])
 
 
 def _mark_table(graph: ModuleGraph, bias: str) -> None:
@@ -112,16 +138,24 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
     """Write the decision on an attention; a reason that says more about its kernel stays."""
     said = attend.attrs["reason"]
     if tiles and not reason:
-        far = reach(mask.attrs["formula"])
-        said = "tiles: consecutive queries share a few ranges of keys"
-        if tiles == CLASSES:
-            said = f"tiles: queries and keys whose distance is a multiple of {_stride(mask):,}"
-        if tiles == BAND:
-            seen = most(far.left) + most(far.right) + 1
-            said = f"tiles: a query attends to at most {seen:,} keys"
+        by_head = tiles.startswith(HEADS)
+        said = "tiles: each group of heads has its own" if by_head else why_tiles(mask.attrs["formula"], tiles)
     elif reason and attend.attrs["kernel"] == "sdpa" and not is_known(attend.attrs["formula"]):
         said = f"one dense mask: {reason}"
     graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})
+
+
+def why_tiles(formula: Formula, tiles: str) -> str:
+    """What the tiles of a mask read; `tiles`: how they are made (`kind_of`)."""
+    if tiles == CLASSES:
+        found = classes(formula)
+        assert found is not None
+        return f"tiles: queries and keys whose distance is a multiple of {int(found[0]):,}"
+    if tiles == BAND:
+        far = reach(formula)
+        seen = most(far.left) + most(far.right) + 1
+        return f"tiles: a query attends to at most {seen:,} keys"
+    return "tiles: consecutive queries share a few ranges of keys"
 
 
 def is_known(formula: Formula) -> bool:
@@ -148,13 +182,15 @@ def why_dense(graph: ModuleGraph, stack: str, formula: Formula, forced: bool = F
 
 def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
     """Why attentions cannot read this mask as tiles; "" where they can."""
-    for user in graph.consumers(mask.outputs[0]):
+    for user in readers(graph, mask):
         if user.kind == "masked_bias":
             if reason := _why_no_biased_tiles(graph, user):
                 return reason
             continue
         if user.kind != "attend":
             return f"`{user.kind}` reads the mask of all pairs"
+        if len(masks_of(graph, user)) > 1 and (reason := _why_no_tiles_by_head(graph, user)):
+            return reason
         if user.attrs["kernel"] == "sdpa+bias" and user.arg("bias"):
             return "the kernel adds a bias of all pairs"
         if kind_of(mask.attrs["formula"]) == WHOLE and user.attrs["kernel"] != "sdpa":
@@ -164,8 +200,19 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
     return ""
 
 
+def _why_no_tiles_by_head(graph: ModuleGraph, attend: Op) -> str:
+    """Why groups of heads cannot have tiles of their own."""
+    if attend.arg("sinks"):
+        return "its heads have different masks and sinks"
+    if _of_global_rows(graph, attend):
+        return "its heads have different masks and the rows of global tokens are apart"
+    return ""
+
+
 def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
     """Why tiles cannot have this bias; "" for one of the distance alone, which they can share."""
+    if len(masks_of(graph, op)) > 1:
+        return "its heads have different masks, which are added to a bias"
     made = graph.producer(op.arg("bias"))
     if made is not None and made.kind == "relative_bias":
         if graph.layers_of(op.scope) is not None:
@@ -200,7 +247,7 @@ def _kind_in(graph: ModuleGraph, mask: Op) -> str:
     kind = kind_of(formula)
     if kind != CLASSES or all(
         user.kind == "attend" and not _of_global_rows(graph, user)
-        for user in graph.consumers(mask.outputs[0])
+        for user in readers(graph, mask)
     ):
         return kind
     return BAND if is_relative(formula) and reach(formula).bounded else RANGES
@@ -208,12 +255,6 @@ def _kind_in(graph: ModuleGraph, mask: Op) -> str:
 
 def _of_global_rows(graph: ModuleGraph, attend: Op) -> bool:
     return any(user.kind == "select" for user in graph.consumers(attend.outputs[0]))
-
-
-def _stride(mask: Op) -> int:
-    found = classes(mask.attrs["formula"])
-    assert found is not None
-    return int(found[0])
 
 
 @lru_cache(maxsize=256)
@@ -239,96 +280,6 @@ TRIED = 4096
 """Tokens of this sequence."""
 
 
-# -- what the decision changes
-
-
-def use_tiles(graph: ModuleGraph) -> ModuleGraph:
-    """The graph as it is emitted: values that are tiles are called so and are never None.
-
-    A tile without a mask is the kernel's own causal mask where `implicit` is `causal`, and all
-    pairs where it is `full`. A stack whose layers mix both makes its causal masks.
-    """
-    graph = graph.copy()
-    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles")]
-    mixed = _by_stack(masks, lambda op: op.attrs["tiles"] == WHOLE)
-    gathered = _by_stack(masks, lambda op: op.attrs["tiles"] == RANGES)
-    strided = _by_stack(masks, lambda op: op.attrs["tiles"] == CLASSES)
-    for op in masks:
-        value = graph.values[op.outputs[0]]
-        name = value.name.removesuffix(value.base or value.name) + "tiles"
-        base = "tiles" if value.base else ""
-        graph.values[value.id] = replace(value, name=name, base=base, optional=False)
-        implicit = "full" if op.attrs["tiles"] == WHOLE else ""
-        if op.attrs["tiles"] == BAND and op.attrs["stack"] not in mixed:
-            implicit = "causal" if _may_be_causal(graph, op) else ""
-        graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
-    _bias_tiles(graph)
-    causal = _by_stack(
-        [graph.op(op.number) for op in masks], lambda op: op.attrs["implicit"] == "causal"
-    )
-    for op in graph.ops():
-        if op.kind == "attend" and op.attrs.get("tiles"):
-            mask = mask_of(graph, op)
-            assert mask is not None
-            fused = mask.attrs["stack"] in causal and op.attrs["kernel"] == "sdpa"
-            tiles = RANGES if mask.attrs["stack"] in gathered else op.attrs["tiles"]
-            tiles = CLASSES if mask.attrs["stack"] in strided else tiles
-            tiles = f"{CAUSAL} {tiles}" if fused else tiles
-            graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles, "causal": False})
-    return graph
-
-
-def _bias_tiles(graph: ModuleGraph) -> None:
-    """A bias of the distance is added to the masks of tiles, and not computed for all pairs."""
-    tiled = [op for op in graph.ops() if op.kind == "masked_bias" and op.attrs.get("tiles")]
-    for op in tiled:
-        of = _distance_of(graph, op)
-        value = graph.values[op.outputs[0]]
-        graph.values[value.id] = replace(value, name="bias_tiles", base="", optional=False)
-        distance = {"kind": of.kind, "op": of.number, **of.attrs}
-        table = op.arg("bias") if of.kind == "relative_buckets" else ""
-        made = {**op.attrs, "distance": distance}
-        graph.replace_op(op.number, inputs=(table, op.arg("mask")), attrs=made)
-    for op in graph.ops():
-        if op.kind == "relative_bias" and op.attrs.get("tiles"):
-            graph.replace_op(op.number, inputs=("",))  # the table, for the tiles
-    for op in graph.ops():
-        if op.kind in OF_DISTANCE and not graph.consumers(op.outputs[0]):
-            graph.remove_op(op.number)
-
-
-def _distance_of(graph: ModuleGraph, op: Op) -> Op:
-    """What a bias computes of the distances: that of ALiBi, or the buckets of a learned one."""
-    made = graph.producer(op.arg("bias"))
-    if made is not None and made.kind == "relative_bias":
-        made = graph.producer(made.arg("buckets"))
-    assert made is not None
-    return made
-
-
-def _by_stack(masks: list[Op], test: Callable[[Op], bool]) -> set[str]:
-    return {op.attrs["stack"] for op in masks if test(op)}
-
-
-def _may_be_causal(graph: ModuleGraph, mask: Op) -> bool:
-    """Is the mask the causal one where its window covers all tokens, and left to SDPA then?"""
-    formula = mask.attrs["formula"]
-    parts = getattr(formula, "parts", (formula,))
-    names = [getattr(part, "name", "") for part in parts]
-    users = graph.consumers(mask.outputs[0])
-    fused = all(user.attrs.get("kernel") == "sdpa" for user in users)
-    return fused and set(names) <= {"causal", "window"} and type(formula).__name__ != "Or"
-
-
-def without_tiles(graph: ModuleGraph) -> ModuleGraph:
-    """The same graph with dense masks only."""
-    graph = graph.copy()
-    for op in graph.ops():
-        if op.attrs.get("tiles"):
-            graph.replace_op(op.number, attrs={**op.attrs, "tiles": ""})
-    return graph
-
-
 def without_asked_tiles(graph: ModuleGraph) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Attentions for which the spec asks for tiles in a stack without any, and the reason."""
     tiled = {
@@ -342,15 +293,3 @@ def without_asked_tiles(graph: ModuleGraph) -> Iterator[tuple[tuple[str | int, .
             mask = mask_of(graph, op)
             reason = "" if mask is None else mask.attrs.get("tiles_reason", "")
             yield op.origin, reason or "every query attends to every key"
-
-
-def mask_of(graph: ModuleGraph, attend: Op) -> Op | None:
-    """The mask of an attention, also where it is part of a bias; the first one of several."""
-    found: Op | None = attend
-    if attend.kind == "attend":
-        found = graph.producer(attend.arg("mask") or attend.arg("bias"))
-    if found is not None and found.kind == "masked_bias":
-        found = graph.producer(found.arg("mask"))
-    if found is not None and found.kind == "head_masks":
-        found = graph.producer(found.args("masks")[0])
-    return found if found is not None and found.kind == "mask" else None

@@ -107,6 +107,21 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "dilated window": ("mask=causal & window(200) & strided(2)",),
     "strided alibi": ("positions=alibi", "mask=causal & strided(3)"),
     "documents": ("mask=causal & documents",),
+    "masks of heads": ('mask=["causal & window(3)", "causal & strided(4)"]',),
+    "masks of heads and shared keys": (
+        'mask=["causal & window(3)", causal]',
+        "attention={heads: 8, kv_heads: 2, softcap: 2.0}",
+    ),
+    "masks of heads in some layers": (
+        'blocks={a: {mask: ["causal & blocks(3)", "causal & window(2)"]}, b: {mask: causal}, c: {}}',
+        "pattern=[a, b, c]",
+        "layers=3",
+        "attention={heads: 4, kv_heads: 2}",
+    ),
+    "masks of heads and a mask of another layer": (
+        'blocks={a: {mask: ["causal & documents", "causal & window(4)", causal, causal]}, b: {}}',
+        "pattern=[a, b]",
+    ),
     "with causal layers": ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
     "shared layers": ("share=true",),
 }
@@ -141,6 +156,10 @@ ENCODERS: dict[str, tuple[str, ...]] = {
         "layers=3",
     ),
     "random blocks": ("mask=blocks(2) | random(3, 1) | global(0:1)",),
+    "masks of heads": ('mask=["band(2)", full]',),
+    "masks of heads with global tokens": (
+        'mask=["band(1) | global(given)", "blocks(3) | global(0:1)", "strided(4)", documents]',
+    ),
     "blocks, shared keys": ("mask=blocks(2, 1)", "attention.kv_heads=2"),
     "blocks, softcap": ("mask=blocks(3)", "attention.softcap=4.0"),
     "blocks, sinks": ("mask=blocks(3)", "attention.sinks=true"),

@@ -100,8 +100,7 @@ FAULTS: tuple[Fault, ...] = (
           "self.cross_attention(h, memory, mask, cache)",
           "self.cross_attention(h, memory, None, cache)"),
     fault("masks of head groups swapped", "sparse_transformer",
-          "masks_of_heads(self.config.heads, first_mask, second_mask)",
-          "masks_of_heads(self.config.heads, second_mask, first_mask)"),
+          "tiles = [first_tiles, second_tiles]", "tiles = [second_tiles, first_tiles]"),
     fault("random blocks with another seed", "bigbird_base", "seed * 283923481", "seed + 1"),
     # scores
     fault("no scaling of scores", "gpt2", "and mask is None\n        )",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ....compiler.axes import ONE, show
 from ....compiler.graph import Op
+from ....compiler.passes.choose_tiles import HEADS
 from ....compiler.sizes import Size
 from ....compiler.tile_counts import for_global_rows
 from ..code.measure import height
@@ -69,7 +70,10 @@ def tiled(f: Writer, op: Op) -> Any:
         if Set(Name("attend"), partial) not in f.body:
             f.assign("attend", partial, "", op)
         attend = Name("attend")
-    return call(TILED[op.attrs["tiles"]], q, k, v, tiles, attend)
+    words = op.attrs["tiles"].removeprefix(HEADS).strip()
+    if words != op.attrs["tiles"]:
+        return call("attention_by_head", q, k, v, tiles, Name(TILED[words]), attend)
+    return call(TILED[words], q, k, v, tiles, attend)
 
 
 TILED = {
@@ -191,7 +195,7 @@ if q.size(2) == 1:  # the heads of a group become its queries: k and v are read 
 
 def _by_head(f: Writer, op: Op) -> bool:
     """Have the heads biases or masks of their own, (…, H, T, S)?"""
-    given = op.arg("bias") or op.arg("mask")
+    given = op.arg("bias") or ("" if op.attrs.get("tiles") else op.arg("mask"))
     shape = f.graph.values[given].shape if given else ()
     return bool(op.arg("sinks")) or (len(shape) > 2 and shape[-3].label != ONE.label)
 

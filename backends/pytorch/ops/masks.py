@@ -6,7 +6,7 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
-from ..code.nodes import Name
+from ..code.nodes import Name, Sequence
 from ..code.read import call, constant, expression
 from ..sizes import over_bound
 from ..writer import Writer
@@ -103,6 +103,11 @@ def window_like(graph: ModuleGraph, op: Op) -> Op | None:
 
 def head_masks(f: Writer, op: Op) -> Any:
     masks = f.use_all(op.args("masks"))
+    if op.attrs.get("tiles"):
+        value = f.graph.values[op.outputs[0]]
+        made = Sequence(tuple(masks), "[]")
+        f.assign(f.bind(value.id, value.name), made, "for equal groups of heads", op)
+        return None
     return call("masks_of_heads", f.number(op.attrs["shape"][1].size), *masks)
 
 

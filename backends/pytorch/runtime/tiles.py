@@ -217,6 +217,23 @@ def causal_strided_attention(
     return strided_attention(q, k, v, tiles, attend)
 
 
+def attention_by_head(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    tiles: list[list[Tile]],
+    tiled: Callable[..., Tensor],
+    attend: Callable[..., Tensor],
+) -> Tensor:
+    """Attention in equal groups of heads, each with tiles of its own, (B, H, T, E).
+
+    tiled: computes the attention of a group from its tiles
+    """
+    groups = zip(*(x.chunk(len(tiles), dim=1) for x in (q, k, v)), tiles, strict=True)
+    outputs = [tiled(*group, attend).transpose(1, 2) for group in groups]  # (B, T, H / groups, E)
+    return torch.cat(outputs, dim=2).transpose(1, 2)
+
+
 def kept_as_ranges(
     copies: dict[int, Tensor], keys: tuple[slice, ...]
 ) -> torch.autograd.graph.saved_tensors_hooks:
