@@ -12,9 +12,9 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.passes.choose_tiles import choose_tiles
-from ...compiler.passes.use_tiles import use_tiles, without_tiles
 from ...compiler.passes.join_projections import join_projections
 from ...compiler.passes.keep_weights import keep_weights, why_no_weights
+from ...compiler.passes.use_tiles import use_tiles, without_tiles
 from .bases import with_bases
 from .caches import cache_class
 from .card import write_card

@@ -138,15 +138,16 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
     """Write the decision on an attention; a reason that says more about its kernel stays."""
     said = attend.attrs["reason"]
     if tiles and not reason:
-        by_head = tiles.startswith(HEADS)
-        said = "tiles: each group of heads has its own" if by_head else why_tiles(mask.attrs["formula"], tiles)
+        said = why_tiles(mask.attrs["formula"], tiles)
     elif reason and attend.attrs["kernel"] == "sdpa" and not is_known(attend.attrs["formula"]):
         said = f"one dense mask: {reason}"
     graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})
 
 
 def why_tiles(formula: Formula, tiles: str) -> str:
-    """What the tiles of a mask read; `tiles`: how they are made (`kind_of`)."""
+    """What the tiles of a mask read; `tiles`: how they are made (`kind_of`), or for each head."""
+    if tiles.startswith(HEADS):
+        return "tiles: each group of heads has its own"
     if tiles == CLASSES:
         found = classes(formula)
         assert found is not None
@@ -246,8 +247,7 @@ def _kind_in(graph: ModuleGraph, mask: Op) -> str:
     formula = mask.attrs["formula"]
     kind = kind_of(formula)
     if kind != CLASSES or all(
-        user.kind == "attend" and not _of_global_rows(graph, user)
-        for user in readers(graph, mask)
+        user.kind == "attend" and not _of_global_rows(graph, user) for user in readers(graph, mask)
     ):
         return kind
     return BAND if is_relative(formula) and reach(formula).bounded else RANGES

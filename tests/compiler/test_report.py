@@ -538,6 +538,29 @@ def test_the_text_of_the_kernels():
     assert lines[2][column:].startswith("sdpa+bias ")
 
 
+def test_each_group_of_heads_has_a_kernel():
+    text = SMALL.replace(": 16", ": 4096").replace("kv_heads: 2", "kv_heads: 4")
+    by_head = text + "mask: [causal & window(64), causal, causal & strided(200), causal]\n"
+    found = report_of(by_head, sequence=2048)
+    lines, others = (part.splitlines()[1:] for part in found.kernels().split("\n\n"))
+    assert [line.split("  ")[0] for line in lines] == [
+        f"layers.block.attention, head {i}" for i in range(4)
+    ]
+    assert [line.split("tiles")[0].split()[-1] for line in lines] == ["sdpa,"] * 4
+    assert [line.rpartition("  ")[2].strip() for line in others[:2]] == [
+        "it computes every score, also those that the mask excludes",
+        "other layers of the stack use tiles; SDPA masks here",
+    ]
+    (kernel,) = found.to_json()["attention"]["kernels"]
+    shares = [group["scores"] for group in kernel["heads"]]
+    assert shares[0] < 0.1
+    assert shares[1] == shares[3] == 2049 / 4096
+    assert shares[2] < 0.01
+    dense = report_of(by_head.replace("learned", "alibi"), sequence=2048).kernels()
+    assert "one dense mask" not in dense
+    assert "its heads have different masks, which are added to a bias" in dense
+
+
 def test_the_data_of_a_report_is_plain():
     import json
 

@@ -167,6 +167,12 @@ TILED = {
     ),
     "strided and several ranges": ("strided(8) & (band(200) | keys(0:64))", ()),
     "beside a stride": ("causal & (window(20) | strided(300))", ()),
+    "by head": ("causal & window(40)", ('mask=["causal & window(40)", "causal & strided(16)"]',)),
+    "by head, causal and softcap": (
+        "causal & window(40)",
+        ('mask=[causal, "causal & window(40)"]', "attention={heads: 4, kv_heads: 2, softcap: 5}"),
+    ),
+    "by head, causal": ("causal & window(40)", ('mask=[causal, "causal & window(40)"]',)),
 }
 """Masks that are computed in tiles: the formula, and options."""
 

@@ -113,7 +113,7 @@ DECODERS: dict[str, tuple[str, ...]] = {
         "attention={heads: 8, kv_heads: 2, softcap: 2.0}",
     ),
     "masks of heads in some layers": (
-        'blocks={a: {mask: ["causal & blocks(3)", "causal & window(2)"]}, b: {mask: causal}, c: {}}',
+        "blocks={a: {mask: [causal & blocks(3), causal & window(2)]}, b: {mask: causal}, c: {}}",
         "pattern=[a, b, c]",
         "layers=3",
         "attention={heads: 4, kv_heads: 2}",
