@@ -130,13 +130,24 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
     """
     heads, width = elements(s.shape(slot)[:2]), elements(s.shape(slot)[-1:])
     more = 1 if s.given("sinks") else 0
-    copied = operand(s, slot)
+    copied = slot if _alone(s, slot) else operand(s, slot)
     if s.tiles is not None and (more or (copied != slot and "band" in s.op.attrs["tiles"])):
         yield Own("float", heads * (s.tiles.keys + more * s.tiles.tiles) * width)
     elif more:
         yield Own("float", heads * (elements(s.shape(slot)[-2:-1]) + 1) * width)
     else:
         yield copied
+
+
+def _kinds(s: Saving) -> list[str]:
+    """How the tiles of each group of heads are made; empty if all heads have the same."""
+    first, *kinds = (s.op.attrs.get("tiles") or " ").split(" ")
+    return kinds if first == "heads" else []
+
+
+def _alone(s: Saving, slot: str) -> bool:
+    """Is there one key head for each group of heads? Products need no copy of it."""
+    return bool(_kinds(s)) and s.shape(slot)[1].size == len(_kinds(s))
 
 
 def attend_saves(s: Saving) -> Iterator[Kept]:
@@ -158,6 +169,9 @@ def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
     result = OUT if s.tiles is None else s.own(OUT)  # those of tiles are concatenated
     yield from ("q", result, Own("wide", s.rows("q")))
+    strided, kinds = _kinds(s).count("classes"), len(_kinds(s))
+    if 0 < strided < kinds:  # beside all queries, those of some heads in another order
+        yield Own("float", s.size("q") * (strided / kinds))
     if s.given("sinks"):
         yield from (*_keys_or_values(s, "k"), *_keys_or_values(s, "v"), Own("float", _scores(s)))
         return

@@ -15,15 +15,18 @@ def functions(name: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
+    ("name", "function", "size"),
     [
-        ("example llama4_scout", "block_size"),
-        ("masks_of_heads_in_some_layers", "window"),
+        ("example llama4_scout", "causal_mask", "block_size"),
+        ("masks_of_heads_in_some_layers", "causal_window_mask", "window"),
     ],
 )
-def test_one_function_makes_the_masks_that_differ_in_a_size(name: str, size: str) -> None:
-    masks = {k: v for k, v in functions(name).items() if k.endswith("_mask")}
-    assert masks == {"causal_mask": ["start", "end", size, "attention_mask", "like"]}
+def test_one_function_makes_the_masks_that_differ_in_a_size(
+    name: str, function: str, size: str
+) -> None:
+    found = functions(name)
+    masks = {k: found[k] for k in found if k.endswith("_mask") and k != "added_mask"}
+    assert masks == {function: ["start", "end", size, "attention_mask", "like"]}
 
 
 @pytest.mark.parametrize(
