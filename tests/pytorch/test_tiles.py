@@ -410,8 +410,12 @@ def test_a_kernel_can_be_forced() -> None:
         ),
         (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
         (
-            ("mask=[causal & window(2), causal & strided(2)]",),
-            "`head_masks` reads the mask of all pairs",
+            ("mask=[causal & window(2), causal & strided(2)]", "positions=alibi"),
+            "its heads have different masks, which are added to a bias",
+        ),
+        (
+            ("mask=[causal & window(2), causal & strided(2)]", "attention.sinks=true"),
+            "its heads have different masks and sinks",
         ),
     ],
 )
