@@ -15,7 +15,7 @@ from typing import Any
 
 from .axes import Dim
 from .graph import ModuleGraph, Op
-from .sizes import Field, Size, Term, code_of, fields_of, value_of
+from .sizes import Field, InverseRoot, Size, Term, code_of, fields_of, value_of
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ def _exact_quotients(graph: ModuleGraph, op: Op, seen: set[int]) -> Iterator[Req
                 waiting += (*reversed(value.parts), value.size)
             else:
                 yield from _quotients(value.tree)
+        elif kind is InverseRoot:
+            yield from _quotients(Size.of(value.width).tree)
         elif isinstance(value, dict):
             waiting += reversed(value.values())
         elif isinstance(value, (tuple, list)):

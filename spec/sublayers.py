@@ -3,7 +3,15 @@
 from typing import Annotated, Literal
 
 from .activation import Activation
-from .attention import CrossAttention, Differential, Fastformer, LinearAttention, Mha, Mla
+from .attention import (
+    Collaborative,
+    CrossAttention,
+    Differential,
+    Fastformer,
+    LinearAttention,
+    Mha,
+    Mla,
+)
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
 from .mask_field import MaskField
@@ -49,6 +57,10 @@ class SublayerMla(Mla, OwnAttention):
 
 class SublayerDifferential(Differential, OwnAttention):
     __doc__ = Differential.__doc__
+
+
+class SublayerCollaborative(Collaborative, OwnAttention):
+    __doc__ = Collaborative.__doc__
 
 
 class SublayerLinearAttention(LinearAttention, OwnAttention):
@@ -195,6 +207,7 @@ Sublayer = Annotated[
     SublayerMha
     | SublayerMla
     | SublayerDifferential
+    | SublayerCollaborative
     | SublayerLinearAttention
     | SublayerFastformer
     | SublayerMlp

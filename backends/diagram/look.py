@@ -282,6 +282,7 @@ LOOKS: dict[str, Look] = {
     "zero_sinks": Look("unseen"),
     "score_vector": Look("pill", "linear", _const("Score vector"), _const("one per head")),
     "head_matrix": Look("pill", "linear", _name, _const("heads × heads")),
+    "mix_vectors": Look("pill", "linear", _const("Mixing vectors"), _const("one per head")),
     "half_heads": Look("through"),
     "learned_vector": Look("pill", "linear", _name),
     "difference_share": Look("pill", "other", _const("λ")),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.attention import Differential, Fastformer, LinearAttention, Mha, Mla
+from ...spec.attention import Collaborative, Differential, Fastformer, LinearAttention, Mha, Mla
 from ...spec.condition import AdaLnZero
 from ...spec.feed_forward import Glu, Mlp, Moe
 from ...spec.masks import Atom
@@ -15,6 +15,7 @@ from ...spec.residual import Joining, Parallel
 from ...spec.sublayers import Conv, Recurrence
 from .attention import mha, mla
 from .branches import branches, own
+from .collaborative import collaborative
 from .condition import Modulation, modulation
 from .context import Layer
 from .convolution import convolution
@@ -26,6 +27,7 @@ from .recurrent import recurrence
 from .weights import Array, Weights, unknown
 
 ATTENTIONS: dict[type[Any], Any] = {Mha: mha, Mla: mla, LinearAttention: linear}
+ATTENTIONS |= {Collaborative: collaborative}
 ATTENTIONS |= {Fastformer: fastformer, Differential: differential}
 OTHERS: dict[type[Any], Any] = {Conv: convolution, Recurrence: recurrence}
 BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")

@@ -50,8 +50,9 @@ Mha LinearAttention: output_gate=none|elementwise|headwise; Mha: gate=sigmoid|so
 Stream: d_model axes input; StreamBias: stream norm transpose; OuterProductMean: source hidden bias
 TriangleMultiplication: hidden direction=outgoing|incoming bias
 TableBias PathBias: argument entries share=stack|layer; PathBias: max_distance width
-Mha Mla Differential: kernel=auto|dense|tiles
+Mha Mla Differential Collaborative: kernel=auto|dense|tiles
 Differential: heads kv_heads head_dim bias scale head_norm
+Collaborative: heads key_dim value_dim bias scale
 HeadQkNorm PerHeadQkNorm ProjectionQkNorm: norm before_clip
 HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale

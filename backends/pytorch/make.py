@@ -218,6 +218,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "attend": make_attend,
     "score_vector": _parameter("ones"),
     "head_matrix": _parameter("empty"),
+    "mix_vectors": _parameter("empty"),
     "pool_heads": _parameter("empty"),
     "learned_vector": _parameter("empty"),
     "expert_linear": _parameter("empty"),

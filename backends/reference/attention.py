@@ -3,7 +3,8 @@
 attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of query heads: Ainslie
         et al. 2023, arXiv:2305.13245; attention sinks: OpenAI 2025,
         arXiv:2508.10925; with the score 0: Miller 2023, "Attention Is Off By One"; talking
-        heads: Shazeer et al. 2020, arXiv:2003.02436
+        heads: Shazeer et al. 2020, arXiv:2003.02436; mixing vectors of shared queries:
+        Cordonnier et al. 2020, arXiv:2006.16362
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ def merge_heads(call: Call) -> Array:
 def expand_heads(call: Call) -> Array:
     """(B, 1, T, E) to (B, H, T, E), the same for all heads."""
     return np.repeat(call.given("x"), int(call.attrs["heads"].size), axis=1)
+
+
+def mix_vectors(call: Call) -> Array:
+    """(B, T, E) to (B, H, T, E): each head multiplies it by its own vector."""
+    x, vectors = call.given("x"), call.weights[""]
+    return np.stack([x * vector for vector in vectors], axis=1)
 
 
 def cache(call: Call) -> tuple[Array, Array]:

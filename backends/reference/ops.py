@@ -98,6 +98,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "sinks": attention.sinks,
     "zero_sinks": attention.zero_sinks,
     "head_matrix": attention.head_matrix,
+    "mix_vectors": attention.mix_vectors,
     "half_heads": differences.half_heads,
     "learned_vector": differences.learned_vector,
     "difference_share": differences.difference_share,

@@ -69,6 +69,7 @@ FIELDS: dict[str, str] = {
     "max_distance": "distance",
     "head_dim": "head width",
     "value_dim": "head width",
+    "key_dim": "width",
     "query_rank": "rank",
     "kv_rank": "rank",
     "nope_dim": "still",

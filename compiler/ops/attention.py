@@ -10,7 +10,7 @@ from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
 from .masks import for_each_sequence
 from .row import NORMAL, ZEROS, Attrs, Inputs, Row
-from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
+from .saved import FREE, OUT, Kept, Own, Saving, by_token, keeps, operand, view
 
 MIXING = ("mix_scores", "mix_weights")
 """Slots of matrices that mix the heads."""
@@ -41,6 +41,11 @@ def matrix_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (heads, heads), NORMAL),)
 
 
+def mixing_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["heads"].size, attrs["width"].size)
+    return (Weight("", shape, Initial("normal", 0.2)),)
+
+
 def split_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     *batch, length, _ = inputs["x"].shape
     return [(*batch, attrs["heads"], length, attrs["width"])]
@@ -62,6 +67,11 @@ def joined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 def expanded_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     batch, _, *rest = inputs["x"].shape
     return [(batch, attrs["heads"], *rest)]
+
+
+def mixed_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    *batch, length, width = inputs["x"].shape
+    return [(*batch, attrs["heads"], length, width)]
 
 
 def attend_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -280,6 +290,16 @@ ROWS: dict[str, Row] = {
         part="attention",
         attrs=("heads",),
         view=view(FREE),
+    ),
+    "mix_vectors": Row(
+        "(B, T, E) to (B, H, T, E): each head multiplies it by a learned vector of its own, which "
+        "starts as normal numbers with standard deviation 0.2",
+        ("x",),
+        mixed_shape,
+        mixing_weights,
+        part="attention",
+        attrs=("heads", "width"),
+        saves=keeps("x"),
     ),
     "zero_sinks": Row(
         "a score of 0 for each head, (H,)",

@@ -45,11 +45,13 @@ PER_HEAD = {"layer_norm", "rms_norm"}
 REASONS = {
     "alibi": "ALiBi slopes are numbered over all heads",
     "concat": "latent attention shares one rotated key between all heads",
+    "expand_heads": "heads share their keys",
     "expert_linear": "experts are not divided",
     "layer_norm": "a norm covers all heads",
     "rms_norm": "a norm covers all heads",
     "head_masks": "heads have different masks",
     "head_matrix": "a matrix mixes the heads",
+    "mix_vectors": "heads share their queries",
     "sinks": "each head has a sink",
     "zero_sinks": "each head has a sink",
     "score_vector": "each head has a score vector",

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ..part import Nothing, Tagged, declare
+from .collaborative import Collaborative, CrossCollaborative
 from .differential import CrossDifferential, Differential
 from .fastformer import CrossFastformer, Fastformer
 from .linear import CrossLinearAttention, LinearAttention
@@ -11,10 +12,10 @@ from .mha import CrossMha, HeadQkNorm, Mha, PerHeadQkNorm, ProjectionQkNorm, QkN
 from .mla import CrossMla, Mla
 from .score_bias import PathBias, ScoreBias, StreamBias, TableBias
 
-Pairwise = Mha | Mla | Differential
+Pairwise = Mha | Mla | Differential | Collaborative
 """Attention with a score for each pair of a query and a key."""
 
-CrossPairwise = CrossMha | CrossMla | CrossDifferential
+CrossPairwise = CrossMha | CrossMla | CrossDifferential | CrossCollaborative
 
 Attention = Annotated[Pairwise | LinearAttention | Fastformer | Nothing, Tagged("attention", "mha")]
 CrossAttention = Annotated[
@@ -26,7 +27,9 @@ declare(CrossAttention)
 
 __all__ = [
     "Attention",
+    "Collaborative",
     "CrossAttention",
+    "CrossCollaborative",
     "CrossDifferential",
     "CrossFastformer",
     "CrossLinearAttention",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Differential, Mha, Mla, Pairwise
+from ..attention import Collaborative, Differential, Mha, Mla, Pairwise
 from ..branches import branch_blocks
 from ..embedding import Patches
 from ..masks import atoms
@@ -47,7 +47,7 @@ def head_width(attention: Headed, stack: Stack) -> int | None:
     return None if width % count else width // count
 
 
-def model_width(attention: Headed, stack: Stack) -> int:
+def model_width(attention: Headed | Collaborative, stack: Stack) -> int:
     """The width of the hidden states that an attention updates."""
     stream = stack.streams.get(getattr(attention, "stream", None) or "")
     return stack.d_model if stream is None else stream.d_model
@@ -85,6 +85,39 @@ def heads_divide_width(
         part = getattr(block, key)
         if isinstance(part, Mla):
             yield from _too_wide((*path, key, "heads"), part.heads, latent_width(part))
+
+
+def collaborators_divide(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """Sizes that follow from others in collaborative attention are whole."""
+    for key in ("attention", "cross_attention"):
+        part = getattr(block, key)
+        if not isinstance(part, Collaborative):
+            continue
+        width = model_width(part, stack)
+        shared = part.key_dim or width
+        if part.value_dim is None and width % part.heads:
+            yield Finding(
+                (*path, key, "heads"),
+                f"d_model ({width}) is not a multiple of heads ({part.heads}); change one, or set "
+                "`value_dim`",
+            )
+        elif shared % part.heads:
+            name = "d_model" if part.key_dim is None else "key_dim"
+            yield Finding(
+                (*path, key, "heads" if part.key_dim is None else "key_dim"),
+                f"{name} ({shared}) must be a multiple of heads ({part.heads})",
+            )
+        else:
+            yield from _too_wide(
+                (*path, key, "heads"), part.heads, collaborative_width(part, width)
+            )
+
+
+def collaborative_width(attention: Collaborative, d_model: int) -> int:
+    """Width of the widest vector of a head: a query, which is as wide as the shared ones."""
+    return max(attention.key_dim or d_model, attention.value_dim or 1)
 
 
 def _too_wide(path: Path, heads: int, width: int) -> Iterator[Finding]:
@@ -303,6 +336,7 @@ LAWS = (
     grid_is_there,
     heads_share_keys,
     heads_divide_width,
+    collaborators_divide,
     qk_norm_after,
     input_positions_in_stack,
     no_positions_to_drop,

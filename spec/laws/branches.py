@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Fastformer, LinearAttention, Mla
+from ..attention import Collaborative, Fastformer, LinearAttention, Mla
 from ..feed_forward import Hidden, Mlp, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..norm import RmsNorm
 from ..part import Nothing
 from ..residual import Joining, Parallel
 from ..scalars import size_of
-from .attention import Headed, head_width, latent_width, query_count
+from .attention import Headed, collaborative_width, head_width, latent_width, query_count
 from .findings import Finding, Path
 from .linear import head_width as linear_width
 
@@ -275,6 +275,9 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
         width += 4 * query_count(block.attention) * (head_width(block.attention, stack) or 1)
     if isinstance(block.attention, (LinearAttention, Fastformer)):
         width += 5 * block.attention.heads * (linear_width(block.attention, stack) or 1)
+    if isinstance(block.attention, Collaborative):
+        wide = collaborative_width(block.attention, stack.d_model)
+        width += 2 * wide + 2 * block.attention.heads * (block.attention.value_dim or 1)
     if isinstance(block.attention, Mla):
         width += 4 * block.attention.heads * latent_width(block.attention)
     experts = getattr(block.feed_forward, "experts", 1)

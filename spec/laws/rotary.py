@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..attention import Mla
+from ..attention import Collaborative, Mla
 from ..embedding import Patches
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
@@ -93,6 +93,17 @@ def longrope(
         yield "original_max_positions must be at least 2, because longrope divides by its logarithm"
 
 
+def heads_rotate(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """A mixing vector of collaborative heads would weigh the two features of a pair differently."""
+    for i, _ in rotaries(block):
+        if isinstance(block.attention, Collaborative):
+            yield Finding(
+                (*path, "positions", i),
+                "rotary positions are not supported with attention of type `collaborative`, whose "
+                "heads share their queries and keys",
+            )
+
+
 def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """Rotary positions with two axes need patches."""
     for i, position in rotaries(block):
@@ -141,4 +152,4 @@ def scalings(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterato
             yield Finding((*path, "positions", i, "scaling"), message)
 
 
-LAWS = (rotary_pairs, latent_whole, on_a_grid, scalings)
+LAWS = (rotary_pairs, latent_whole, heads_rotate, on_a_grid, scalings)

@@ -324,6 +324,16 @@ class Parts:
         said["kv_heads"] = self.dice.one(fits) if self.dice.often(0.35) else None
         return said
 
+    def collaborative(self, place: Place) -> Data:
+        heads = place.heads
+        said: Data = {"heads": heads, "key_dim": None, "value_dim": None, "kernel": None}
+        uneven = place.d_model % heads != 0
+        if uneven or self.dice.often(0.4):
+            said["key_dim"] = heads * self.dice.one((2, 5))
+        if uneven or self.dice.often(0.3):
+            said["value_dim"] = self.dice.one((4, 5))
+        return said
+
     def mla(self, place: Place) -> Data:
         turned = {"rope_dim": place.turned} if place.latent and place.turned else {}
         return {"kernel": None, **turned}
@@ -526,6 +536,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     attentions.LinearAttention: Parts.linear,
     attentions.Fastformer: Parts.fastformer,
     attentions.Differential: Parts.differential,
+    attentions.Collaborative: Parts.collaborative,
     feed_forward.Hidden: Parts.hidden,
     feed_forward.Moe: Parts.moe,
     embedding.Tokens: Parts.tokens,

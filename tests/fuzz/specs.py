@@ -75,8 +75,13 @@ def written(data: Data, style: bool | None = False) -> str:
     )
 
 
-KERNELS = {"mha": "Mha", "mla": "Mla", "differential": "Differential"}
-HEADED = ("differential",)
+KERNELS = {
+    "mha": "Mha",
+    "mla": "Mla",
+    "differential": "Differential",
+    "collaborative": "Collaborative",
+}
+HEADED = ("differential", "collaborative")
 """Types of attention with options of `mha`."""
 BIASED = ("alibi", "relative_bias", "relative_table", "disentangled", "transformer_xl")
 OF_DISTANCE = ("alibi", "relative_bias")
@@ -567,7 +572,8 @@ class Specs(Parts):
         if place.summed:
             return self.of_type("attention", place.summed, place)
         dice = seeded(len(self.said))  # of its own: the other draws stay as they were
-        kind = dice.one(HEADED) if not meets and dice.often(0.15) else "mha"
+        headed = HEADED[:1] if place.has("rotary") else HEADED
+        kind = dice.one(headed) if not meets and dice.often(0.15) else "mha"
         part = self.of_type("attention", kind, place)
         return part if isinstance(part, dict) else {"type": part}
 

@@ -29,6 +29,7 @@ SETTLED = {
     "CrossMha": {"separate_global", "kernel", "score_bias"},
     "CrossMla": {"kernel"},
     "CrossDifferential": {"kernel"},
+    "CrossCollaborative": {"kernel"},
     "LearnedInput": {"prefix_tokens"},
     "StackInput": {"prefix_tokens", "normalize", "norm", "dropout"},
     "CrossLinearAttention": {"decay"},

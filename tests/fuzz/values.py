@@ -97,6 +97,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Mha", "softcap"): (3, "none"),
     ("Mha", "clip_qkv"): (0.7, "none"),
     ("Differential", "scale"): (0.3, "none"),
+    ("Collaborative", "scale"): (0.3, "none"),
     ("Mla", "heads"): (2, 1, 3),
     ("Mla", "query_rank"): (6, "none"),
     ("Mla", "kv_rank"): (5, 8),

@@ -116,7 +116,7 @@ def without_effect(graph: ModuleGraph) -> set[str]:
 def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     (value,) = op.outputs
     (reader, *_) = graph.consumers(value) or [op]
-    while reader.kind in ("split_heads", "expand_heads", "concat", "cache"):
+    while reader.kind in ("split_heads", "half_heads", "expand_heads", "concat", "cache"):
         value = reader.outputs[[*reader.inputs].index(value) if reader.kind == "cache" else 0]
         (reader, *_) = graph.consumers(value)
     if reader.kind == "position_scores":  # of a position's key, which each query asks for

@@ -39,6 +39,10 @@ def expand_heads(f: Writer, op: Op) -> Any:
     return expression("x.expand(-1, heads, -1, -1)", x=f.arg(op, "x"), heads=heads)
 
 
+def mix_vectors(f: Writer, op: Op) -> Any:
+    return expression("x.unsqueeze(1) * mixing.unsqueeze(1)", x=f.arg(op, "x"), mixing=f.own(op))
+
+
 def concat(f: Writer, op: Op) -> Any:
     parts = Sequence(tuple(f.use_all(op.args("parts"))), "[]")
     return expression("torch.cat(parts, dim=-1)", parts=parts)
@@ -103,6 +107,7 @@ ROWS: dict[str, Row] = {
     "merge_heads": merge_heads,
     "cache": cache,
     "expand_heads": expand_heads,
+    "mix_vectors": mix_vectors,
     "concat": concat,
     "sinks": sinks,
     "zero_sinks": zero_sinks,

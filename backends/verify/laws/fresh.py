@@ -181,7 +181,7 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
 }
 """Kind of op -> initial constant of its weight. All other weights are random."""
 
-OWN_STD = {"learned_vector": 0.1}
+OWN_STD = {"learned_vector": 0.1, "mix_vectors": 0.2}
 """Kind of op -> the standard deviation of its normal weights, whatever `init` is."""
 
 

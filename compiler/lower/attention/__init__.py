@@ -10,6 +10,7 @@ from typing import Any
 
 from ..builder import Builder
 from ..state import Memory, StackState
+from .collaborative import lower_collaborative
 from .differential import lower_differential
 from .fastformer import lower_fastformer
 from .linear import lower_linear
@@ -22,6 +23,7 @@ VARIANTS: dict[str, Lowering] = {
     "mha": lower_mha,
     "mla": lower_mla,
     "differential": lower_differential,
+    "collaborative": lower_collaborative,
     "linear": lower_linear,
     "fastformer": lower_fastformer,
 }

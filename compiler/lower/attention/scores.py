@@ -67,6 +67,7 @@ def attention_inputs(
     score: str = "dot",
     talking_heads: str = "none",
     project: Project | None = None,
+    scaled_for: Dim | None = None,
 ) -> tuple[str, AttentionInputs]:
     """The scaled query, and the mask, bias and options of the attend op.
 
@@ -74,6 +75,7 @@ def attention_inputs(
     sinks: whether each head has a learned sink; `zero`: a sink with the score 0
     talking_heads: what is mixed across heads: `none`, `scores`, `weights` or `both`
     project: projection function of `Contents`, for positions whose scores depend on content
+    scaled_for: width whose root the default scale divides by; None: that of the queries
     """
     query = compared[0]
     *_, heads, _, head = b.shape(query)
@@ -83,11 +85,13 @@ def attention_inputs(
     else:
         with b.beside("mask"):
             mask = lower_mask(b, state, block.mask, heads)
-        query, bias = _bias(b, state, block, said, compared, project)
+        query, bias = _bias(b, state, block, said, compared, scaled_for or head, project)
         for other in lower_biases(b, state, part, heads):
             bias = b.op("add", bias, other, out="bias") if bias else other
     options: dict[str, Any] = {
-        "scale": lower_scale(b, said, head, () if memory is not None else block.positions),
+        "scale": _scale(
+            b, said, scaled_for or head, head, () if memory is not None else block.positions
+        ),
         "softcap": softcap,
         "dropout": weights_rate(b, part, state.branch),
         "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"] if mask else FULL,
@@ -118,20 +122,31 @@ def attention_inputs(
     return b.rename(query, "q"), AttentionInputs(joining, options, part.scale == "by_layer")
 
 
+def _scale(
+    b: Builder, said: float | str | None, scaled_for: Dim, head: Dim, positions: tuple[Any, ...]
+) -> Field | float | None:
+    """The scale of the scores; None is that of queries of this width, 1/sqrt(head)."""
+    found = lower_scale(b, said, scaled_for, positions)
+    if found is None and scaled_for is not head:
+        return InverseRoot.of(1, Size.of(scaled_for.size or 0))
+    return found
+
+
 def _bias(
     b: Builder,
     state: StackState,
     block: Block,
     scale_said: float | str | None,
     compared: Compared,
+    scaled_for: Dim,
     project: Project | None,
 ) -> tuple[str, str]:
     """The query, and the position bias of the scores: (H, T, S), (B, H, T, S), or ""."""
     query, key = compared
-    *_, heads, _, head = b.shape(query)
-    width = Size.of(head.size or 0)
+    *_, heads, _, _ = b.shape(query)
+    width = Size.of(scaled_for.size or 0)
     total = ""
-    said = lower_scale(b, scale_said, head, block.positions)
+    said = lower_scale(b, scale_said, scaled_for, block.positions)
     scale = InverseRoot.of(1, width) if said is None else said
     for index, position in enumerate(block.positions):
         with b.beside("positions", index), b.within(position.type):

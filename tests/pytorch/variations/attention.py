@@ -68,6 +68,15 @@ DIFFERENTIALS = {
     "unscaled": ", scale: none, kernel: dense",
 }
 
+COLLABORATIVE = "type: collaborative, heads: 2"
+
+COLLABORATIVES = {
+    "": "",
+    "wide": ", key_dim: 12, value_dim: 6, dropout: 0.2",
+    "unbiased": ", key_dim: 6, scale: 0.4, bias: false",
+    "unscaled": ", scale: none, kernel: dense",
+}
+
 SCORES = {
     "cosine": "score: cosine, scale: 7",
     "distance": "score: distance",
@@ -101,6 +110,28 @@ ROWS: dict[str, Variation] = {
             ("encoder", ENCODER, ("positions=[alibi, learned]", "mask=band(2)")),
             ("tiles", DECODER, ("attention.kernel=tiles", "mask=causal & window(3)")),
             ("shared_layers", DECODER, ("share=true", "layers=3")),
+        )
+    },
+    **{
+        f"attention_collaborative_{k}": decoder(
+            f"attention={{{COLLABORATIVE}{v}}}", "positions=learned"
+        )
+        for k, v in COLLABORATIVES.items()
+    },
+    **{
+        f"attention_collaborative_{k}": Variation(
+            text.replace("{heads: 4}", f"{{{COLLABORATIVE}}}"), sets
+        )
+        for k, text, sets in (
+            ("both", BOTH, ("positions=relative_bias",)),
+            (
+                "encoder",
+                ENCODER,
+                ("positions=[{type: alibi, before_scale: true}, learned]", "mask=band(2)"),
+            ),
+            ("tiles", DECODER, ("attention.kernel=tiles", "mask=causal & window(3)")),
+            ("shared_layers", DECODER, ("share=true", "layers=3")),
+            ("temperature", DECODER, ("positions={type: temperature, length: 4}",)),
         )
     },
     **{

@@ -86,6 +86,9 @@ ROWS: dict[str, Variation] = {
     "sublayers_fastformer": Variation(
         ENCODER, ("sublayers=[{type: fastformer, heads: 4}, {type: mlp}]",)
     ),
+    "sublayers_collaborative": Variation(
+        ENCODER, ("sublayers=[{type: collaborative, heads: 2}, {type: mlp}]",)
+    ),
     "sublayers_differential": Variation(
         ENCODER, ("sublayers=[{type: differential, heads: 2}, {type: mlp}]",)
     ),
