@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import outputs
+from ..compiler.plan.divided import tensor_slots
 from .copying import copied, sealed
 from .distilling import check_tasks, check_teacher, distill_slots, initial_weights
 from .errors import TrainingError
 from .run_settings import settings_of
 from .tasks import Task, layers_of, task_of
-from .tensor_parallel import tensor_slots
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph

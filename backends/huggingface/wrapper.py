@@ -27,6 +27,7 @@ from .sizes import (
 from .spec_text import FAMILY, SPEC_KEY, spec_text
 from .special_tokens import generation_tokens, special_tokens
 from .templates import WIDTH, Rows, class_text, filled, imports
+from .tensor_plan import tensor_plan
 
 
 @dataclass(frozen=True)
@@ -113,21 +114,29 @@ def _joined(*parts: str) -> str:
 def _configuration(
     emitted: EmittedFile, kind: Kind, standard: list[Standard], names: dict[str, str]
 ) -> str:
-    rest = _rest(emitted, standard)
+    rest, plan = _rest(emitted, standard), tensor_plan(emitted.graph)
     by_field = {size.field: size.name for size in standard} | {labels_field(emitted): LABELS}
     rows: Rows = {
         "emitted_size": [
             {"emitted_size": own, "its_size": name} for own, name in by_field.items() if own
         ],
         "its_size": _declared(emitted, kind, standard),
+        "base_model_tp_plan": [{}] if plan else [],
     }
     constants = {"MODEL_TYPE": f'"{FAMILY}{emitted.module}"'}
     text = filled(class_text("configuration", "NameConfig"), rows, {**names, **constants})
-    pairs = [f'    "{name}": {literal(value)},' for name, value in rest.items()]
-    sizes = "SIZES: dict[str, Any] = " + ("\n".join(["{", *pairs, "}"]) if pairs else "{}")
+    constant = _dict_constant("SIZES", "Any", rest)
+    if plan:
+        constant += "\n" + _dict_constant("TENSOR_PLAN", "str", plan)
     title = _title(emitted, "the configuration")
-    head = imports(["configuration"], f"{sizes}\n{text}", names, {})
-    return _checked(_joined(f"{title}\n\n{head}\n\n{sizes}", text), emitted)
+    head = imports(["configuration"], f"{constant}\n{text}", names, {})
+    return _checked(_joined(f"{title}\n\n{head}\n\n{constant}", text), emitted)
+
+
+def _dict_constant(name: str, values: str, table: dict[str, Any]) -> str:
+    pairs = [f'    "{key}": {literal(value)},' for key, value in table.items()]
+    shown = "\n".join(["{", *pairs, "}"]) if pairs else "{}"
+    return f"{name}: dict[str, {values}] = {shown}"
 
 
 def _rest(emitted: EmittedFile, standard: list[Standard]) -> dict[str, Any]:
@@ -184,7 +193,7 @@ def _modeling(
         "KeptOf": "KeptStates" if kind is RUNNING else "KeptCache",
         **{way: way.partition("_")[0] for way in ways},
     }
-    rows = input_rows(emitted, kind)
+    rows = {**input_rows(emitted, kind), "_tp_plan": [{}] if tensor_plan(emitted.graph) else []}
     texts = [
         filled(class_text(file, name, without=without), rows, {**names, **constants})
         for file, name in kind.parts

@@ -16,8 +16,8 @@ import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 
 import modelwright as mw
+from modelwright.compiler.plan.divided import tensor_slots
 from modelwright.training.emitted import parallel
-from modelwright.training.tensor_parallel import tensor_slots
 
 torch.set_num_threads(1)
 dist.init_process_group("gloo")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import modelwright as mw
+from modelwright.compiler.plan.divided import tensor_slots
 from modelwright.training.emitted.log import read
 from modelwright.training.runs import command, prepare
-from modelwright.training.tensor_parallel import tensor_slots
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 GPT = """

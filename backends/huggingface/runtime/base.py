@@ -34,6 +34,7 @@ class NamePreTrainedModel(PreTrainedModel):
     def __init__(self, config: NameConfig) -> None:
         super().__init__(config)
         self.model = Emitted(Config(**config.emitted()))
+        self.model._tp_plan = config.base_model_tp_plan  # read by `post_init`
         self.post_init()
 
     def init_weights(self) -> None:

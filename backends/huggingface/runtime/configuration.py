@@ -8,6 +8,7 @@ from transformers import PreTrainedConfig
 
 MODEL_TYPE = ""
 SIZES: dict[str, Any] = {}
+TENSOR_PLAN: dict[str, str] = {}
 ITS_VALUE = 0
 
 
@@ -20,6 +21,7 @@ class NameConfig(PreTrainedConfig):
 
     model_type = MODEL_TYPE
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "cache"]
+    base_model_tp_plan: ClassVar[dict[str, str]] = TENSOR_PLAN
 
     its_size: int = ITS_VALUE
     sizes: dict[str, Any] | None = None

@@ -17,6 +17,7 @@ class Config:
 class Emitted(nn.Module):
     """An emitted model. Which of these methods it has depends on its stacks and heads."""
 
+    _tp_plan: dict[str, str]
     layers: nn.ModuleList
     its_encoder: nn.Module
     its_decoder: nn.Module

@@ -1,12 +1,12 @@
-"""The modules of a model that `--parallel tp` divides, by name, for `parallel.py` of a run."""
+"""The modules that tensor parallelism divides, by name: for `parallel.py` and exported folders."""
 
 from __future__ import annotations
 
 from math import gcd
 from typing import Any
 
-from ..compiler import ModuleGraph
-from ..compiler.plan.split import Region, divisible
+from ..graph import ModuleGraph
+from .split import Region, divisible
 
 Divided = tuple[str, tuple[str, ...], str, int]
 """Module, its column-wise layers, its row-wise layer, and its number of heads or hidden units."""
