@@ -17,8 +17,8 @@ from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
     "--to",
     "kind",
     required=True,
-    type=click.Choice(("int8", "int8-dynamic", "float8")),
-    help="int8 and float8 quantize weights, int8-dynamic also the inputs of linear layers.",
+    type=click.Choice(("int8", "int8-dynamic", "int4", "float8")),
+    help="int8, int4, float8: the weights of linear layers; int8-dynamic: also their inputs.",
 )
 @click.option(
     "--data",
@@ -61,7 +61,7 @@ def quantize(
       modelwright quantize gpt.yaml --weights run/weights.safetensors --to int8 -o int8.safetensors
       modelwright generate gpt.yaml --weights int8.safetensors --tokenizer tokenizer.json …
 
-    Embeddings, tied heads and experts are not quantized; the command lists what is not.
+    Embeddings, tied heads and experts are not quantized; the command says what is not, and why.
     """
     if output.suffix != ".safetensors":
         fail(f"{output}: the suffix must be .safetensors")
@@ -80,7 +80,8 @@ def quantize(
     except (QuantizationError, TrainingError, WeightsError) as error:
         fail(str(error))
     note(f"wrote {output}: {output.stat().st_size / 2**20:,.1f} MiB")
-    if made.left:
-        note(f"  not quantized: {', '.join(made.left)}")
+    for reason in dict.fromkeys(made.left.values()):
+        names = ", ".join(name for name, why in made.left.items() if why == reason)
+        note(f"  not quantized: {names} ({reason})")
     if made.before is not None:
         note(f"  loss {made.before:.4f} -> {made.after:.4f}, divergence {made.divergence:.2e} nats")

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class Quantized:
     """A quantized model.
 
-    left: names of matrices that were not quantized
+    left: matrices that were not quantized, and why
     before, after: mean loss of the samples, in nats; None without data
     divergence: mean Kullback-Leibler divergence of its predictions from the original ones, in nats
     """
 
     model: nn.Module
-    left: tuple[str, ...]
+    left: dict[str, str]
     before: float | None = None
     after: float | None = None
     divergence: float | None = None
@@ -43,7 +43,7 @@ def quantize_spec(
 ) -> Quantized:
     """Quantize the linear layers of a model with the given weights.
 
-    kind: int8, int8-dynamic or float8; see `backends.pytorch.quantized`
+    kind: int8, int8-dynamic, int4 or float8; see `backends.pytorch.quantized`
     data: folder written by `modelwright data`, on whose held-out samples the model is measured
     samples: number of samples
     length: sequence length in tokens; default: max_positions, at most 1024
@@ -59,7 +59,7 @@ def quantize_spec(
     model = compile_model(graph).eval()
     load_weights(model, weights)
     if data is None:
-        return Quantized(model, tuple(quantize(model, kind)))
+        return Quantized(model, quantize(model, kind))
     limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
     size = length or min([1024, *limits])
     read = samples_of(task_of(graph, model), data, "val", size)
@@ -67,7 +67,7 @@ def quantize_spec(
         read = samples_of(task_of(graph, model), data, "train", size)
     batches = [read.batch(first, 1) for first in range(samples)]
     original = list(_predictions(model, batches))
-    left = tuple(quantize(model, kind))
+    left = quantize(model, kind)
     sums = [0.0, 0.0, 0.0]
     for (loss, expected, _), (other, found, count) in zip(
         original, _predictions(model, batches), strict=True

@@ -1,8 +1,13 @@
-"""Quantized models, with torchao: linear layers in 8 bits, and their files.
+"""Quantized models, with torchao: linear layers in 8 or 4 bits, and their files.
 
 int8           weights in 8 bits, one scale per row
 int8-dynamic   also the inputs, with one scale per token, computed when the model runs
+int4           weights in 4 bits, one scale and zero point for 32 weights of a row; 8 bits in memory
 float8         weights in float8 (e4m3), one scale per row
+
+For int4, torchao has layouts that the kernels of one device read (of CPUs, of CUDA). The one here
+runs on all devices, since it computes the weights from it for each product, which is slower. In a
+file, two weights share a byte.
 
 A file has for each quantized weight the tensors of which it consists, such as `NAME.qdata` and
 `NAME.scale`, and the kind in its metadata. It is a safetensors file.
@@ -16,12 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
-KINDS = ("int8", "int8-dynamic", "float8")
+KINDS = ("int8", "int8-dynamic", "int4", "float8")
 """Kinds of quantization."""
 KEY = "quantization"
 """Metadata key of a file, and the attribute of a model, with the kind."""
+
+GROUP = 32
+"""Weights of a row with a common scale, for int4."""
+NIBBLES = ".qdata"
+"""Suffix of the tensors that are packed in files of int4."""
 
 WARNS_ON_IMPORT = ("torchao", "torch.utils._pytree")
 """Loggers that warn of each GPU kernel that cannot be loaded, and of torchao's own types."""
@@ -31,31 +42,60 @@ class QuantizationError(ValueError):
     """A model cannot be quantized; the message says why."""
 
 
-def quantize(model: nn.Module, kind: str) -> list[str]:
-    """Quantize the linear layers of a model in place. Returns the names of matrices that stay as
-    they are, such as embeddings, tied heads and experts.
+def quantize(model: nn.Module, kind: str) -> dict[str, str]:
+    """Quantize the linear layers of a model in place. Returns the matrices that stay as they are,
+    such as embeddings, tied heads and experts, and why.
 
-    Raises QuantizationError for an unknown kind, a model without linear layers, one that is
-    quantized already, and without torchao.
+    Raises QuantizationError for an unknown kind, a device that does not support it, a model without
+    linear layers that can be quantized, one that is quantized already, and without torchao.
     """
     if kind not in KINDS:
         raise QuantizationError(f"unknown kind `{kind}`; expected one of: {', '.join(KINDS)}")
     if hasattr(model, KEY):
         raise QuantizationError(f"the model is quantized already ({getattr(model, KEY)})")
     change, config = _torchao(kind)
-    change(model, config)
-    left, changed = [], 0
-    for name, weight in model.named_parameters():
-        changed += is_quantized(weight)
-        if weight.ndim >= 2 and not is_quantized(weight):
-            left.append(name)
-    if not changed:
-        raise QuantizationError("the model has no linear layers")
+    if kind == "float8":
+        for device in {weight.device for weight in model.parameters()}:
+            check_float8(device)
+    left = {
+        f"{name}.{key}".lstrip("."): reason
+        for name, module in model.named_modules()
+        for key, weight in module.named_parameters(recurse=False)
+        if weight.ndim >= 2 and (reason := reason_against(module, kind))
+    }
+    if all(name in left for name, weight in model.named_parameters() if weight.ndim >= 2):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in [*left.items()][:3])
+        raise QuantizationError(f"no layer of the model can be quantized ({reasons})")
+    change(model, config, lambda module, _: not reason_against(module, kind))
     setattr(model, KEY, kind)
     return left
 
 
-def _torchao(kind: str) -> tuple[Callable[[nn.Module, Any], None], Any]:
+def reason_against(module: nn.Module, kind: str) -> str:
+    """Why the weights of a module cannot be quantized; empty if they can."""
+    from torch import nn
+
+    if isinstance(module, nn.Embedding):
+        return "an embedding"  # and a head that is tied to it
+    if not isinstance(module, nn.Linear):
+        return "not a linear layer"
+    if kind == "int4" and module.in_features % GROUP:
+        return f"its input width ({module.in_features}) is not a multiple of {GROUP}"
+    return ""
+
+
+def check_float8(device: torch.device) -> None:
+    """Raise QuantizationError for a device that has no float8."""
+    import torch
+
+    try:
+        torch.ones(1, device=device).to(torch.float8_e4m3fn).to(torch.float32)
+    except (RuntimeError, TypeError) as error:
+        first = str(error).partition("\n")[0].partition(". ")[0]
+        raise QuantizationError(f"{device} does not support float8 ({first})") from None
+
+
+def _torchao(kind: str) -> tuple[Callable[..., None], Any]:
     """The function that quantizes a model, and its argument for a kind."""
     for name in WARNS_ON_IMPORT:
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -66,9 +106,22 @@ def _torchao(kind: str) -> tuple[Callable[[nn.Module, Any], None], Any]:
     configs = {
         "int8": lambda: ao.Int8WeightOnlyConfig(version=2),
         "int8-dynamic": lambda: ao.Int8DynamicActivationInt8WeightConfig(version=2),
+        "int4": _int4,
         "float8": lambda: ao.Float8WeightOnlyConfig(),
     }
     return ao.quantize_, configs[kind]()
+
+
+def _int4() -> Any:
+    import torch
+    from torchao import quantization as ao
+    from torchao.quantization.granularity import PerGroup
+
+    return ao.IntxWeightOnlyConfig(
+        weight_dtype=torch.int4,
+        granularity=PerGroup(GROUP),
+        mapping_type=ao.MappingType.ASYMMETRIC,
+    )
 
 
 def is_quantized(tensor: Tensor) -> bool:
@@ -87,6 +140,32 @@ def flattened(state: dict[str, Tensor]) -> dict[str, Tensor]:
     made: dict[str, Tensor] = {}
     for name, tensor in state.items():
         made |= parts(name, tensor) if is_quantized(tensor) else {name: tensor}
+    return made
+
+
+def packed(state: dict[str, Tensor], kind: str | None) -> dict[str, Tensor]:
+    """The tensors of a file: of int4, two weights in a byte, the first in the lower four bits."""
+    import torch
+
+    if kind != "int4":
+        return state
+    made = dict(state)
+    for name in [name for name in state if name.endswith(NIBBLES)]:
+        weights = (state[name] + 8).to(torch.uint8)  # -8 … 7 -> 0 … 15
+        made[name] = weights[:, ::2] | weights[:, 1::2] << 4
+    return made
+
+
+def unpacked(state: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """The inverse of `packed`."""
+    import torch
+
+    if kind != "int4":
+        return state
+    made = dict(state)
+    for name in [name for name in state if name.endswith(NIBBLES)]:
+        pairs = torch.stack([state[name] & 15, state[name] >> 4], dim=-1)
+        made[name] = pairs.flatten(1).to(torch.int8) - 8
     return made
 
 
@@ -116,7 +195,7 @@ def load_quantized(model: nn.Module, path: Path, kind: str) -> None:
         raise QuantizationError(f"{path} is {kind}, but the model {getattr(model, KEY)}")
     if not hasattr(model, KEY):
         quantize(model, kind)
-    stored, target = load_file(path), flattened(model.state_dict())
+    stored, target = unpacked(load_file(path), kind), flattened(model.state_dict())
     wrong = [f"{name} is missing" for name in sorted(target.keys() - stored.keys())]
     wrong += [f"{name} is not in the model" for name in sorted(stored.keys() - target.keys())]
     wrong += [

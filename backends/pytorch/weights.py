@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from ...outputs import replacing
 from ..checkpoint_errors import CheckpointError, limited
-from .quantized import KEY, QuantizationError, flattened, is_quantized, kind_of, load_quantized
+from .quantized import (
+    KEY,
+    QuantizationError,
+    flattened,
+    is_quantized,
+    kind_of,
+    load_quantized,
+    packed,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,7 +55,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         raise WeightsError("the model was not quantized by `quantize`, so it cannot be saved here")
     state = {
         ".".join(part for part in name.split(".") if part != "_orig_mod"): tensor.contiguous()
-        for name, tensor in flattened(state).items()
+        for name, tensor in packed(flattened(state), kind).items()
     }
     with replacing(Path(path)) as fresh:
         save_file(state, fresh, None if kind is None else {KEY: kind})

@@ -11,7 +11,15 @@ from torch import nn
 
 import modelwright as mw
 from modelwright.backends.pytorch import WeightsError
-from modelwright.backends.pytorch.quantized import KINDS, QuantizationError, quantize
+from modelwright.backends.pytorch.quantized import (
+    GROUP,
+    KINDS,
+    QuantizationError,
+    check_float8,
+    packed,
+    quantize,
+    unpacked,
+)
 
 pytest.importorskip("torchao")
 
@@ -28,15 +36,16 @@ IDS = torch.arange(40).reshape(2, 20)
 def test_a_quantized_model_is_saved_and_loaded(
     kind: str, model: nn.Module, examples: Path, tmp_path: Path
 ) -> None:
-    expected, tolerance = model(IDS).detach(), 0.1 if kind == "float8" else 0.05
+    expected = model(IDS).detach()
+    tolerance = {"float8": 0.1, "int4": 0.3}.get(kind, 0.05)
     mw.save_weights(model, tmp_path / "float.safetensors")
     left = quantize(model, kind)
-    assert left == ["token_embedding.weight"]  # the head is tied to it
+    assert left == {"token_embedding.weight": "an embedding"}  # the head is tied to it
     found = model(IDS).detach()
     assert 0 < float((found - expected).abs().max()) < tolerance * float(expected.abs().max())
     mw.save_weights(model, tmp_path / "small.safetensors")
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("float", "small")]
-    assert sizes[1] < 0.32 * sizes[0]
+    assert sizes[1] < (0.23 if kind == "int4" else 0.32) * sizes[0]
     again = mw.compile(examples / "tiny_gpt.yaml", seed=1).eval()
     mw.load_weights(again, tmp_path / "small.safetensors")
     assert torch.equal(again(IDS), found)
@@ -53,10 +62,75 @@ def test_int8_is_the_nearest_of_255_multiples_of_a_scale(model: nn.Module) -> No
     assert float(((after - before).abs() / scale).max()) <= 0.51
 
 
+def test_int4_is_the_nearest_of_16_multiples_of_a_scale(model: nn.Module) -> None:
+    """The scale of 32 weights is the range of these, and zero, / 15."""
+    before = model.layers[0].attention.query.weight.detach().clone()
+    quantize(model, "int4")
+    after = model.layers[0].attention.query.weight.dequantize().detach()
+    groups = before.unflatten(1, (-1, GROUP))
+    ranges = groups.amax(-1).clamp(min=0) - groups.amin(-1).clamp(max=0)
+    error = (after - before).abs().unflatten(1, (-1, GROUP)).amax(-1)
+    assert float((error / ranges).max()) <= 0.51 / 15 * 2  # the zero point is rounded, too
+    assert float((error / ranges).mean()) <= 0.51 / 15
+
+
+def test_four_bits_are_packed_without_loss() -> None:
+    weights = torch.arange(-8, 8, dtype=torch.int8).repeat(3, 2)
+    small = packed({"a.qdata": weights, "b": weights}, "int4")
+    assert small["a.qdata"].dtype == torch.uint8
+    assert small["a.qdata"].shape == (3, 16)
+    assert small["a.qdata"][0, 0] == 0x10  # -8 and -7: 0 in the lower bits, 1 above
+    assert torch.equal(unpacked(small, "int4")["a.qdata"], weights)
+    assert small["b"] is weights
+
+
+def test_layers_of_other_widths_are_left_and_said(examples: Path) -> None:
+    """For int4, the input width must be a multiple of 32."""
+    sets = ["d_model=64", "feed_forward.d_ff=72", "layers=1"]
+    model = mw.compile(mw.load(examples / "tiny_llama.yaml", sets=sets))
+    left = quantize(model, "int4")
+    assert left.pop("token_embedding.weight") == "an embedding"
+    reason = "its input width (72) is not a multiple of 32"
+    assert left == {"layers.0.feed_forward.down.weight": reason}
+    model = mw.compile(mw.load(examples / "tiny_llama.yaml", sets=["d_model=40", *sets[1:]]))
+    with pytest.raises(
+        QuantizationError, match=r"no layer of the model can be quantized \(tok.*: "
+    ):
+        quantize(model, "int4")
+
+
+EXPERTS = """
+name: mixture
+family: decoder-only
+vocab_size: 64
+d_model: 32
+layers: 1
+positions: rotary
+attention: {heads: 4}
+feed_forward: {type: moe, experts: 4, top_k: 2, expert: {d_ff: 48}}
+head: language_model
+"""
+
+
+def test_experts_are_left_and_said() -> None:
+    model = mw.compile(mw.loads(EXPERTS))
+    left = quantize(model, "int8")
+    assert left.pop("token_embedding.weight") == "an embedding"
+    assert {*left.values()} == {"not a linear layer"}
+    assert [name for name in left if "experts" in name] == [*left]
+    assert all(model.get_parameter(name).dtype == torch.float32 for name in left)
+
+
+def test_a_device_without_float8_is_refused() -> None:
+    check_float8(torch.device("cpu"))
+    with pytest.raises(QuantizationError, match="mps does not support float8"):
+        check_float8(torch.device("mps"))  # PyTorch for Linux has no such device
+
+
 def test_errors(model: nn.Module, examples: Path, tmp_path: Path) -> None:
     with pytest.raises(QuantizationError, match="unknown kind `int2`; expected one of: int8,"):
         quantize(model, "int2")
-    with pytest.raises(QuantizationError, match="the model has no linear layers"):
+    with pytest.raises(QuantizationError, match=r"can be quantized \(weight: an embedding"):
         quantize(nn.Embedding(3, 4), "int8")
     quantize(model, "int8")
     with pytest.raises(QuantizationError, match=r"is quantized already \(int8\)"):
