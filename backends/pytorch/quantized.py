@@ -103,7 +103,7 @@ def _torchao(kind: str) -> tuple[Callable[..., None], Any]:
         from torchao import quantization as ao
     except ImportError:
         raise QuantizationError("needs torchao; install modelwright[quantize]") from None
-    configs = {
+    configs: dict[str, Callable[[], Any]] = {
         "int8": lambda: ao.Int8WeightOnlyConfig(version=2),
         "int8-dynamic": lambda: ao.Int8DynamicActivationInt8WeightConfig(version=2),
         "int4": _int4,
@@ -117,9 +117,10 @@ def _int4() -> Any:
     from torchao import quantization as ao
     from torchao.quantization.granularity import PerGroup
 
+    group: Any = PerGroup
     return ao.IntxWeightOnlyConfig(
-        weight_dtype=torch.int4,
-        granularity=PerGroup(GROUP),
+        weight_dtype=getattr(torch, "int4"),  # noqa: B009
+        granularity=group(GROUP),
         mapping_type=ao.MappingType.ASYMMETRIC,
     )
 
