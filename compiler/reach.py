@@ -53,7 +53,13 @@ def reach(formula: Formula) -> Reach:
     return ATOMS[formula.name](*formula.args) if formula.name in ATOMS else EVERYTHING
 
 
+def _blocks(size: int, neighbours: int = 0) -> Reach:
+    far = (int(neighbours) + 1) * int(size) - 1
+    return Reach(far, far)
+
+
 ATOMS: dict[str, Callable[..., Reach]] = {
+    "blocks": _blocks,
     "causal": lambda: Reach(None, 0),
     "window": lambda size: Reach(size - 1, 0),
     "band": lambda left, right=None: Reach(left, left if right is None else right),

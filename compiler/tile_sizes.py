@@ -19,8 +19,8 @@ SMALLEST, LARGEST = 64, 512
 
 def of_graph(graph: ModuleGraph) -> int:
     """Queries of a tile in the file of a model."""
-    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
-    reaches = [reach(op.attrs["formula"]) for op in masks]
+    masks = [op for op in graph.ops() if op.attrs.get("tiles") in ("band", "ranges")]
+    reaches = [reach(op.attrs["formula"]) for op in masks if op.kind == "mask"]
     return tile_size(most(far.left) + most(far.right) + 1 for far in reaches if far.bounded)
 
 

@@ -19,6 +19,7 @@ from ..graph import ModuleGraph, Op
 from ..mask_users import mask_of, masks_of, readers
 from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
+from ..sizes import Size
 from ..tile_ranges import classes
 
 BAND = "band"
@@ -174,7 +175,7 @@ def why_dense(graph: ModuleGraph, stack: str, formula: Formula, forced: bool = F
     limit = graph.limits.get(stack) or graph.lengths.get(stack)
     if limit is not None and limit < tile_sizes.SHORT:
         return f"sequences have at most {int(limit):,} tokens"
-    if kind == RANGES and not may_skip(formula):
+    if kind == RANGES and not may_skip(formula, tried_tokens(formula, limit)):
         return "neighbouring queries attend to more than half of all keys"
     if kind == BAND and limit is not None and most(found.left) + most(found.right) + 1 >= limit:
         return f"it covers all {int(limit):,} positions"
@@ -258,26 +259,35 @@ def _of_global_rows(graph: ModuleGraph, attend: Op) -> bool:
 
 
 @lru_cache(maxsize=256)
-def may_skip(formula: Formula) -> bool:
-    """Whether tiles read at most half of the keys.
+def may_skip(formula: Formula, tokens: int) -> bool:
+    """Whether tiles of a sequence of so many tokens read at most half of the keys.
 
-    Counted for a few tiles of a long sequence, whose documents have an eighth of all tokens each.
+    Counted for eight tiles; there are eight documents of equal lengths.
     """
     formula = plain(formula)
-    names = {atom.name for atom in atoms(formula)}
-    documents = tuple(8 * token // TRIED for token in range(TRIED)) if "documents" in names else ()
-    rows, read = Rows(TRIED, Given(documents)), 0
-    tiles = range(4 * 64, TRIED, 8 * 64)
+    given = any(atom.name == "documents" for atom in atoms(formula))
+    documents = tuple(8 * token // tokens for token in range(tokens)) if given else ()
+    rows, read = Rows(tokens, Given(documents)), 0
+    tiles = range(tokens // 16, tokens, tokens // 8)
     for first in tiles:
         seen = 0
         for query in range(first, first + 64):
             seen |= rows.of(formula, query)
         read += seen.bit_count()
-    return 2 * read <= TRIED * len(tiles)
+    return 2 * read <= tokens * len(tiles)
 
 
-TRIED = 4096
-"""Tokens of this sequence."""
+def tried_tokens(formula: Formula, limit: Size | None) -> int:
+    """The length for which tiles are tried: several blocks, if sequences may be so long."""
+    blocks = [atom.args[0] for atom in atoms(formula) if atom.name in BLOCKS]
+    largest = max((int(size) for size in blocks if isinstance(size, int)), default=0)
+    longest = MOST_TRIED if limit is None else min(int(limit), MOST_TRIED)
+    return max(LEAST_TRIED, min(4 * largest, longest) // 64 * 64)
+
+
+BLOCKS = ("blocks", "fixed")
+LEAST_TRIED, MOST_TRIED = 4096, 65_536
+"""Tokens of these sequences."""
 
 
 def without_asked_tiles(graph: ModuleGraph) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -11,12 +11,15 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 a1c777b65250). To re
     head                    1,034,485,760
     total                 107,769,861,120
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  F feed-forward width  X experts  A experts per token  J
-         token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F feed-forward
+         width  X experts  A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +84,10 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
+DENSE = 1024  # with fewer queries, one tile
+TILE = 512  # queries of one tile
+
+
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
@@ -119,6 +126,211 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
     return attention_mask.bool().long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+
+
+class Tile(NamedTuple):
+    """Consecutive queries and the keys that they read.
+
+    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    """
+
+    queries: int  # number of queries, which follow those of the previous tile
+    keys: tuple[slice, ...]  # ranges of keys; empty: all keys
+    mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
+
+
+class KeysOfTile(torch.autograd.Function):
+    """Select the keys or values (B, K, S, E) of a tile; return all of them too, for the next tile.
+
+    In the backward pass, the tiles add to one gradient of all keys. Plain slices would allocate
+    such a gradient for each tile.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keys: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.size, ctx.keys = x.size(2), keys
+        return x.view_as(x), x[:, :, keys[0]] if len(keys) == 1 else copied_keys(x, keys)
+
+    @staticmethod
+    def backward(
+        ctx: Any, total: Tensor | None, gradient: Tensor | None
+    ) -> tuple[Tensor | None, None]:
+        if gradient is None:
+            return total, None
+        if total is None:  # laid out as (B, S, K, E), like the results of projections
+            B, K, _, E = gradient.shape
+            total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
+        sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
+        for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
+            total[:, :, part] += own
+        return total, None
+
+
+def copied_keys(x: Tensor, keys: tuple[slice, ...]) -> Tensor:
+    """The keys or values (B, K, S, E) in these ranges, laid out as (B, S, K, E)."""
+    tokens = x.transpose(1, 2)
+    return torch.cat([tokens[:, part] for part in keys], dim=1).transpose(1, 2)
+
+
+def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """One tile of all queries and keys, from a boolean mask."""
+    return [Tile(queries, (), None if mask is None else added_mask(mask, like))]
+
+
+def added_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """Convert a boolean mask to numbers that are added to the scores, once for all layers."""
+    return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
+
+
+def sliding_tiles(
+    start: int, end: int, left: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
+
+    near: True where a query of a tile may attend to a key of it, (Q, Sq)
+    """
+    tiles: list[Tile] = []
+    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    if attention_mask is not None and attention_mask.device.type == "cpu":
+        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
+    near = added_mask(near, like)
+    for first in range(start, end, near.size(0)):
+        last, before = min(first + near.size(0), end), first - left
+        begin, stop = max(0, before), min(before + near.size(1), end)
+        mask = near[: last - first, begin - before : stop - before]
+        if attention_mask is not None and any(hidden[begin:stop]):
+            padding = ~attention_mask.bool()[:, None, None, begin:stop]
+            mask = mask.masked_fill(padding, -torch.inf)
+        tiles.append(Tile(last - first, (slice(begin, stop),), mask))
+    return tiles
+
+
+def mask_of_tile(mask: Tensor, like: Tensor) -> Tensor | None:
+    """The mask of a tile; None if nothing is hidden, which only eager code on the CPU looks up."""
+    if mask.device.type == "cpu" and not torch.compiler.is_compiling() and mask.all():
+        return None
+    return added_mask(mask, like)
+
+
+def tiled_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """Attention of q (B, H, T, E) to k and v (B, K, S, E) tile by tile, (B, H, T, E)."""
+    if not tiles[0].keys:
+        return attend(q, k, v, tiles[0].mask)
+    outputs = []
+    for own, tile in zip(q.split([tile.queries for tile in tiles], dim=2), tiles, strict=True):
+        k, near_k = KeysOfTile.apply(k, tile.keys)
+        v, near_v = KeysOfTile.apply(v, tile.keys)
+        outputs.append(attend(own, near_k, near_v, tile.mask).transpose(1, 2))
+    return torch.cat(outputs, dim=1).transpose(1, 2)
+
+
+def gathered_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same where tiles read several ranges of keys, which are copied.
+
+    For the backward pass, the keys are copied again, not saved.
+    """
+    if not tiles[0].keys:
+        return attend(q, k, v, tiles[0].mask)
+    ranges = iter([tile.keys for tile in tiles])
+
+    def attend_to_copies(q: Tensor, near_k: Tensor, near_v: Tensor, mask: Tensor | None) -> Tensor:
+        copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
+        with kept_as_ranges(copies, next(ranges)):
+            return attend(q, near_k, near_v, mask)
+
+    return tiled_attention(q, k, v, tiles, attend_to_copies)
+
+
+def causal_gathered_attention(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
+) -> Tensor:
+    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
+        return attend(q, k, v, is_causal=True)
+    return gathered_attention(q, k, v, tiles, attend)
+
+
+def kept_as_ranges(
+    copies: dict[int, Tensor], keys: tuple[slice, ...]
+) -> torch.autograd.graph.saved_tensors_hooks:
+    """Context in which autograd saves all keys, which tiles share, instead of copies of some."""
+
+    def pack(x: Tensor) -> Any:
+        every = copies.get(x.data_ptr()) if len(keys) > 1 else None  # one range is a view
+        return (x, None) if every is None else (every, (x.shape, x.stride()))
+
+    def unpack(kept: Any) -> Any:
+        x, view = kept
+        if view is None:
+            return x
+        return copied_keys(x, keys).as_strided(*view)  # it was the copy or a view of it
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+
+
+def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[int, int]]:
+    """The queries `start` to `end` in runs of at most `size`, cut at the `edges` too."""
+    cuts = {start, end, *range(start, end, size)}
+    cuts.update(edge for edge in edges if start < edge < end)
+    return list(pairwise(sorted(cuts)))
+
+
+def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
+    """Sorted, disjoint slices of these keys within 0 to `end`; the first key if there are none."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted((max(a, 0), min(b, end)) for a, b in ranges):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        elif first < last:
+            found.append((first, last))
+    return tuple(slice(first, last) for first, last in found or [(0, 1)])
+
+
+def intersect_ranges(
+    some: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The keys in both lists."""
+    both = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
+    return [(first, last) for first, last in both if first < last]
+
+
+def block_ranges(
+    first: int, last: int, size: int, neighbours: int, origins: list[int]
+) -> list[tuple[int, int]]:
+    """The blocks of the queries, and `neighbours` on both sides; `origins`: where rows begin."""
+    return [
+        (
+            origin + ((first - origin) // size - neighbours) * size,
+            origin + ((last - 1 - origin) // size + neighbours + 1) * size,
+        )
+        for origin in origins
+    ]
+
+
+def row_origins(attention_mask: Tensor | None) -> list[int]:
+    """Distinct indices of the first token that is not padding, over the sequences."""
+    if attention_mask is None:
+        return [0]
+    return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))
+
+
+def at_most_half(
+    runs: list[tuple[int, int, tuple[slice, ...]]], start: int, end: int
+) -> list[tuple[int, int, tuple[slice, ...]]]:
+    """The runs of queries and their keys; a single run if they read more than half of all keys."""
+    read = sum((last - first) * (k.stop - k.start) for first, last, keys in runs for k in keys)
+    return runs if 2 * read <= (end - start) * end else [(start, end, ())]
+
+
+def keys_of(ranges: tuple[slice, ...], end: int, device: torch.device) -> Tensor:
+    """Indices of the keys in the ranges; of all keys if there are no ranges."""
+    every = torch.arange(end, device=device)
+    return torch.cat([every[part] for part in ranges]) if ranges else every
 
 
 class Router(nn.Linear):
@@ -165,19 +377,76 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, block_size: int | None, attention_mask: Tensor | None, like: Tensor
-) -> Tensor | None:
-    """True where q may attend to k: causal and in the same block. None if `is_causal` is enough."""
-    if block_size is None and attention_mask is None and (start == 0 or end - start == 1):
-        return None
+def grouped_attention(
+    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Attention of q (B, H, T, E) over k and v (B, K, S, E), each shared by H/K heads.
+
+    For one query, the heads of a group become its queries: keys and values are read only once.
+    """
+    if q.size(2) != 1:
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
+        )
+    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
+    return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
+
+
+def causal_blocks_mask(
+    start: int,
+    stop: int,
+    k: Tensor,
+    end: int,
+    block_size: int,
+    attention_mask: Tensor | None,
+    like: Tensor,
+) -> Tensor:
+    """True where query q may attend to key k: causal & blocks(block_size)."""
+    q = torch.arange(start, stop, device=like.device)[:, None]  # (T, 1)
+    first = first_token_index(attention_mask, like.device)  # (B or 1, 1, 1, 1)
+    mask = (k <= q) & ((q - first) // block_size == (k - first) // block_size)  # (B or 1, 1, T, S)
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, k]
+
+
+def causal_blocks_tiles(
+    start: int, end: int, block_size: int, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """Tiles of the queries `start` to `end`: causal & blocks(8192)."""
+    runs: list[tuple[int, int, tuple[slice, ...]]] = [(start, end, ())]
+    if not torch.compiler.is_compiling() and end - start >= DENSE:
+        origins = row_origins(attention_mask)
+        sparse = []
+        for first, last in query_runs(start, end, TILE, []):
+            ranges = intersect_ranges(
+                [(0, last)], block_ranges(first, last, block_size, 0, origins)
+            )
+            sparse.append((first, last, merge_ranges(ranges, end)))
+        runs = at_most_half(sparse, start, end)
+    tiles = []
+    for first, last, keys in runs:
+        k = keys_of(keys, end, like.device)
+        mask = causal_blocks_mask(first, last, k, end, block_size, attention_mask, like)
+        tiles.append(Tile(last - first, keys, mask_of_tile(mask, like)))
+    return tiles
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
+    """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
-    if block_size is not None:
-        first = first_token_index(attention_mask, like.device)  # (B or 1, 1, 1, 1)
-        mask = mask & ((q - first) // block_size == (k - first) // block_size)  # (B or 1, 1, T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
+
+
+def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """Tiles of the queries `start` to `end`: causal. No mask if `is_causal` is enough."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return one_tile(end - start, None, like)
+    if torch.compiler.is_compiling() or end - start < DENSE:
+        return one_tile(end - start, causal_mask(start, end, attention_mask, like), like)
+    left = end
+    near = causal_mask(left, left + TILE, None, like)  # (Q, Sq)
+    return sliding_tiles(start, end, left, near, attention_mask, like)
 
 
 class LocalAttention(nn.Module):
@@ -199,7 +468,7 @@ class LocalAttention(nn.Module):
         self.output = nn.Linear(config.d_model, config.d_model, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
@@ -210,12 +479,7 @@ class LocalAttention(nn.Module):
         k = self.key_norm(k)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        shape, causal = q.shape, q.size(2) > 1 and mask is None
-        if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
-        ).reshape(shape)  # (B, H, T, E)
+        y = causal_gathered_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -279,7 +543,7 @@ class GlobalAttention(nn.Module):
         self.output = nn.Linear(config.d_model, config.d_model, bias=False)
 
     def forward(
-        self, x: Tensor, sharpness: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, sharpness: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
@@ -287,12 +551,7 @@ class GlobalAttention(nn.Module):
         q = (q * sharpness).type_as(q)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        shape, causal = q.shape, q.size(2) > 1 and mask is None
-        if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
-        ).reshape(shape)  # (B, H, T, E)
+        y = causal_gathered_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -306,9 +565,7 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
         self.feed_forward = MixtureOfExperts(config)
 
-    def forward(
-        self, x: Tensor, attention_inputs: tuple[Tensor | None, ...], cache: Cache | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, attention_inputs: tuple[Any, ...], cache: Cache | None) -> Tensor:
         x = x + self.attention(self.attention_norm(x), *attention_inputs, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
@@ -344,6 +601,7 @@ class Llama4Scout(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
+        config = self.config
         batch, length = (1, 1, *input_ids.shape)[-2:]
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
@@ -352,15 +610,15 @@ class Llama4Scout(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
         cos, sin = rope_angles(
-            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+            position_ids, config.d_model // config.heads, config.rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        local_mask = causal_mask(start, end, self.config.block_size, attention_mask, like=x)
+        local_tiles = causal_blocks_tiles(start, end, config.block_size, attention_mask, like=x)
         sharpness = growing_sharpness(
-            position_ids + 1, self.config.temperature_length, self.config.temperature_slope, like=x
+            position_ids + 1, config.temperature_length, config.temperature_slope, like=x
         )  # (T, 1) or (B, 1, T, 1)
-        global_mask = causal_mask(start, end, None, attention_mask, like=x)
-        local = cos, sin, local_mask
-        global_ = sharpness, global_mask
+        global_tiles = causal_tiles(start, end, attention_mask, like=x)
+        local = cos, sin, local_tiles
+        global_ = sharpness, global_tiles
         for i, block in enumerate(self.layers):
             attention_inputs = local if i % 4 < 3 else global_
             x = block(x, attention_inputs, cache)
@@ -436,4 +694,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 14c67e2c8e8a610b34b9a45706f3366826fd19563d76e6b09d5bced099ea04d9
+# sha256 of the above: f7efaa6f93690ce8ec3c7466e20ec82af3965c32d9d17cc49e214c9527fa737b

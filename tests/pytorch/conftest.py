@@ -35,5 +35,5 @@ def linted() -> Callable[[Path], None]:
 def every_mask_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masks that dense attention serves as well are computed in tiles too."""
     choosing = sys.modules["modelwright.compiler.passes.choose_tiles"]
-    monkeypatch.setattr(choosing, "may_skip", lambda formula: True)
+    monkeypatch.setattr(choosing, "may_skip", lambda formula, tokens: True)
     monkeypatch.setattr(choosing, "why_dense", lambda graph, stack, formula, forced: "")

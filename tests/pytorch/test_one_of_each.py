@@ -17,7 +17,7 @@ def functions(name: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("name", "function", "size"),
     [
-        ("example llama4_scout", "causal_mask", "block_size"),
+        ("masks_of_layers_dense", "causal_mask", "block_size"),
         ("masks_of_heads_in_some_layers", "causal_window_mask", "window"),
     ],
 )

@@ -79,6 +79,11 @@ ROWS: dict[str, Variation] = {
         )
         for masks in MASKS_OF_LAYERS
     },
+    "masks_of_layers_dense": decoder(
+        *in_turns("causal", "causal & blocks(4)"),
+        "positions=rotary",
+        "attention={heads: 4, kernel: dense}",
+    ),
     "masks_of_layers_both": both(
         *(
             f"{stack}.{pattern}"
