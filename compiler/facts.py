@@ -87,7 +87,8 @@ class Reach:
 class InputFact:
     """The first input of a stack.
 
-    kind          the `type` of the spec: tokens, patches, conv, features, learned, stack
+    kind          the `type` of the spec: tokens, patches, conv, features, learned, stack;
+                  `conv_image` is a `conv` over two axes
     argument      its name in `forward`; "" if it is not an argument
     axis          the axis of the argument whose length is given to `tokens`; may be negative
     convolutions  those of a convolutional stem, in order

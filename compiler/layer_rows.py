@@ -15,6 +15,7 @@ from .op_costs import OpCosts
 
 CLASSES = {
     "convolve": "Conv1d",
+    "convolve_image": "Conv2d",
     "embedding": "Embedding",
     "group_norm": "GroupNorm",
     "layer_norm": "LayerNorm",

@@ -288,6 +288,7 @@ ROWS: dict[str, Rows] = {
     "relative_buckets": _buckets,
     "relative_places": _places,
     "convolve": _convolution,
+    "convolve_image": _convolution,
     "patchify": _patches,
     "sinusoid": _sinusoid,
     "grid_sinusoid": _sinusoid_of_grid,

@@ -1,7 +1,7 @@
 """Inputs of stacks."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 from .activation import Activation
 from .feed_forward import Glu, Mlp
@@ -130,9 +130,9 @@ class ConvLayer(Part):
     stride: stride of the convolution
     dilation: dilation of the convolution
     separable: a depthwise convolution followed by a pointwise one; `bias` applies to both
-    normalize: apply the input's `norm` before the activation: over the `channels` of each frame, or
-        over all `frames` of each channel (a group norm with one group per channel, with the weight
-        and bias of a layer norm)
+    normalize: apply the input's `norm` before the activation: over the `channels` of each frame or
+        pixel, or over all `frames` or pixels of each channel (a group norm with one group per
+        channel, with the weight and bias of a layer norm)
     gated: gated linear unit before the norm: twice as many output channels, half of which gate the
         others through a sigmoid (GLU; Dauphin et al., 2016, arXiv:1612.08083)
     """
@@ -148,13 +148,16 @@ class ConvLayer(Part):
 
 class ConvStem(Source):
     """Convolutions over a signal (B, channels, frames); their output frames are the tokens (Radford
-    et al., 2022, arXiv:2212.04356). All frames count as real; there is no padding.
+    et al., 2022, arXiv:2212.04356). All frames count as real; there is no padding. With `axes: 2`,
+    over an image (B, channels, height, width); the tokens are the pixels of the last convolution in
+    row-major order, on a grid as that of patches (Xiao et al., 2021, arXiv:2106.14881).
 
     argument: name of the argument of `forward`
     layout: shape of the argument: `channels`: (B, channels, frames), `frames`: (B, frames,
         channels), or `waveform`: (B, frames), with one channel
-    channels: number of signal channels
-    axes: 1 for audio, 2 for images
+    channels: number of channels of the signal or image
+    axes: 1 for a signal, 2 for an image; kernels, strides and dilations are the same on both axes
+    image_size: with `axes: 2`, height and width of the image, one number or a list of two
     layers: the convolutions, in order; the last must have d_model channels unless `project` is set
     padded: pad with zeros on both sides, so that each convolution has one output per `stride`
         frames; false: no padding (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477)
@@ -170,6 +173,7 @@ class ConvStem(Source):
     layout: OneOf[Literal["channels", "frames", "waveform"]] = "channels"
     channels: Count
     axes: OneOf[Literal[1, 2]] = 1
+    image_size: Sides | None = None
     layers: Many[Inner[ConvLayer]]
     padded: Flag = True
     activation: Activation | None = None
@@ -191,8 +195,21 @@ class ConvStem(Source):
             tokens = (tokens - 1) * layer.stride + reach + 1
         return tokens
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return pair(self.image_size or 1)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Number of rows and columns of tokens of an image."""
+        rows, columns = map(self.tokens, self.sides)
+        return rows, columns
+
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Shape of one signal."""
+        """Shape of one signal or image."""
+        if self.axes == 2:
+            return (self.channels, *self.sides)
         shapes = {"channels": (self.channels, frames), "frames": (frames, self.channels)}
         return shapes.get(self.layout, (frames,))
 
@@ -262,6 +279,11 @@ class StackInput(Source):
     projector: Projector = NOTHING
     skip: Whole = 0
     replace: OptionalId = None
+
+
+def has_grid(source: Source) -> TypeGuard[Patches | ConvStem]:
+    """Whether the tokens of an input are those of an image, in rows and columns."""
+    return isinstance(source, Patches) or (isinstance(source, ConvStem) and source.axes == 2)
 
 
 def main_input(sources: Sequence[Source]) -> int:

@@ -31,7 +31,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` before token ids")},
     Features: {"prefix_tokens": ((0,), "`prefix_tokens` before vectors")},
     ConvStem: {
-        "axes": ((1,), "convolutions over several axes"),
         "prefix_tokens": ((0,), "`prefix_tokens` before a signal"),
     },
     Rotary: {"axes": ((1, 2), "positions with three axes")},

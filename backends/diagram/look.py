@@ -76,6 +76,13 @@ def _convolution(op: Op, graph: ModuleGraph) -> str:
     return f"{' → '.join(sizes)}, {plain(int(op.attrs['kernel']))} wide{step}"
 
 
+def _image_convolution(op: Op, graph: ModuleGraph) -> str:
+    sizes = [plain(int(size)) for size in (op.attrs["channels"], op.attrs["out_dim"].size)]
+    kernel, stride = plain(int(op.attrs["kernel"])), int(op.attrs["stride"])
+    step = f", every {stride}" if stride > 1 else ""
+    return f"{' → '.join(sizes)}, {kernel} × {kernel}{step}"
+
+
 def _tokens(op: Op, graph: ModuleGraph) -> str:
     count = int(op.attrs["rows"])
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
@@ -240,6 +247,10 @@ LOOKS: dict[str, Look] = {
     "embedding": Look("box", "embedding", _name, _table),
     "patchify": Look("box", "embedding", _name, _patches),
     "convolve": Look("box", "embedding", _name, _convolution),
+    "convolve_image": Look("box", "embedding", _name, _image_convolution),
+    "flatten_image": Look("through"),
+    "channels_last": Look("through"),
+    "channels_first": Look("through"),
     "zero_padding": Look("through"),
     "recur": Look("box", "feed_forward", _const("Loop over tokens"), _cell),
     "last_state": Look("pill", "other", _const("Last state")),

@@ -112,6 +112,8 @@ def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Arr
     """(frames, channels) -> (T, D) (Radford et al., 2022, arXiv:2212.04356, section 2.2; without
     zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2).
     """
+    if source.axes == 2:
+        return stem_of_image(stack, source, weights, signal)
     layouts = {"channels": lambda s: s.T, "frames": lambda s: s, "waveform": lambda s: s[:, None]}
     x = np.asarray(layouts[source.layout](signal), np.float64)
     for number, layer in enumerate(source.layers, start=1):
@@ -121,6 +123,64 @@ def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Arr
     if source.project is not False:
         x = weights.linear("input_projection", x, stack.d_model, bias=stack.bias)
     return x
+
+
+def stem_of_image(stack: Stack, source: ConvStem, weights: Weights, image: Array) -> Array:
+    """(channels, height, width) -> (T, D): convolutions in place of patches (Xiao et al., 2021,
+    arXiv:2106.14881, section 4), whose pixels are the tokens, row by row.
+    """
+    x = np.moveaxis(np.asarray(image, np.float64), 0, -1)
+    for number, layer in enumerate(source.layers, start=1):
+        x = convolve_image(source, layer, weights, f"conv{number}", x)
+    x = x.reshape(-1, x.shape[-1])
+    if source.project == "normalized":
+        x = normalize(source.norm, weights, "features_norm", x)
+    if source.project is not False:
+        x = weights.linear("input_projection", x, stack.d_model, bias=stack.bias)
+    return x
+
+
+def convolve_image(
+    source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array
+) -> Array:
+    """activation(norm(gate(conv(x)))) of one layer, over rows and columns: (height, width, C)."""
+
+    def over(x: Array, key: str, kernel: Array, groups: int, stride: int, dilation: int) -> Array:
+        size = kernel.shape[-1]
+        zeros = size // 2 * dilation if source.padded else 0
+        x = np.pad(x, ((zeros, zeros), (zeros, zeros), (0, 0)))
+        rows, columns = ((side - (size - 1) * dilation - 1) // stride + 1 for side in x.shape[:2])
+        y = np.zeros((rows, columns, len(kernel)))
+        for i in range(size):  # a sum of shifted images
+            for j in range(size):
+                down, across = i * dilation, j * dilation
+                seen = x[
+                    down : down + stride * (rows - 1) + 1 : stride,
+                    across : across + stride * (columns - 1) + 1 : stride,
+                ]
+                if groups == 1:
+                    y += seen @ kernel[:, :, i, j].T
+                else:  # one filter per channel
+                    y += seen * kernel[:, 0, i, j]
+        return y + weights(f"{key}.bias", len(kernel)) if source.bias else y
+
+    size, channels = layer.kernel, layer.channels * (2 if layer.gated else 1)
+    if layer.separable:
+        read = x.shape[-1]
+        filters = weights(f"{name}_depthwise.weight", read, 1, size, size)
+        x = over(x, f"{name}_depthwise", filters, read, layer.stride, layer.dilation)
+        x = over(x, name, weights(f"{name}.weight", channels, read, 1, 1), 1, 1, 1)
+    else:
+        kernel = weights(f"{name}.weight", channels, x.shape[-1], size, size)
+        x = over(x, name, kernel, 1, layer.stride, layer.dilation)
+    if layer.gated:
+        x = x[..., : layer.channels] * sigmoid(x[..., layer.channels :])
+    if layer.normalize == "channels":
+        x = normalize(source.norm, weights, f"{name}_norm", x)
+    elif layer.normalize == "frames":  # each channel over all pixels
+        flat = x.reshape(-1, x.shape[-1])
+        x = normalize(source.norm, weights, f"{name}_norm", flat, 0).reshape(x.shape)
+    return activate(source.activation, x)
 
 
 def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, LearnedInput, Patches, StackInput
+from ...spec.embedding import ConvStem, LearnedInput, Patches, StackInput, has_grid
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -154,7 +154,7 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
         document_ids=given("document_ids"),
         prefix_length=given("prefix_length"),
         global_mask=given("global_mask"),
-        grid=source.grid if isinstance(source, Patches) else None,
+        grid=source.grid if has_grid(source) else None,
         draws=draws,
         chances=chances,
         row=row,
@@ -168,6 +168,8 @@ def length_of(source: Any, given: Array) -> int:
         return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
     if isinstance(source, LearnedInput):
         return source.tokens
+    if has_grid(source):
+        return source.grid[0] * source.grid[1]
     if isinstance(source, ConvStem):
         return source.tokens(given.shape[-1 if source.layout != "frames" else 0])
     return len(given)

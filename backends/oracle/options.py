@@ -24,8 +24,8 @@ Block: residual condition activation bias share; *Memory: memory
 *Source: prefix_tokens normalize=True|False|before_positions norm optional=False argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
 Patches: layout=image|spectrogram image_size patch_size stride channels bias registers
-ConvStem: layout=channels|frames|waveform channels axes=1 layers padded activation bias
-ConvStem: project=True|False|normalized scale
+ConvStem: layout=channels|frames|waveform channels axes=1|2 layers padded activation bias
+ConvStem: image_size project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
 Features: size bias; LearnedInput: tokens
 StackInput: stack projector skip replace; LinearProjector: bias

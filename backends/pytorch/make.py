@@ -160,7 +160,8 @@ def make_convolution(f: Writer, op: Op) -> list[Statement]:
         around = kernel.floor(2) if dilation == 1 else dilation * kernel.floor(2)
         options["padding"] = sized(around)
     options |= {key: sized(op.attrs[key]) for key in ("dilation", "groups") if op.attrs[key] != 1}
-    made = _called("nn.Conv1d", channels, width, sized(kernel), **options, bias=_no_bias(op))
+    module = "nn.Conv2d" if op.kind == "convolve_image" else "nn.Conv1d"
+    made = _called(module, channels, width, sized(kernel), **options, bias=_no_bias(op))
     return attribute(op.name, made)
 
 
@@ -203,6 +204,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "table": make_embedding,
     "patchify": make_patches,
     "convolve": make_convolution,
+    "convolve_image": make_convolution,
     "recur": make_recurrence,
     "insert_tokens": _parameter("zeros"),
     "learned_tokens": _parameter("zeros"),

@@ -31,6 +31,26 @@ def convolve(call: Call) -> Array:
     return result + call.weights["bias"][:, None] if "bias" in call.weights else result
 
 
+def convolve_image(call: Call) -> Array:
+    """(B, channels, height, width) to (B, D, height out, width out), pixel by pixel."""
+    x, weight = call.given("x"), call.weights["weight"]
+    stride, dilation, kernel = (call.value(key) for key in ("stride", "dilation", "kernel"))
+    reach = (kernel - 1) * dilation
+    around = kernel // 2 * dilation if call.value("padded") else 0
+    x = np.pad(x, ((0, 0), (0, 0), (around, around), (around, around)))
+    tops, lefts = (range(0, side - reach, stride) for side in x.shape[2:])
+    result = np.zeros((len(x), len(weight), len(tops), len(lefts)))
+    groups = call.value("groups")
+    filters, channels = len(weight) // groups, x.shape[1] // groups
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            seen = x[:, :, top : top + reach + 1 : dilation, left : left + reach + 1 : dilation]
+            for o in range(len(weight)):
+                theirs = slice(o // filters * channels, (o // filters + 1) * channels)
+                result[:, o, row, column] = (seen[:, theirs] * weight[o]).sum(axis=(1, 2, 3))
+    return result + call.weights["bias"][:, None, None] if "bias" in call.weights else result
+
+
 def zero_padding(call: Call) -> Array:
     """(B, T, D) with zeros at padding."""
     x, mask = call.given("x"), call.optional("attention_mask")
@@ -38,12 +58,14 @@ def zero_padding(call: Call) -> Array:
 
 
 def group_norm(call: Call) -> Array:
-    """Normalise each channel of (B, D, T) over its frames."""
+    """Normalise each channel of (B, D, T), or of images, over its frames or pixels."""
     x = call.given("x")
-    apart = x - x.mean(axis=2, keepdims=True)
-    variance = (apart**2).mean(axis=2, keepdims=True)
+    axes = tuple(range(2, x.ndim))
+    apart = x - x.mean(axis=axes, keepdims=True)
+    variance = (apart**2).mean(axis=axes, keepdims=True)
     normed = apart / np.sqrt(variance + call.value("eps"))
-    scaled: Array = normed * call.weights["weight"][:, None] + call.weights["bias"][:, None]
+    weight, bias = (call.weights[key].reshape(-1, *[1] * len(axes)) for key in ("weight", "bias"))
+    scaled: Array = normed * weight + bias
     return scaled
 
 
@@ -57,6 +79,20 @@ def glu(call: Call) -> Array:
 def swap_axes(call: Call) -> Array:
     """(B, D, T) to (B, T, D)."""
     return call.given("x").swapaxes(-1, -2)
+
+
+def flatten_image(call: Call) -> Array:
+    """(B, D, height, width) to (B, T, D)."""
+    x = call.given("x")
+    return x.reshape(*x.shape[:2], -1).swapaxes(1, 2)
+
+
+def channels_last(call: Call) -> Array:
+    return np.moveaxis(call.given("x"), 1, -1)
+
+
+def channels_first(call: Call) -> Array:
+    return np.moveaxis(call.given("x"), -1, 1)
 
 
 def add_axis(call: Call) -> Array:

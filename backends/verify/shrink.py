@@ -417,6 +417,16 @@ def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, 
     }
 
 
+def _stem(small: _Small, part: ConvStem, update: dict[str, Any]) -> dict[str, Any]:
+    """Images of three by three or three by four tokens, with pixels that no kernel reads."""
+    if part.axes == 1 or (max(part.sides) <= 32 and max(part.grid) <= 8):
+        return {}
+    rest = 1 if max(layer.stride for layer in part.layers) > 1 and not part.padded else 0
+    more = 3 if part.grid[0] == part.grid[1] else 4
+    sides = part.frames(3) + rest, part.frames(more) + rest
+    return {"image_size": sides[0] if isinstance(part.image_size, int) else sides}
+
+
 def _convolution(small: _Small, part: Convolution, update: dict[str, Any]) -> dict[str, Any]:
     """A kernel shorter than the sequences, even if it was even, with groups if it had some."""
     least = 4 + part.kernel % 2
@@ -455,6 +465,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
     Block: _block,
     Moe: _moe,
     Patches: _patches,
+    ConvStem: _stem,
     Rotary: _rotary,
     Temperature: _temperature,
     Convolution: _convolution,

@@ -98,6 +98,8 @@ def _input(source: Source) -> InputFact:
         return InputFact(kind, argument, stack=source.stack, skip=source.skip)
     if not isinstance(source, ConvStem):
         return InputFact(kind, argument)
+    if source.axes == 2:
+        return InputFact("conv_image", argument)
     layers = tuple(
         Reach(0 if source.padded else layer.dilation * (layer.kernel - 1), layer.stride)
         for layer in source.layers

@@ -226,6 +226,8 @@ def _lower_stack(
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(first, (ConvStem, Features))
+    if isinstance(first, ConvStem):
+        measured = first.axes == 1
     if isinstance(first, StackInput):
         measured = first.stack not in b.graph.lengths
     if measured and stack.max_positions is not None and _counts(stack):

@@ -16,13 +16,15 @@ from .state import StackState
 
 def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
     """Projected patches of an image, (B, G, D), or (B, T, D) if there are no other tokens."""
-    height, width = _pair(
+    height, width = two_sizes(
         b, source.image_size, "image_size", "image_size", "image_height", "image_width"
     )
     patch = b.size("patch_size", source.patch_size)
     steps = (patch, patch)
     if source.stride is not None:
-        steps = _pair(b, source.stride, "stride", "patch_stride", "stride_down", "stride_across")
+        steps = two_sizes(
+            b, source.stride, "stride", "patch_stride", "stride_down", "stride_across"
+        )
     bands = source.layout == "spectrogram"
     if bands:
         consume(source, "channels")  # it has one
@@ -64,7 +66,7 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
     return x
 
 
-def _pair(
+def two_sizes(
     b: Builder, sides: int | tuple[int, int], said: str, key: str, down: str, across: str
 ) -> tuple[Size, Size]:
     """Two sizes, from one number or a list of two at the key `said`."""

@@ -1,11 +1,14 @@
-"""Convolutional stems: convolutions over a signal, whose output frames are the tokens.
+"""Convolutional stems: convolutions over a signal or an image, whose results are the tokens.
 
 Two convolutions over a spectrogram: Radford et al. 2022, arXiv:2212.04356 (Whisper). Depthwise
     separable convolutions: Chollet 2016, arXiv:1610.02357. Convolutions over the
-waveform, and one for positions: Baevski et al. 2020, arXiv:2006.11477 (wav2vec 2.0).
+waveform, and one for positions: Baevski et al. 2020, arXiv:2006.11477 (wav2vec 2.0). Convolutions
+over an image in place of patches: Xiao et al. 2021, arXiv:2106.14881.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from ...spec.embedding import ConvLayer, ConvStem
 from ...spec.norm import plain_layer_norm
@@ -16,15 +19,22 @@ from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_activation
 from .norm import lower_norm
+from .patches import two_sizes
 from .reads import consume
 from .scaled import lower_input_scale
 from .state import StackState
 
 
 def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
-    """The tokens of a signal, (B, T, D)."""
-    lengths = _lengths(source)
-    x = _signal(b, state, source, lengths[0])
+    """The tokens of a signal or an image, (B, T, D)."""
+    image = source.axes == 2
+    if image:
+        lengths = _sides(b, source)
+        _measure(b, state, lengths[-1])
+        x = _image(b, state, source, lengths[0])
+    else:
+        lengths = [(length,) for length in _lengths(source)]
+        x = _signal(b, state, source, lengths[0][0])
     with b.in_scope(state.scope):
         for index, layer in enumerate(source.layers):
             last = index == len(source.layers) - 1
@@ -34,11 +44,12 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                     if not last or source.project is not False:
                         width = _channels(b, layer, index + 1)
                     consume(layer, "channels")  # the last one has d_model channels, by a law
-                    y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
+                    y = _convolved(b, source, layer, x, name, (width, *lengths[index + 1]))
                     y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
                 x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
-        x = _projected(b, state, source, b.op("swap_axes", x, out="x"))
+        x = b.op("flatten_image" if image else "swap_axes", x, out="x")
+        x = _projected(b, state, source, x)
         return lower_input_scale(b, source.scale, x, state.width)
 
 
@@ -73,6 +84,57 @@ def _lengths(source: ConvStem) -> list[Dim]:
     return lengths[::-1]
 
 
+def _sides(b: Builder, source: ConvStem) -> list[tuple[Dim, ...]]:
+    """Height and width of the image and of the output of each convolution."""
+    assert source.image_size is not None, "refused by the laws"
+    sides = two_sizes(
+        b, source.image_size, "image_size", "image_size", "image_height", "image_width"
+    )
+    found, ends = [sides], (sides[0] - 1, sides[1] - 1)  # the last row and column
+    same = sides[0] is sides[1]
+    for index, layer in enumerate(source.layers):
+        with b.within(f"conv{index + 1}"), b.at("layers", index):
+            down = _last(b, source, layer, ends[0])
+            ends = (down, down if same else _last(b, source, layer, ends[1]))
+        height = ends[0] + 1
+        found.append((height, height if same else ends[1] + 1))
+    names = ["", *(str(index + 1) for index in range(len(source.layers)))]
+    return [
+        (Dim(f"height{name}", height), Dim(f"width{name}", width))
+        for name, (height, width) in zip(names, found, strict=True)
+    ]
+
+
+def _last(b: Builder, source: ConvStem, layer: ConvLayer, end: Size) -> Size:
+    """The last row or column of an image after a convolution, from that before it."""
+    if not source.padded:
+        end = end - (b.size("kernel", layer.kernel) - 1) * _dilation(b, layer)
+    if layer.stride == 1:
+        return end
+    after: Size = end.floor(b.size("stride", layer.stride))
+    return after
+
+
+def _measure(b: Builder, state: StackState, sides: tuple[Dim, ...]) -> None:
+    """Record the number of tokens: those of the last convolution."""
+    rows, columns = (side.size or Size.of(1) for side in sides)
+    state.grid, state.front = (rows, columns), Size.of(0)
+    state.placed = rows**2 if rows is columns else rows * columns
+    b.graph.lengths[state.name] = state.placed
+
+
+def _image(b: Builder, state: StackState, source: ConvStem, sides: tuple[Dim, ...]) -> str:
+    """The argument, (B, channels, height, width)."""
+    consume(source, "layout")
+    channels = Dim("channels", b.size("channels", source.channels))
+    shape = (B, channels, *sides)
+    with b.in_scope(""):
+        state.ids = b.op(
+            "argument", name=source.argument, out=source.argument, shape=shape, dtype="float"
+        )
+    return state.ids
+
+
 def _signal(b: Builder, state: StackState, source: ConvStem, length: Dim) -> str:
     """The argument, as (B, channels, frames)."""
     channels = Dim("channels", b.size("channels", source.channels))
@@ -93,22 +155,25 @@ def _channels(b: Builder, layer: ConvLayer, number: int) -> Dim:
 
 
 def _convolved(
-    b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str, out: tuple[Dim, Dim]
+    b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str, out: tuple[Dim, ...]
 ) -> str:
     """One convolution, or a depthwise and a pointwise one."""
-    width, length = out
+    width, *lengths = out
     read = b.shape(x)[1]
+    kind, size = "convolve", dict[str, Any](length=lengths[0])
+    if source.axes == 2:
+        kind, size = "convolve_image", dict[str, Any](sides=tuple(lengths))
     made = width.times(2) if layer.gated else width
 
     def convolve(x: str, name: str, width: Dim, kernel: Size, stride: int, *, each: bool) -> str:
         channels = Size.of(b.shape(x)[1].size or 1)
         return b.op(
-            "convolve",
+            kind,
             x,
             name=name,
             channels=channels,
             out_dim=width,
-            length=length,
+            **size,
             kernel=kernel,
             stride=b.size("stride", stride) if stride > 1 else Size.of(1),
             dilation=_dilation(b, layer) if int(kernel) > 1 else Size.of(1),
@@ -127,16 +192,19 @@ def _convolved(
 
 
 def _normed(b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str) -> str:
-    """`x` (B, Z, Y), normalised over channels or over frames."""
+    """`x` (B, Z, Y), normalised over channels or over frames; (B, Z, height, width) likewise."""
     norm = source.norm
     assert norm is not None, "the levels fill in every norm"
     if layer.normalize is False or isinstance(norm, Nothing):
         return x
     if layer.normalize == "channels":
-        y = b.op("swap_axes", x, out="x")
+        last, first = "swap_axes", "swap_axes"
+        if source.axes == 2:
+            last, first = "channels_last", "channels_first"
+        y = b.op(last, x, out="x")
         with b.beside("input", 0):
             y = lower_norm(b, norm, y, name)
-        return b.op("swap_axes", y)
+        return b.op(first, y)
     assert plain_layer_norm(norm), "refused by the laws"
     with b.beside("input", 0, "norm"), b.within(name):
         return b.op(

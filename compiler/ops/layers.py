@@ -78,6 +78,12 @@ def convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
+def image_convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    width, kernel = attrs["out_dim"].size, attrs["kernel"]
+    weight = Weight("weight", (width, _read(attrs), kernel, kernel), NORMAL)
+    return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
+
+
 def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * int(op.attrs["in_features"]) * elements(values[op.outputs[0]].shape)
 
@@ -96,6 +102,11 @@ def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * int(_read(attrs)) * int(attrs["kernel"]) * found
 
 
+def image_convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
+    read = int(_read(op.attrs)) * int(op.attrs["kernel"]) ** 2
+    return 2 * read * elements(values[op.outputs[0]].shape)
+
+
 def patch_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs["image"].shape[0], attrs["length"], attrs["out_dim"])]
 
@@ -104,9 +115,28 @@ def convolved_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs["x"].shape[0], attrs["out_dim"], attrs["length"])]
 
 
+def convolved_image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["x"].shape[0], attrs["out_dim"], *attrs["sides"])]
+
+
+def flat_image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, width, *_ = inputs["x"].shape
+    return [(batch, T, width)]
+
+
+def channels_last_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, width, *sides = inputs["x"].shape
+    return [(batch, *sides, width)]
+
+
+def channels_first_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, *sides, width = inputs["x"].shape
+    return [(batch, width, *sides)]
+
+
 def convolved_half(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    batch, _, length = inputs["x"].shape
-    return [(batch, attrs["out_dim"], length)]
+    batch, _, *lengths = inputs["x"].shape
+    return [(batch, attrs["out_dim"], *lengths)]
 
 
 def swapped_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -171,7 +201,8 @@ def placed_saves(s: Saving) -> Iterator[Kept]:
 
 
 def group_norm_saves(s: Saving) -> Iterator[Kept]:
-    yield from ("x", Own("float", 2 * s.rows("x")))
+    """The input, and mean and inverse deviation of each channel."""
+    yield from ("x", Own("float", 2 * elements(s.shape("x")[:2])))
 
 
 ROWS: dict[str, Row] = {
@@ -232,13 +263,52 @@ ROWS: dict[str, Row] = {
         ),
         saves=convolution_saves,
     ),
+    "convolve_image": Row(
+        "the same over the rows and columns of an image (B, channels, height, width), to `sides` "
+        "(height, width); kernel, stride and dilation are those of both axes",
+        ("x",),
+        convolved_image_shape,
+        image_convolution_weights,
+        image_convolution_flops,
+        part="embedding",
+        attrs=(
+            "channels",
+            "out_dim",
+            "sides",
+            "kernel",
+            "stride",
+            "dilation",
+            "groups",
+            "padded",
+            "bias",
+        ),
+        saves=keeps("x"),
+    ),
+    "flatten_image": Row(
+        "(B, D, height, width) to (B, T, D), in row-major order",
+        ("x",),
+        flat_image_shape,
+        view=view("x"),
+    ),
+    "channels_last": Row(
+        "(B, D, height, width) to (B, height, width, D)",
+        ("x",),
+        channels_last_shape,
+        view=view("x"),
+    ),
+    "channels_first": Row(
+        "(B, height, width, D) to (B, D, height, width)",
+        ("x",),
+        channels_first_shape,
+        view=view("x"),
+    ),
     "zero_padding": Row(
         "x (B, T, D) with zeros at the padding of attention_mask (B, T)",
         ("x", "attention_mask"),
         saves=keeps("attention_mask"),
     ),
     "glu": Row(
-        "(B, 2*D, T) to (B, D, T): the first half * sigmoid(the second half)",
+        "(B, 2*D, T) to (B, D, T): the first half * sigmoid(the second half); the same of images",
         ("x",),
         convolved_half,
         attrs=("out_dim",),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..attention import Collaborative, Differential, Mha, Mla, Pairwise
 from ..branches import branch_blocks
-from ..embedding import Patches
+from ..embedding import has_grid
 from ..masks import atoms
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, RelativeBias, RelativeTable, Rotary, TransformerXl, acts_on
@@ -211,7 +211,8 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
 
 def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """`relative_table` needs a grid of patches."""
-    grid = [s for s in members(stack.input) if isinstance(s, Patches) and not s.registers]
+    inputs = [source for source in members(stack.input) if has_grid(source)]
+    grid = [source for source in inputs if not getattr(source, "registers", 0)]
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, RelativeTable) and not grid:
             yield Finding(

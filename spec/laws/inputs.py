@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..branches import sights
-from ..embedding import ConvStem, Features, LearnedInput, Patches, StackInput, Tokens, main_input
+from ..embedding import (
+    ConvStem,
+    Features,
+    LearnedInput,
+    Patches,
+    StackInput,
+    Tokens,
+    has_grid,
+    main_input,
+)
 from ..errors import choices
 from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
@@ -116,8 +125,8 @@ def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
 
 
 def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """Positions of patches: no padding, one per patch, none for registers."""
-    sources = [s for s in members(stack.input) if isinstance(s, Patches)]
+    """Positions of an image: no padding, one per patch, none for registers."""
+    sources = [s for s in members(stack.input) if has_grid(s)]
     for i, position in enumerate(members(stack.positions) if sources else ()):
         for key in ("offset", "skip_padding"):
             if getattr(position, key, 0):
@@ -126,7 +135,7 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                     f"`{key}` applies only to tokens, not to the patches of an image",
                 )
         known = isinstance(position, (Learned, RelativeTable)) or getattr(position, "axes", 1) == 2
-        if any(source.registers for source in sources) and not known:
+        if any(getattr(source, "registers", 0) for source in sources) and not known:
             yield Finding(
                 (*path, "positions", i),
                 f"{position.type} positions cannot leave out `registers`; use `learned` "
@@ -186,6 +195,9 @@ def _vectors(spec: ModelSpec, stack: Stack) -> int | None:
     if isinstance(source, Patches):
         rows, columns = source.grid
         return source.prefix_tokens + source.registers + rows * columns - skipped
+    if isinstance(source, ConvStem) and source.axes == 2:
+        rows, columns = source.grid
+        return rows * columns - skipped
     return None
 
 
@@ -286,6 +298,37 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             yield Finding(
                 (*path, "input", i, "layout"), "a waveform has one channel; write `channels: 1`"
             )
+        yield from _stem_of_an_image((*path, "input", i), source)
+
+
+def _stem_of_an_image(place: Path, source: ConvStem) -> Iterator[Finding]:
+    """An image has a size, which the convolutions fit; a signal has none."""
+    if source.axes == 1:
+        if source.image_size is not None:
+            yield Finding(
+                (*place, "image_size"),
+                "`image_size` is that of an image; a signal may have any length; write `axes: 2` "
+                "or remove it",
+            )
+        return
+    if source.image_size is None:
+        yield Finding(
+            (*place, "axes"),
+            "convolutions over two axes read images; set `image_size`",
+            lacks="image_size",
+        )
+        return
+    if source.layout != "channels":
+        yield Finding(
+            (*place, "layout"),
+            f"an image is (B, channels, height, width); `{source.layout}` is for signals",
+        )
+    if 0 in source.grid:
+        yield Finding(
+            (*place, "image_size"),
+            f"image_size ({min(source.sides)}) is too small for the kernels; it must be at least "
+            f"{source.frames(1)}",
+        )
 
 
 def _other_norm(norm: Norm | None) -> str:
@@ -300,14 +343,14 @@ def _other_norm(norm: Norm | None) -> str:
 
 def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """`convolution` positions need a signal."""
-    stem = any(isinstance(source, ConvStem) for source in members(stack.input))
+    stem = any(isinstance(source, ConvStem) and source.axes == 1 for source in members(stack.input))
     for i, position in enumerate(members(stack.positions)):
         if not isinstance(position, Convolution):
             continue
         if not stem:
             yield Finding(
                 (*path, "positions", i),
-                "`convolution` positions need an input of type `conv`",
+                "`convolution` positions need an input of type `conv` with `axes: 1`",
             )
         if stack.d_model % position.groups:
             yield Finding(
@@ -330,7 +373,7 @@ def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
 
 def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Signals have no padding, so `skip_padding` does not apply."""
-    stem = any(isinstance(source, ConvStem) for source in members(stack.input))
+    stem = any(isinstance(source, ConvStem) and source.axes == 1 for source in members(stack.input))
     for i, position in enumerate(members(stack.positions) if stem else ()):
         if getattr(position, "skip_padding", False):
             yield Finding(
@@ -355,6 +398,9 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
                 )
 
 
+ON_AN_IMAGE = "`axes: 2` needs an image: an input of type `patches`, or `conv` with `axes: 2`"
+
+
 def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Sinusoidal positions with two axes: patches, an order, and pairs in each half."""
     for i, position in enumerate(members(stack.positions)):
@@ -371,8 +417,8 @@ def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                 "`order` tells whose sinusoids come first; write `[column, row]` or "
                 "`[row, column]`",
             )
-        if not any(isinstance(source, Patches) for source in members(stack.input)):
-            yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
+        if not any(has_grid(source) for source in members(stack.input)):
+            yield Finding((*place, "axes"), ON_AN_IMAGE)
         least = 8 if position.denominator == "half_minus_one" else 4
         if stack.d_model % 4 or stack.d_model < least:
             yield Finding(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..attention import Collaborative, Mla
-from ..embedding import Patches
+from ..embedding import has_grid
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import Llama3, LongRope, Rotary, Yarn
 from .attention import Headed, head_width
 from .findings import Finding, Path, members
+from .inputs import ON_AN_IMAGE
 
 
 def rotaries(block: Block) -> Iterator[tuple[int, Rotary]]:
@@ -115,8 +116,8 @@ def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
                     "`coordinates: centred` needs `axes: 2` and an input of type `patches`",
                 )
             continue
-        if not any(isinstance(source, Patches) for source in members(stack.input)):
-            yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
+        if not any(has_grid(source) for source in members(stack.input)):
+            yield Finding((*place, "axes"), ON_AN_IMAGE)
         if not isinstance(block.attention, Headed):
             yield Finding(
                 (*place, "axes"), "`axes: 2` needs attention of type `mha` or `differential`"

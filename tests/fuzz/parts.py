@@ -19,7 +19,7 @@ from modelwright.spec.part import COMPONENTS, Part, Tagged
 from modelwright.spec.signatures import Shape, shapes
 from modelwright.spec.support import LATER_OPTIONS, LATER_TYPES
 
-from .dice import Dice
+from .dice import Dice, seeded
 from .masks import random_mask
 from .values import LENGTH, WIDTHS, literal_words, values_of
 
@@ -426,6 +426,10 @@ class Parts:
             said |= {"layout": "waveform", "channels": 1}
         elif self.dice.often(0.5):
             said["layout"] = self.dice.one(("channels", "frames"))
+        said |= {"axes": None, "image_size": None}
+        dice = seeded(len(repr(layers)))  # of its own: the other draws stay as they were
+        if not place.has("convolution") and dice.often(0.4):
+            said |= {"axes": 2, "image_size": dice.one((14, [12, 17])), "layout": None}
         return said
 
     def features(self, place: Place) -> Data:

@@ -27,6 +27,7 @@ from modelwright.spec.embedding import (
     LearnedInput,
     Patches,
     StackInput,
+    has_grid,
     main_input,
 )
 from modelwright.spec.laws.condition import embeds
@@ -81,11 +82,13 @@ def places_in(spec: ModelSpec, name: str, found: Arrays) -> list[int]:
             source: Any = other.input[main_input(other.input)]
             if isinstance(source, LearnedInput):
                 count = source.tokens
-            elif isinstance(source, Patches):
-                count = source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
+            elif has_grid(source):
+                rows, columns = source.grid
+                front = source.prefix_tokens + getattr(source, "registers", 0)
+                count = front + rows * columns
             else:
                 count = found[source.argument].shape[1]
-            if isinstance(source, ConvStem):
+            if isinstance(source, ConvStem) and source.axes == 1:
                 given = found[source.argument].shape
                 count = source.tokens(given[1 if source.layout == "frames" else -1])
             places += [one.replace] * (count - one.skip)

@@ -15,7 +15,6 @@ LATER = {  # what each spec needs that is not built yet
     "multimodel": [
         "a stack that reads several inputs",
         "an `optional` input",
-        "convolutions over several axes",
         "an `optional` input",
         "an `optional` input",
     ],

@@ -35,9 +35,8 @@ if image.shape[-2:] != (height, width):
 """
 
 
-def patchify(f: Writer, op: Op) -> Any:
-    image = f.arg(op, "image")
-    height, width = op.attrs["sides"]
+def _check_sides(f: Writer, op: Op, image: Any, height: Any, width: Any) -> None:
+    """Statements that raise ValueError for an image of another size."""
     shape = expression("tuple(image.shape[-2:])", image=image)
     if height is width:
         message = Format((shape, " pixels, but image_size is ", expression("size")))
@@ -47,6 +46,11 @@ def patchify(f: Writer, op: Op) -> Any:
         said = (expression("height"), " x ", expression("width"))
         message = Format((shape, " pixels, but images have ", *said))
         f.say(*statements(OBLONG, image=image, **sides, message=message), op=op)
+
+
+def patchify(f: Writer, op: Op) -> Any:
+    image = f.arg(op, "image")
+    _check_sides(f, op, image, *op.attrs["sides"])
     patches = call(f.own(op), image)
     return expression("patches.flatten(2).transpose(1, 2)", patches=patches)
 
@@ -61,6 +65,26 @@ def convolve(f: Writer, op: Op) -> Any:
     if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it pads one position too many
         return expression("made[..., :-n]", made=made, n=f.number(op.attrs["dilation"]))
     return made
+
+
+def convolve_image(f: Writer, op: Op) -> Any:
+    x = f.arg(op, "x")
+    source = f.graph.producer(op.arg("x"))
+    if source is not None and source.kind == "argument":
+        _check_sides(f, op, x, *(dim.size for dim in f.graph.values[op.arg("x")].shape[2:]))
+    return call(f.own(op), x)
+
+
+def flatten_image(f: Writer, op: Op) -> Any:
+    return expression("x.flatten(2).transpose(1, 2)", x=f.arg(op, "x"))
+
+
+def channels_last(f: Writer, op: Op) -> Any:
+    return expression("x.movedim(1, -1)", x=f.arg(op, "x"))
+
+
+def channels_first(f: Writer, op: Op) -> Any:
+    return expression("x.movedim(-1, 1)", x=f.arg(op, "x"))
 
 
 def zero_padding(f: Writer, op: Op) -> Any:
@@ -173,6 +197,10 @@ ROWS: dict[str, Row] = {
     "embedding": embedding,
     "patchify": patchify,
     "convolve": convolve,
+    "convolve_image": convolve_image,
+    "flatten_image": flatten_image,
+    "channels_last": channels_last,
+    "channels_first": channels_first,
     "zero_padding": zero_padding,
     "glu": glu,
     "group_norm": module_call,

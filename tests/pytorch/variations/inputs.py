@@ -84,7 +84,38 @@ PATCHES = {
     "causal_window": ('mask="causal & window(3)"', "positions=alibi"),
 }
 
+POSITIONS_OF_IMAGES = {
+    "plain": "relative_table",
+    "early_convolutions": "{type: sinusoidal, axes: 2}",
+    "separable_gated": "learned",
+    "unpadded": "{type: rotary, axes: 2}",
+}
+
+IMAGE_STEMS = {
+    "plain": "image_size: 9, layers: [{channels: 16, kernel: 3, stride: 2}]",
+    "early_convolutions": "image_size: [20, 13], argument: pixel_values, activation: relu, "
+    "project: true, layers: [{channels: 6, kernel: 3, stride: 2, normalize: frames}, "
+    "{channels: 8, kernel: 5, stride: 2, dilation: 2}]",
+    "separable_gated": "image_size: [10, 7], bias: false, scale: sqrt_d_model, layers: "
+    "[{channels: 5, kernel: 3, separable: true, gated: true, stride: 3, normalize: channels}, "
+    "{channels: 16, kernel: 1}]",
+    "unpadded": "image_size: 17, padded: false, project: normalized, layers: "
+    "[{channels: 4, kernel: 4, stride: 2, dilation: 2}, {channels: 6, kernel: 3}]",
+}
+
 ROWS: dict[str, Variation] = {
+    **{
+        f"image_stem_{k}": images(
+            f"input={{type: conv, axes: 2, channels: 3, {v}}}",
+            f"positions={POSITIONS_OF_IMAGES[k]}",
+        )
+        for k, v in IMAGE_STEMS.items()
+    },
+    "image_stem_read": both(
+        "encoder.input={type: conv, axes: 2, image_size: [8, 5], channels: 2, layers: "
+        "[{channels: 16, kernel: 3, stride: 2}]}",
+        "encoder.positions=learned",
+    ),
     **{f"input_{k}": encoder(f"input={v}", "positions=learned") for k, v in INPUTS.items()},
     **{f"patches_{k}": images(*v) for k, v in PATCHES.items()},
     "captions": both(
