@@ -255,9 +255,10 @@ class RelativeBias(Part):
 class RelativeTable(Part):
     """A learned bias per head and relative offset of two patches, added to the scores; with prefix
     tokens, three more: from such a token to a patch, from a patch to one, and between two (BEiT,
-    Swin).
+    Swin). With `axes: 1`, per distance of two tokens of a sequence, which is limited to
+    `max_positions`: row query - key + max_positions - 1 of the table.
 
-    axes: number of axes of the grid
+    axes: number of axes: 2 for an image, 1 for a sequence
     share: as for `relative_bias`
     """
 

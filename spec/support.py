@@ -35,7 +35,7 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     },
     Rotary: {"axes": ((1, 2), "positions with three axes")},
     Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
-    RelativeTable: {"axes": ((2,), "a grid with a number of axes other than 2")},
+    RelativeTable: {"axes": ((1, 2), "a grid with three axes")},
 }
 
 

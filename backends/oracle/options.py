@@ -36,7 +36,7 @@ Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset
 Rotary: theta fraction layout=half|interleaved axes=1|2 coordinates=index|centred scaling
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
-RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=2
+RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=1|2
 Disentangled: terms buckets max_distance share_projections normalize
 LinearScaling DynamicScaling Llama3 Yarn: factor
 DynamicScaling Llama3 Yarn LongRope: original_max_positions

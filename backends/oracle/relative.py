@@ -133,6 +133,16 @@ def rows_of(tokens: Tokens) -> int:
     return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
 
 
+def distance_table(table: Array, count: int) -> Array:
+    """(H, T, T) from a table (2n - 1, H): row q - k + n - 1, for sequences of up to n tokens."""
+    longest = (len(table) + 1) // 2
+    found = np.empty((table.shape[1], count, count))
+    for q in range(count):
+        for k in range(count):
+            found[:, q, k] = table[q - k + longest - 1]
+    return found
+
+
 def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Array:
     """(H, T, T) from a table ((2n - 1)² (+ 3), H): a row for each offset (row, column) of two
     patches on a grid of n by n (Liu et al., 2021, arXiv:2103.14030, section 3.2; Bao et al., 2021,

@@ -15,6 +15,7 @@ from .pointwise import normalize
 from .relative import (
     alibi,
     disentangled,
+    distance_table,
     relative_bias,
     relative_table,
     rows_of,
@@ -132,6 +133,11 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
         elif isinstance(position, RelativeBias):
             table = biases(layer, weights, position, (position.buckets, heads))
             total = total + relative_bias(position, layer.tokens, table)
+        elif isinstance(position, RelativeTable) and position.axes == 1:
+            count = len(layer.tokens.index)
+            longest = layer.stack.max_positions or count
+            table = biases(layer, weights, position, (2 * longest - 1, heads))
+            total = total + distance_table(table, count)
         elif isinstance(position, RelativeTable):
             table = biases(layer, weights, position, (rows_of(layer.tokens), heads))
             total = total + relative_table(position, layer.tokens, table)

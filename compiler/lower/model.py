@@ -13,7 +13,7 @@ from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
-from ...spec.positions import Learned, Sinusoidal
+from ...spec.positions import Learned, RelativeTable, Sinusoidal
 from ...spec.sublayers import Recurrence
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
@@ -313,10 +313,11 @@ def _lower_streams(b: Builder, state: StackState, streams: Streams) -> StackStat
 
 
 def _counts(stack: Stack) -> bool:
-    """Whether positions are limited to `max_positions`: learned or sinusoidal."""
+    """Whether positions are limited to `max_positions`: learned, sinusoidal, or in a table."""
     parts = [part for block in stack.blocks.values() for part in (block, *block.sublayers)]
     blocks = [one for part in parts for one in getattr(part, "positions", None) or ()]
-    return any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
+    tables = any(isinstance(p, RelativeTable) and peek(p, "axes") == 1 for p in blocks)
+    return tables or any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
 
 
 def _stack_title(name: str, spec: ModelSpec) -> str:

@@ -210,15 +210,23 @@ def _table_name(block: Block, position: RelativeBias | RelativeTable) -> str:
 
 
 def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTable) -> Size:
-    """Entries of a bias table: one per bucket, or per offset on the grid.
+    """Entries of a bias table: one per bucket, per distance, or per offset on the grid.
 
     Prefix tokens have three more: as query, as key, and as both.
     """
     if isinstance(position, RelativeBias):
         return b.size("buckets", position.buckets)
+    if position.axes == 1:
+        span: Size = 2 * _longest(b, state) - 1
+        return span
     assert state.grid is not None, "refused by the laws"
     rows: Size = (2 * state.grid[0] - 1) ** 2 + (3 if state.front else 0)
     return rows
+
+
+def _longest(b: Builder, state: StackState) -> Size:
+    """The maximum number of tokens of a sequence."""
+    return b.graph.limits[state.name] if state.placed is None else state.placed
 
 
 def _distances(
@@ -228,6 +236,16 @@ def _distances(
     shape: tuple[Dim, Dim],
     buckets: Size,
 ) -> str:
+    if isinstance(position, RelativeTable) and position.axes == 1:
+        places = b.op(
+            "relative_places",
+            shape=shape,
+            rule="each",
+            buckets=None,
+            max_distance=_longest(b, state),
+            stack=state.name,
+        )
+        return b.op("shift", places, amount=-1, out="offsets")  # the longest distance never occurs
     if isinstance(position, RelativeTable):
         return b.op(
             "grid_offsets",

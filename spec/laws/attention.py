@@ -210,16 +210,19 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
 
 
 def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """`relative_table` needs a grid of patches."""
+    """`relative_table` with two axes needs a grid of patches."""
     inputs = [source for source in members(stack.input) if has_grid(source)]
     grid = [source for source in inputs if not getattr(source, "registers", 0)]
     for i, position in enumerate(members(block.positions)):
-        if isinstance(position, RelativeTable) and not grid:
+        if not isinstance(position, RelativeTable) or position.axes != 2:
+            continue
+        if not grid:
             yield Finding(
                 (*path, "positions", i),
-                "`relative_table` needs an input of type `patches` without registers",
+                "`relative_table` needs an image without registers (`patches`, or `conv` with "
+                "`axes: 2`), or `axes: 1`",
             )
-        elif isinstance(position, RelativeTable) and grid[0].grid[0] != grid[0].grid[1]:
+        elif grid[0].grid[0] != grid[0].grid[1]:
             rows, columns = grid[0].grid
             yield Finding(
                 (*path, "positions", i),

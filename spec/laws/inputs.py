@@ -99,7 +99,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    measured = _vectors(spec, stack) is not None
+    measured = known_length(spec, stack) is not None
     for i, position in enumerate(members(stack.positions)):
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
@@ -187,7 +187,7 @@ def _origin(spec: ModelSpec, stack: Stack) -> tuple[Any, int]:
         seen.append(stack)
 
 
-def _vectors(spec: ModelSpec, stack: Stack) -> int | None:
+def known_length(spec: ModelSpec, stack: Stack) -> int | None:
     """Number of vectors of a stack whose input determines it."""
     source, skipped = _origin(spec, stack)
     if isinstance(source, LearnedInput):
@@ -220,7 +220,7 @@ def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
                 f"the vectors of `{source.stack}` have {width} numbers, but d_model is "
                 f"{stack.d_model}; add a `projector`",
             )
-        count = _vectors(spec, other)
+        count = known_length(spec, other)
         if source.skip and source.replace is None and _padded(spec, other):
             yield Finding(
                 (*place, "skip"),

@@ -1,13 +1,15 @@
-"""Laws of `disentangled` and `transformer_xl` positions."""
+"""Laws of `disentangled` and `transformer_xl` positions, and of tables of distances."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..attention import Mha, Pairwise
+from ..embedding import has_grid
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, Rotary, TransformerXl
+from ..positions import Disentangled, RelativeTable, Rotary, TransformerXl
 from .findings import Finding, Path, members
+from .inputs import known_length
 
 MEETING = (Disentangled, TransformerXl)
 
@@ -103,4 +105,32 @@ def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
             )
 
 
-LAWS = (log_buckets_fit, terms_once, positions_meet_contents, relative_sinusoids, scaled_by_layer)
+def distances_are_limited(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """A table with one axis has a row for each distance of a sequence of limited length."""
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, RelativeTable) or position.axes != 1:
+            continue
+        if any(has_grid(source) for source in members(stack.input)):
+            yield Finding(
+                (*path, "positions", i, "axes"),
+                "this stack reads an image, whose offsets have two axes; write `axes: 2`",
+            )
+        elif stack.max_positions is None and known_length(spec, stack) is None:
+            yield Finding(
+                (*path, "positions", i),
+                "a `relative_table` with one axis needs `max_positions`; set it in the stack or at "
+                "the top level",
+                lacks="max_positions",
+            )
+
+
+LAWS = (
+    log_buckets_fit,
+    terms_once,
+    positions_meet_contents,
+    relative_sinusoids,
+    scaled_by_layer,
+    distances_are_limited,
+)

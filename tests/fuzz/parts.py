@@ -159,7 +159,16 @@ class Parts:
             if first and first[0] not in ("disentangled", "transformer_xl"):
                 more = [n for n in rest if n not in ("disentangled", "transformer_xl", *first)]
                 found += [self.dice.one(more)] if self.dice.often(0.25) else []
+        found = [self._of_a_sequence(place, kind) for kind in found]
         return [self._with_type(self.of_type("positions", kind, place), kind) for kind in found]
+
+    @staticmethod
+    def _of_a_sequence(place: Place, kind: str) -> str:
+        """A table of all distances in place of some of the tables of buckets."""
+        dice = seeded(place.d_model + place.heads)  # of its own: the other draws stay as they were
+        fits = kind == "relative_bias" and "max_positions" in place.sizes and not place.queries
+        image = place.image and not place.signal
+        return "relative_table" if fits and not image and dice.often(0.4) else kind
 
     @staticmethod
     def _with_type(part: Any, name: str) -> Data:
@@ -192,7 +201,11 @@ class Parts:
         return {"bidirectional": both, "buckets": buckets, "max_distance": self.dice.one(far)}
 
     def relative_table(self, place: Place) -> Data:
-        return {"share": "stack" if self.dice.often(0.5) else None}
+        said: Data = {"share": "stack" if self.dice.often(0.5) else None, "axes": None}
+        if not place.image or place.signal:
+            said["axes"] = 1
+            self.said.add(("RelativeTable", "axes", "1"))
+        return said
 
     def disentangled(self, place: Place) -> Data:
         buckets = self.dice.one((8, 4, "none"))

@@ -38,6 +38,8 @@ POSITIONS = {
     "relative": "{type: relative_bias, buckets: 8, max_distance: 16}",
     "relative_one_sided": "{type: relative_bias, bidirectional: false, buckets: 8}",
     "relative_by_layer": "{type: relative_bias, share: layer, buckets: 8, max_distance: 16}",
+    "distances": "{type: relative_table, axes: 1}",
+    "distances_of_the_stack": "[{type: relative_table, axes: 1, share: stack}, rotary]",
     "disentangled": "{type: disentangled, buckets: 4, max_distance: 9, normalize: true}",
     "disentangled_shared": "{type: disentangled, buckets: 4, max_distance: 8, "
     "share_projections: true}",
