@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 cdfa1b020ca3). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 58e521ceb663). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -377,4 +377,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0e1b267a2d18f163fc20ed27db0d3b20993488d0bf6913a758f30c96c974b160
+# sha256 of the above: a826847569b9ee77f6c091422e07b0a3eb8b7e53713bfca1032e66710b4080ef
