@@ -108,30 +108,16 @@ def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Ar
     return np.stack(found)
 
 
-def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Array:
+def stem(stack: Stack, source: ConvStem, weights: Weights, given: Array) -> Array:
     """(frames, channels) -> (T, D) (Radford et al., 2022, arXiv:2212.04356, section 2.2; without
-    zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2).
+    zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2). The pixels of an image
+    are tokens too, row by row (Xiao et al., 2021, arXiv:2106.14881, section 4).
     """
-    if source.axes == 2:
-        return stem_of_image(stack, source, weights, signal)
-    layouts = {"channels": lambda s: s.T, "frames": lambda s: s, "waveform": lambda s: s[:, None]}
-    x = np.asarray(layouts[source.layout](signal), np.float64)
+    layouts = {"channels": lambda s: np.moveaxis(s, 0, -1), "frames": lambda s: s}
+    layouts["waveform"] = lambda s: s[:, None]
+    x = np.asarray(layouts[source.layout](given), np.float64)
     for number, layer in enumerate(source.layers, start=1):
         x = convolve(source, layer, weights, f"conv{number}", x)
-    if source.project == "normalized":
-        x = normalize(source.norm, weights, "features_norm", x)
-    if source.project is not False:
-        x = weights.linear("input_projection", x, stack.d_model, bias=stack.bias)
-    return x
-
-
-def stem_of_image(stack: Stack, source: ConvStem, weights: Weights, image: Array) -> Array:
-    """(channels, height, width) -> (T, D): convolutions in place of patches (Xiao et al., 2021,
-    arXiv:2106.14881, section 4), whose pixels are the tokens, row by row.
-    """
-    x = np.moveaxis(np.asarray(image, np.float64), 0, -1)
-    for number, layer in enumerate(source.layers, start=1):
-        x = convolve_image(source, layer, weights, f"conv{number}", x)
     x = x.reshape(-1, x.shape[-1])
     if source.project == "normalized":
         x = normalize(source.norm, weights, "features_norm", x)
@@ -140,53 +126,27 @@ def stem_of_image(stack: Stack, source: ConvStem, weights: Weights, image: Array
     return x
 
 
-def convolve_image(
-    source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array
+def over_image(
+    x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
 ) -> Array:
-    """activation(norm(gate(conv(x)))) of one layer, over rows and columns: (height, width, C)."""
+    """A convolution over rows and columns: a sum over rows of convolutions along them.
 
-    def over(x: Array, key: str, kernel: Array, groups: int, stride: int, dilation: int) -> Array:
-        size = kernel.shape[-1]
-        zeros = size // 2 * dilation if source.padded else 0
-        x = np.pad(x, ((zeros, zeros), (zeros, zeros), (0, 0)))
-        rows, columns = ((side - (size - 1) * dilation - 1) // stride + 1 for side in x.shape[:2])
-        y = np.zeros((rows, columns, len(kernel)))
-        for i in range(size):  # a sum of shifted images
-            for j in range(size):
-                down, across = i * dilation, j * dilation
-                seen = x[
-                    down : down + stride * (rows - 1) + 1 : stride,
-                    across : across + stride * (columns - 1) + 1 : stride,
-                ]
-                if groups == 1:
-                    y += seen @ kernel[:, :, i, j].T
-                else:  # one filter per channel
-                    y += seen * kernel[:, 0, i, j]
-        return y + weights(f"{key}.bias", len(kernel)) if source.bias else y
+    x: (height, width, channels in). kernel: (channels out, channels in / groups, size, size).
+    """
+    size, steps = kernel.shape[-1], {"stride": stride, "dilation": dilation}
+    tops = range(0, len(x) - dilation * (size - 1), stride)
 
-    size, channels = layer.kernel, layer.channels * (2 if layer.gated else 1)
-    if layer.separable:
-        read = x.shape[-1]
-        filters = weights(f"{name}_depthwise.weight", read, 1, size, size)
-        x = over(x, f"{name}_depthwise", filters, read, layer.stride, layer.dilation)
-        x = over(x, name, weights(f"{name}.weight", channels, read, 1, 1), 1, 1, 1)
-    else:
-        kernel = weights(f"{name}.weight", channels, x.shape[-1], size, size)
-        x = over(x, name, kernel, 1, layer.stride, layer.dilation)
-    if layer.gated:
-        x = x[..., : layer.channels] * sigmoid(x[..., layer.channels :])
-    if layer.normalize == "channels":
-        x = normalize(source.norm, weights, f"{name}_norm", x)
-    elif layer.normalize == "frames":  # each channel over all pixels
-        flat = x.reshape(-1, x.shape[-1])
-        x = normalize(source.norm, weights, f"{name}_norm", flat, 0).reshape(x.shape)
-    return activate(source.activation, x)
+    def row(top: int, i: int) -> Array:
+        return grouped(x[top + i * dilation], kernel[:, :, i], groups, **steps)
+
+    return np.stack([np.sum([row(top, i) for i in range(size)], axis=0) for top in tops])
 
 
 def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array) -> Array:
     """activation(norm(gate(conv(x)))) of one layer."""
+    slide, size = (grouped, over_image)[source.axes - 1], (layer.kernel,) * source.axes
     both = layer.dilation * (layer.kernel - 1) if source.padded else 0
-    x = np.pad(x, ((both // 2, both - both // 2), (0, 0)))
+    x = np.pad(x, [*[(both // 2, both - both // 2)] * source.axes, (0, 0)])
     steps = {"stride": layer.stride, "dilation": layer.dilation}
     channels = layer.channels * (2 if layer.gated else 1)
 
@@ -194,17 +154,20 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
         return y + weights(f"{key}.bias", y.shape[-1]) if source.bias else y
 
     if layer.separable:  # depthwise, then pointwise (Chollet, 2016, arXiv:1610.02357)
-        filters = weights(f"{name}_depthwise.weight", x.shape[-1], 1, layer.kernel)
-        x = biased(f"{name}_depthwise", grouped(x, filters, x.shape[-1], **steps))
-        x = biased(name, grouped(x, weights(f"{name}.weight", channels, x.shape[-1], 1)))
+        filters = weights(f"{name}_depthwise.weight", x.shape[-1], 1, *size)
+        x = biased(f"{name}_depthwise", slide(x, filters, x.shape[-1], **steps))
+        one = weights(f"{name}.weight", channels, x.shape[-1], *[1] * source.axes)
+        x = biased(name, slide(x, one))
     else:
-        kernel = weights(f"{name}.weight", channels, x.shape[-1], layer.kernel)
-        x = biased(name, grouped(x, kernel, **steps))
+        kernel = weights(f"{name}.weight", channels, x.shape[-1], *size)
+        x = biased(name, slide(x, kernel, **steps))
     if layer.gated:  # Dauphin et al., 2016, arXiv:1612.08083, eq. 1
-        x = x[:, : layer.channels] * sigmoid(x[:, layer.channels :])
+        x = x[..., : layer.channels] * sigmoid(x[..., layer.channels :])
     axes = {"channels": -1, "frames": 0}  # the second: a group norm with one group per channel
     if layer.normalize is not False:  # (Wu and He, 2018, arXiv:1803.08494)
-        x = normalize(source.norm, weights, f"{name}_norm", x, axes[layer.normalize])
+        flat = x.reshape(-1, x.shape[-1])
+        normed = normalize(source.norm, weights, f"{name}_norm", flat, axes[layer.normalize])
+        x = normed.reshape(x.shape)
     return activate(source.activation, x)
 
 
