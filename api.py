@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .compiler.difference_text import Difference
     from .compiler.plan import Plan
     from .compiler.report import Report
+    from .explorer.widget import Explorer
     from .spec import ModelSpec
     from .training.pruning import Pruned
 
@@ -210,6 +211,40 @@ def difference(
     from .compiler.difference_text import difference as compare
 
     return compare(_spec(before), _spec(after), names, **sizes)
+
+
+def explore(
+    source: Source | None = None,
+    *,
+    weights: str | Path | None = None,
+    tokenizer: str | Path | None = None,
+    height: int = 720,
+) -> Explorer:
+    """The page of `modelwright explore` as a notebook widget, which this kernel answers.
+
+    source: None opens an example
+    weights, tokenizer: a checkpoint and a tokenizer.json for the attention tab; without them,
+        weights are random and tokens are bytes
+    height: of the page, in pixels
+
+    Its attribute `text` is the spec as it was edited last: `mw.loads(page.text)`.
+
+    Raises ModuleNotFoundError without the extra `notebook`, PageMissingError in a clone whose page
+    is not built, OSError for a file that cannot be read.
+    """
+    from .compiler import ModuleGraph
+
+    try:
+        from .explorer.widget import Explorer
+    except ModuleNotFoundError as error:
+        if error.name not in ("anywidget", "traitlets"):
+            raise
+        install = "pip install 'modelwright[notebook]'"
+        raise ModuleNotFoundError(
+            f"`mw.explore` needs {error.name}: {install}", name=error.name
+        ) from None
+    spec = _spec(source) if isinstance(source, ModuleGraph) else source
+    return Explorer(spec, weights=weights, tokenizer=tokenizer, height=height)
 
 
 def verify(source: Source, **options: Any) -> Verification:

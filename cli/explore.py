@@ -86,9 +86,9 @@ def explore(
     try:
         import uvicorn
 
-        from ..explore.page_files import PageMissingError
-        from ..explore.server import application
-        from ..explore.settings import Settings, new_token
+        from ..explorer.page_files import PageMissingError
+        from ..explorer.server import application
+        from ..explorer.settings import Settings, new_token
     except ModuleNotFoundError as error:
         if error.name not in ("uvicorn", "starlette"):
             raise
@@ -132,9 +132,9 @@ def _write_page(folder: Path, spec: Path | None, *, force: bool) -> None:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             fail(f"--{name.replace('_', '-')} does not apply to --static: there is no server")
-    from ..explore.page_files import PageMissingError
-    from ..explore.spec_file import spec_file
-    from ..explore.static import PythonMissingError, write_page
+    from ..explorer.page_files import PageMissingError
+    from ..explorer.spec_file import spec_file
+    from ..explorer.static import PythonMissingError, write_page
 
     try:
         size = write_page(folder, spec_file(spec), force=force)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-FLOORS = ("spec", "compiler", "backends", "explore", "training", "cli")
+FLOORS = ("spec", "compiler", "backends", "explorer", "training", "cli")
 """From the ground up: each imports what stands before it, never what stands after."""
 
 HEAVY = {"torch", "transformers", "safetensors", "tokenizers"}

@@ -54,7 +54,7 @@ def test_every_folder_of_the_package_is_listed(root: Path) -> None:
 
 def page_files(root: Path) -> list[str]:
     """The page of the explorer, which is no file of the repository: none where it is not built."""
-    return [f"explore/bundle/{path.name}" for path in (root / "explore" / "bundle").glob("*")]
+    return [f"explorer/bundle/{path.name}" for path in (root / "explorer" / "bundle").glob("*")]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from explore_server import Serve, Served
 from explore_view import View
 
-BUNDLE = Path(__file__).parents[2] / "explore" / "bundle"
+BUNDLE = Path(__file__).parents[2] / "explorer" / "bundle"
 PYTHON = BUNDLE.parent / "python"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -27,8 +27,8 @@ FLAGS = (
 def serve() -> Iterator[Serve]:
     """Servers with settings, on free ports of this machine; one for each settings of a module."""
     uvicorn = pytest.importorskip("uvicorn", reason="needs the extra `explore`")
-    from modelwright.explore.server import application
-    from modelwright.explore.settings import Settings
+    from modelwright.explorer.server import application
+    from modelwright.explorer.settings import Settings
 
     running: dict[str, tuple[Any, threading.Thread, Served]] = {}
 
@@ -69,7 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         without = "no Python for the browser here; fetch it: make explore-python"
     for item in items:
         in_python = item.get_closest_marker("browser_python") is not None
-        if item.path.name == "test_explore_page.py" or in_python:
+        in_browser = item.get_closest_marker("browser") is not None
+        if item.path.name == "test_explore_page.py" or in_browser or in_python:
             item.add_marker(pytest.mark.xdist_group("browser"))  # one browser for all
             if why := without if in_python else reason:
                 item.add_marker(pytest.mark.skip(reason=why))

@@ -1,4 +1,4 @@
-"""Partners of an item by the rule of the page (explore/page/src/links.js), said once more."""
+"""Partners of an item by the rule of the page (explorer/page/src/links.js), said once more."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def main(names: list[str]) -> None:
     import uvicorn
     from playwright.sync_api import sync_playwright
 
-    from modelwright.explore.server import application
-    from modelwright.explore.settings import EXAMPLES, Settings
+    from modelwright.explorer.server import application
+    from modelwright.explorer.settings import EXAMPLES, Settings
 
     settings = Settings()
     config = uvicorn.Config(application(settings), port=8799, log_level="error", lifespan="off")
@@ -66,8 +66,8 @@ def main(names: list[str]) -> None:
 
 def _answers(name: str) -> tuple[float, float]:
     """Processor time of the two answers about a text that is new each time."""
-    from modelwright.explore import answer
-    from modelwright.explore.settings import EXAMPLES
+    from modelwright.explorer import answer
+    from modelwright.explorer.settings import EXAMPLES
 
     text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
     times = []

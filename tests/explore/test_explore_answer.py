@@ -17,7 +17,7 @@ from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import lower
 from modelwright.compiler.display import show
 from modelwright.compiler.report import report
-from modelwright.explore import RequestError, answer
+from modelwright.explorer import RequestError, answer
 from modelwright.spec import load
 
 
@@ -161,7 +161,7 @@ def test_a_text_longer_than_a_spec_is_a_problem_with_a_place() -> None:
 def test_answers_need_no_torch_and_no_server() -> None:
     code = (
         "import sys\n"
-        "from modelwright.explore import answer\n"
+        "from modelwright.explorer import answer\n"
         f"for ask in ('figure', 'code', 'masks'): answer({{'ask': ask, 'text': {SMALL!r}}})\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))\n"
     )

@@ -13,7 +13,7 @@ from modelwright.cli import cli
 def test_without_a_server_the_command_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in [each for each in sys.modules if each.startswith("modelwright.explore")]:
+    for name in [each for each in sys.modules if each.startswith("modelwright.explorer")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("starlette", "uvicorn"):
         monkeypatch.setitem(sys.modules, name, None)

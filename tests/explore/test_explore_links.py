@@ -9,7 +9,7 @@ import pytest
 from explore_partners import PANES, partners, related
 from explore_server import EXAMPLES, NAMES, asked
 
-from modelwright.explore import answer
+from modelwright.explorer import answer
 
 NO_CODE = ("tokens", "max_positions", "final_norm: false")
 """Keys that code need not read: rotary and relative positions have no longest sequence."""

@@ -11,7 +11,7 @@ from explore_partners import partners, related
 from explore_server import EXAMPLES, NAMES, SMALL, Serve, Served, asked
 from explore_view import EDITOR, View
 
-AXE = Path(__file__).parents[2] / "explore/page/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[2] / "explorer/page/node_modules/axe-core/axe.min.js"
 WORDS = {
     "yaml": ("line of YAML", "lines of YAML"),
     "figure": ("part", "parts"),
@@ -67,8 +67,8 @@ def test_pointing_at_a_box_marks_its_partners(view: View, name: str) -> None:
 
 def links_of(view: View, name: str) -> Any:
     """The links of the text that the page shows: an example without its line for editors."""
-    from modelwright.explore import answer
-    from modelwright.explore.start import example
+    from modelwright.explorer import answer
+    from modelwright.explorer.start import example
 
     asked = {"ask": "code", "text": example(name), "name": f"{name}.yaml"}
     return answer(asked, EXAMPLES)["links"]

@@ -13,10 +13,10 @@ import torch
 from explore_server import SMALL, Serve
 
 import modelwright as mw
-from modelwright.explore import answer, page_files
-from modelwright.explore.request import RequestError, read_run
-from modelwright.explore.runner import ENDED, STOPPED, Runner
-from modelwright.explore.worker import MOST_TOKENS, run
+from modelwright.explorer import answer, page_files
+from modelwright.explorer.request import RequestError, read_run
+from modelwright.explorer.runner import ENDED, STOPPED, Runner
+from modelwright.explorer.worker import MOST_TOKENS, run
 
 BYTES = SMALL.replace("vocab_size: 32", "vocab_size: 256")
 

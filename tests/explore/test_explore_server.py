@@ -17,11 +17,11 @@ pytest.importorskip("starlette", reason="needs the extra `explore`")
 from click.testing import CliRunner
 
 from modelwright.cli import cli
-from modelwright.explore import page_files
-from modelwright.explore.guard import LONGEST_BODY
-from modelwright.explore.page_files import PageMissingError
-from modelwright.explore.server import Queue, application
-from modelwright.explore.settings import Settings
+from modelwright.explorer import page_files
+from modelwright.explorer.guard import LONGEST_BODY
+from modelwright.explorer.page_files import PageMissingError
+from modelwright.explorer.server import Queue, application
+from modelwright.explorer.settings import Settings
 
 PAGE = '<script type="module" src="page.js" nonce="{nonce}"></script>'
 FIGURE = {"ask": "figure", "text": SMALL}

@@ -7,8 +7,8 @@ import re
 import pytest
 from explore_server import EXAMPLES, NAMES, asked
 
-from modelwright.explore import answer
-from modelwright.explore.sizes import sizes
+from modelwright.explorer import answer
+from modelwright.explorer.sizes import sizes
 from modelwright.spec import loads
 
 

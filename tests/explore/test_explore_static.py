@@ -21,19 +21,19 @@ from explore_server import SMALL, Served
 from explore_view import View
 
 from modelwright.cli import cli
-from modelwright.explore import browser as browser_answers
-from modelwright.explore import page_files, static
-from modelwright.explore.static import PYODIDE, PythonMissingError, packages, write_page
+from modelwright.explorer import browser as browser_answers
+from modelwright.explorer import page_files, static
+from modelwright.explorer.static import PYODIDE, PythonMissingError, packages, write_page
 from modelwright.outputs import OutputError
 
-PAGE = (Path(__file__).parents[2] / "explore/page/index.html").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "explorer/page/index.html").read_text(encoding="utf-8")
 WHEEL = f"pydantic_core-{pydantic_core.__version__}-cp314-cp314-wasm32.whl"
 BARE = """
 import json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 for name in ("torch", "networkx", "graphviz", "click", "numpy", "safetensors"):
     sys.modules[name] = None  # importing it fails
-from modelwright.explore.browser import ask
+from modelwright.explorer.browser import ask
 start = json.loads(ask("start", "{}"))
 print(len(start["examples"]), start["first"])
 for name in ("gpt2", "t5_small", "clip_vit_b32"):

@@ -1,6 +1,6 @@
 """The explorer: a page that shows a spec with its figure, code, weights and masks, linked.
 
-    from modelwright.explore import answer
+    from modelwright.explorer import answer
 
     answer({"ask": "figure", "text": "name: …"})["svg"]
 

@@ -2,7 +2,7 @@
 
 import { python } from "@codemirror/lang-python";
 import { yaml } from "@codemirror/lang-yaml";
-import { ask, AskError, takeToken } from "./ask.js";
+import { ask, AskError, PLACE, takeToken } from "./ask.js";
 import { attentionPanel } from "./attention.js";
 import { Costs, Totals } from "./costs.js";
 import { Difference, OPENED } from "./difference.js";
@@ -11,6 +11,7 @@ import { Editor } from "./editor.js";
 import { Figure } from "./figure.js";
 import { exampleDialog, menu, outside, splitters, Tabs, views } from "./layout.js";
 import { Listing } from "./listing.js";
+import { keep, recall } from "./memory.js";
 import { short } from "./numbers.js";
 import { Selection } from "./select.js";
 import { pack, unpack } from "./share.js";
@@ -246,6 +247,7 @@ class Page {
       ["Resolved spec (.yaml)", () => this.save("resolved.yaml", this.answers.code?.resolved, "application/yaml")],
       ["Costs (.json)", () => this.save("json", JSON.stringify(this.answers.code?.costs, null, 2), "application/json")],
     ]);
+    byId("share").hidden = PLACE === "notebook"; // a frame has no address
     byId("share").addEventListener("click", () => this.share());
     byId("revert").addEventListener("click", () => { this.editor.text = this.source.text; });
     byId("help").addEventListener("click", () => byId("help-dialog").showModal());
@@ -282,7 +284,7 @@ class Page {
     this.options.theme = theme;
     document.documentElement.dataset.theme = theme;
     byId("theme").setAttribute("aria-pressed", String(theme === "dark"));
-    localStorage.setItem("modelwright.theme", theme);
+    keep("theme", theme);
     if (this.source.text) this.again("askFigure", "askTab");
   }
 
@@ -303,6 +305,7 @@ class Page {
 
   /** Put the spec into the address, a little later: browsers limit how often that may be done. */
   keepFragment() {
+    if (PLACE === "notebook") return;
     clearTimeout(this.keeping);
     this.keeping = setTimeout(async () => history.replaceState(null, "", `#${await this.fragment()}`), KEEP);
   }
@@ -318,7 +321,7 @@ class Page {
   }
 
   async share() {
-    const address = `${location.origin}/#${await this.fragment()}`;
+    const address = `${location.href.split("#")[0]}#${await this.fragment()}`;
     clearTimeout(this.keeping);
     history.replaceState(null, "", address);
     try {
@@ -363,7 +366,7 @@ function notice(text, ...actions) {
 }
 
 function preferredTheme() {
-  return localStorage.getItem("modelwright.theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  return document.documentElement.dataset.given ?? recall("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 
 async function begin() {

@@ -1,5 +1,5 @@
 // Which items of other panes belong to one. The server says what each item stands for (see
-// explore/links.py); these are the rules.
+// explorer/links.py); these are the rules.
 
 export const PANES = ["yaml", "figure", "code", "weights", "resolved"];
 

@@ -1,12 +1,16 @@
-// Questions to the server, or to Python in this browser where the page is static. The token is in
-// the fragment of the address that the command prints, which no server sees; it is kept for other
-// tabs of this browser.
+// Questions to the server, to Python in this browser where the page is static, or to the kernel of
+// a notebook. The server's token is in the fragment of the address that the command prints, which
+// no server sees; it is kept for other tabs of this browser.
 
+import { askKernel } from "./kernel.js";
+import { keep, recall } from "./memory.js";
 import { askWorker } from "./worker.js";
 
-const STATIC = "static" in document.documentElement.dataset;
-const KEY = "modelwright.token";
-const page = crypto.randomUUID();
+/** "server", "static" or "notebook". */
+export const PLACE = document.documentElement.dataset.place ?? "server";
+const PYTHON = { static: [askWorker, "in this browser"], notebook: [askKernel, "in the kernel"] };
+const KEY = "token";
+const page = crypto.getRandomValues(new Uint32Array(4)).join("-");
 let token = "";
 let number = 0;
 
@@ -16,25 +20,26 @@ export function takeToken(fragment) {
   const given = parts.get("token");
   parts.delete("token");
   if (given) {
-    localStorage.setItem(KEY, given);
+    keep(KEY, given);
     history.replaceState(null, "", `#${parts}`); // so that no copied address contains it
   }
-  token = given ?? localStorage.getItem(KEY) ?? "";
+  token = given ?? recall(KEY) ?? "";
   return parts;
 }
 
 /** The answer to a question; null for one that a newer question overtook. Throws AskError. */
 export async function ask(path, body = {}) {
-  const said = STATIC ? await askPython(path, body) : await askServer(path, body);
+  const said = PLACE in PYTHON ? await askPython(path, body) : await askServer(path, body);
   return said.superseded ? null : said;
 }
 
 async function askPython(path, body) {
+  const [send, where] = PYTHON[PLACE];
   let said;
   try {
-    said = await askWorker(path, body);
+    said = await send(path, body);
   } catch (error) {
-    throw new AskError(`Python failed in this browser: ${error.message}`);
+    throw new AskError(`Python failed ${where}: ${error.message}`);
   }
   if ("refused" in said) throw new AskError(said.refused);
   return said;

@@ -10,7 +10,7 @@ async function start() {
   const [packages, core, file] = await Promise.all([bytes("python/packages.zip"), bytes("python/pydantic_core.whl"), fetch("python/spec.json").then((found) => found.text())]);
   python.unpackArchive(packages, "zip", { extractDir: "/packages" });
   python.unpackArchive(core, "wheel", { extractDir: "/packages" });
-  const { ask } = python.runPython("import sys, types; sys.path.insert(0, '/packages')\nfrom modelwright.explore import browser\nbrowser");
+  const { ask } = python.runPython("import sys, types; sys.path.insert(0, '/packages')\nfrom modelwright.explorer import browser\nbrowser");
   return (path, body) => ask(path, body, file);
 }
 

@@ -23,14 +23,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .answer import answer
 from .guard import LONGEST_BODY, Guard, page_policy, refusal
 from .page_files import FILES, PAGE, bundle
-from .request import RequestError, read_run
-from .runner import Runner
+from .questions import Questions
+from .request import RequestError
 from .settings import Settings
-from .spec_file import spec_file
-from .start import EXAMPLES, start
 
 
 def application(settings: Settings) -> Starlette:
@@ -50,10 +47,7 @@ def application(settings: Settings) -> Starlette:
 class _Server:
     def __init__(self, settings: Settings, files: dict[str, bytes]) -> None:
         self.settings, self.files = settings, files
-        self.folders = {"examples": EXAMPLES}
-        if settings.spec is not None:
-            self.folders["spec"] = settings.spec.parent
-        self.queue, self.runs, self.runner = Queue(), Queue(), Runner()
+        self.queue, self.runs, self.questions = Queue(), Queue(), Questions(settings)
 
     # -- the page
 
@@ -94,47 +88,32 @@ class _Server:
 
     def start(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What the page needs once."""
-        return start(self._file(), watch=self.settings.watch)
+        return self.questions.start()
 
     def answer(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """One answer at a time; a question that a newer one of the same page overtook has none."""
-        asked = dict(data)
-        page, number = asked.pop("page", ""), asked.pop("number", 0)
-        folder = self.folders.get(str(asked.pop("folder", "examples")))
-        if not isinstance(page, str) or not isinstance(number, int):
-            raise RequestError("page must be a text and number a number")
+        asked, page, number = numbered(data)
         with self.queue.turn(page, f"{asked.get('ask')}", number) as is_last:
-            return answer(asked, folder) if is_last else {"superseded": True}
+            return self.questions.answer(asked) if is_last else {"superseded": True}
 
     def run(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """One run at a time, in the child process; files are those of the command line alone."""
-        asked = dict(data)
-        page, number = asked.pop("page", ""), asked.pop("number", 0)
-        folder = self.folders.get(str(asked.pop("folder", "examples")))
-        if not isinstance(page, str) or not isinstance(number, int):
-            raise RequestError("page must be a text and number a number")
-        run = read_run(asked)
+        """One run at a time."""
+        asked, page, number = numbered(data)
         with self.runs.turn(page, "run", number) as is_last:
-            if not is_last:
-                return {"superseded": True}
-            files = {
-                "folder": folder,
-                "weights": self.settings.weights,
-                "tokenizer": self.settings.tokenizer,
-            }
-            given = {key: None if path is None else str(path) for key, path in files.items()}
-            return self.runner.run({**run.model_dump(), **given})
+            return self.questions.run(asked) if is_last else {"superseded": True}
 
     def changed(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The file, if its text is not the one with this digest."""
-        if not self.settings.watch:
-            raise RequestError("no file is watched; start with --watch")
-        found = self._file()
-        same = found is None or found["digest"] == data.get("digest")
-        return {"file": None if same else found}
+        return self.questions.changed(data)
 
-    def _file(self) -> dict[str, str] | None:
-        return spec_file(self.settings.spec)
+
+def numbered(data: Mapping[str, Any]) -> tuple[dict[str, Any], str, int]:
+    """A question, the page that asks it, and its number there. Raises RequestError."""
+    asked = dict(data)
+    page, number = asked.pop("page", ""), asked.pop("number", 0)
+    if not isinstance(page, str) or not isinstance(number, int):
+        raise RequestError("page must be a text and number a number")
+    return asked, page, number
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ await mkdir(OUT, { recursive: true });
 const shared = { minify: true, bundle: true, legalComments: "none", logLevel: "warning", charset: "utf8" };
 const { metafile } = await build({ ...shared, entryPoints: ["src/main.js"], outfile: `${OUT}/page.js`, format: "esm", target: "es2022", metafile: true });
 await build({ ...shared, entryPoints: ["page.css"], outfile: `${OUT}/page.css`, target: ["chrome120", "firefox121", "safari17.4"] });
+await build({ ...shared, entryPoints: ["src/widget.js"], outfile: `${OUT}/widget.js`, format: "esm", target: "es2022" }); // notebooks
 await copyFile("index.html", `${OUT}/index.html`);
 await copyFile("src/python.js", `${OUT}/python.js`); // the worker of the static page
 

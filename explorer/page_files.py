@@ -6,6 +6,7 @@ from pathlib import Path
 
 BUNDLE = Path(__file__).parent / "bundle"
 PAGE = "index.html"
+WIDGET = "widget.js"
 FILES = {"page.js": "text/javascript", "page.css": "text/css"}
 """What is served besides the page; nothing else in the folder is."""
 

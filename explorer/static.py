@@ -26,7 +26,7 @@ PYODIDE = (
 )  # fmt: skip
 PACKAGES = ("annotated_types", "pydantic", "typing_inspection", "yaml")
 MODULES = ("typing_extensions",)
-OWN = ("backends/diagram", "backends/pytorch", "compiler", "explore", "spec")
+OWN = ("backends/diagram", "backends/pytorch", "compiler", "explorer", "spec")
 """The folders of this package that the page needs; of all others, files at the top only."""
 WORKER = "python.js"
 EARLY = (1980, 1, 1, 0, 0, 0)
@@ -92,7 +92,7 @@ def static_page(text: str) -> str:
     )
     tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     text = text.replace("{nonce}", nonce).replace(
-        '<html lang="en">', '<html lang="en" data-static>'
+        '<html lang="en">', '<html lang="en" data-place="static">'
     )
     return text.replace("<head>", f"<head>\n{tag}", 1)
 
