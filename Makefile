@@ -89,9 +89,9 @@ explorer/bundle/page.js: $(wildcard explorer/page/*.* explorer/page/.npmrc explo
 	fi; \
 	cd explorer/page && npm ci && npm run build
 
-site: .venv/installed ## build the documentation site in out/site (needs mkdocs-material, installed once)
+site: explore-python ## build the documentation site in out/site (needs mkdocs-material, installed once)
 	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
-	$(BIN)/python docs/site.py out --build
+	$(BIN)/python docs/site.py out --explorer --build
 
 # Python for the browser: Pyodide, pinned in explorer/page/package-lock.json, and pydantic's core.
 explore-python: explore ## fetch what `modelwright explore --static` puts into its folder

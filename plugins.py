@@ -38,7 +38,7 @@ from .compiler.ops.row import Row
 from .spec import names
 from .spec.attention.memory import Memory as MemoryOption
 from .spec.branch import Branch
-from .spec.installed import CLASSES, SEARCH, PluginError
+from .spec.installed import CLASSES, FILES, SEARCH, PluginError
 from .spec.model import Block
 from .spec.part import COMPONENTS, Part
 from .spec.scalars import Count, Flag, Heads, Maybe, MaybeNumber, Number, Positive, Rate
@@ -143,6 +143,7 @@ class Plugin:
                 COMPONENTS[key].classes.pop(name, None)
             VARIANTS.pop(name, None)
             CLASSES.pop(name, None)
+            FILES.pop(name, None)
             ORIGINS.pop(name, None)
             SEARCH.tried.pop(name, None)
         for op in self.ops:
@@ -178,6 +179,7 @@ def load_plugin(path: str | Path) -> Plugin:
             "lower_my_attention}})`"
         )
     plugin.register(str(path))
+    FILES.update({_type_of(cls, ""): str(path) for cls in plugin.attentions})
     return plugin
 
 

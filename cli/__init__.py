@@ -56,8 +56,8 @@ COMMANDS = (
 """Commands in the order of `modelwright --help`; modules and functions have the same names."""
 
 
-WITHOUT_PLUGINS = ("new", "import", "explore", "tokenizer", "data", "completion")
-"""Commands without `--plugin`: they read no spec, or let others write it (`explore`)."""
+WITHOUT_PLUGINS = ("new", "import", "tokenizer", "data", "completion")
+"""Commands without `--plugin`: they read no spec."""
 
 
 class Commands(click.Group):

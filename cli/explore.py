@@ -11,9 +11,10 @@ import click
 from ..outputs import OutputError
 from .console import fail, note, print_result
 from .options import FOLDER, SPEC, WEIGHTS, force_option, quiet
+from .plugin_options import PLUGINS
 
 PORT = 8765
-SERVER = ("port", "no_browser", "watch", "host", "weights", "tokenizer", "token")
+SERVER = ("port", "no_browser", "watch", "host", "weights", "tokenizer", "token", "plugins")
 """Options of the server."""
 INSTALL = "pip install 'modelwright[explore]'"
 
@@ -89,6 +90,7 @@ def explore(
         from ..explorer.page_files import PageMissingError
         from ..explorer.server import application
         from ..explorer.settings import Settings, new_token
+        from ..spec.installed import SEARCH
     except ModuleNotFoundError as error:
         if error.name not in ("uvicorn", "starlette"):
             raise
@@ -102,6 +104,8 @@ def explore(
         token=token or new_token(),
         weights=weights,
         tokenizer=tokenizer,
+        plugins=click.get_current_context().meta.get(PLUGINS, ()),
+        installed=SEARCH.enabled,
     )
     if not settings.is_local and token is None:
         fail(f"--host {host} lets other machines in; it needs --token, a secret that you choose")
@@ -131,7 +135,8 @@ def _write_page(folder: Path, spec: Path | None, *, force: bool) -> None:
     for name in SERVER:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            fail(f"--{name.replace('_', '-')} does not apply to --static: there is no server")
+            option = "plugin" if name == "plugins" else name.replace("_", "-")
+            fail(f"--{option} does not apply to --static: there is no server")
     from ..explorer.page_files import PageMissingError
     from ..explorer.spec_file import spec_file
     from ..explorer.static import PythonMissingError, write_page

@@ -8,6 +8,9 @@ import click
 
 from .console import fail
 
+PLUGINS = "modelwright.plugins"
+"""Key of `Context.meta`: the files of `--plugin`."""
+
 
 def with_plugins(command: click.Command) -> click.Command:
     """The command with both options, which act before its arguments are read."""
@@ -40,11 +43,12 @@ def _no_plugins() -> click.Option:
     )
 
 
-def _load(_ctx: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
+def _load(ctx: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
     if not paths:
         return
     from ..plugins import PluginError, load_plugin
 
+    ctx.meta[PLUGINS] = tuple(path.absolute() for path in paths)
     for path in paths:
         try:
             load_plugin(path)

@@ -148,6 +148,7 @@ class SourceFact:
     sets         the `--set` changes
     description  text for the docstring
     family       decoder-only, encoder-only, encoder-decoder, or ""
+    plugins      files of the plug-ins that the spec uses
     """
 
     name: str = ""
@@ -155,6 +156,7 @@ class SourceFact:
     sets: tuple[str, ...] = ()
     description: str = ""
     family: str = ""
+    plugins: tuple[str, ...] = ()
     find: Callable[[Origin], Mark | None] = field(default=_nowhere, repr=False)
     digest: Callable[[], str] = field(default=str, repr=False)
 

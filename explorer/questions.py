@@ -8,7 +8,7 @@ from typing import Any
 
 from .answer import answer
 from .request import RequestError, read_run
-from .runner import Runner
+from .runner import NO_PLUGINS, Runner
 from .settings import Settings
 from .spec_file import spec_file
 from .start import EXAMPLES, start
@@ -26,7 +26,8 @@ class Questions:
         self.folders = {"examples": EXAMPLES}
         if settings.spec is not None:
             self.folders["spec"] = settings.spec.parent
-        self.runner = Runner()
+        off = () if settings.installed else (NO_PLUGINS,)
+        self.runner = Runner(arguments=[*off, *map(str, settings.plugins)])
 
     def start(self) -> dict[str, Any]:
         """What the page needs once."""

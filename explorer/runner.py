@@ -8,12 +8,14 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 SECONDS = 20.0
 """For one run."""
 START = 180.0
 """For the start, in which torch is imported."""
+NO_PLUGINS = "--no-plugins"
 STOPPED = f"the model ran for more than {SECONDS:.0f} seconds and was stopped"
 ENDED = "the model ended unexpectedly; it may have needed too much memory"
 
@@ -21,8 +23,15 @@ ENDED = "the model ended unexpectedly; it may have needed too much memory"
 class Runner:
     """A child process that is started on the first run, and again after it was stopped."""
 
-    def __init__(self, command: list[str] | None = None, seconds: float = SECONDS) -> None:
-        self.command = command or [sys.executable, "-m", f"{__package__}.worker"]
+    def __init__(
+        self,
+        command: list[str] | None = None,
+        seconds: float = SECONDS,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """command: of the child; arguments: of `worker.py`, which are plug-ins that it loads"""
+        worker = [sys.executable, "-m", f"{__package__}.worker", *arguments]
+        self.command = command or worker
         self.seconds = seconds
         self._one = threading.Lock()
         self._child: subprocess.Popen[str] | None = None

@@ -25,6 +25,8 @@ class Settings:
     token    what every question of the page must carry
     weights  a checkpoint for models that are run; None: random weights
     tokenizer  a tokenizer.json file; None: tokens are bytes
+    plugins  files of `--plugin`, which the process that runs models loads too
+    installed  whether plug-ins of installed packages may be loaded
     """
 
     spec: Path | None = None
@@ -33,6 +35,8 @@ class Settings:
     token: str = field(default_factory=new_token)
     weights: Path | None = None
     tokenizer: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    installed: bool = True
 
     @property
     def is_local(self) -> bool:

@@ -1,7 +1,8 @@
 """The process that runs models for the explorer. It alone imports torch.
 
 It reads one question per line from stdin and writes one answer per line to stdout, both as JSON.
-The server starts it, and ends it when a run takes too long.
+The server starts it, and ends it when a run takes too long. Its arguments are files of plug-ins, or
+`--no-plugins`.
 """
 
 from __future__ import annotations
@@ -26,11 +27,23 @@ def main() -> None:
     limit_memory()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer
+    load_plugins(sys.argv[1:])
     answers.write('{"ready": true}\n')
     answers.flush()
     for line in sys.stdin:
         answers.write(json.dumps(run(json.loads(line))) + "\n")
         answers.flush()
+
+
+def load_plugins(arguments: list[str]) -> None:
+    """Load the plug-ins of the command line, as the server did."""
+    from ..plugins import load_plugin, use_installed
+    from .runner import NO_PLUGINS
+
+    use_installed(NO_PLUGINS not in arguments)
+    for path in arguments:
+        if path != NO_PLUGINS:
+            load_plugin(path)
 
 
 def limit_memory() -> None:

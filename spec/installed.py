@@ -18,6 +18,8 @@ class PluginError(Exception):
 
 CLASSES: dict[str, type] = {}
 """The types that plug-ins have added -> the classes of their options."""
+FILES: dict[str, str] = {}
+"""The types that plug-ins have added that are files -> the path of the file."""
 
 
 @dataclass

@@ -82,7 +82,9 @@ def installed(file: Path) -> Path:
 def test_the_emitted_file_computes_the_formula(loaded: Path) -> None:
     """softmax(q k / sqrt(E)) v, written out, with k = g q / |q|; and it needs no plug-in."""
     graph = mw.lower(mw.loads(SPEC))
-    assert "plugin" not in mw.emit(graph)
+    text = mw.emit(graph)
+    assert "-o tiny_shared_qk.py --plugin shared_qk.py" in text
+    assert text.count("plugin") == 1
     model = mw.compile(graph, dtype="float64", seed=0).eval()
     part = model.layers[0].attention
     torch.nn.init.normal_(part.key_gain)

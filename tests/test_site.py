@@ -39,9 +39,12 @@ def test_every_page_command_and_name_is_there(assembled: Path) -> None:
     pages = assembled / "pages"
     for path in DOCS.rglob("*.md"):
         assert (pages / "docs" / path.relative_to(DOCS)).is_file()
-    commands = (pages / "commands.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## (\S+)$", commands, re.M) == list(COMMANDS)
-    assert commands.count("Usage: modelwright ") == len(COMMANDS)
+    for name in COMMANDS:
+        text = (pages / f"commands/{name}.md").read_text(encoding="utf-8")
+        assert text.startswith(f"# modelwright {name}\n\n```text\nmodelwright {name} ")
+        assert "| `-h, --help` | Show this message and exit. |" in text
+    table = (pages / "commands/index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[(\S+)\]", table, re.M) == list(COMMANDS)
     names = re.findall(r"^## (\S+)$", (pages / "api.md").read_text(encoding="utf-8"), re.M)
     assert names == [name for name in mw.__all__ if not name.startswith("__")]
 

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from ...compiler.axes import GLOSSARY
 from ...compiler.graph import ModuleGraph
@@ -34,7 +35,9 @@ def write_card(
         source = f"{name}.yaml"
         written = f"{IMPORTED} in the folder {name}. To rebuild it, run beside that folder"
         commands = command([f"modelwright import {quoted(name)}", f"-o {quoted(source)}"])
-    build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]
+    plugins = [f"--plugin {quoted(clean(Path(path).name))}" for path in document.plugins]
+    build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *plugins, *changes]
+    build += options
     commands += command(build)
     lines = [*wrap(f"{name}: {summary(graph)}, in one file (PyTorch >= {torch})."), ""]
     if document.description:

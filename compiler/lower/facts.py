@@ -8,6 +8,7 @@ from ...spec.branches import branch_blocks
 from ...spec.condition import Pooled
 from ...spec.embedding import ConvStem, Source, StackInput, Tokens, main_input
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
+from ...spec.installed import FILES
 from ...spec.laws.condition import embeds
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -131,6 +132,16 @@ def _source(spec: ModelSpec) -> SourceFact:
         spec.sets,
         spec.description,
         spec.family or "",
+        _plugins(spec),
         spec.nearest_mark,
         lambda: spec.sha,
     )
+
+
+def _plugins(spec: ModelSpec) -> tuple[str, ...]:
+    """The files that define the types of attention in a spec."""
+    stacks = spec.stacks.values()
+    blocks = branch_blocks(block for stack in stacks for block in stack.blocks.values())
+    parts = (part for block in blocks for part in (block.attention, block.cross_attention))
+    found = {FILES.get(getattr(part, "type", "")) for part in parts}
+    return tuple(sorted(file for file in found if file is not None))

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from explore_server import Serve, Served
+from explore_server import Serve, Served, served_files
 from explore_view import View
+
+from modelwright.explorer.static import write_page
 
 BUNDLE = Path(__file__).parents[2] / "explorer" / "bundle"
 PYTHON = BUNDLE.parent / "python"
@@ -20,6 +22,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
+    "--host-resolver-rules=MAP box.test 127.0.0.1",  # a name that is not that of this machine
 )  # fmt: skip
 
 
@@ -84,9 +87,25 @@ def browser() -> Iterator[Any]:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
-@pytest.fixture(scope="module")
-def served(serve: Serve) -> Served:
-    return serve()
+@pytest.fixture(scope="session")
+def static_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as files."""
+    folder = tmp_path_factory.mktemp("static") / "page"
+    write_page(folder, None)
+    return folder
+
+
+STATIC = pytest.param("static", marks=[pytest.mark.slow, pytest.mark.browser_python])
+
+
+@pytest.fixture(scope="module", params=["server", STATIC])
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The page of a server, and the page as files: tests with it run on both."""
+    if request.param == "server":
+        yield request.getfixturevalue("serve")()
+    else:
+        with served_files(request.getfixturevalue("static_folder")) as files:
+            yield files
 
 
 @pytest.fixture

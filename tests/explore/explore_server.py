@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +39,11 @@ def asked(name: str, ask: str, depth: str = "block") -> dict[str, Any]:
 
 @dataclass
 class Served:
-    """A running server."""
+    """A running server. `wait` is the time that its page may need to start, in milliseconds."""
 
     port: int
     token: str
+    wait: int = 15_000
 
     @property
     def address(self) -> str:
@@ -77,3 +81,18 @@ class Served:
 
 
 Serve = Callable[..., Served]
+
+
+@contextmanager
+def served_files(folder: Path) -> Iterator[Served]:
+    """A folder behind Python's own web server; a page in it has no token and starts slowly."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    handler = partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Served(server.server_port, "", 180_000)
+        server.shutdown()

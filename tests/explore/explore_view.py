@@ -21,16 +21,14 @@ class View:
         self.page.on("console", self._log)
         self.page.on("pageerror", lambda error: self.logged.append(str(error)))
         self.page.on("request", self._ask)
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(served.wait)
 
     @classmethod
-    def open(
-        cls, browser: Any, served: Served, fragment: str = "", wait: int = 15_000, **options: Any
-    ) -> View:
+    def open(cls, browser: Any, served: Served, fragment: str = "", **options: Any) -> View:
         options = {"viewport": {"width": 1500, "height": 900}, **options}
         view = cls(browser.new_context(**options), served)
         view.page.goto(f"{served.address}#token={served.token}{fragment}")
-        view.page.wait_for_selector(READY, timeout=wait)
+        view.settle()
         return view
 
     def _log(self, message: Any) -> None:

@@ -20,6 +20,9 @@ WORDS = {
     "resolved": ("resolved value", "resolved values"),
 }
 
+ON_A_SERVER = pytest.mark.parametrize("served", ["server"], indirect=True)
+"""For what the page cannot do as files, without a server."""
+
 
 def test_it_opens_with_an_example(view: View) -> None:
     assert view.status.startswith("Gpt2 · 124.4\u202fM parameters · ")
@@ -307,7 +310,7 @@ def test_a_shared_link_opens_the_same_text(view: View) -> None:
     view.page.wait_for_selector("#status:text-matches('[Ll]ink')")
     link = view.page.url
     assert link.startswith(f"{view.served.address}#spec=")
-    assert view.served.token not in link
+    assert "token" not in link
     other = View(view.context, view.served)
     other.page.goto(link)
     other.settle()
@@ -319,6 +322,7 @@ def test_a_shared_link_opens_the_same_text(view: View) -> None:
     assert other.logged == []
 
 
+@ON_A_SERVER
 def test_without_a_token_the_page_says_what_to_do(browser: Any, served: Served) -> None:
     view = View(browser.new_context(), served)
     view.page.goto(served.address)
@@ -327,6 +331,7 @@ def test_without_a_token_the_page_says_what_to_do(browser: Any, served: Served) 
     view.context.close()
 
 
+@ON_A_SERVER
 def test_a_server_that_is_gone_is_said(view: View) -> None:
     view.page.route("**/api/**", lambda route: route.abort())
     view.type("#")
@@ -365,6 +370,7 @@ def run_model(view: View, state: str = "done") -> None:
     view.settle()
 
 
+@ON_A_SERVER
 def test_the_attention_tab_shows_what_a_query_reads(view: View) -> None:
     view.example(TINY)
     run_model(view)
@@ -384,6 +390,7 @@ def test_the_attention_tab_shows_what_a_query_reads(view: View) -> None:
     assert page.locator("#panel-attention [aria-pressed=true]:has(canvas)").count() == 1
 
 
+@ON_A_SERVER
 def test_temperature_and_top_k_change_the_next_token(view: View) -> None:
     view.example(TINY)
     run_model(view)
@@ -404,6 +411,7 @@ def test_temperature_and_top_k_change_the_next_token(view: View) -> None:
     assert shares() == [100.0]
 
 
+@ON_A_SERVER
 def test_the_attention_tab_follows_the_spec_and_says_what_cannot_be_run(view: View) -> None:
     run_model(view, "failed")
     assert "124,439,808 weights; the page runs models of at most" in view.page.inner_text(
@@ -418,6 +426,7 @@ def test_the_attention_tab_follows_the_spec_and_says_what_cannot_be_run(view: Vi
     view.page.wait_for_selector(".queries .token:text-is('y')", timeout=RUN_TIME)
 
 
+@ON_A_SERVER
 def test_figures_are_exported_as_pictures(view: View) -> None:
     for ending, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
         view.page.click("#export")
@@ -441,7 +450,7 @@ def test_axe_finds_no_violation(browser: Any, served: Served) -> None:
         assert view.page.get_attribute("html", "data-theme") == theme
         for tab in ("weights", "masks", "resolved", "difference", "attention", "code"):
             view.page.click(f"#tab-{tab}")
-            if tab == "attention":
+            if tab == "attention" and served.token:
                 view.page.wait_for_selector("#panel-attention canvas", timeout=RUN_TIME)
             view.settle()
             view.page.hover("#n-layers-block-attention")
@@ -479,10 +488,25 @@ def test_narrow_screens(browser: Any, served: Served) -> None:
             view.settle()
             assert view.page.evaluate("document.documentElement.scrollWidth") <= width
     view.page.click("#views button[data-view=figure]")
+    assert_inside(view, "#drawing .zoom", "#drawing")
     view.page.click("#n-layers-block-attention")
     assert view.page.is_visible("#selection")
     assert not view.page.is_visible("#editor")
     assert view.page.locator("#figure svg").bounding_box()["width"] <= 390
+    view.close()
+
+
+def assert_inside(view: View, inner: str, outer: str) -> None:
+    """Nothing of an element is cut off by its pane."""
+    one, all_ = (view.page.locator(each).bounding_box() for each in (inner, outer))
+    assert one["x"] >= all_["x"]
+    assert one["x"] + one["width"] <= all_["x"] + all_["width"]
+
+
+@pytest.mark.parametrize("width", [1024, 1300, 1500])
+def test_panes_have_room_for_their_controls(browser: Any, served: Served, width: int) -> None:
+    view = View.open(browser, served, viewport={"width": width, "height": 900})
+    assert_inside(view, "#drawing .zoom", "#drawing")
     view.close()
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import io
 import json
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 import pydantic_core
 import pytest
 from click.testing import CliRunner
-from explore_server import SMALL, Served
+from explore_server import SMALL, served_files
 from explore_view import View
 
 from modelwright.cli import cli
@@ -137,28 +134,14 @@ def test_the_command(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page behind Python's own web server."""
+def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    """The page with its own spec. What it logs, and what it asks of other hosts, fails the test."""
     folder = tmp_path_factory.mktemp("static") / "page"
     write_page(folder, {"name": "small.yaml", "text": SMALL, "digest": ""})
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Served(server.server_port, "")
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def page(browser: Any, files: Served) -> Iterator[View]:
-    """The page with its own spec. What it logs, and what it asks of other hosts, fails the test."""
-    shown = View.open(browser, files, wait=120_000)
-    yield shown
-    shown.close()
+    with served_files(folder) as served:
+        shown = View.open(browser, served)
+        yield shown
+        shown.close()
 
 
 @pytest.mark.browser_python
