@@ -33,6 +33,8 @@ DOCS = ROOT / "docs"
 PICTURES = {".svg", ".png"}
 LINK = re.compile(r'(?P<before>\]\(|(?:src|href)=")(?P<target>[^)"#\s]+)(?P<after>#[^)"\s]*)?')
 EXPLORER = "explorer"
+SHEET = ".md-grid { max-width: 76rem; }\n"
+"""Docstrings have lines of up to 96 characters, for which the theme's pages are too narrow."""
 OPENED_FROM = {
     "index.md": (
         "# Modelwright\n",
@@ -162,6 +164,7 @@ def assemble(folder: Path, *, explorer: bool = False) -> None:
     for name, text in found.items():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_text(text, encoding="utf-8")
+    (made / "site.css").write_text(SHEET, encoding="utf-8")
     for path in files_beside():
         copy = made / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +199,7 @@ def settings() -> dict[str, object]:
         "site_dir": "site",
         "use_directory_urls": False,
         "theme": {"name": "material", "font": False, "palette": palette},
+        "extra_css": ["site.css"],
         "plugins": ["search"],
         "markdown_extensions": [
             "tables",
