@@ -217,8 +217,6 @@ def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
         return "its heads have different masks, which are added to a bias"
     made = graph.producer(op.arg("bias"))
     if made is not None and made.kind == "relative_bias":
-        if graph.layers_of(op.scope) is not None:
-            return "each layer has its own table of biases"
         made = graph.producer(made.arg("buckets"))
     if made is None or made.kind not in OF_DISTANCE:
         return "it is added to a bias of all pairs"

@@ -155,6 +155,10 @@ TILED = {
         "band(20) | global(0:1)",
         ("positions={type: relative_bias}",),
     ),
+    "relative bias of each layer": (
+        "band(20, 30)",
+        ("positions={type: relative_bias, share: layer}",),
+    ),
     "dropout": ("causal & window(40)", ("attention.dropout=0.1",)),
     "band": ("band(20, 30)", ()),
     "global": ("band(20) | global(0:1)", ("attention.separate_global=true",)),

@@ -35,6 +35,7 @@ head: language_model
 """
 ENCODER = DECODER.replace("decoder-only", "encoder-only").replace("causal & window(4)", "band(2)")
 BIAS = "{type: relative_bias, buckets: 6, max_distance: 9, bidirectional: false}"
+BIAS_OF_LAYER = f"positions={BIAS[:-1]}, share: layer}}"
 DECODERS: dict[str, tuple[str, ...]] = {
     "window": (),
     "window of one": ("mask=causal & window(1)",),
@@ -76,6 +77,14 @@ DECODERS: dict[str, tuple[str, ...]] = {
         "blocks={a: {mask: causal}, b: {}, c: {mask: causal & documents}}",
         "pattern=[a, b, c]",
         "layers=3",
+    ),
+    "relative bias of each layer": (BIAS_OF_LAYER,),
+    "relative bias of each layer, causal layers and shared keys": (
+        BIAS_OF_LAYER,
+        "blocks={a: {mask: causal}, b: {mask: causal & blocks(3)}, c: {}}",
+        "pattern=[a, b, c]",
+        "layers=3",
+        "attention={heads: 4, kv_heads: 2, softcap: 2.0, sinks: true}",
     ),
     "alibi and blocks": ("positions={type: alibi, slopes: ceil}", "mask=causal & blocks(3)"),
     "sinks": ("attention.sinks=true",),
@@ -131,6 +140,10 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     "relative bias": (
         "positions={type: relative_bias, buckets: 8, max_distance: 9}",
         "mask=band(3, 2)",
+    ),
+    "relative bias of each layer and global tokens": (
+        "positions={type: relative_bias, buckets: 8, max_distance: 9, share: layer}",
+        "mask=band(1) | global(0:1)",
     ),
     "relative bias of some layers": (
         "positions={type: relative_bias, buckets: 8, max_distance: 9}",
@@ -404,10 +417,6 @@ def test_a_kernel_can_be_forced() -> None:
     [
         (("mask=causal",), "SDPA needs no mask tensor for a causal mask"),
         (("positions=disentangled",), "it is added to a bias of all pairs"),
-        (
-            ("positions={type: relative_bias, share: layer}",),
-            "each layer has its own table of biases",
-        ),
         (("positions=alibi", "mask=causal"), "half of all scores or more are needed"),
         (
             ("mask=[causal & window(2), causal & strided(2)]", "positions=alibi"),

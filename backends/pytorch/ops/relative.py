@@ -79,8 +79,16 @@ def biased_tiles(f: Writer, op: Op) -> None:
     """The tiles of a mask, with a bias of the distance added to their masks."""
     of = op.attrs["distance"]
     bias = written_for(OF_DISTANCE[of["kind"]](f, op, of), of["op"])
-    given = [f.arg(op, "mask"), f.first_place(op), f.end()]
-    device = expression("like.device", like=f.like)
+    like, start, end = f.like, None, None
+    if f.graph.layers_of(op.scope) is None:
+        start, end = f.first_place(op), f.end()
+    else:  # each layer has a table
+        (attend,) = f.graph.consumers(op.outputs[0])
+        like, k = f.use(attend.arg("q")), f.use(attend.arg("k"))
+        end = expression("k.size(2)", k=k)
+        start = expression("k.size(2) - q.size(2)", k=k, q=like)
+    given = [f.arg(op, "mask"), start, end]
+    device = expression("like.device", like=like)
     value = f.graph.values[op.outputs[0]]
     name = f.bind(value.id, value.name)
     f.assign(name, call("tiles_with_bias", *given, device, bias), "", op)

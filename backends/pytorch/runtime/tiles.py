@@ -108,12 +108,14 @@ def tiles_with_bias(
     bias: of the queries at some positions for a number of keys, (H, Q, Sq)
     """
     found: list[Tile] = []
-    shared: dict[tuple[Any, ...], Tensor] = {}
+    shared: dict[Any, Tensor] = {}
     first = start
     for queries, keys, mask in tiles:
         ranges = keys or (slice(0, end),)
-        distances = [(part.start - first, part.stop - first) for part in ranges]
-        alike = queries, None if mask is None else mask.data_ptr(), *distances
+        alike: Any = len(found)  # while compiling, there is one tile
+        if not torch.compiler.is_compiling():
+            distances = [(part.start - first, part.stop - first) for part in ranges]
+            alike = queries, None if mask is None else mask.data_ptr(), *distances
         if alike not in shared:
             q = torch.arange(first, first + queries, device=device)
             parts = [bias(q - part.start, part.stop - part.start) for part in ranges]
