@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Scope
+from ...compiler.index import Index
 from ...compiler.layer_rule import LayerRule, Override
 from .code.nodes import Binary, Expr
 from .code.nodes import Sequence as Items
@@ -295,8 +296,9 @@ def readers(graph: ModuleGraph, layers: Scope) -> list[set[str]]:
     if len(blocks) == 1:
         return []
     found: dict[int, set[str]] = {}
+    inside = Index(graph).subtree
     for kind, path in blocks.items():
-        waiting = [v for op in graph.subtree(path) if op.kind != "layer_input" for v in op.inputs]
+        waiting = [v for op in inside[path] if op.kind != "layer_input" for v in op.inputs]
         seen: set[str] = set()
         while waiting:
             value = waiting.pop()

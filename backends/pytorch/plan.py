@@ -144,6 +144,13 @@ class FilePlan:
         other.plain, other.unmasked, other.cached, other.memory = True, unmasked, set(), {}
         return other
 
+    def once(self, make: Callable[[ModuleGraph], R]) -> R:
+        """What this function makes of the graph, which all plans of the graph share."""
+        found: R | None = self.graph_memory.get(make)
+        if found is None:
+            found = self.graph_memory[make] = make(self.graph)
+        return found
+
     # -- contents of scopes
 
     def ops(self, path: str) -> list[Op]:

@@ -27,7 +27,7 @@ from .code.nodes import (
 from .code.read import call, constant, expression, names, statements
 from .code.walk import written_for
 from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
-from .ops.masks import atoms_of, mask_name, mask_sizes, tiles_name, window_like
+from .ops.masks import atoms_of, mask_names, mask_sizes, tiles_name, window_like
 from .tile_ranges import data_of, edges, may_see
 
 
@@ -43,7 +43,7 @@ def mask_functions(
         tiled = [op for op in ops if op.attrs.get("tiles")]
         window = window_like(graph, tiled[-1]) if tiled else None
         if window is not None and len(tiled) == len(ops):
-            borrowed.append(causal_tiles(name, ops, mask_name(graph, window)))
+            borrowed.append(causal_tiles(name, ops, mask_names(graph)[window.number]))
             continue
         ranged = [op for op in tiled if op.attrs["tiles"] in ("ranges", "classes")]
         strided = any(op.attrs["tiles"] == "classes" for op in ranged)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ....compiler.axes import ONE
-from ....compiler.graph import Op
+from ....compiler.graph import ModuleGraph, Op, Scope
 from ..code.nodes import Dot, If, Name, Sequence, Set
 from ..code.read import call, constant, expression
 from ..code.walk import change
@@ -64,28 +65,39 @@ def previous_tokens(f: Writer, op: Op) -> list[Any]:
     """How many previous tokens the cache of a layer keeps; nothing where all layers keep all."""
     layers = f.graph.layers_of(op.scope)
     assert layers is not None, "a cache stands in a layer"
-    caches = [cached for cached in f.graph.ops() if cached.kind == "cache"]
-    if f.static or all(cached.attrs.get("kept") is None for cached in caches):
+    kept = f.plan.once(kept_tokens).get(layers.path)
+    if f.static or kept is None:
         return []
-    blocks = {block.path: block.name for block in f.graph.children(layers.path)}
-    found: dict[str, Any] = {}
-    for cached in caches:
-        scope: str | None = cached.scope
-        while scope is not None and scope not in blocks:
-            scope = f.graph.scopes[scope].parent
-        if scope is not None:
-            found[blocks[scope]] = cached.attrs.get("kept")
-    if all(kept is None for kept in found.values()):
-        return []
-    number = f.number if f.by_call else config_expression
-    none = constant(None)
-    values = {kind: none if n is None else over_bound(n, number) for kind, n in found.items()}
-    value = change(by_layer(layers, values, number, listed=False), {Name("i"): Name("layer")})
     if f.by_call:
-        return [value]
-    f.needs.attributes["previous"] = value
+        return [_of_layer(layers, kept, f.number)]
+    f.needs.attributes["previous"] = f.plan.once(_previous)[layers.path]
     f.needs.layer = True
     return [Dot(SELF, "previous")]
+
+
+def kept_tokens(graph: ModuleGraph) -> dict[str, dict[str, Any]]:
+    """Layers of a stack -> block -> how many previous tokens its cache keeps; None: all.
+
+    Without the stacks whose layers all keep all.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for op in graph.ops():
+        layers, block = graph.layers_of(op.scope), graph.block_of(op.scope)
+        if op.kind == "cache" and layers is not None and block is not None:
+            found.setdefault(layers.path, {})[block.name] = op.attrs.get("kept")
+    return {path: kept for path, kept in found.items() if any(n is not None for n in kept.values())}
+
+
+def _previous(graph: ModuleGraph) -> dict[str, Any]:
+    """Layers of a stack -> how many previous tokens layer `layer` keeps, over the config."""
+    stacks = kept_tokens(graph).items()
+    return {path: _of_layer(graph.scopes[path], kept, config_expression) for path, kept in stacks}
+
+
+def _of_layer(layers: Scope, kept: dict[str, Any], number: Callable[[Any], Any]) -> Any:
+    none = constant(None)
+    values = {kind: none if n is None else over_bound(n, number) for kind, n in kept.items()}
+    return change(by_layer(layers, values, number, listed=False), {Name("i"): Name("layer")})
 
 
 def attend(f: Writer, op: Op) -> Any:

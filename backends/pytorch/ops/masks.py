@@ -23,10 +23,10 @@ def mask(f: Writer, op: Op) -> None:
     if op.attrs["implicit"] == "full":
         made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
-        name = mask_name(f.graph, op)
+        name = f.plan.once(mask_names)[op.number]
         f.needs.masks.setdefault(name, []).append(op)
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        if name == CAUSAL and narrowed(f.graph):
+        if name == CAUSAL and f.plan.once(narrowed):
             sizes = sizes or [constant(None)]
         start, end, data = ends_of(f, op, data)
         made = call(name, start, end, *sizes, *data, like=f.like)
@@ -46,7 +46,7 @@ def tiles_of(f: Writer, op: Op, data: list[Any]) -> Any:
         padding = call("padding_mask", *data) if data else constant(None)
         return call("one_tile", f.end(), padding, like=f.like)
     sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-    name = mask_name(f.graph, op)
+    name = f.plan.once(mask_names)[op.number]
     f.needs.masks.setdefault(name, []).append(op)
     start, end, data = ends_of(f, op, data)
     return call(tiles_name(name), start, end, *sizes, *data, like=f.like)
@@ -154,18 +154,20 @@ def atoms_of(formula: Any) -> list[Any]:
     return atoms_of(formula.part) if hasattr(formula, "part") else [formula]
 
 
-def mask_name(graph: ModuleGraph, op: Op) -> str:
-    """Name of a mask function, from its predicates; numbered if it is already taken."""
-    base = _mask_words(op)
-    if base == narrowed(graph) and not tiled(op):
-        return CAUSAL
-    alike = dict.fromkeys(
-        _mask_shape(other)
-        for other in graph.ops()
-        if other.kind == "mask" and _mask_words(other) == base and other.attrs["implicit"] != "full"
-    )
-    place = list(alike).index(_mask_shape(op))
-    return f"{base}_{place + 1}" if place else base
+def mask_names(graph: ModuleGraph) -> dict[int, str]:
+    """The mask function of each op, named by its predicates; numbered if the name is taken."""
+    found: dict[int, str] = {}
+    functions: dict[str, dict[Any, int]] = {}  # name -> mask functions with it, in order
+    narrow = narrowed(graph)
+    for op in graph.ops():
+        if op.kind != "mask" or op.attrs["implicit"] == "full":
+            continue
+        name, shape = _mask_words(op), _mask_shape(op)
+        alike = functions.setdefault(name, {})
+        place = alike.setdefault(shape, len(alike))
+        name_here = f"{name}_{place + 1}" if place else name
+        found[op.number] = CAUSAL if name == narrow and not tiled(op) else name_here
+    return found
 
 
 CAUSAL = "causal_mask"
