@@ -220,6 +220,8 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
         return layout_line(Sealed(text), *more, **named)
 
     layout_line = layout.Printed
+    for module in (flat, layout, show):
+        monkeypatch.setattr(module, "flat", sealing(flat.flat))
     for kind, function in flat.FLAT.items():
         monkeypatch.setitem(flat.FLAT, kind, sealing(function))
     monkeypatch.setattr(layout, "text_of", sealing(layout.text_of))
@@ -256,6 +258,70 @@ def test_reading_printed_text_is_found(read: Any) -> None:
     for text in (flat.flat(expression("self.x")), show.show(show.Do(expression("f(x)")))[0].text):
         with pytest.raises(AssertionError, match="printed text was read"):
             read(text)
+
+
+def _readings(code: str) -> set[str]:
+    """How the functions of a module read text that they made from lines; nothing may."""
+    found: set[str] = set()
+    for function in ast.walk(ast.parse(code)):
+        if isinstance(function, ast.FunctionDef):
+            texts = _texts(function)
+            for node in ast.walk(function):
+                found |= {ast.unparse(node) for part in _read_by(node) if _mentions(part, texts)}
+    return found
+
+
+def _texts(function: ast.FunctionDef) -> set[str]:
+    """The names of printed text: what is joined of lines, the head, and what is made of these."""
+    found: set[str] = {"head"}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and (
+            _mentions(node.value, found | {"_head"}) or "'\\n'.join(" in ast.unparse(node.value)
+        ):
+            found |= {name.id for name in node.targets if isinstance(name, ast.Name)}
+    return found
+
+
+def _read_by(node: ast.AST) -> list[ast.expr]:
+    """What a node searches, cuts, compares or tests."""
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Subscript):
+        return [node.value]
+    if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+        return [node.test]
+    may = isinstance(node, ast.Attribute) and node.attr not in ("encode", "count")
+    return [node.value] if may and isinstance(node, ast.Attribute) else []
+
+
+def _mentions(part: ast.expr, names: set[str]) -> bool:
+    return (isinstance(part, ast.Name) and part.id in names) or any(
+        isinstance(inner, ast.Name) and inner.id in names
+        for inner in ast.walk(part)
+        if not isinstance(part, (ast.Call, ast.Attribute))
+    )
+
+
+def test_the_joined_text_of_a_file_is_not_read(root: Path) -> None:
+    """`"".join` gives plain text, so that `Sealed` does not see what `emit_file` does with it."""
+    code = (root / "backends" / "pytorch" / "file.py").read_text(encoding="utf-8")
+    body = code.split("def is_ours_unedited")[0]
+    assert 'text = "\\n".join(' in body
+    assert _readings(body) == set()
+
+
+@pytest.mark.parametrize(
+    "line", ["if 'Tile' in text:", "if text.startswith('x'):", "if text[0]:", "if content:"]
+)
+def test_reading_the_joined_text_is_found(line: str) -> None:
+    code = f"""
+def emit(lines):
+    text = '\\n'.join(lines)
+    content = head + text
+    {line}
+        pass
+"""
+    assert _readings(code)
 
 
 # -- widths
