@@ -25,7 +25,7 @@ from modelwright.backends.pytorch.code.scope import (
 )
 from modelwright.backends.pytorch.code.show import show
 from modelwright.backends.pytorch.code.walk import change, origins_in, union, written_for
-from modelwright.backends.pytorch.file import BUILTINS, IMPORTED, program_of
+from modelwright.backends.pytorch.file import BUILTINS, IMPORTED, program_of, with_kernel
 from modelwright.backends.pytorch.helpers import collect, helper, places, source
 from modelwright.backends.pytorch.ops import ROWS
 
@@ -227,7 +227,8 @@ def test_change_leaves_what_it_does_not_touch() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_class_is_written_twice(name: str) -> None:
     """Two classes of one kind of module whose trees are equal are one."""
-    parts = program_of(graph(name), BuildOptions()).parts
+    options = BuildOptions()
+    parts = program_of(with_kernel(graph(name), options), options).parts
     nouns = tuple({scope.noun for scope in graph(name).scopes.values() if scope.noun})
     found: dict[object, str] = {}
     for part in parts:
