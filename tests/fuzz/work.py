@@ -22,20 +22,21 @@ def unit() -> float:
 def within(units: float, work: Callable[[], Result]) -> Result:
     """The result of `work`, which takes at most the CPU time of so many loops.
 
-    The loop is timed before and after, garbage of other tests is left alone, and three tries are
-    given: processor caches are shared with whatever else runs. AssertionError where all take more.
+    The loop is timed before and after, without collecting garbage, and three tries are given:
+    processor caches are shared with whatever else runs. AssertionError where all take more.
     """
     least = float("inf")
     for _ in range(TRIES):
-        before = unit()
+        gc.collect()
         gc.disable()
         try:
+            before = unit()
             start = time.process_time()
             result = work()
             seconds = time.process_time() - start
+            least = min(least, seconds / max(before, unit()))
         finally:
             gc.enable()
-        least = min(least, seconds / max(before, unit()))
         if least <= units:
             return result
     raise AssertionError(f"as much work as {least:.0f} loops, more than {units:g}")
