@@ -43,7 +43,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and 0 <= self.dropout < 1):
-            raise ValueError(f"eps and init_std must be at least 0, dropout in [0, 1): {self}")
+            raise ValueError(f"eps and init_std must be >= 0, dropout in [0, 1): {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -184,4 +184,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: c837903a666acc4fff8919346a308ad4b0fbe0c6f2f7083dc8986360e26f237f
+# sha256 of the above: 6a85a7aac758860aa270819006c427d1d7fd5ba2ba7f03b25db0d158cdb3b1e9

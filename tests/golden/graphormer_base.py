@@ -49,7 +49,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"dropout must be in [0, 1), eps and init_std at least 0: {self}")
+            raise ValueError(f"dropout must be in [0, 1), eps and init_std >= 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -225,4 +225,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 17f2c3ed58916b5944d5ec053d0a22e7d6ff5b0e703c83fa6d0e03c6bdbf229d
+# sha256 of the above: 2015191362d14e33ab736dbebd964d5bd0d91e6de319de84026ebbdfb3c240ae

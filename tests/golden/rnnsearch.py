@@ -43,7 +43,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not self.init_std >= 0:
-            raise ValueError(f"init_std must be at least 0: {self}")
+            raise ValueError(f"init_std must be >= 0: {self}")
 
 
 class Cache:
@@ -395,12 +395,11 @@ class Rnnsearch(nn.Module):
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -420,4 +419,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: e8b50aadafe00e6ee873d4d6498fc3e5cfee931832e5d49d935d79ac7ae2f892
+# sha256 of the above: 21a5a6824ebc2c7ff8ce00ef6181e62e032ed354a563e04d0735064c25e5fb81

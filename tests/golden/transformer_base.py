@@ -38,7 +38,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0):
-            raise ValueError(f"dropout must be in [0, 1), eps at least 0: {self}")
+            raise ValueError(f"dropout must be in [0, 1), eps >= 0: {self}")
         if self.d_model % 2:
             raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
@@ -351,12 +351,11 @@ class TransformerBase(nn.Module):
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -382,4 +381,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1d04dc8609431538e4afb39bef679e9ae0e68bf278cdf023290e36c593702d45
+# sha256 of the above: d3af4177001da360f86901c60130628274d96bccee4458d526ed7f4d0541a39d
