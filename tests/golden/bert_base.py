@@ -57,11 +57,6 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
-
-
 class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
@@ -167,7 +162,8 @@ class BertBase(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(length, device=input_ids.device)  # (T,)
         x = self.dropout(self.embedding_norm(x + self.position_embedding(position_ids)))
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask)
         return x
@@ -184,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 6a85a7aac758860aa270819006c427d1d7fd5ba2ba7f03b25db0d158cdb3b1e9
+# sha256 of the above: c10e53a068b2b314cf3df15fcfce5d3d081e87346342ec2027c237c85ecb84c6

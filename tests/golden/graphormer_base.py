@@ -75,11 +75,6 @@ def path_bias(vectors: Tensor, edges: Tensor, weight: Tensor) -> Tensor:
     return total / there.sum(-1).clamp(min=1)[:, None]
 
 
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
-
-
 class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
@@ -197,7 +192,8 @@ class GraphormerBase(nn.Module):
             self.edge_input_embedding(edge_input), edge_input, self.edge_input_places
         )  # (B, H, T, T)
         bias = spatial_pos_bias + edge_input_bias  # (B, H, T, T)
-        mask = padding_mask(node_attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if node_attention_mask is None else node_attention_mask.bool()[:, None, None, :]
         bias = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
         for block in self.layers:
             x = block(x, bias)
@@ -225,4 +221,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 2015191362d14e33ab736dbebd964d5bd0d91e6de319de84026ebbdfb3c240ae
+# sha256 of the above: 56c8c42776885c4e85817d636af8a527566c11d6b1b4adf273aff39692c281bb

@@ -115,11 +115,6 @@ def recur(
     return torch.stack(found[::-1] if backward else found, dim=1), state
 
 
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
-
-
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
     """Softmax of the scores times the values; 0 for queries that may attend to no key."""
     unseen = scores == -torch.inf
@@ -313,7 +308,8 @@ class Decoder(nn.Module):
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, memory, decoder_attention_mask, memory_mask, cache)
         if cache is not None:
@@ -419,4 +415,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 21a5a6824ebc2c7ff8ce00ef6181e62e032ed354a563e04d0735064c25e5fb81
+# sha256 of the above: 60450a2bdd99ef8c9bcab69dce4a5605e6740d05888ff0139c03bd1cf7365901

@@ -113,11 +113,6 @@ class WideningLinear(nn.Linear):
         return F.linear(x, self.weight.to(x.dtype))
 
 
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
-
-
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
@@ -221,7 +216,8 @@ class Encoder(nn.Module):
         buckets = log_buckets(distance.abs(), half, self.max_distance)  # (T, T)
         buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         bias = bias if mask is None else bias.masked_fill(~mask, -torch.inf)  # (B, H, T, T)
         for block in self.layers:
             x = block(x, bias)
@@ -302,7 +298,8 @@ class Decoder(nn.Module):
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         bias = bias.masked_fill(~mask, -torch.inf)  # (B, H, T, S)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, bias, memory, memory_mask, cache)
         if cache is not None:
@@ -399,4 +396,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 084cadac7ac255592691985ba0f80bfc8eafceec97f192ebf0a33bfd6b7318a4
+# sha256 of the above: 1948bf16e70c0fb2bc04ad66602e677668dac116b15976500a9946ef36721dee

@@ -87,11 +87,6 @@ def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Ten
     return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
 
 
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
-
-
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
@@ -195,7 +190,8 @@ class Encoder(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(length, device=x.device)  # (T,)
         x = self.dropout(x + sinusoid_pairs(position_ids, self.d_model, self.d_model // 2, like=x))
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask)
         return x
@@ -280,7 +276,8 @@ class Decoder(nn.Module):
         x = self.dropout(x)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         causal = x.size(1) > 1 and mask is None
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask, memory, memory_mask, causal, cache)
         if cache is not None:
@@ -381,4 +378,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: d3af4177001da360f86901c60130628274d96bccee4458d526ed7f4d0541a39d
+# sha256 of the above: d7e4d99749d56d1c2c367b45e075a369542e9195dbde769b50df04affe715389
