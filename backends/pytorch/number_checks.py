@@ -23,9 +23,9 @@ class Range:
 
 
 RATE = Range("0 <= x < 1", "in [0, 1)")
-NOT_NEGATIVE = Range("x >= 0", "at least 0")
-POSITIVE = Range("x > 0", "above 0")
-ABOVE_ONE = Range("x > 1", "above 1")
+NOT_NEGATIVE = Range("x >= 0", ">= 0")
+POSITIVE = Range("x > 0", "> 0")
+ABOVE_ONE = Range("x > 1", "> 1")
 FINITE = Range("abs(x) < torch.inf", "finite")
 
 RANGES = {
@@ -51,8 +51,9 @@ def number_checks(fields: list[Field]) -> list[Statement]:
     numbers = [field for field in fields if isinstance(field.value, float)]
     found: list[list[Field]] = []
     for field in sorted(numbers, key=lambda field: [*map(_range, numbers)].index(_range(field))):
-        if found and _fits([*found[-1], field]):
-            found[-1].append(field)
+        room = next((fields for fields in found if _fits([*fields, field])), None)
+        if room is not None:
+            room.append(field)
         else:
             found.append([field])
     return [_check(fields) for fields in found]
@@ -76,7 +77,7 @@ def _check(fields: list[Field]) -> Any:
 
 
 def _words(fields: list[Field]) -> str:
-    """`dropout must be in [0, 1), eps and init_std at least 0`."""
+    """`dropout must be in [0, 1), eps and init_std >= 0`."""
     by_range: dict[Range, list[str]] = {}
     for field in fields:
         by_range.setdefault(_range(field), []).append(field.name)

@@ -43,7 +43,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and 0 <= self.dropout < 1):
-            raise ValueError(f"eps and init_std must be at least 0, dropout in [0, 1): {self}")
+            raise ValueError(f"eps and init_std must be >= 0, dropout in [0, 1): {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -55,11 +55,6 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
-
-
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
@@ -167,7 +162,8 @@ class BertBase(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(length, device=input_ids.device)  # (T,)
         x = self.dropout(self.embedding_norm(x + self.position_embedding(position_ids)))
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask)
         return x
@@ -184,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: c837903a666acc4fff8919346a308ad4b0fbe0c6f2f7083dc8986360e26f237f
+# sha256 of the above: c10e53a068b2b314cf3df15fcfce5d3d081e87346342ec2027c237c85ecb84c6

@@ -54,7 +54,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps and init_std must be at least 0: {self}")
+            raise ValueError(f"eps and init_std must be >= 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.vision_d_model % self.vision_heads:
@@ -269,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: a6b6d066271225c964f30a3680db8d566cc620e2871bff657fbc87864b3febe1
+# sha256 of the above: 23e6b9b06f3912224b4c2242c20e2d96ab905072825add22770af2d152b8128c

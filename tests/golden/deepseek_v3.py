@@ -11,9 +11,8 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 639f367e9964). To reb
     head                      926,679,040
     total                 671,026,419,200
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev head_dim of
-         values  En head_dim without RoPE  Er head_dim with RoPE  L width of the latent vector
-         of keys and values  R head_dim rotated by RoPE  F feed-forward width  X experts  A
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev value_dim  En
+         nope_dim  Er rope_dim  L kv_rank  R head_dim rotated by RoPE  F d_ff  X experts  A
          experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
@@ -60,13 +59,11 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.latent_eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps, latent_eps and init_std must be at least 0: {self}")
-        if not (self.rope_theta > 1 and self.rope_factor > 0):
-            raise ValueError(f"rope_theta must be above 1, rope_factor above 0: {self}")
-        if not (self.rope_beta_fast > 0 and self.rope_beta_slow > 0):
-            raise ValueError(f"rope_beta_fast and rope_beta_slow must be above 0: {self}")
-        if not abs(self.router_scale) < torch.inf:
-            raise ValueError(f"router_scale must be finite: {self}")
+            raise ValueError(f"eps, latent_eps and init_std must be >= 0: {self}")
+        if not (self.rope_theta > 1 and self.rope_factor > 0 and self.rope_beta_fast > 0):
+            raise ValueError(f"rope_theta must be > 1, rope_factor and rope_beta_fast > 0: {self}")
+        if not (self.rope_beta_slow > 0 and abs(self.router_scale) < torch.inf):
+            raise ValueError(f"rope_beta_slow must be > 0, router_scale finite: {self}")
         if self.rope_dim % 2:
             raise ValueError(f"rope_dim ({self.rope_dim}) must be even")
         if self.experts % self.groups:
@@ -129,9 +126,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
-    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
-    the pair joins them, and its ends are rounded to whole pairs.
+    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
+    less than `slow` turns have it divided by `factor`; a linear ramp over whole pairs joins them.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -180,9 +176,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        sizes = expert.bincount(minlength=experts).tolist()
-        groups = zip(torch.split(x, sizes), weight, strict=True)
-        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+        runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
     size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
@@ -425,12 +420,11 @@ class DeepseekV3(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -453,4 +447,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6d656a2c6071fc5113121e1f3dcab01d80b14a636f5f0698e22f40b4e2804354
+# sha256 of the above: 593d202fdde2f9072a8e6e4d1453b24dcaa92a849ff8dd15b0025cb1383ccf4f

@@ -47,7 +47,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (abs(self.label_dropout) < torch.inf and self.eps >= 0):
-            raise ValueError(f"label_dropout must be finite, eps at least 0: {self}")
+            raise ValueError(f"label_dropout must be finite, eps >= 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.d_model % 4:
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 2636940ea9c548b9d184fe51773f39ce73abadf04297a773e50747bc0e2fa570
+# sha256 of the above: 2f1712fe7338ae1fb37a603adcfca16964337f59324e8909fac8fa646dc275ec

@@ -7,7 +7,7 @@ Written by modelwright 0.1.0 from evoformer.yaml (sha256 45a6ecfc3453). To rebui
     layer x48        87,837,696
     total            87,837,696
 
-Shapes:  B batch  D d_model  H heads  E head_dim  F feed-forward width
+Shapes:  B batch  D d_model  H heads  E head_dim  F d_ff
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps and init_std must be at least 0: {self}")
+            raise ValueError(f"eps and init_std must be >= 0: {self}")
 
 
 def check_lengths(axis: str, *lengths: int) -> None:
@@ -329,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 0ca574348d9aa53b350b94edd2a09ecd0b645c86003643c802afa32f9d5016d2
+# sha256 of the above: 5eb6e4f2fef2fb18a084fc12606291363cecc9f93d1bbe1f800f249d8c710020

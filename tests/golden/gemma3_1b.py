@@ -47,12 +47,10 @@ class Config:
         for name, size in vars(self).items():
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
-        if not (self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps and init_std must be at least 0: {self}")
-        if not (self.local_rope_theta > 1 and self.global_rope_theta > 1):
-            raise ValueError(f"local_rope_theta and global_rope_theta must be above 1: {self}")
-        if not abs(self.scale) < torch.inf:
-            raise ValueError(f"scale must be finite: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0 and self.local_rope_theta > 1):
+            raise ValueError(f"eps and init_std must be >= 0, local_rope_theta > 1: {self}")
+        if not (self.global_rope_theta > 1 and abs(self.scale) < torch.inf):
+            raise ValueError(f"global_rope_theta must be > 1, scale finite: {self}")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
         if self.heads % self.kv_heads:
@@ -335,8 +333,7 @@ class Attention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(self.query_norm(q), cos, sin)
-        k = apply_rope(self.key_norm(k), cos, sin)
+        q, k = apply_rope(self.query_norm(q), cos, sin), apply_rope(self.key_norm(k), cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
         attend = partial(grouped_attention, scale=self.scale)
@@ -470,12 +467,11 @@ class Gemma3_1b(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -498,4 +494,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e3529797453ec8fba77715c1f1bd344c273247bc07227fea0360300c368b8fb2
+# sha256 of the above: b0f6daa5dfa13d200bcc5375a0160e13f497a85f53fa04de1bf5c4d3f64c5a93

@@ -38,7 +38,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"dropout must be in [0, 1), eps and init_std at least 0: {self}")
+            raise ValueError(f"dropout must be in [0, 1), eps and init_std >= 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -255,12 +255,11 @@ class Gpt2(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -299,4 +298,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 053a59b3f747c995ea1f770ba65b39613d0230d3fe846d73c7cd9367f431b6f3
+# sha256 of the above: 678b0206f4083e7db419026ebb5665e7a475f31d0c5d43ac61b4121136b07a98

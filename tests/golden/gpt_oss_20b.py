@@ -12,8 +12,8 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 9d19d71e455e). To reb
     total                  20,914,757,184
 
 Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
-         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F feed-forward
-         width  X experts  A experts per token  J token-expert pairs, B * T * A  V vocabulary
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
+         A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -55,12 +55,12 @@ class Config:
         for name, size in vars(self).items():
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
-        if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
-            raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
-        if not (self.rope_factor > 0 and self.rope_beta_fast > 0):
-            raise ValueError(f"rope_factor and rope_beta_fast must be above 0: {self}")
-        if not (self.rope_beta_slow > 0 and self.clamp > 0 and self.beta > 0):
-            raise ValueError(f"rope_beta_slow, clamp and beta must be above 0: {self}")
+        if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1 and self.clamp > 0):
+            raise ValueError(f"eps and init_std must be >= 0, rope_theta > 1, clamp > 0: {self}")
+        if not (self.rope_factor > 0 and self.rope_beta_fast > 0 and self.rope_beta_slow > 0):
+            raise ValueError(f"rope_factor, rope_beta_fast and rope_beta_slow must be > 0: {self}")
+        if not self.beta > 0:
+            raise ValueError(f"beta must be > 0: {self}")
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) must be even")
         if self.heads % self.kv_heads:
@@ -142,9 +142,9 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
-    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
-    the pair joins them, and its ends are not rounded to whole pairs.
+    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
+    less than `slow` turns have it divided by `factor`; a linear ramp joins them, whose ends are not
+    rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -314,9 +314,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        sizes = expert.bincount(minlength=experts).tolist()
-        groups = zip(torch.split(x, sizes), weight, strict=True)
-        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+        runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
     size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
@@ -413,8 +412,7 @@ class Attention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
         attend = partial(attention_with_sinks, sinks=self.sinks)
@@ -576,12 +574,11 @@ class GptOss20b(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -604,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 040792f1c1f58f6a6ca8489fb457f964f0004672f9b2d24453aa31394319be19
+# sha256 of the above: 47896ea460a5245acb52b379db31db665ec6811b802e5c42c751042686c493be

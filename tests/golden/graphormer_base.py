@@ -49,7 +49,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"dropout must be in [0, 1), eps and init_std at least 0: {self}")
+            raise ValueError(f"dropout must be in [0, 1), eps and init_std >= 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
@@ -73,11 +73,6 @@ def path_bias(vectors: Tensor, edges: Tensor, weight: Tensor) -> Tensor:
     vectors = vectors * there[..., None]
     total = torch.einsum("bqknw,nwh->bhqk", vectors, weight)
     return total / there.sum(-1).clamp(min=1)[:, None]
-
-
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
@@ -197,7 +192,8 @@ class GraphormerBase(nn.Module):
             self.edge_input_embedding(edge_input), edge_input, self.edge_input_places
         )  # (B, H, T, T)
         bias = spatial_pos_bias + edge_input_bias  # (B, H, T, T)
-        mask = padding_mask(node_attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if node_attention_mask is None else node_attention_mask.bool()[:, None, None, :]
         bias = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
         for block in self.layers:
             x = block(x, bias)
@@ -225,4 +221,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 17f2c3ed58916b5944d5ec053d0a22e7d6ff5b0e703c83fa6d0e03c6bdbf229d
+# sha256 of the above: 56c8c42776885c4e85817d636af8a527566c11d6b1b4adf273aff39692c281bb

@@ -11,7 +11,7 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 97bb9b6f0ab4). To rebui
     total                   8,030,261,248
 
 Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  F feed-forward width  V vocabulary
+         R head_dim rotated by RoPE  F d_ff  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
-            raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
+            raise ValueError(f"eps and init_std must be >= 0, rope_theta > 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"d_model / heads must be even, not {self.d_model} / {self.heads}")
         if self.heads % self.kv_heads:
@@ -197,8 +197,7 @@ class Attention(nn.Module):
         q = q.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = k.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = v.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
@@ -329,12 +328,11 @@ class Llama3_8b(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -357,4 +355,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8aa920157b019df9f287ada03e461b8e46ddfc37cda0889b76289d0a6a877455
+# sha256 of the above: 5c07654b58057ba0d19f9bc7cda88a4164191f4ad36eb2c08f7ee0d54cd396f8

@@ -12,8 +12,8 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 a1c777b65250). To re
     total                 107,769,861,120
 
 Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
-         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F feed-forward
-         width  X experts  A experts per token  J token-expert pairs, B * T * A  V vocabulary
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
+         A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 from collections.abc import Callable
@@ -50,9 +50,9 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
-            raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
+            raise ValueError(f"eps and init_std must be >= 0, rope_theta > 1: {self}")
         if not self.temperature_slope > 0:
-            raise ValueError(f"temperature_slope must be above 0: {self}")
+            raise ValueError(f"temperature_slope must be > 0: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"d_model / heads must be even, not {self.d_model} / {self.heads}")
         if self.heads % self.kv_heads:
@@ -349,9 +349,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        sizes = expert.bincount(minlength=experts).tolist()
-        groups = zip(torch.split(x, sizes), weight, strict=True)
-        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+        runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
     size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
@@ -473,8 +472,7 @@ class LocalAttention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope_interleaved(q, cos, sin)
-        k = apply_rope_interleaved(k, cos, sin)
+        q, k = apply_rope_interleaved(q, cos, sin), apply_rope_interleaved(k, cos, sin)
         q = self.query_norm(q)
         k = self.key_norm(k)
         if cache is not None:
@@ -666,12 +664,11 @@ class Llama4Scout(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -694,4 +691,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: f7efaa6f93690ce8ec3c7466e20ec82af3965c32d9d17cc49e214c9527fa737b
+# sha256 of the above: 46e00ea247e2b0f883a28084c68afedc1b7d92aab18c2d24354f341a71af3de1

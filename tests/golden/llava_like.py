@@ -67,11 +67,11 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < least):
                 raise ValueError(f"{name} must be an int of at least {least}: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
-            raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
+            raise ValueError(f"eps and init_std must be >= 0, rope_theta > 1: {self}")
         if not (self.rope_factor > 0 and self.rope_low_freq_factor > 0):
-            raise ValueError(f"rope_factor and rope_low_freq_factor must be above 0: {self}")
+            raise ValueError(f"rope_factor and rope_low_freq_factor must be > 0: {self}")
         if not self.rope_high_freq_factor > 0:
-            raise ValueError(f"rope_high_freq_factor must be above 0: {self}")
+            raise ValueError(f"rope_high_freq_factor must be > 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.vision_d_model % self.vision_heads:
@@ -303,8 +303,7 @@ class TextAttention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
@@ -466,12 +465,11 @@ class LlavaLike(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -496,4 +494,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: c5b47128e2bf22653e46dcd7ab994a687a1e84ed53342e37cdc93c8eb47258c2
+# sha256 of the above: b90a1134bafa586828c41d06dc2e8daa0ffed4f7045540671b426d353aabc867

@@ -11,8 +11,8 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 33af396b5be8). To re
     total                  46,702,792,704
 
 Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  F feed-forward width  X experts  A experts per token  J
-         token-expert pairs, B * T * A  V vocabulary
+         R head_dim rotated by RoPE  F d_ff  X experts  A experts per token  J token-expert
+         pairs, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0 and self.rope_theta > 1):
-            raise ValueError(f"eps and init_std must be at least 0, rope_theta above 1: {self}")
+            raise ValueError(f"eps and init_std must be >= 0, rope_theta > 1: {self}")
         if self.d_model % (2 * self.heads):
             raise ValueError(f"d_model / heads must be even, not {self.d_model} / {self.heads}")
         if self.heads % self.kv_heads:
@@ -114,9 +114,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        sizes = expert.bincount(minlength=experts).tolist()
-        groups = zip(torch.split(x, sizes), weight, strict=True)
-        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+        runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
     size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
@@ -169,8 +168,7 @@ class Attention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
@@ -317,12 +315,11 @@ class Mixtral8x7b(nn.Module):
             raise ValueError("prompts must not be empty or end in padding: pad them on the left")
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
@@ -345,4 +342,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b97391677d88927a678fd4a880876b95dc1117bf8777d595834b871cf32f8c4b
+# sha256 of the above: 01a066052ba3d2554ee6c395cf14c449f86f720e2ed9466625df0289a13b1cfc

@@ -43,7 +43,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not self.init_std >= 0:
-            raise ValueError(f"init_std must be at least 0: {self}")
+            raise ValueError(f"init_std must be >= 0: {self}")
 
 
 class Cache:
@@ -113,11 +113,6 @@ def recur(
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
     return torch.stack(found[::-1] if backward else found, dim=1), state
-
-
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
@@ -313,7 +308,8 @@ class Decoder(nn.Module):
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, memory, decoder_attention_mask, memory_mask, cache)
         if cache is not None:
@@ -395,12 +391,11 @@ class Rnnsearch(nn.Module):
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -420,4 +415,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: e8b50aadafe00e6ee873d4d6498fc3e5cfee931832e5d49d935d79ac7ae2f892
+# sha256 of the above: 60450a2bdd99ef8c9bcab69dce4a5605e6740d05888ff0139c03bd1cf7365901

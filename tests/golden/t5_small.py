@@ -45,10 +45,10 @@ class Config:
         for name, size in vars(self).items():
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
-        if not (0 <= self.dropout < 1 and 0 <= self.hidden_dropout < 1):
-            raise ValueError(f"dropout and hidden_dropout must be in [0, 1): {self}")
-        if not (self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps and init_std must be at least 0: {self}")
+        if not (0 <= self.dropout < 1 and 0 <= self.hidden_dropout < 1 and self.eps >= 0):
+            raise ValueError(f"dropout and hidden_dropout must be in [0, 1), eps >= 0: {self}")
+        if not self.init_std >= 0:
+            raise ValueError(f"init_std must be >= 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
         if self.buckets % 4:
@@ -111,11 +111,6 @@ class WideningLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x
         return F.linear(x, self.weight.to(x.dtype))
-
-
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -221,7 +216,8 @@ class Encoder(nn.Module):
         buckets = log_buckets(distance.abs(), half, self.max_distance)  # (T, T)
         buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         bias = bias if mask is None else bias.masked_fill(~mask, -torch.inf)  # (B, H, T, T)
         for block in self.layers:
             x = block(x, bias)
@@ -302,7 +298,8 @@ class Decoder(nn.Module):
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         bias = bias.masked_fill(~mask, -torch.inf)  # (B, H, T, S)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, bias, memory, memory_mask, cache)
         if cache is not None:
@@ -369,12 +366,11 @@ class T5Small(nn.Module):
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -400,4 +396,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 24640d5c3c6c1e87b2e71ddc880efd8d62ad746d35131b522dc63b739daf18ce
+# sha256 of the above: 1948bf16e70c0fb2bc04ad66602e677668dac116b15976500a9946ef36721dee

@@ -38,7 +38,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (0 <= self.dropout < 1 and self.eps >= 0):
-            raise ValueError(f"dropout must be in [0, 1), eps at least 0: {self}")
+            raise ValueError(f"dropout must be in [0, 1), eps >= 0: {self}")
         if self.d_model % 2:
             raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
@@ -85,11 +85,6 @@ def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Ten
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
     table = torch.stack([angle.sin(), angle.cos()], dim=-1)
     return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
-
-
-def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at tokens that are not padding, (B, 1, 1, T); None without `attention_mask`."""
-    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -195,7 +190,8 @@ class Encoder(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(length, device=x.device)  # (T,)
         x = self.dropout(x + sinusoid_pairs(position_ids, self.d_model, self.d_model // 2, like=x))
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        # (B, 1, 1, T): True at tokens that are not padding
+        mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask)
         return x
@@ -280,7 +276,8 @@ class Decoder(nn.Module):
         x = self.dropout(x)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         causal = x.size(1) > 1 and mask is None
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        # (B, 1, 1, M): True at tokens that are not padding
+        memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
         for block in self.layers:
             x = block(x, mask, memory, memory_mask, causal, cache)
         if cache is not None:
@@ -351,12 +348,11 @@ class TransformerBase(nn.Module):
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -382,4 +378,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1d04dc8609431538e4afb39bef679e9ae0e68bf278cdf023290e36c593702d45
+# sha256 of the above: d7e4d99749d56d1c2c367b45e075a369542e9195dbde769b50df04affe715389

@@ -47,7 +47,7 @@ class Config:
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
-            raise ValueError(f"eps and init_std must be at least 0: {self}")
+            raise ValueError(f"eps and init_std must be >= 0: {self}")
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel ({self.kernel}) must be odd")
         if self.d_model % 2:
@@ -347,12 +347,11 @@ class WhisperTiny(nn.Module):
         """Generate up to `max_new_tokens` tokens after the start token, given `input_features`."""
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
-        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
-            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
+            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
+            raise ValueError(f"{limits}: {temperature}, {top_p}")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
-        if not 0 <= (top_p or 0) <= 1:
-            raise ValueError(f"top_p must be in [0, 1], not {top_p}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
@@ -377,4 +376,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: a826847569b9ee77f6c091422e07b0a3eb8b7e53713bfca1032e66710b4080ef
+# sha256 of the above: 18cf7a6ea19413ac384533be4bb2eb4434268346bbedefd9134870aa6466e9e7

@@ -142,6 +142,7 @@ def claims(text: str) -> dict[int, Claim]:
     for line, comment in comments(text):
         if not comment.startswith("("):
             continue
+        comment = comment.partition(": ")[0]  # what the numbers mean may follow
         assert COMMENT.fullmatch(comment), f"line {line}: {comment}"
         shapes = tuple(
             tuple(axis.strip() for axis in inner.split(",") if axis.strip())

@@ -274,11 +274,11 @@ REFUSED = [
     ("gpt2", "layers", "4", "layers must be an int of at least 1: .*layers='4'"),
     ("gpt2", "layers", True, "layers must be an int of at least 1"),
     ("gpt2", "dropout", 1, r"dropout must be in \[0, 1\)"),
-    ("gpt2", "eps", -1, "eps and init_std at least 0: .*eps=-1"),
-    ("gpt2", "init_std", math.nan, "eps and init_std at least 0: .*init_std=nan"),
-    ("llama3_8b", "rope_theta", 0, "rope_theta above 1: .*rope_theta=0"),
-    ("llama3_8b", "rope_theta", 1, "rope_theta above 1: .*rope_theta=1"),
-    ("gemma2_2b", "softcap", 0, "softcap .*above 0, scale finite: .*softcap=0"),
+    ("gpt2", "eps", -1, "eps and init_std >= 0: .*eps=-1"),
+    ("gpt2", "init_std", math.nan, "eps and init_std >= 0: .*init_std=nan"),
+    ("llama3_8b", "rope_theta", 0, "rope_theta > 1: .*rope_theta=0"),
+    ("llama3_8b", "rope_theta", 1, "rope_theta > 1: .*rope_theta=1"),
+    ("gemma2_2b", "softcap", 0, "softcap .*> 0.*: .*softcap=0"),
     ("gemma2_2b", "scale", math.inf, "scale finite: .*scale=inf"),
 ]
 

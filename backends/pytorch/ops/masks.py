@@ -6,7 +6,8 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
-from ..code.nodes import Name, Sequence
+from ..code.measure import LONG, width
+from ..code.nodes import Call, Name, Sequence, Set
 from ..code.read import call, constant, expression
 from ..sizes import over_bound
 from ..writer import Writer
@@ -21,7 +22,8 @@ def mask(f: Writer, op: Op) -> None:
         f.assign(f.bind(value.id, value.name), tiles_of(f, op, data), "", op)
         return
     if op.attrs["implicit"] == "full":
-        made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
+        made, note = padding_of(value.name, data[0]), f"(B, 1, 1, {op.attrs['keys']})"
+        note += "" if isinstance(made, Call) else ": True at tokens that are not padding"
     else:
         name = f.plan.once(mask_names)[op.number]
         f.needs.masks.setdefault(name, []).append(op)
@@ -38,6 +40,14 @@ def mask(f: Writer, op: Op) -> None:
         tokens = like if like == Name("x") else f.names[f.ids]  # a memory has its own length
         size = expression("x.size(1)", x=tokens)
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
+
+
+def padding_of(target: str, given: Any) -> Any:
+    """True at tokens that are not padding; a helper where that would not fit on a line."""
+    padding = "None if given is None else given.bool()[:, None, None, :]"
+    made = expression(padding, given=given)
+    fits = width(Set(Name(target), made), depth=2) <= LONG
+    return made if fits else call("padding_mask", given)
 
 
 def tiles_of(f: Writer, op: Op, data: list[Any]) -> Any:

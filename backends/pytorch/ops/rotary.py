@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from ....compiler.axes import show
 from ....compiler.graph import ModuleGraph, Op
 from ..code.measure import LONG, width
-from ..code.nodes import Expr, Name, Sequence, Set
+from ..code.nodes import Call, Expr, Name, Sequence, Set
 from ..code.read import call, expression, names
 from ..writer import Writer
 from .row import Row
@@ -128,12 +130,33 @@ def rotate(f: Writer, op: Op) -> Any:
         name += "_interleaved"
     x, cos, sin = f.given(op, "x", "cos", "sin")
     if not op.attrs.get("end"):
-        return call(name, x, cos, sin)
+        return _beside_last(f, op, call(name, x, cos, sin))
     nope, rope = Name(f"{x.id}_nope"), Name(f"{x.id}_rope")
     sizes = {"a": f.number(op.attrs["end"]), "b": f.number(op.attrs["width"])}
     f.assign_all((nope.id, rope.id), expression("x.split([a, b], dim=-1)", x=x, **sizes))
     turned = call(name, rope, cos, sin)
     return expression("torch.cat([still, turned], dim=-1)", still=nope, turned=turned)
+
+
+def _beside_last(f: Writer, op: Op, turned: Call) -> Call | None:
+    """The rotation; None if it joined the last line, which rotates the queries by these angles."""
+    result, last = f.graph.values[op.outputs[0]], f.body[-1] if f.body else None
+    held = f.graph.values.get(f.holds.get(result.name, ""))
+    if held is None or show(held.shape) != show(result.shape):  # its shape needs a note
+        return turned
+    if not isinstance(last, Set) or not isinstance(last.value, Call) or last.note:
+        return turned
+    alike = last.value.of == turned.of and last.value.arguments[1:] == turned.arguments[1:]
+    if not alike or not isinstance(last.target, Name) or last.target.id == result.name:
+        return turned
+    targets = names(last.target.id, result.name)
+    both = replace(last, target=targets, value=Sequence((last.value, turned), ""))
+    if width(both, depth=2) > LONG:
+        return turned
+    f.body.pop()
+    f.say(both, op=op)
+    f.bind(result.id, result.name)
+    return None
 
 
 ROWS: dict[str, Row] = {

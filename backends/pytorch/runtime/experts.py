@@ -68,9 +68,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        sizes = expert.bincount(minlength=experts).tolist()
-        groups = zip(torch.split(x, sizes), weight, strict=True)
-        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+        runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
     size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]

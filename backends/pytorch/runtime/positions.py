@@ -48,9 +48,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
-    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
-    the pair joins them, and its ends are rounded to whole pairs.
+    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
+    less than `slow` turns have it divided by `factor`; a linear ramp over whole pairs joins them.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -67,9 +66,9 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Pairs that turn more than `fast` times over the original `length` keep their frequency, those
-    that turn less than `slow` times have it divided by `factor`; a linear ramp over the index of
-    the pair joins them, and its ends are not rounded to whole pairs.
+    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
+    less than `slow` turns have it divided by `factor`; a linear ramp joins them, whose ends are not
+    rounded to whole pairs.
     """
     pairs = frequencies.size(0)
     ends = [
