@@ -14,6 +14,13 @@ class Joining(Part):
     scale: multiplies the branch's output, after its norm if it has one there
     stream_scale: multiplies the residual stream before the addition (DeepNorm's α; Wang et al.,
         2022, arXiv:2203.00555)
+    gate: a learned gate of the branch's output y: `rezero`: x + α y, with one learned number α per
+        branch, which starts at 0 (Bachlechner et al., 2020, arXiv:2003.04887); `output`: x + σ(W x
+        + b) ∘ y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
+        arXiv:1505.00387). The last two are gates of GTrXL (Parisotto et al., 2019,
+        arXiv:1910.06764) with b starting at 0; the gate reads what the output is added to. RegNet's
+        regulator (Xu et al., 2021, arXiv:2101.00590), a convolutional recurrence over the feature
+        maps of successive blocks, is not defined for tokens and not supported
     layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et
         al., 2021, arXiv:2103.17239)
     drop_path: stochastic depth: probability of skipping the branch in training, drawn for each
@@ -26,6 +33,7 @@ class Joining(Part):
 
     scale: Number = 1
     stream_scale: Number = 1
+    gate: OneOf[Literal["none", "rezero", "output", "highway"]] = "none"
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0
     from_: OneOf[Literal["input", "normed", "block"]] = Field(default="input", alias="from")

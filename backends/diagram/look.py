@@ -36,6 +36,10 @@ def _const(text: str) -> Words:
     return lambda op, graph: text
 
 
+def _learned_scale(op: Op, graph: ModuleGraph) -> str:
+    return "× learned number" if op.attrs["dim"].size == 1 else "× learned vector"
+
+
 @dataclass(frozen=True)
 class Look:
     form: str
@@ -275,7 +279,8 @@ LOOKS: dict[str, Look] = {
     "by_layer": Look("pill", "other", _const("÷ layer")),
     "clamp": Look("pill", "other", _clamp),
     "softcap": Look("pill", "other", _cap),
-    "learned_scale": Look("pill", "linear", _const("× learned vector")),
+    "learned_scale": Look("pill", "linear", _learned_scale),
+    "lerp": Look("circle", "sum", _const("⊕")),
     "head_bias": Look("pill", "linear", _const("+ learned vectors")),
     "add_bias": Look("pill", "linear", _const("+ learned vector")),
     "dropout": Look("through"),

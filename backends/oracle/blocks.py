@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...spec.attention import Collaborative, Differential, Fastformer, LinearAttention, Mha, Mla
 from ...spec.condition import AdaLnZero
 from ...spec.feed_forward import Glu, Mlp, Moe
@@ -21,6 +19,7 @@ from .context import Layer
 from .convolution import convolution
 from .differential import differential
 from .feed_forward import feed_forward
+from .gates import joined_by, through, weighed
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear
 from .recurrent import recurrence
@@ -83,9 +82,8 @@ def modulated(norm: Any, m: Modulation, x: Array) -> Array:
 
 
 def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Array) -> Array:
-    """scale · output, times a learned vector (Touvron et al., 2021, arXiv:2103.17239, eq. 3)."""
-    if residual.layer_scale != "none":
-        gave = gave * weights(f"{key}_scale", gave.shape[-1])
+    """scale · output, times a learned vector or number."""
+    gave = weighed(residual, weights, key, gave)
     return residual.scale * layer.tokens.dropped(gave, residual.drop_path, (1, 1))
 
 
@@ -127,13 +125,14 @@ def joined(
     inputs: tuple[Array, Array, Array],
     gave: Array,
 ) -> Array:
-    """α · stream + scale · output (He et al., 2015, arXiv:1512.03385; α: Wang et al., 2022,
-    arXiv:2203.00555, section 4). inputs: of the block, of the branch, and after the branch's norm.
+    """The stream with the output of a branch. inputs: of the block, of the branch, and after the
+    branch's norm.
     """
     if isinstance(residual, Nothing):
         return gave
     stream = inputs[("block", "input", "normed").index(residual.from_)]
-    return residual.stream_scale * stream + scaled(residual, layer, weights, key, gave)
+    gave = scaled(residual, layer, weights, key, gave)
+    return joined_by(residual, weights, key, stream, gave)
 
 
 def parallel(
@@ -150,7 +149,7 @@ def parallel(
     posts = [part.norm for part in parts.values() if part.norm_placement == "post"]
     if posts and (len(posts) < len(parts) or any(norm != posts[0] for norm in posts)):
         raise unknown("different norms after the sum of parallel branches")
-    stream, total = x, np.zeros_like(x)
+    stream, gated = x, []
     if residual.shared_norm:
         norms = [part.norm for part in parts.values()]
         stream = normalize(norms[0], weights, "norm", x) if norms else x
@@ -164,10 +163,12 @@ def parallel(
         else:
             read, gave = with_norms(key, part, layer, weights, x, memory, m)
             reads.append(read)
-        total = total + scaled(residual, layer, weights, key, gave)
+        gated.append((key, scaled(residual, layer, weights, key, gave)))
     if residual.from_ == "normed" and len(reads) > 1:
         raise unknown("several normalised inputs of parallel branches")
     stream = reads[0] if reads else stream
     base = stream if residual.from_ == "normed" else x
-    y: Array = residual.stream_scale * base + total
+    y: Array = residual.stream_scale * base
+    for key, gave in gated:
+        y = y + through(residual, weights, key, base, gave)
     return modulated(posts[0], m, normalize(posts[0], weights, "norm", y)) if posts else y

@@ -10,6 +10,7 @@ from ...spec.sublayers import OuterProductMean, TriangleMultiplication
 from .branches import branches, own
 from .context import Tokens
 from .feed_forward import feed_forward
+from .gates import joined_by, weighed
 from .pointwise import normalize, sigmoid, softmax
 from .weights import Array, Weights, has_bias, unknown
 
@@ -50,10 +51,9 @@ def run_layer(block: Block, weights: Weights, streams: Streams) -> Streams:
         if residual.type == "none":
             streams[name] = y
         else:
-            if residual.layer_scale != "none":
-                y = y * weights(f"{key}_scale", y.shape[-1])
+            y = residual.scale * weighed(residual, weights, key, y)
             froms = {"block": start[name], "input": streams[name], "normed": read}
-            streams[name] = residual.stream_scale * froms[residual.from_] + residual.scale * y
+            streams[name] = joined_by(residual, weights, key, froms[residual.from_], y)
         if part.norm_placement == "post":
             streams[name] = normalize(part.norm, weights, f"{key}_norm", streams[name])
     return streams

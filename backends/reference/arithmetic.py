@@ -160,6 +160,12 @@ def multiply(call: Call) -> Array:
     return result
 
 
+def lerp(call: Call) -> Array:
+    """weight * b + (1 - weight) * a."""
+    weight = call.given("weight")
+    return np.asarray(weight * call.given("b") + (1 - weight) * call.given("a"))
+
+
 def shift(call: Call) -> Array:
     result: Array = call.given("x") + call.value("amount")
     return result

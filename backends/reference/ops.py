@@ -84,6 +84,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "clamp": arithmetic.clamp,
     "shift": arithmetic.shift,
     "softcap": arithmetic.softcap,
+    "lerp": arithmetic.lerp,
     "learned_scale": arithmetic.learned_scale,
     "add_bias": arithmetic.add_bias,
     "head_bias": arithmetic.head_bias,

@@ -7,6 +7,9 @@ output      x + norm(branch(x))                     OLMo Team 2025, arXiv:2501.0
 parallel    x + attention(norm(x)) + feed_forward(norm(x))   Wang, Komatsuzaki 2021 (GPT-J)
 DeepNorm    norm(alpha * x + branch(x))             Wang et al. 2022, arXiv:2203.00555
 layer scale x + vector * branch(norm(x))            Touvron et al. 2021, arXiv:2103.17239
+ReZero      x + number * branch(x)                  Bachlechner et al. 2020, arXiv:2003.04887
+gates       x + gate(x) * branch(x)                 Parisotto et al. 2019, arXiv:1910.06764
+highway     gate(x) * x + (1 - gate(x)) * branch(x) Srivastava et al. 2015, arXiv:1505.00387
 adaLN-Zero  x + gate * branch(norm(x) * (1 + scale) + shift)
                                                     Peebles, Xie 2022, arXiv:2212.09748
 """
@@ -20,6 +23,7 @@ from typing import Any
 from ...spec.branches import ORDINARY, OWN, own, sublayer_names
 from ...spec.model import Block
 from ...spec.part import Nothing
+from ..axes import ONE
 from .attention import lower_attention
 from .builder import Builder
 from .condition import Modulation, condition_title, lower_modulation
@@ -167,9 +171,20 @@ SHORTLY = {
 }
 
 
+GATES = {
+    "rezero": "\n\nA learned number multiplies each branch (ReZero, Bachlechner et al. 2020, "
+    "arXiv:2003.04887).",
+    "output": "\n\nEach branch has a gate (Parisotto et al. 2019, arXiv:1910.06764).",
+    "highway": "\n\nA gate chooses between each branch and its input (Srivastava et al. 2015, "
+    "arXiv:1505.00387).",
+}
+"""What the docstring of a layer says of the gate of its branches."""
+
+
 def block_title(b: Builder, state: StackState, block: Block) -> str:
     """Docstring of a layer: placement of norms, and what the condition does."""
-    return _norms_title(b, state, block) + condition_title(block)
+    gate = getattr(peek(block, "residual"), "gate", "none")
+    return _norms_title(b, state, block) + GATES.get(gate, "") + condition_title(block)
 
 
 def _norms_title(b: Builder, state: StackState, block: Block) -> str:
@@ -231,7 +246,7 @@ def _sequential(
         if stream == h and h != x:
             b.rename(h, "h")
         summed = "" if placement == "post" else out
-        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out=summed)
+        x = _joined(b, block, stream, _scaled(b, block, y, branch.name), branch.name, summed)
     if placement == "post":
         x = lower_norm(b, norm, x, f"{branch.name}_norm", out=out)
         x = m.modulated(x, f"{branch.name}_norm")
@@ -259,7 +274,7 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str, m: Modulati
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
                 y = m.modulated(y, f"{branch.name}_output_norm", "y")
             y = m.gated(_dropped(b, block, y), branch.name)
-            y = _scaled(b, block, y, branch.name)
+            y = _gated(b, block, first or x, _scaled(b, block, y, branch.name), branch.name)
             last = branch is parts[-1]
             total = b.op("add", total, y, out="x" if last else "y")
     if _placement(parts[0]) == "post":
@@ -297,6 +312,30 @@ def _stream(b: Builder, block: Block, x: str) -> str:
     return b.op("scale", x, factor=b.field("stream_scale", float(residual.stream_scale)))
 
 
+def _joined(b: Builder, block: Block, stream: str, y: str, name: str, out: str) -> str:
+    """The residual stream with a branch's output, which may have a gate."""
+    if block.residual.gate == "highway":
+        return b.op("lerp", y, stream, _gate(b, stream, name), out=out)
+    y = _gated(b, block, stream, y, name)
+    return b.op("add", _stream(b, block, stream), y, out=out)
+
+
+def _gated(b: Builder, block: Block, stream: str, y: str, name: str) -> str:
+    """A branch's output, multiplied by its gate if it has one of its own."""
+    if getattr(block.residual, "gate", "none") != "output":
+        return y
+    return b.op("multiply", y, _gate(b, stream, name), out="y")
+
+
+def _gate(b: Builder, stream: str, name: str) -> str:
+    """The sigmoid of a linear layer of the stream, (B, T, D)."""
+    width = b.width(stream)
+    gate = b.op(
+        "linear", stream, name=f"{name}_gate", in_features=width.size, out_dim=width, bias=True
+    )
+    return b.op("activation", gate, function="sigmoid", out="gate")
+
+
 def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
     residual = block.residual
     if isinstance(residual, Nothing):
@@ -309,6 +348,8 @@ def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
             dim=b.width(y),
             initial=float(residual.layer_scale),
         )
+    if residual.gate == "rezero":
+        y = b.op("learned_scale", y, name=f"{name}_scale", dim=ONE, initial=0.0)
     if residual.scale != 1:
         y = b.op("scale", y, factor=b.field("residual_scale", float(residual.scale)))
     if residual.drop_path:

@@ -107,6 +107,12 @@ ROWS: dict[str, Row] = {
     ),
     "add": Row("a + b", ("a", "b"), broadcast),
     "multiply": Row("a * b", ("a", "b"), broadcast, saves=product_saves),
+    "lerp": Row(
+        "weight * b + (1 - weight) * a",
+        ("a", "b", "weight"),
+        broadcast,
+        saves=keeps("a", "b", "weight"),
+    ),
     "scale": Row(
         "x * factor (a number, a Field, or `sqrt_d_model`)",
         ("x",),
@@ -121,7 +127,12 @@ ROWS: dict[str, Row] = {
     ),
     "softcap": Row("cap * tanh(x / cap)", ("x",), attrs=("cap",), saves=softcap_saves),
     "learned_scale": Row(
-        "x * vector", ("x",), same, vector_weights, attrs=("dim", "initial"), saves=keeps("x")
+        "x * vector, or * number if `dim` is 1",
+        ("x",),
+        same,
+        vector_weights,
+        attrs=("dim", "initial"),
+        saves=keeps("x"),
     ),
     "head_bias": Row(
         "x + a vector for each head (H, E)",

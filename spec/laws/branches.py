@@ -204,6 +204,30 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         )
 
 
+def gates_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """Options of a residual that a gate replaces."""
+    residual = block.residual
+    if not isinstance(residual, Joining) or residual.gate == "none":
+        return
+    gate = residual.gate
+    if gate == "rezero" and residual.layer_scale != "none":
+        yield Finding(
+            (*path, "residual", "layer_scale"),
+            "`layer_scale` and `gate: rezero` both multiply the branch's output; keep one",
+        )
+    if gate == "highway" and residual.stream_scale != 1:
+        yield Finding(
+            (*path, "residual", "stream_scale"),
+            "`gate: highway` replaces `stream_scale`; keep one of them",
+        )
+    if gate == "highway" and isinstance(residual, Parallel):
+        yield Finding(
+            (*path, "residual", "gate"),
+            "`gate: highway` weighs one branch against the stream; it needs a residual of type "
+            "`sequential`",
+        )
+
+
 def float32_is_computed(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
@@ -217,6 +241,7 @@ def float32_is_computed(
         "`residual: {float32: true}` in every block of the stack": all(
             getattr(r, "float32", False) for r in residuals
         ),
+        "a residual without a `gate`": block.residual.gate == "none",
         "a residual of type `sequential` with `from: input`": not isinstance(
             block.residual, Parallel
         )
@@ -303,6 +328,7 @@ LAWS = (
     plain_without_gate,
     shared_norm_shared,
     normed_is_there,
+    gates_fit,
     one_norm_behind_a_sum,
     float32_is_computed,
     bounded,

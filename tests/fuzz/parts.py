@@ -527,12 +527,22 @@ class Parts:
 
     def joining(self, place: Place) -> Data:
         normed = place.sizes.get("placements", set()) <= {"pre", "sandwich"}
-        return {"from": "normed" if normed and self.dice.often(0.1) else None}
+        said: Data = {"from": "normed" if normed and self.dice.often(0.1) else None}
+        dice = seeded(len(self.said))  # of its own: the other draws stay as they were
+        gate = dice.one(("rezero", "output", "highway")) if dice.often(0.2) else None
+        said["gate"] = gate
+        if gate:
+            self.said.add(("Sequential", "gate", repr(gate)))
+        replaced = {"rezero": "layer_scale", "highway": "stream_scale"}.get(gate or "")
+        return {**said, **({replaced: None} if replaced else {})}
 
     def parallel(self, place: Place) -> Data:
         alike = place.sizes.get("placements") == {"pre"} and not place.sizes.get("own_norms")
         shared = True if alike and self.dice.often(0.4) else None
-        return {**self.joining(place), "shared_norm": shared}
+        said = self.joining(place)
+        if said["gate"] == "highway":
+            said["gate"] = "output"
+        return {**said, "shared_norm": shared}
 
     def mask(self, place: Place) -> str:
         return random_mask(self.dice, causal=place.causal)

@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 98ee4c9debf2). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 2b068bf9926c). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -180,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: c10e53a068b2b314cf3df15fcfce5d3d081e87346342ec2027c237c85ecb84c6
+# sha256 of the above: ef504b618bdf8d040ab381835e1e5ca3028f99070c4c709a4b114ea797f1edf7

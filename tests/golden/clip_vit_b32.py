@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 c04a0097a9c1). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 172c016df203). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -269,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 23e6b9b06f3912224b4c2242c20e2d96ab905072825add22770af2d152b8128c
+# sha256 of the above: 9ca33c854735723d21e5f8d6b1d6bd6b530c540f87f145d710eba1a6813ea721

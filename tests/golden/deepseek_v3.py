@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 639f367e9964). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 3665d0108157). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -447,4 +447,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 593d202fdde2f9072a8e6e4d1453b24dcaa92a849ff8dd15b0025cb1383ccf4f
+# sha256 of the above: 98f998d504714777ff2e37f99eae480ab606f7df7a84102190fe35d77e474173

@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 4ef8515ffade). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 78d0360b2d24). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 2f1712fe7338ae1fb37a603adcfca16964337f59324e8909fac8fa646dc275ec
+# sha256 of the above: 61b6a9604928af4bbb1304974318f06dded17d8f8074abbab88a2ead550ab716

@@ -1,6 +1,6 @@
 """evoformer: a 48-layer 1-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 45a6ecfc3453). To rebuild it:
+Written by modelwright 0.1.0 from evoformer.yaml (sha256 acd4a57afe3a). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
 
     part                weights
@@ -329,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 5eb6e4f2fef2fb18a084fc12606291363cecc9f93d1bbe1f800f249d8c710020
+# sha256 of the above: 34d66112c37539479c7740e2af30a44873792ea107123fb10bc00e464b249e9f

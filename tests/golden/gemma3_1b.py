@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7b8fed7e89d6). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 99f5a9108d62). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -494,4 +494,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b0f6daa5dfa13d200bcc5375a0160e13f497a85f53fa04de1bf5c4d3f64c5a93
+# sha256 of the above: 3887844e66c6c56407a41b432cf33a92569762b74e72811ba295e1059c8ed96e

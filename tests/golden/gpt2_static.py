@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 4b14a476eb5f). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 85c3f4896540). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -298,4 +298,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 678b0206f4083e7db419026ebb5665e7a475f31d0c5d43ac61b4121136b07a98
+# sha256 of the above: 4b9375d83475bd802e2739e2aa0522a8706f2dbfd049e3682b69cb2e6a32f77b

@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 9d19d71e455e). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 2b2e2f3809ec). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -601,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 47896ea460a5245acb52b379db31db665ec6811b802e5c42c751042686c493be
+# sha256 of the above: 3bc10d98e602b03005fc04b21d7b5429fa6b29c36a519b43b73abc888fedc26a

@@ -1,6 +1,6 @@
 """graphormer_base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 9ae0d36f8fab). To rebuild it:
+Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 6f77300208e4). To rebuild it:
     modelwright build graphormer_base.yaml -o graphormer_base.py
 
     part                               weights
@@ -221,4 +221,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 56c8c42776885c4e85817d636af8a527566c11d6b1b4adf273aff39692c281bb
+# sha256 of the above: 01c00093ae545e51baa40eb58268c1971bf7b4dea09251f178c2c397f68e510a

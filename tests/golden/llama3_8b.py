@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 97bb9b6f0ab4). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 fd826c1bb482). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -289,4 +289,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f85df7924acdaccfe7082eae41c4488eaee98d2d8ed18798bc8e2d2245a4423a
+# sha256 of the above: 104afde57f0c9ddce94ef8f34cceb62e95598d32f51e9d59559e96ddceba7304

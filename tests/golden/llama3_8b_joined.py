@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 97bb9b6f0ab4). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 fd826c1bb482). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -355,4 +355,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5c07654b58057ba0d19f9bc7cda88a4164191f4ad36eb2c08f7ee0d54cd396f8
+# sha256 of the above: 2d65caf0487f6ddc340c487ec33e12628660da3d888ba8c7b8d783beb2d7e645

@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 a1c777b65250). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 df91e8d462e0). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -691,4 +691,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 46e00ea247e2b0f883a28084c68afedc1b7d92aab18c2d24354f341a71af3de1
+# sha256 of the above: 6bb4c0a1486ee394c063ee5b5e0f3e65ed54ac5fb33986e26ac0cb0024a35a47

@@ -2,7 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 08b590a40641). To rebuild it:
+Written by modelwright 0.1.0 from llava_like.yaml (sha256 2a26c252e2c5). To rebuild it:
     modelwright build llava_like.yaml -o llava_like.py
 
     part                                     weights
@@ -494,4 +494,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: b90a1134bafa586828c41d06dc2e8daa0ffed4f7045540671b426d353aabc867
+# sha256 of the above: 49d41ba99605c8b3d261a2e4846b428bc637653d9e6b61f26ba3444e069e600a

@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 33af396b5be8). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 9ae213a7dc8c). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -342,4 +342,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 01a066052ba3d2554ee6c395cf14c449f86f720e2ed9466625df0289a13b1cfc
+# sha256 of the above: b211e91e1b2657589d0dbc9622e8c5dc01d756027d828be11477e06e6a64711a

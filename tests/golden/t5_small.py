@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 9f55f9701b10). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 1f97fab500f8). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -396,4 +396,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1948bf16e70c0fb2bc04ad66602e677668dac116b15976500a9946ef36721dee
+# sha256 of the above: 509a325fb4efcfaea6a41cbe3a2bfacb0ab51926cee754ba56494b43a0c75631

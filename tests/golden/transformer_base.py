@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 1b67608d0756). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d087371630d9). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -378,4 +378,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: d7e4d99749d56d1c2c367b45e075a369542e9195dbde769b50df04affe715389
+# sha256 of the above: 6775aa8184dec9fbf7c08a93e317a0eb0f4d02f1db46ce80f1e9365ebd4ef4c3

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 58e521ceb663). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 cd15c5ff5fce). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -376,4 +376,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 18cf7a6ea19413ac384533be4bb2eb4434268346bbedefd9134870aa6466e9e7
+# sha256 of the above: f3aa91ebe8ba7943f3c69c4e982ee00a7d540329a33aaff6235e05665012131f

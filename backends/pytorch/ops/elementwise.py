@@ -43,6 +43,11 @@ def multiply(f: Writer, op: Op) -> Any:
     return expression("left * right", left=left, right=right)
 
 
+def lerp(f: Writer, op: Op) -> Any:
+    a, b, weight = f.given(op, "a", "b", "weight")
+    return expression("torch.lerp(a, b, weight)", a=a, b=b, weight=weight)
+
+
 def scale(f: Writer, op: Op) -> Any:
     x, factor = f.arg(op, "x"), op.attrs["factor"]
     if factor == "sqrt_d_model":
@@ -111,6 +116,7 @@ ROWS: dict[str, Row] = {
     "activation": activation,
     "add": add,
     "multiply": multiply,
+    "lerp": lerp,
     "scale": scale,
     "by_layer": by_layer,
     "clamp": clamp,

@@ -142,6 +142,8 @@ def _nothing(subject: Subject, op: Op) -> float:
 
 
 def _layer_scale(subject: Subject, op: Op) -> float:
+    if op.weights[0].shape == (1,):  # ReZero
+        return 0.0
     block = subject.graph.block_of(op.scope)
     assert block is not None
     stack = subject.spec.stacks[subject.graph.scopes[op.scope].stack]

@@ -28,6 +28,11 @@ RESIDUALS = {
     "layer_scale": "residual={layer_scale: 0.1}",
     "parallel_scaled": "residual={type: parallel, layer_scale: 0.1, scale: 0.3, "
     "stream_scale: 1.5, drop_path: 0.1}",
+    "rezero": "residual={gate: rezero, scale: 0.5}",
+    "parallel_rezero": "residual={type: parallel, gate: rezero}",
+    "gate": "residual={gate: output, stream_scale: 1.5, drop_path: 0.1}",
+    "parallel_gate": "residual={type: parallel, gate: output, layer_scale: 0.1}",
+    "highway": "residual={gate: highway, layer_scale: 0.1}",
     "drop_path": "residual={drop_path: 0.2}",
     "from_normed": "residual={from: normed}",
     "parallel_from_normed": "residual={type: parallel, shared_norm: true, from: normed}",
@@ -47,6 +52,13 @@ ROWS: dict[str, Variation] = {
     **{f"residual_{k}": decoder(v, "dropout=0.1") for k, v in RESIDUALS.items()},
     "residual_parallel_sandwich": decoder("residual=parallel", "norm_placement=sandwich"),
     "residual_parallel_both": both("residual=parallel"),
+    **{
+        f"residual_{gate}_{placement}": decoder(
+            f"residual.gate={gate}", f"norm_placement={placement}"
+        )
+        for gate in ("output", "highway")
+        for placement in ("post", "none")
+    },
     "no_bias": decoder("bias=false"),
     **{f"init {init}": decoder(f"init={init}", "residual.layer_scale=0.1") for init in INITIALS},
 }

@@ -1,0 +1,41 @@
+"""How the output of a branch joins the residual stream."""
+
+from typing import Any
+
+from .pointwise import sigmoid
+from .weights import Array, Weights
+
+
+def joined_by(residual: Any, weights: Weights, key: str, stream: Array, gave: Array) -> Array:
+    """α · stream + output (He et al., 2015, arXiv:1512.03385; α: Wang et al., 2022,
+    arXiv:2203.00555, section 4), or with a gate of the stream: Srivastava et al., 2015,
+    arXiv:1505.00387, eq. 3 (`highway`); Parisotto et al., 2019, arXiv:1910.06764, section 3.2.
+    """
+    if residual.gate == "highway":
+        share = gate(weights, key, stream)
+        return share * stream + (1 - share) * gave
+    return residual.stream_scale * stream + through(residual, weights, key, stream, gave)
+
+
+def through(residual: Any, weights: Weights, key: str, stream: Array, gave: Array) -> Array:
+    """The output times its gate, if it has one of its own."""
+    return gate(weights, key, stream) * gave if residual.gate == "output" else gave
+
+
+def gate(weights: Weights, key: str, stream: Array) -> Array:
+    """σ(stream W + b)."""
+    width = stream.shape[-1]
+    rows = weights.linear(f"{key}_gate", stream.reshape(-1, width), width, bias=True)
+    found: Array = sigmoid(rows).reshape(stream.shape)
+    return found
+
+
+def weighed(residual: Any, weights: Weights, key: str, gave: Array) -> Array:
+    """The output times a learned vector (Touvron et al., 2021, arXiv:2103.17239, eq. 3), or times
+    a learned number (Bachlechner et al., 2020, arXiv:2003.04887, eq. 1).
+    """
+    if residual.gate == "rezero":
+        gave = gave * weights(f"{key}_scale", 1)
+    if residual.layer_scale != "none":
+        gave = gave * weights(f"{key}_scale", gave.shape[-1])
+    return gave
