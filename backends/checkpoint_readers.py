@@ -150,6 +150,11 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(path, [why])
     size = path.stat().st_size
     for name, tensor in tensors.items():
+        if not isinstance(name, str):
+            raise CheckpointError(path, [f"names of tensors must be strings, not {name!r}"])
+        if tensor.layout != torch.strided:
+            layout = str(tensor.layout).removeprefix("torch.")
+            raise CheckpointError(path, [f"{name} has the layout {layout}; save dense tensors"])
         if tensor.numel() * tensor.element_size() > size:
             raise CheckpointError(path, [f"{name} is larger than the file"])
     return tensors

@@ -54,7 +54,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     if kind is None and any(is_quantized(tensor) for tensor in state.values()):
         raise WeightsError("the model was not quantized by `quantize`, so it cannot be saved here")
     state = {
-        ".".join(part for part in name.split(".") if part != "_orig_mod"): tensor.contiguous()
+        _unprefixed(name): tensor.contiguous()
         for name, tensor in packed(flattened(state), kind).items()
     }
     with replacing(Path(path)) as fresh:
@@ -69,10 +69,15 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model
 
 
+def _unprefixed(name: str) -> str:
+    """The name of a weight of a model whose layers are wrapped by `torch.compile`."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
 def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> nn.Module:
     """Load a checkpoint into a model, one tensor at a time. Returns the model.
 
-    Tensors are cast to the dtype of the model and moved to its device. A model on the meta device
+    The model may be inside `torch.compile`, DataParallel and similar wrappers. Tensors are cast to the dtype of the model and moved to its device. A model on the meta device
     gets the tensors of the file, on the CPU and in its own dtype.
 
     path: a safetensors file, which may be quantized, a state dict written by `torch.save` (read
@@ -92,18 +97,20 @@ def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> 
         except QuantizationError as error:
             raise WeightsError(str(error)) from None
         return model
-    target = model.state_dict()
+    module = _unwrapped(model)
+    own = {_unprefixed(name): name for name in module.state_dict()}
+    target = {_unprefixed(name): tensor for name, tensor in module.state_dict().items()}
     with _reading(path) as found:
         stored = _logical_names(found.shapes, target)
         _check(found, stored, target, path, strict)
         with found.opened() as read, torch.no_grad():
             state = {
-                name: read(stored[name]).to(tensor.dtype) if tensor.is_meta else tensor
+                own[name]: read(stored[name]).to(tensor.dtype) if tensor.is_meta else tensor
                 for name, tensor in target.items()
                 if name in stored
             }
             if any(tensor.is_meta for tensor in target.values()):
-                model.load_state_dict(state, strict=False, assign=True)
+                module.load_state_dict(state, strict=False, assign=True)
             for name, tensor in target.items():
                 if name in stored and not tensor.is_meta:
                     tensor.copy_(read(stored[name]))

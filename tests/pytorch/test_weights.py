@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -146,6 +147,47 @@ def test_a_file_of_another_kind(
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=re.escape(f"model.weights: {message}")):
         mw.load_weights(model, path)
+
+
+UNREAD: dict[str, tuple[Callable[[State], object], str]] = {
+    "sparse": (lambda state: {k: v.to_sparse() for k, v in state.items()}, "layout sparse_coo"),
+    "names": (lambda state: dict(enumerate(state.values())), "must be strings, not 0"),
+    "a trainer's": (lambda state: {"model": state, "step": 3}, "entries that are not tensors"),
+    "a list": (lambda state: [*state.values()], "must contain a state dict, not a list"),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_state_dict_of_another_kind(model: nn.Module, tmp_path: Path, name: str) -> None:
+    change, message = UNREAD[name]
+    torch.save(change(state(model)), tmp_path / "model.pt")
+    with pytest.raises(WeightsError, match=message):
+        mw.load_weights(model, tmp_path / "model.pt")
+
+
+WRAPPERS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "compile": lambda model: torch.compile(model),  # type: ignore[dict-item]
+    "DataParallel": nn.DataParallel,
+    "both": lambda model: nn.DataParallel(torch.compile(model)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", [*WRAPPERS, "layers"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_weights_are_loaded_into_wrapped_models(
+    model: nn.Module, tmp_path: Path, name: str, device: str
+) -> None:
+    """`save_weights` unwraps a model; `load_weights` refused one."""
+    path = tmp_path / "weights.safetensors"
+    mw.save_weights(model, path)
+    other: Any = mw.compile(spec_of("decoder"), device=device)
+    if name == "layers":
+        for number, layer in enumerate(other.layers):
+            other.layers[number] = torch.compile(layer)
+    wrapped = other if name == "layers" else WRAPPERS[name](other)
+    assert mw.load_weights(wrapped, path) is wrapped
+    mw.save_weights(wrapped, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
 def test_no_file(model: nn.Module, tmp_path: Path) -> None:
