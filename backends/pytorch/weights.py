@@ -77,8 +77,9 @@ def _unprefixed(name: str) -> str:
 def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> nn.Module:
     """Load a checkpoint into a model, one tensor at a time. Returns the model.
 
-    The model may be inside `torch.compile`, DataParallel and similar wrappers. Tensors are cast to the dtype of the model and moved to its device. A model on the meta device
-    gets the tensors of the file, on the CPU and in its own dtype.
+    The model may be inside `torch.compile`, DataParallel and similar wrappers. Tensors are cast to
+    the dtype of the model and moved to its device. A model on the meta device gets the tensors of
+    the file, on the CPU and in its own dtype.
 
     path: a safetensors file, which may be quantized, a state dict written by `torch.save` (read
         with `weights_only=True`), the index of a sharded checkpoint, or a folder with either. Names
