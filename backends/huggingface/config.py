@@ -122,11 +122,17 @@ _OF_WHOLE_MODELS = frozenset(["tie_word_embeddings"])
 
 
 def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dict[str, Any]:
-    """The values of a nested part of config.json."""
-    config = folder.config.get(key) or {}
-    if not isinstance(config, dict):
-        problems.append(f"`{key}` must be a mapping")
+    """The values of a nested part of config.json.
+
+    As in the library, the older key `text_config_dict` and the defaults of what it leaves out
+    override `text_config`.
+    """
+    config, older = folder.config.get(key) or {}, folder.config.get(f"{key}_dict")
+    if not isinstance(config, dict) or not isinstance(older, dict | None):
+        problems.append(f"`{key}` and `{key}_dict` must be mappings")
         return {}
+    if older is not None:
+        config = {**config, **part.defaults, **older}
     config = {name: value for name, value in config.items() if name not in _OF_WHOLE_MODELS}
     found = _problems(config, part, fixed_of(part, Head()))
     problems += [f"`{key}`: {problem}" for problem in found]

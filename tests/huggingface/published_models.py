@@ -68,7 +68,9 @@ def _small(key: str, value: Any, fields: Mapping[str, Any], alias: Mapping[str, 
     if key == "partial_rotary_factor" and 16 * value % 2:
         return 0.5  # of a small head, an even number of columns
     whole = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not whole and not (isinstance(value, list) and key in TOKENS):
+    if (value == 0 and key not in TOKENS) or (
+        not whole and not (isinstance(value, list) and key in TOKENS)
+    ):
         return value
     for each in (key, name):
         if each in fields and isinstance(fields[each], (int, list)):

@@ -165,3 +165,36 @@ def test_a_part_of_a_class_is_not_exported_as_it(saved: Saved, tmp_path: Path) -
     spec = mw.loads(import_folder(folder))
     written = export(spec, mw.from_pretrained(folder), tmp_path / "exported")
     assert "auto_map" in json.loads((written / "config.json").read_text())  # code of its own
+
+
+SHORT = {**TEXT, **END, "eos_token_id": 3}
+OLDER: dict[str, dict[str, Any]] = {
+    "text": {"text_config_dict": {**SHORT, "hidden_act": "gelu"}},
+    "vision": {"vision_config_dict": {**IMAGE, "hidden_act": "relu", "layer_norm_eps": 1e-3}},
+    "neither": {"text_config_dict": None, "vision_config_dict": None},
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_keys_of_a_tower_override_the_newer_ones(name: str, tmp_path: Path) -> None:
+    """`text_config_dict` and the defaults of what it leaves out were read as without effect."""
+    config = {
+        "architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": 16,
+        "text_config": {**SHORT, "model_type": "clip_text_model", "layer_norm_eps": 1e-3},
+        "vision_config": {**IMAGE, "model_type": "clip_vision_model"}, **OLDER[name],
+    }  # fmt: skip
+    text = json.dumps(config)
+    (tmp_path / "config.json").write_text(text)
+    torch.manual_seed(0)
+    settings = transformers.CLIPConfig.from_pretrained(tmp_path)
+    theirs: Any = transformers.CLIPModel(settings).eval()
+    for weight in theirs.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    theirs.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    ids, image = torch.randint(4, 39, (2, 7)), torch.randn(2, 3, 22, 22)
+    ids[:, -1] = 3
+    with torch.no_grad():
+        expected = theirs(input_ids=ids, pixel_values=image).logits_per_image
+        found = mw.from_pretrained(tmp_path)(image, ids)
+    assert torch.allclose(found, expected, atol=1e-5)

@@ -95,7 +95,13 @@ ALBERT = Family(
     ),
     optional={"pad_token_id": int},
     irrelevant=frozenset(
-        ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"]
+        [
+            "down_scale_factor",
+            "gap_size",
+            "layers_to_keep",
+            "net_structure_type",
+            "num_memory_blocks",
+        ]
     ),
     spec=changed(BERT_SPEC, {"layers": _albert_depth, "input": {"width": narrow}}),
     layers=_albert_layers,

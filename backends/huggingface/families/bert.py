@@ -108,6 +108,7 @@ _BERT = Family(
     irrelevant=frozenset(
         [
             "directionality",
+            "embedding_size",
             "pooler_fc_size",
             "pooler_num_attention_heads",
             "pooler_num_fc_layers",

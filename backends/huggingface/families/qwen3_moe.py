@@ -35,6 +35,7 @@ QWEN3_MOE = llama_like(
     optional={"sliding_window": int},
     aliases={"num_experts": "num_local_experts"},
     irrelevant=TRAINED | {"max_window_layers"},
+    fixed={"qkv_bias": False, "shared_expert_intermediate_size": 0, "use_qk_norm": True},
     spec={
         "attention": {"bias": Key("attention_bias"), "qk_norm": "head"},
         "feed_forward": None,
