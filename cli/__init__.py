@@ -73,6 +73,15 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f".{name}", __name__), name)
         return with_plugins(command) if cmd_name not in WITHOUT_PLUGINS else command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from ..spec.errors import nearest
+
+        if args and args[0] not in COMMANDS and (near := nearest(args[0], COMMANDS)):
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near}'?")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         with reporting_errors():
             return super().invoke(ctx)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import fail, print_result, progress
+from .console import fail, note, print_result, progress
 from .options import (
     DTYPES,
     load_graph,
@@ -17,6 +17,9 @@ from .options import (
     tokenizer_option,
     weights_option,
 )
+
+if TYPE_CHECKING:
+    from ..compiler import ModuleGraph
 
 
 @click.command()
@@ -68,15 +71,38 @@ def generate(
           --prompt "The house stands" --max-new-tokens 40 --top-p 0.9 --seed 1
     """
     graph = load_graph(spec, sets)
-    from ..prompting import PromptError, decode_prompt, generate_text, load_model, load_tokenizer
+    from ..prompting import (
+        PromptError,
+        decode_prompt,
+        generate_text,
+        load_model,
+        load_tokenizer,
+        prompt_ids,
+    )
 
     try:
         tokens = load_tokenizer(tokenizer)
         text = decode_prompt(read_stdin()) if prompt == "-" else prompt
         with progress("reading weights"):
             model = load_model(graph, weights, device=device, dtype=dtype)
+        _warn(graph, len(prompt_ids(model, tokens, text)), sampling["max_new_tokens"])
         with progress("generating"):
             made = generate_text(model, tokens, text, seed=seed, **sampling)
     except PromptError as error:
         fail(str(error))
     print_result(made)
+
+
+def _warn(graph: ModuleGraph, prompt: int, answer: int) -> None:
+    """Warn if the text may be longer than the training length, where positions go on past it."""
+    stacks = list(graph.stack_facts)
+    lengths = {stacks[0]: prompt, stacks[-1]: answer}
+    if len(stacks) == 1:
+        lengths = {stacks[0]: prompt + answer}
+    for name, length in lengths.items():
+        most = graph.stack_facts[name].max_positions
+        if most is not None and length > most:
+            note(
+                f"warning: up to {length} tokens, but `{name}` was trained on at most {most} "
+                "(max_positions)"
+            )

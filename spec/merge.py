@@ -11,6 +11,9 @@ from .errors import Mark, SpecError, SpecErrors
 from .part import BROKEN, COMPONENTS
 from .source import Node
 
+SEVERAL = ("heads", "sublayers")
+"""Keys of a mapping and a list of components; `heads` of an attention is a number."""
+
 # Maps of named elements -> key of an element. `none` removes an element.
 NAMED = {
     "blocks": "block",
@@ -122,7 +125,7 @@ def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 def expand(key: str, node: Node) -> Node:
     """Rule 1: a word in place of a component means its type."""
-    if key in COMPONENTS and isinstance(node.value, str):
+    if key in COMPONENTS and key not in SEVERAL and isinstance(node.value, str):
         return Node({"type": Node(node.value, node.mark, node.key_mark)}, node.mark, node.key_mark)
     return node
 

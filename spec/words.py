@@ -138,6 +138,8 @@ FOREIGN_TYPES = {
     "gelu_new": "gelu_tanh", "gelu_fast": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
     "swish": "silu", "relu_squared": "relu2", "squared_relu": "relu2", "linear": "identity",
     "lm": "language_model", "causal_lm": "language_model", "mlm": "language_model",
+    "lm_head": "language_model",
+    "pre_norm": "pre", "post_norm": "post", "sandwich_norm": "sandwich",
     "classification": "classifier", "cls": "first", "avg": "mean", "average": "mean",
     "glorot": "xavier", "xavier_uniform": "xavier", "kaiming": "normal",
     "experts": "moe", "mixture_of_experts": "moe", "off": "none", "no": "none", "false": "none",

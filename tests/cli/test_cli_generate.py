@@ -1,0 +1,43 @@
+"""`modelwright generate`: what it says of texts that are longer than those of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import modelwright as mw
+from modelwright.cli import cli
+
+SPEC = """name: x
+family: decoder-only
+vocab_size: 300
+max_positions: 8
+d_model: 8
+layers: 1
+positions: rotary
+attention: {heads: 2}
+head: language_model
+"""
+
+
+@pytest.mark.parametrize(("count", "warns"), [(5, False), (6, True)])
+def test_it_warns_where_training_ended(tmp_path: Path, count: int, warns: bool) -> None:
+    spec, weights = tmp_path / "x.yaml", tmp_path / "x.safetensors"
+    spec.write_text(SPEC)
+    mw.save_weights(mw.compile(spec), weights)
+    words = ["generate", spec, "--weights", weights, "--tokenizer", "bytes", "--prompt", "abc"]
+    words += ["--max-new-tokens", count, "--device", "cpu"]
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 0
+    assert ("`decoder` was trained on at most 8 (max_positions)" in done.stderr) == warns
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("biuld", "build"), ("visualise", "visualize"), ("chek", "check")]
+)
+def test_a_misspelt_command_has_a_hint(word: str, near: str) -> None:
+    done = CliRunner().invoke(cli, [word, "x.yaml"])
+    assert done.exit_code == 2
+    assert f"Did you mean '{near}'?" in done.stderr
