@@ -180,13 +180,23 @@ def test_no_rows_and_no_tokens(text: str, shape: tuple[int, int]) -> None:
     assert found.shape == (*shape, 40)
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop")
-def test_rows_may_be_mapped() -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("experts", ["none", "grouped"])
+def test_rows_may_be_mapped(experts: str) -> None:
     """`vmap` over rows is the batch."""
-    model, ids = made(BASE), torch.randint(1, 40, (3, 6))
+    text, options = (MOE, {"experts": "grouped"}) if experts == "grouped" else (BASE, {})
+    model, ids = made(text, **options), torch.randint(1, 40, (3, 6))
     with torch.no_grad():
         found = torch.vmap(lambda row: model(row[None])[0])(ids)
         assert torch.allclose(found, model(ids), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_mapping_a_loop_over_experts_is_an_error_of_torch() -> None:
+    """The rows of each expert are a number on the host; docs/benchmarks.md says so."""
+    model, ids = made(MOE), torch.randint(1, 40, (3, 6))
+    with pytest.raises(RuntimeError, match="Cannot access data pointer"):
+        torch.vmap(lambda row: model(row[None])[0])(ids)
 
 
 def test_errors_of_specs_are_errors() -> None:
