@@ -11,9 +11,6 @@ from .errors import Mark, SpecError, SpecErrors
 from .part import BROKEN, COMPONENTS
 from .source import Node
 
-SEVERAL = ("heads", "sublayers")
-"""Keys of a mapping and a list of components; `heads` of an attention is a number."""
-
 # Maps of named elements -> key of an element. `none` removes an element.
 NAMED = {
     "blocks": "block",
@@ -124,8 +121,8 @@ def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def expand(key: str, node: Node) -> Node:
-    """Rule 1: a word in place of a component means its type."""
-    if key in COMPONENTS and key not in SEVERAL and isinstance(node.value, str):
+    """Rule 1: a word in place of a component means its type. `heads` may be a number, too."""
+    if key in COMPONENTS and key != "heads" and isinstance(node.value, str):
         return Node({"type": Node(node.value, node.mark, node.key_mark)}, node.mark, node.key_mark)
     return node
 
