@@ -108,7 +108,7 @@ def index_page() -> str:
 
 INDEX = """# Lectures
 
-Twelve short lectures on attention. Each is a notebook that compiles small models and checks
+Fourteen short lectures on attention. Each is a notebook that compiles small models and checks
 what it says. To run one, or open it in an editor that knows `# %%` cells:
 
 ```console

@@ -56,7 +56,7 @@ def test_a_lecture_checks_its_numbers(path: Path) -> None:
 
 def test_the_index_lists_all_lectures(writer: ModuleType) -> None:
     assert (DOCS / "lectures" / "index.md").read_text(encoding="utf-8") == writer.index_page()
-    assert len(LECTURES) == 12
+    assert len(LECTURES) == 14
 
 
 def test_links_and_figures_of_the_pages_are_there() -> None:
