@@ -35,7 +35,8 @@ def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     from modelwright.explorer.server import application
-    from modelwright.explorer.settings import EXAMPLES, Settings
+    from modelwright.explorer.settings import Settings
+    from modelwright.explorer.start import EXAMPLES
 
     settings = Settings()
     config = uvicorn.Config(application(settings), port=8799, log_level="error", lifespan="off")
@@ -67,7 +68,7 @@ def main(names: list[str]) -> None:
 def _answers(name: str) -> tuple[float, float]:
     """Processor time of the two answers about a text that is new each time."""
     from modelwright.explorer import answer
-    from modelwright.explorer.settings import EXAMPLES
+    from modelwright.explorer.start import EXAMPLES
 
     text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
     times = []
