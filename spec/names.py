@@ -187,6 +187,16 @@ ARGUMENT_NAMES = frozenset(
     ]
 )
 
+# Classes of the runtime that emitted files may define; a model's class must not hide them.
+HELPER_CLASSES = frozenset(
+    """
+    AnyOffsetRMSNorm BiasedOffsetLayerNorm BiasedOffsetPerHeadLayerNorm BiasedPerHeadLayerNorm
+    BiasedRouter Cache Checkpoint JoinedLinear KeysOfTile NarrowingRMSNorm OffsetLayerNorm
+    OffsetPerHeadLayerNorm OffsetPerHeadRMSNorm OffsetRMSNorm PerHeadLayerNorm PerHeadRMSNorm Router
+    SlidingCache StaticCache Stored Tile WideningLinear
+    """.split()  # noqa: SIM905 - a list of words would be as many lines
+)
+
 # Functions that emitted files may define; arguments must not hide them.
 HELPER_NAMES = frozenset(
     """
@@ -258,6 +268,6 @@ def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
         name = camel_case(value)
         if not name.isidentifier() or keyword.iskeyword(name):
             return f"a name whose class name, {name}, is not a Python keyword"
-        if pattern is MODEL_NAME and name in CODE_NAMES:
+        if pattern is MODEL_NAME and name in CODE_NAMES | HELPER_CLASSES:
             return f"another name; the generated code already has a class {name}"
     return None

@@ -7,21 +7,23 @@ from collections.abc import Callable
 from ...compiler.graph import ModuleGraph, Scope
 from ...compiler.words import camel_case
 from .classes import Written
+from .helpers import places
 from .plan import FilePlan
 
 
 def name_classes(plan: FilePlan, classes: list[Written], others: list[Written]) -> list[Written]:
     """Name the classes of one noun: equal classes get one name, others are distinguished.
 
+    They are distinguished from the model's class and from those of the runtime, too.
     Returns the distinct classes.
     """
     by_noun: dict[str, list[Written]] = {}
     for one in classes:
         by_noun.setdefault(one.noun, []).append(one)
     written: list[Written] = []
+    known = {plan.graph.class_name, *places(), *(other.name for other in others)}
     for noun, group in by_noun.items():
-        taken = {other.name for other in others}
-        names, firsts = _names(plan, noun, group, taken | {w.name for w in written})
+        names, firsts = _names(plan, noun, group, known | {w.name for w in written})
         for name, one in zip(names, group, strict=True):
             plan.class_names[one.scope.path] = name
         for name, first in firsts.items():

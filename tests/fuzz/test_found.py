@@ -18,7 +18,7 @@ from modelwright.backends.verify.subject import Subject, weights_for
 from modelwright.compiler import lower
 from modelwright.compiler.display import show
 from modelwright.spec import ModelSpec, SpecErrors, load, loads
-from modelwright.spec.names import HELPER_NAMES
+from modelwright.spec.names import HELPER_CLASSES, HELPER_NAMES
 
 from .examine import FAR, examine
 from .specs import Document
@@ -225,6 +225,23 @@ def test_every_helper_of_emitted_files_is_a_name_that_arguments_may_not_take() -
         for line in (f"input: {{argument: {name}}}", f"input: {{add: {{{name}: 3}}}}"):
             (message,) = problems(changed(SMALL, line))
             assert "another name" in message
+
+
+def test_a_model_may_not_be_named_like_a_class_of_the_runtime() -> None:
+    caches = {"Cache", "SlidingCache", "StaticCache"}  # written as the model needs them
+    assert {name for name in places() if name[0].isupper()} | caches == HELPER_CLASSES
+    for name in sorted(HELPER_CLASSES)[:3]:
+        (message,) = problems(changed(SMALL, f"name: {name}"))
+        assert "another name" in message
+
+
+MIXTURE = "feed_forward: {type: moe, experts: 4, top_k: 2, expert: {type: glu, d_ff: 8}}"
+
+
+@pytest.mark.parametrize("name", ["experts", "mixture-of-experts", "latent_attention"])
+def test_a_model_may_be_named_like_a_module(name: str) -> None:
+    """The model and its experts were both `Experts`, and it built itself without end."""
+    passes(changed(SMALL, f"name: {name}", MIXTURE))
 
 
 def test_a_mask_of_global_tokens_alone() -> None:
