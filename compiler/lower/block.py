@@ -314,7 +314,7 @@ def _stream(b: Builder, block: Block, x: str) -> str:
 
 def _joined(b: Builder, block: Block, stream: str, y: str, name: str, out: str) -> str:
     """The residual stream with a branch's output, which may have a gate."""
-    if block.residual.gate == "highway":
+    if getattr(block.residual, "gate", "none") == "highway":
         return b.op("lerp", y, stream, _gate(b, stream, name), out=out)
     y = _gated(b, block, stream, y, name)
     return b.op("add", _stream(b, block, stream), y, out=out)
