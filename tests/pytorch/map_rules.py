@@ -163,9 +163,20 @@ def what_makes_a_module_is_of_it(read: Mapped) -> Iterator[str]:
             wrong = [p for p, role in roles.items() if role == "module" and p not in others]
             if [p for p in wrong if p not in scopes]:
                 yield f"{wrong} at {read.said(call.lineno)}"
+            held = _held(node, call.lineno)
             for path in scopes:
-                for child in set(read.children(path).values()) & made - set(roles):
+                children = read.children(path)
+                wanted = {children[held]} if held in children else set(children.values())
+                for child in wanted & made - set(roles):
                     yield f"no `{child}` at {read.said(call.lineno)}"
+
+
+def _held(node: ast.AST, line: int) -> str:
+    """The name in `self` that the statement at this line assigns, or ""."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign) and one.lineno <= line <= (one.end_lineno or 0):
+            return getattr(one.targets[0], "attr", "")
+    return ""
 
 
 def _of(read: Mapped, name: str) -> list[str]:

@@ -14,19 +14,16 @@ def functions(name: str) -> dict[str, list[str]]:
     return {one.name: [arg.arg for arg in one.args.args] for one in found}
 
 
-@pytest.mark.parametrize(
-    ("name", "function", "size"),
-    [
-        ("masks_of_layers_dense", "causal_mask", "block_size"),
-        ("masks_of_heads_in_some_layers", "causal_window_mask", "window"),
-    ],
-)
-def test_one_function_makes_the_masks_that_differ_in_a_size(
-    name: str, function: str, size: str
-) -> None:
-    found = functions(name)
+def test_one_function_makes_the_masks_that_differ_in_a_size() -> None:
+    found = functions("masks_of_layers_dense")
     masks = {k: found[k] for k in found if k.endswith("_mask") and k != "added_mask"}
-    assert masks == {function: ["start", "end", size, "attention_mask", "like"]}
+    assert masks == {"causal_mask": ["start", "end", "block_size", "attention_mask", "like"]}
+
+
+def test_a_causal_mask_that_sdpa_cannot_make_has_a_function_of_its_own() -> None:
+    """A window's tiles have no mask where `is_causal` is enough, and a softcap adds the mask."""
+    found = functions("masks_of_heads_in_some_layers")
+    assert {"causal_mask", "causal_tiles", "causal_window_mask", "causal_window_tiles"} <= {*found}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +72,7 @@ def test_values_of_equal_names_are_passed_one_by_one(name: str) -> None:
 
 def test_a_block_whose_module_is_given_needs_no_layer() -> None:
     assert "Block(config, attention)" in built("example llama4_scout").text
-    assert "Block(config, i, feed_forward)" in built("example deepseek_v3").text
+    assert "Block(config, i, branch)" in built("example deepseek_v3").text
 
 
 def test_towers_of_other_widths_share_their_classes() -> None:

@@ -120,7 +120,7 @@ PLACED = """\
 if given is not None:
     x = place_rows(x, places, rows)
 else:
-    check_unplaced(places)
+    check
 """
 PLACED_AT_THE_START = PLACED.replace("else:", "elif begins:")  # later steps have no vectors
 
@@ -132,7 +132,8 @@ def place_rows(f: Writer, op: Op) -> Any:
     if source is None:
         return call("place_rows", x, places, rows)
     f.assign("places", places, f.note(op.arg("ids")))
-    parts = {"given": source, "x": x, "rows": rows, "places": Name("places")}
+    check = written_for(call("check_unplaced", Name("places")), op.number)
+    parts = {"given": source, "x": x, "rows": rows, "places": Name("places"), "check": check}
     if f.cached:
         parts["begins"] = expression("cache is None" if f.static else "start == 0")
     f.say(*statements(PLACED_AT_THE_START if f.cached else PLACED, **parts))

@@ -96,7 +96,10 @@ def tiles_name(mask: str) -> str:
 
 
 def window_like(graph: ModuleGraph, op: Op) -> Op | None:
-    """For a causal mask, one of other layers within a window: its function makes tiles of both."""
+    """For a causal mask, one of other layers within a window: its function makes tiles of both.
+
+    Not if only that one leaves masking to SDPA.
+    """
     if _mask_words(op) != CAUSAL:
         return None
     for other in graph.ops():
@@ -105,6 +108,7 @@ def window_like(graph: ModuleGraph, op: Op) -> Op | None:
             if (
                 found is not None
                 and found.name == "window"
+                and other.attrs["implicit"] in ("", op.attrs["implicit"])
                 and _mask_shape(op)[1:] == (_mask_shape(other)[1:])
             ):
                 return other

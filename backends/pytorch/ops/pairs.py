@@ -7,6 +7,7 @@ from typing import Any
 from ....compiler.graph import Op
 from ..code.nodes import Expr
 from ..code.read import call, constant, expression
+from ..code.walk import written_for
 from ..writer import Writer
 from .row import Row
 
@@ -29,7 +30,8 @@ def pair_bias(f: Writer, op: Op) -> Any:
 
 def path_bias(f: Writer, op: Op) -> Any:
     vectors, edges = f.given(op, "vectors", "edges")
-    return _with_front(f, op, call("path_bias", vectors, edges, f.own(op)))
+    called = written_for(call("path_bias", vectors, edges, f.own(op)), op.number)
+    return _with_front(f, op, called)
 
 
 def swap_streams(f: Writer, op: Op) -> Any:
