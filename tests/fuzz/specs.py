@@ -96,8 +96,9 @@ def _tiled(block: Data) -> bool:
     positions = repr(block.get("positions"))
     found = [kind for kind in BIASED for _ in range(positions.count(f"'{kind}'"))]
     of_distance = len(found) < 2 and set(found) <= set(OF_DISTANCE)
-    free = "'share': 'layer'" not in positions and not block["attention"].get("score_bias")
-    return of_distance and free
+    part = block["attention"]
+    free = "'share': 'layer'" not in positions and not part.get("score_bias")
+    return of_distance and free and part.get("talking_heads", "none") == "none"
 
 
 class Specs(Parts):

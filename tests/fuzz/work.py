@@ -27,7 +27,6 @@ def within(units: float, work: Callable[[], Result]) -> Result:
     """
     least = float("inf")
     for _ in range(TRIES):
-        gc.collect()
         gc.disable()
         try:
             before = unit()
