@@ -76,10 +76,11 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from ..spec.errors import nearest
+        if args and args[0] not in COMMANDS:
+            from ..spec.errors import nearest
 
-        if args and args[0] not in COMMANDS and (near := nearest(args[0], COMMANDS)):
-            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near}'?")
+            if near := nearest(args[0], COMMANDS):
+                ctx.fail(f"No such command '{args[0]}'. Did you mean '{near}'?")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
