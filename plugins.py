@@ -147,7 +147,8 @@ class Plugin:
             ORIGINS.pop(name, None)
             SEARCH.tried.pop(name, None)
         for op in self.ops:
-            OPS.pop(op.kind, None)
+            for table in _tables():
+                table.pop(op.kind, None)
             ORIGINS.pop(op.kind, None)
         for function in self.functions:
             names.PLUGIN_HELPERS.discard(function.__name__)
@@ -247,6 +248,16 @@ def _derived(prefix: str, cls: type[Branch], more: type[Part], document: str) ->
 
     made: type[Part] = types.new_class(f"{prefix}{cls.__name__}", (cls, more), exec_body=body)
     return made
+
+
+def _tables() -> tuple[dict[str, Any], ...]:
+    """The tables with a row for each op."""
+    from .backends.diagram.look import LOOKS
+    from .backends.pytorch import make
+    from .backends.pytorch import ops as pytorch
+    from .backends.reference import ops as reference
+
+    return OPS, pytorch.ROWS, reference.COMPUTE, make.MAKERS, LOOKS
 
 
 def _add_ops(plugin: Plugin, origin: str) -> None:

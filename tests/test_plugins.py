@@ -41,9 +41,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def loaded(file: Path) -> Iterator[Path]:
+    from modelwright.backends.reference import COMPUTE
+
+    before = set(COMPUTE)
     plugin = load_plugin(file)
     yield file
     plugin.unregister()
+    assert set(COMPUTE) == before
 
 
 def package(folder: Path, name: str, text: str, kind: str = "shared_qk") -> None:

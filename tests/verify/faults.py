@@ -85,7 +85,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("attention to the next token", "bloom_560m", "like.device) <= q  #",
           "like.device) <= q + 1  #"),
     fault("global tokens attend to all, but are not attended to", "longformer_base",
-          "| global_mask[:, None, None, k].bool()", ""),
+          "| global_mask[:, None, None, :].bool()", ""),
     fault("prefix one token too long", "prefix",
           "k - first < prefix_length", "k - first <= prefix_length"),
     fault("attention between documents", "documents",
