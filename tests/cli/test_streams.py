@@ -57,7 +57,7 @@ def shell(folder: Path, command: str, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_lost_output_is_an_error(folder: Path, command: str) -> None:
     for where, reason in (("> /dev/full", b"No space left on device"), (">&-", b"")):
@@ -68,7 +68,7 @@ def test_lost_output_is_an_error(folder: Path, command: str) -> None:
         assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("command", COMMANDS[:-1])
 def test_a_reader_that_is_gone_ends_a_command_silently(folder: Path, command: str) -> None:
     done = shell(folder, f"set -o pipefail; MW {command} | true")
@@ -110,7 +110,7 @@ def test_texts_for_people_are_printed_in_any_locale(folder: Path, command: str) 
     assert done.stdout + done.stderr
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", [b"n\xff.yaml", b"l\nf.yaml", b"e\x1b[31m.yaml"])
 def test_file_names_of_any_bytes(folder: Path, name: bytes) -> None:
     path = os.path.join(os.fsencode(folder), name)
