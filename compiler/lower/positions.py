@@ -137,8 +137,16 @@ def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> 
     return b.op("add", x, table, out="x")
 
 
-def lower_temperature(b: Builder, state: StackState, position: Temperature, query: str) -> str:
-    """The query, multiplied by the factor of its position."""
+def lower_temperatures(b: Builder, state: StackState, block: Block, query: str) -> str:
+    """The queries, multiplied by the factors of their positions if the block has any."""
+    for index, position in enumerate(block.positions):
+        if isinstance(position, Temperature):
+            with b.beside("positions", index):
+                query = _lower_temperature(b, state, position, query)
+    return query
+
+
+def _lower_temperature(b: Builder, state: StackState, position: Temperature, query: str) -> str:
     positions = token_positions(b, state)
     if position.offset:
         positions = b.op("shift", positions, amount=position.offset)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from ....spec.attention import Collaborative
 from ....spec.model import Block
-from ....spec.positions import Temperature
 from ...axes import ONE, Dim, M
 from ..builder import Builder
-from ..positions import lower_temperature
+from ..positions import lower_temperatures
 from ..state import Memory, StackState
-from .scores import attention_inputs
+from .scores import attention_inputs, lower_output
 
 TITLE = """\
 Collaborative attention{} (Cordonnier et al. 2020, arXiv:2006.16362).
@@ -48,7 +47,7 @@ def lower_collaborative(
                 key, value = _keys_and_values(b, part, sizes, memory.value)
         else:
             key, value = _keys_and_values(b, part, sizes, x)
-            query = _sharpened(b, state, block, query)
+            query = lower_temperatures(b, state, block, query)
             if state.cached:
                 key, value = b.ops("cache", key, value, out=("k", "v"))
         key = b.op("expand_heads", key, heads=sizes.heads, out="k")
@@ -63,15 +62,7 @@ def lower_collaborative(
             scaled_for=sizes.share,
         )
         y = inputs.attend(b, query, key, value)
-        return b.op(
-            "linear",
-            b.op("merge_heads", y),
-            name="output",
-            in_features=(sizes.heads * sizes.value).size,
-            out_dim=state.width,
-            bias=bool(part.bias),
-            residual=True,
-        )
+        return lower_output(b, state, b.op("merge_heads", y), bias=bool(part.bias))
 
 
 def _sizes(b: Builder, part: Collaborative, width: Dim) -> Sizes:
@@ -94,12 +85,3 @@ def _keys_and_values(b: Builder, part: Collaborative, sizes: Sizes, x: str) -> t
     key = b.op("split_heads", key, heads=ONE, width=sizes.shared, out="k")
     value = _linear(b, part, "value", x, sizes.heads * sizes.value)
     return key, b.op("split_heads", value, heads=sizes.heads, width=sizes.value, out="v")
-
-
-def _sharpened(b: Builder, state: StackState, block: Block, query: str) -> str:
-    """The queries with temperature positions."""
-    for index, position in enumerate(block.positions):
-        if isinstance(position, Temperature):
-            with b.beside("positions", index):
-                query = lower_temperature(b, state, position, query)
-    return query

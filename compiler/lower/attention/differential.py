@@ -7,14 +7,14 @@ from typing import Any
 
 from ....spec.attention import Differential
 from ....spec.model import Block
-from ....spec.positions import Rotary, Temperature
+from ....spec.positions import Rotary
 from ...axes import Dim, M
 from ..builder import Builder
 from ..norm import lower_norm
-from ..positions import lower_temperature
+from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .scores import attention_inputs
+from .scores import attention_inputs, lower_output
 
 TITLE = """\
 Differential attention{} (Ye et al. 2024, arXiv:2410.05258).
@@ -60,15 +60,7 @@ def lower_differential(
         y = _subtracted(b, state, block, part, sizes, (query, key, value), memory)
         y = lower_norm(b, part.head_norm, y, "head_norm", key="head_norm", out="y")
         y = b.op("remaining_share", y, out="y")
-        return b.op(
-            "linear",
-            b.op("merge_heads", y),
-            name="output",
-            in_features=(sizes.heads * sizes.value).size,
-            out_dim=state.width,
-            bias=bool(part.bias),
-            residual=True,
-        )
+        return lower_output(b, state, b.op("merge_heads", y), bias=bool(part.bias))
 
 
 def _sizes(b: Builder, part: Differential, width: Dim) -> Sizes:
@@ -113,11 +105,7 @@ def _placed(
                 turn["partial"] = int(width) != int(sizes.head.size or 0)
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
-    for index, position in enumerate(block.positions):
-        with b.beside("positions", index):
-            if isinstance(position, Temperature):
-                query = lower_temperature(b, state, position, query)
-    return query, key
+    return lower_temperatures(b, state, block, query), key
 
 
 def _subtracted(

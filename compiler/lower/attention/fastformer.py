@@ -8,7 +8,7 @@ from ...axes import B, Dim, T
 from ..builder import Builder
 from ..positions import argument
 from ..state import Memory, StackState
-from .scores import weights_rate
+from .scores import lower_output, weights_rate
 
 TITLE = """\
 Additive attention (Fastformer, Wu et al. 2021, arXiv:2108.09084).
@@ -51,13 +51,5 @@ def lower_fastformer(
         key = b.op("multiply", split(project("key")), pooled_query, out="k")
         pooled_key = pool(key, "key_pool", "pooled_key")
         value = b.op("multiply", split(project("value")), pooled_key, out="v")
-        y = b.op(
-            "linear",
-            b.op("merge_heads", value),
-            name="output",
-            in_features=(heads * head).size,
-            out_dim=state.width,
-            bias=bool(part.bias),
-            residual=True,
-        )
+        y = lower_output(b, state, b.op("merge_heads", value), bias=bool(part.bias))
         return b.op("add", y, query, out="y")

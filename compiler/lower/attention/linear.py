@@ -19,6 +19,7 @@ from ..builder import Builder
 from ..norm import lower_norm
 from ..positions import argument
 from ..state import Memory, StackState
+from .scores import lower_output
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +62,7 @@ def lower_linear(
         causal = memory is None and str(simplest(block.mask)) == "causal"
         y = _attend(b, state, part, sizes, (q, k, v), causal=causal)
         y = _gated(b, part, sizes, x, y)
-        return b.op(
-            "linear",
-            y,
-            name="output",
-            in_features=b.width(y).size,
-            out_dim=state.width,
-            bias=bool(part.bias),
-            residual=True,
-        )
+        return lower_output(b, state, y, bias=bool(part.bias))
 
 
 def _project(b: Builder, part: LinearAttention, sizes: Sizes, name: str, x: str) -> str:

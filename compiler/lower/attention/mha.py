@@ -14,15 +14,15 @@ from typing import Any
 from ....spec.attention.mha import HeadQkNorm, Mha, PerHeadQkNorm
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.positions import Rotary, Temperature
+from ....spec.positions import Rotary
 from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_rows
 from ..norm import has_norm, lower_norm
-from ..positions import lower_temperature
+from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .scores import attention_inputs
+from .scores import attention_inputs, lower_output
 
 APART = "_global"
 """Suffix of the separate projections of global tokens (Beltagy et al. 2020, arXiv:2004.05150)."""
@@ -95,15 +95,7 @@ def lower_mha(
             y = lower_norm(b, part.norm, y, "output_norm")
         if part.output == "none":
             return y
-        y = b.op(
-            "linear",
-            y,
-            name="output",
-            in_features=b.width(y).size,
-            out_dim=state.width,
-            bias=_has_bias(part, "output"),
-            residual=True,
-        )
+        y = lower_output(b, state, y, bias=_has_bias(part, "output"))
         return b.op("swap_streams", y) if across else y
 
 
@@ -214,11 +206,7 @@ def _rotated(
     if _is_normed_after(part):
         query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
         key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
-    for index, position in enumerate(block.positions):
-        if isinstance(position, Temperature):
-            with b.beside("positions", index):
-                query = lower_temperature(b, state, position, query)
-    return query, key
+    return lower_temperatures(b, state, block, query), key
 
 
 def _is_normed_after(part: Mha) -> bool:

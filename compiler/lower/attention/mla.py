@@ -11,13 +11,13 @@ from typing import Any
 
 from ....spec.attention import Mla
 from ....spec.model import Block
-from ....spec.positions import Rotary, Temperature
+from ....spec.positions import Rotary
 from ...axes import ONE, Dim, M
 from ..builder import Builder
-from ..positions import lower_temperature
+from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .scores import attention_inputs
+from .scores import attention_inputs, lower_output
 
 TITLE = "Multi-head latent attention{}: k, v from one vector (DeepSeek-AI 2024, arXiv:2405.04434)."
 
@@ -59,15 +59,7 @@ def lower_mla(
             b, state, block, part, (query, key), memory, kv_heads=sizes.heads
         )
         y = inputs.attend(b, query, key, value)
-        return b.op(
-            "linear",
-            b.op("merge_heads", y),
-            name="output",
-            in_features=(sizes.heads * sizes.value).size,
-            out_dim=state.width,
-            bias=bool(part.bias),
-            residual=True,
-        )
+        return lower_output(b, state, b.op("merge_heads", y), bias=bool(part.bias))
 
 
 def _sizes(b: Builder, part: Mla) -> Sizes:
@@ -138,10 +130,7 @@ def _rotated(
                 before = sizes.still.size if whole else sizes.head.size - width
                 query = b.op("rotate", query, cos, sin, out="q", end=before, **turn)
                 shared = b.op("rotate", b.rename(shared, ""), cos, sin, out="k_rope", **turn)
-        elif isinstance(position, Temperature):
-            with b.beside("positions", index):
-                query = lower_temperature(b, state, position, query)
-    return query, shared
+    return lower_temperatures(b, state, block, query), shared
 
 
 def _expanded(b: Builder, sizes: Sizes, latent: str, shared: str) -> tuple[str, str]:

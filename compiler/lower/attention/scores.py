@@ -167,6 +167,19 @@ def _bias(
     return query, total
 
 
+def lower_output(b: Builder, state: StackState, y: str, *, bias: bool) -> str:
+    """The output projection of an attention, (B, T, D)."""
+    return b.op(
+        "linear",
+        y,
+        name="output",
+        in_features=b.width(y).size,
+        out_dim=state.width,
+        bias=bias,
+        residual=True,
+    )
+
+
 def weights_rate(b: Builder, part: Any, name: str) -> Field | None:
     """Dropout rate on the attention weights, which may differ from that of the branch."""
     with b.within(name):
