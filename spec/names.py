@@ -191,9 +191,9 @@ ARGUMENT_NAMES = frozenset(
 HELPER_CLASSES = frozenset(
     """
     AnyOffsetRMSNorm BiasedOffsetLayerNorm BiasedOffsetPerHeadLayerNorm BiasedPerHeadLayerNorm
-    BiasedRouter Cache Checkpoint JoinedLinear KeysOfTile NarrowingRMSNorm OffsetLayerNorm
+    BiasedRouter Checkpoint JoinedLinear KeysOfTile NarrowingRMSNorm OffsetLayerNorm
     OffsetPerHeadLayerNorm OffsetPerHeadRMSNorm OffsetRMSNorm PerHeadLayerNorm PerHeadRMSNorm Router
-    SlidingCache StaticCache Stored Tile WideningLinear
+    Stored Tile WideningLinear
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -116,21 +116,16 @@ class Placer(Framed):
         bottom = entry + (ARROW if cursor.tails else 0.0) + (row - height) / 2
         box = self._box(part, u, bottom + height / 2, width, height)
         if part.key in self._apart:
-            for tee in self._tees.values():
-                if [(tee.u, tee.source)] == [
-                    (tail.points[-1][0], tail.key) for tail in cursor.tails
-                ]:
-                    tee.stem = cursor.tails[0].points
+            self._leave_to_lanes(cursor.tails)
         elif item.joined:
             self._arrive(box, part, cursor, bend, aside=bool(read))
             if len(own) > 1 and not read:
                 self._fan(box, cursor, bend)
         for source in read:
             self._read(box, part, source, entry)
-        for source in crossing:
-            if source not in below:
-                end = (box.x - box.width / 2, box.y)
-                self.out.readings.append(Reading(source, box.id, [end]))
+        aside = [source for source in crossing if source not in below]
+        end = (box.x - box.width / 2, box.y)
+        self.out.readings += [Reading(source, box.id, [end]) for source in aside]
         for lane in self._lanes:
             if lane.end == part.key:
                 self._lane(lane, box)
@@ -197,6 +192,13 @@ class Placer(Framed):
             self.out.edges.append(Edge(tail.key, box.id, points))
             if aside and "Q" in part.ports:
                 self.out.texts.append(Text("Q", port + 8, box.bottom - 8, SMALL, 0, "flow"))
+
+    def _leave_to_lanes(self, tails: list[Tail]) -> None:
+        """The lanes that leave these lines draw them too: they do not lead to the box above."""
+        for tail in tails:
+            for tee in self._tees.values():
+                if tee.source == tail.key:
+                    tee.stem = tail.points
 
     def _fan(self, box: Box, cursor: Cursor, y: float) -> None:
         for tail in cursor.tails[:1]:
