@@ -312,9 +312,13 @@ def _stream(b: Builder, block: Block, x: str) -> str:
     return b.op("scale", x, factor=b.field("stream_scale", float(residual.stream_scale)))
 
 
+def _has_gate(block: Block, kind: str) -> bool:
+    return not isinstance(block.residual, Nothing) and block.residual.gate == kind
+
+
 def _joined(b: Builder, block: Block, stream: str, y: str, name: str, out: str) -> str:
     """The residual stream with a branch's output, which may have a gate."""
-    if getattr(block.residual, "gate", "none") == "highway":
+    if _has_gate(block, "highway"):
         return b.op("lerp", y, stream, _gate(b, stream, name), out=out)
     y = _gated(b, block, stream, y, name)
     return b.op("add", _stream(b, block, stream), y, out=out)
@@ -322,7 +326,7 @@ def _joined(b: Builder, block: Block, stream: str, y: str, name: str, out: str) 
 
 def _gated(b: Builder, block: Block, stream: str, y: str, name: str) -> str:
     """A branch's output, multiplied by its gate if it has one of its own."""
-    if getattr(block.residual, "gate", "none") != "output":
+    if not _has_gate(block, "output"):
         return y
     return b.op("multiply", y, _gate(b, stream, name), out="y")
 
