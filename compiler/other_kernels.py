@@ -8,6 +8,7 @@ from .formula import Formula
 from .graph import ModuleGraph, Op
 from .mask_users import HeadGroup, head_groups, mask_of
 from .passes.choose_tiles import is_known, why_tiles
+from .tiling import Tiling
 
 EVERY = "it computes every score, also those that the mask excludes"
 OTHERS = "other layers of the stack use tiles; SDPA masks here"
@@ -47,7 +48,7 @@ def kernels_of_groups(graph: ModuleGraph, attend: Op) -> tuple[GroupKernel, ...]
         attrs, tiled = group.mask.attrs, bool(attend.attrs.get("tiles"))
         reason, lacking = attend.attrs["reason"], lacks(graph, attend, crosses=False)
         if tiled:
-            reason = attrs["tiles_reason"] or why_tiles(attrs["formula"], attrs["tiles"])
+            reason = attrs["tiles_reason"] or why_tiles(attrs["formula"], Tiling((attrs["tiles"],)))
             lacking = _instead_of_tiles(attrs["formula"])
         found.append(GroupKernel(group, str(attrs["formula"]), tiled, reason, lacking))
     return tuple(found)

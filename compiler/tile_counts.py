@@ -8,11 +8,11 @@ from . import tile_sizes
 from .formula import Formula, atoms, plain
 from .graph import ModuleGraph, Op
 from .mask_users import masks_of, readers
-from .passes.choose_tiles import BAND, CLASSES, RANGES
 from .passes.use_tiles import use_tiles
 from .reach import most, reach
 from .rows import Rows
 from .tile_ranges import Run, class_runs, classes, open_rows, runs, tile_keys
+from .tiling import TileKind
 
 TRIED = 256
 """Tiles that are counted; of longer sequences, so many are taken as a sample."""
@@ -83,14 +83,15 @@ class TileCounts:
     def _count(self, mask: Op, *, rows: bool) -> TileCount | None:
         short = self.tokens < tile_sizes.SHORT and not mask.attrs.get("forced")
         formula = plain(mask.attrs["formula"])
-        if short or mask.attrs["tiles"] not in (BAND, CLASSES, RANGES):
+        kind = mask.attrs["tiles"]
+        if short or kind in (None, TileKind.WHOLE):
             return None
         if self._left_to_sdpa(mask, formula):
             return TileCount(1, self.tokens, self.tokens**2, 0, 0)
-        if mask.attrs["tiles"] == BAND:
+        if kind is TileKind.BAND:
             return band_count(formula, self.tokens, self.size)
         bare = may_be_plain(self.graph, mask)
-        if mask.attrs["tiles"] == CLASSES:
+        if kind is TileKind.CLASSES:
             return classes_count(formula, self.tokens, self.size, bare=bare)
         return ranges_count(formula, self.tokens, self.size, rows=rows, bare=bare)
 

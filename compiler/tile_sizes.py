@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from .graph import ModuleGraph
 from .reach import most, reach
+from .tiling import TileKind
 
 SHORT = 1024
 """With fewer queries, one dense mask is as fast."""
@@ -16,10 +17,13 @@ SHORT = 1024
 SMALLEST, LARGEST = 64, 512
 """Queries of one tile."""
 
+OF_NEIGHBOURS = (TileKind.BAND, TileKind.RANGES)
+"""Tiles of consecutive queries."""
+
 
 def of_graph(graph: ModuleGraph) -> int:
     """Queries of a tile in the file of a model."""
-    masks = [op for op in graph.ops() if op.attrs.get("tiles") in ("band", "ranges")]
+    masks = [op for op in graph.ops() if op.attrs.get("tiles") in OF_NEIGHBOURS]
     reaches = [reach(op.attrs["formula"]) for op in masks if op.kind == "mask"]
     return tile_size(most(far.left) + most(far.right) + 1 for far in reaches if far.bounded)
 

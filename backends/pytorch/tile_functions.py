@@ -9,6 +9,7 @@ from ...compiler.graph import ModuleGraph, Op
 from ...compiler.reach import reach
 from ...compiler.tile_counts import may_be_plain
 from ...compiler.tile_ranges import classes
+from ...compiler.tiling import TileKind
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -27,7 +28,7 @@ from .code.nodes import (
 from .code.read import call, constant, expression, names, statements
 from .code.walk import written_for
 from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
-from .ops.masks import atoms_of, mask_names, mask_sizes, tiles_name, window_like
+from .ops.masks import OF_KEYS, atoms_of, mask_names, mask_sizes, tiles_name, window_like
 from .tile_ranges import data_of, edges, may_see
 
 
@@ -45,8 +46,8 @@ def mask_functions(
         if window is not None and len(tiled) == len(ops):
             borrowed.append(causal_tiles(name, ops, mask_names(graph)[window.number]))
             continue
-        ranged = [op for op in tiled if op.attrs["tiles"] in ("ranges", "classes")]
-        strided = any(op.attrs["tiles"] == "classes" for op in ranged)
+        ranged = [op for op in tiled if op.attrs["tiles"] in OF_KEYS]
+        strided = any(op.attrs["tiles"] is TileKind.CLASSES for op in ranged)
         form = {"static": static, "indexed": bool(ranged), "strided": strided}
         found.append(mask_function(name, ops, **form))
         if tiled:

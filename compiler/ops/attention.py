@@ -8,6 +8,7 @@ from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
+from ..tiling import TileKind, Tiling
 from .masks import for_each_sequence
 from .row import NORMAL, ZEROS, Attrs, Inputs, Row
 from .saved import FREE, OUT, Kept, Own, Saving, by_token, keeps, operand, view
@@ -141,7 +142,8 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
     heads, width = elements(s.shape(slot)[:2]), elements(s.shape(slot)[-1:])
     more = 1 if s.given("sinks") else 0
     copied = slot if _alone(s, slot) else operand(s, slot)
-    if s.tiles is not None and (more or (copied != slot and "band" in s.op.attrs["tiles"])):
+    tiled = _tiling(s).count(TileKind.BAND)
+    if s.tiles is not None and (more or (copied != slot and tiled)):
         yield Own("float", heads * (s.tiles.keys + more * s.tiles.tiles) * width)
     elif more:
         yield Own("float", heads * (elements(s.shape(slot)[-2:-1]) + 1) * width)
@@ -149,10 +151,14 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
         yield copied
 
 
-def _kinds(s: Saving) -> list[str]:
-    """How the tiles of each group of heads are made; empty if all heads have the same."""
-    first, *kinds = (s.op.attrs.get("tiles") or " ").split(" ")
-    return kinds if first == "heads" else []
+def _tiling(s: Saving) -> Tiling:
+    return s.op.attrs.get("tiles") or Tiling(())
+
+
+def _kinds(s: Saving) -> tuple[TileKind, ...]:
+    """The kind of tiles of each group of heads; empty if all heads have the same."""
+    tiling = _tiling(s)
+    return tiling.kinds if tiling.by_head else ()
 
 
 def _alone(s: Saving, slot: str) -> bool:
@@ -170,7 +176,7 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
         yield from _in_steps(s)
     if kernel == "distance":
         yield _repeated(s, "k")  # for the squares
-    strided = 0 if s.tiles is None else s.op.attrs["tiles"].split().count("classes")
+    strided = 0 if s.tiles is None else _tiling(s).count(TileKind.CLASSES)
     if strided:  # the order of the queries, and back
         yield Own("int", 2 * strided * elements(s.shape("q")[-2:-1]))
 
@@ -179,7 +185,7 @@ def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
     result = OUT if s.tiles is None else s.own(OUT)  # those of tiles are concatenated
     yield from ("q", result, Own("wide", s.rows("q")))
-    strided, kinds = _kinds(s).count("classes"), len(_kinds(s))
+    strided, kinds = _kinds(s).count(TileKind.CLASSES), len(_kinds(s))
     if 0 < strided < kinds:  # beside all queries, those of some heads in another order
         yield Own("float", s.size("q") * (strided / kinds))
     if s.given("sinks"):

@@ -1,7 +1,7 @@
 """Decide which masks become tiles: consecutive queries with the keys that they may attend to.
 
-    mask = mask(causal & window(512))     ->    the same, `tiles` = "band"
-    y = attend(q, k, v, mask)             ->    the same, `tiles` = "band", with the reason
+    mask = mask(causal & window(512))     ->    the same, `tiles` = BAND
+    y = attend(q, k, v, mask)             ->    the same, `tiles` = Tiling(BAND), with the reason
 
 Scores that are masked for all queries of a tile are then never computed. Groups of heads with masks
 of their own have tiles of their own. `use_tiles` applies the decision: the value of such a mask is
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from .. import tile_sizes
 from ..formula import Formula, atoms, plain
@@ -21,13 +22,8 @@ from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
 from ..sizes import Size
 from ..tile_ranges import classes
+from ..tiling import TileKind, Tiling
 
-BAND = "band"
-CLASSES = "classes"
-RANGES = "ranges"
-WHOLE = "whole"
-HEADS = "heads"
-"""First word of `tiles` of an attention whose groups of heads have tiles of their own."""
 ASKED_DENSE = "`kernel: dense` asks for it"
 MIXED = "the heads are mixed for all pairs"
 HALF = "half of all scores or more are needed"
@@ -61,21 +57,20 @@ def _choose(graph: ModuleGraph, stack: str, masks: list[Op], *, forced: bool) ->
     found = {op.number: _why_dense(graph, stack, op, forced=forced) for op in able}
     sparse = any(not reason for reason in found.values()) and asked != "dense"
     for op in masks:
-        tiles = ""
-        if sparse and op.number in found:
-            tiles = _kind_in(graph, op)
+        kind = _kind_in(graph, op) if sparse and op.number in found else None
+        tiles = None if kind is None else Tiling((kind,))
         reason = found.get(op.number, unable[op.number])
         if asked == "dense":
             reason = reason or ASKED_DENSE
-        decided: dict[str, str | bool] = {"tiles": tiles, "tiles_reason": reason}
-        if forced and tiles:
+        decided: dict[str, Any] = {"tiles": kind, "tiles_reason": reason}
+        if forced and kind:
             decided["forced"] = True
         graph.replace_op(op.number, attrs={**op.attrs, **decided})
         for user in graph.consumers(op.outputs[0]):
             if user.kind == "attend":
                 _mark(graph, user, tiles, reason, op)
             elif user.kind == "masked_bias":
-                graph.replace_op(user.number, attrs={**user.attrs, "tiles": tiles})
+                graph.replace_op(user.number, attrs={**user.attrs, "tiles": kind})
                 _mark_table(graph, user.arg("bias"))
                 for attend in graph.consumers(user.outputs[0]):
                     if attend.kind == "attend":
@@ -101,7 +96,7 @@ def _mark_groups(graph: ModuleGraph, op: Op) -> None:
     if any("tiles" not in mask.attrs for mask in masks):
         return  # they are marked with the last of them
     kinds = [mask.attrs["tiles"] for mask in masks]
-    tiles = " ".join([HEADS, *kinds]) if all(kinds) else ""
+    tiles = Tiling(tuple(kinds), by_head=True) if all(kinds) else None
     graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles})
     reasons = [mask.attrs["tiles_reason"] for mask in masks]
     reason = "" if tiles else next(filter(None, reasons), "")
@@ -135,7 +130,7 @@ def asked_kernel(graph: ModuleGraph, stack: str) -> str:
     return "auto"
 
 
-def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> None:
+def _mark(graph: ModuleGraph, attend: Op, tiles: Tiling | None, reason: str, mask: Op) -> None:
     """Write the decision on an attention; a reason that says more about its kernel stays."""
     said = attend.attrs["reason"]
     if tiles and not reason:
@@ -145,15 +140,16 @@ def _mark(graph: ModuleGraph, attend: Op, tiles: str, reason: str, mask: Op) -> 
     graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})
 
 
-def why_tiles(formula: Formula, tiles: str) -> str:
-    """What the tiles of a mask read; `tiles`: how they are made (`kind_of`), or for each head."""
-    if tiles.startswith(HEADS):
+def why_tiles(formula: Formula, tiles: Tiling) -> str:
+    """What the tiles of a mask read."""
+    if tiles.by_head:
         return "tiles: each group of heads has its own"
-    if tiles == CLASSES:
+    (kind,) = tiles.kinds
+    if kind is TileKind.CLASSES:
         found = classes(formula)
         assert found is not None
         return f"tiles: queries and keys whose distance is a multiple of {int(found[0]):,}"
-    if tiles == BAND:
+    if kind is TileKind.BAND:
         far = reach(formula)
         seen = most(far.left) + most(far.right) + 1
         return f"tiles: a query attends to at most {seen:,} keys"
@@ -175,9 +171,10 @@ def why_dense(graph: ModuleGraph, stack: str, formula: Formula, forced: bool = F
     limit = graph.limits.get(stack) or graph.lengths.get(stack)
     if limit is not None and limit < tile_sizes.SHORT:
         return f"sequences have at most {int(limit):,} tokens"
-    if kind == RANGES and not may_skip(formula, tried_tokens(formula, limit)):
+    if kind is TileKind.RANGES and not may_skip(formula, tried_tokens(formula, limit)):
         return "neighbouring queries attend to more than half of all keys"
-    if kind == BAND and limit is not None and most(found.left) + most(found.right) + 1 >= limit:
+    seen = most(found.left) + most(found.right) + 1 if found.bounded else 0
+    if kind is TileKind.BAND and limit is not None and seen >= limit:
         return f"it covers all {int(limit):,} positions"
     return ""
 
@@ -195,7 +192,7 @@ def why_no_tiles(graph: ModuleGraph, mask: Op) -> str:
             return reason
         if user.attrs["kernel"] == "sdpa+bias" and user.arg("bias"):
             return "the kernel adds a bias of all pairs"
-        if kind_of(mask.attrs["formula"]) == WHOLE and user.attrs["kernel"] != "sdpa":
+        if kind_of(mask.attrs["formula"]) is TileKind.WHOLE and user.attrs["kernel"] != "sdpa":
             return "the kernel needs no mask where all pairs are seen"
         if user.attrs["kernel"] == "mixed":
             return MIXED
@@ -224,32 +221,33 @@ def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
     return MIXED if any(user.attrs["kernel"] == "mixed" for user in users) else ""
 
 
-def kind_of(formula: Formula) -> str:
+def kind_of(formula: Formula) -> TileKind:
     """How the tiles of a formula are made: of all keys, of one range of them, or of several, or of
     every n-th query and key.
     """
     if str(formula) == "full":
-        return WHOLE
+        return TileKind.WHOLE
     far = reach(formula)
     bounded = is_relative(formula) and far.bounded
     if classes(formula) and not (bounded and most(far.left) + most(far.right) < WIDE):
-        return CLASSES
-    return BAND if bounded or str(formula) == "causal" else RANGES
+        return TileKind.CLASSES
+    return TileKind.BAND if bounded or str(formula) == "causal" else TileKind.RANGES
 
 
 WIDE = 128
 """Up to this distance, tiles read the keys between those of a stride too."""
 
 
-def _kind_in(graph: ModuleGraph, mask: Op) -> str:
+def _kind_in(graph: ModuleGraph, mask: Op) -> TileKind:
     """The same for a mask; biases and rows of global tokens need neighbouring queries."""
     formula = mask.attrs["formula"]
     kind = kind_of(formula)
-    if kind != CLASSES or all(
+    if kind is not TileKind.CLASSES or all(
         user.kind == "attend" and not _of_global_rows(graph, user) for user in readers(graph, mask)
     ):
         return kind
-    return BAND if is_relative(formula) and reach(formula).bounded else RANGES
+    bounded = is_relative(formula) and reach(formula).bounded
+    return TileKind.BAND if bounded else TileKind.RANGES
 
 
 def _of_global_rows(graph: ModuleGraph, attend: Op) -> bool:

@@ -22,7 +22,7 @@ def keep_weights(graph: ModuleGraph) -> ModuleGraph:
         if op.kind == "mask" and op.attrs["implicit"] == "causal":
             graph.replace_op(op.number, attrs={**op.attrs, "implicit": ""})
     for op in attentions(graph):
-        changed = {"kernel": KERNEL, "causal": False, "tiles": "", "kept": kept_name(graph, op)}
+        changed = {"kernel": KERNEL, "causal": False, "tiles": None, "kept": kept_name(graph, op)}
         graph.replace_op(op.number, attrs={**op.attrs, **changed})
         mask = graph.producer(op.arg("mask"))
         if mask is not None and mask.attrs.get("implicit") != "full":

@@ -8,15 +8,12 @@ Attributes of these ops then say which functions make and read the tiles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..graph import ModuleGraph, Op
 from ..mask_users import mask_of, readers
-from .choose_tiles import BAND, CLASSES, HEADS, OF_DISTANCE, RANGES, WHOLE
-
-CAUSAL = "causal"
-"""A word of `tiles` of an attention where SDPA masks a tile that has no mask."""
+from ..tiling import TileKind
+from .choose_tiles import OF_DISTANCE
 
 
 def use_tiles(graph: ModuleGraph) -> ModuleGraph:
@@ -27,32 +24,29 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
     """
     graph = graph.copy()
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles")]
-    mixed = _by_stack(masks, lambda op: op.attrs["tiles"] == WHOLE)
-    gathered = _by_stack(masks, lambda op: op.attrs["tiles"] == RANGES)
-    strided = _by_stack(masks, lambda op: op.attrs["tiles"] == CLASSES)
+    kinds = TileKind.WHOLE, TileKind.RANGES, TileKind.CLASSES
+    mixed, gathered, strided = (_stacks_with(masks, kind) for kind in kinds)
     for op in masks:
         _call_tiles(graph, op)
-        implicit = "full" if op.attrs["tiles"] == WHOLE else ""
-        if op.attrs["tiles"] == BAND and op.attrs["stack"] not in mixed:
+        implicit = "full" if op.attrs["tiles"] is TileKind.WHOLE else ""
+        if op.attrs["tiles"] is TileKind.BAND and op.attrs["stack"] not in mixed:
             implicit = "causal" if _may_be_causal(graph, op) else ""
         graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
     for op in graph.ops():
         if op.kind == "head_masks" and op.attrs.get("tiles"):
             _call_tiles(graph, op)
     _bias_tiles(graph)
-    causal = _by_stack(
-        [graph.op(op.number) for op in masks], lambda op: op.attrs["implicit"] == "causal"
-    )
+    made = [graph.op(op.number) for op in masks]
+    causal = {op.attrs["stack"] for op in made if op.attrs["implicit"] == "causal"}
     for op in graph.ops():
         if op.kind == "attend" and op.attrs.get("tiles"):
             mask = mask_of(graph, op)
             assert mask is not None
             fused = mask.attrs["stack"] in causal and op.attrs["kernel"] == "sdpa"
-            heads, _, tiles = op.attrs["tiles"].rpartition(" ")
-            tiles = RANGES if mask.attrs["stack"] in gathered else tiles
-            tiles = CLASSES if mask.attrs["stack"] in strided else tiles
-            tiles = f"{CAUSAL} {tiles}" if fused else tiles
-            tiles = f"{HEADS} {tiles}" if heads else tiles
+            kind = op.attrs["tiles"].kinds[-1]
+            kind = TileKind.RANGES if mask.attrs["stack"] in gathered else kind
+            kind = TileKind.CLASSES if mask.attrs["stack"] in strided else kind
+            tiles = replace(op.attrs["tiles"], reads=kind, causal=fused)
             graph.replace_op(op.number, attrs={**op.attrs, "tiles": tiles, "causal": False})
     return graph
 
@@ -93,8 +87,8 @@ def _distance_of(graph: ModuleGraph, op: Op) -> Op:
     return made
 
 
-def _by_stack(masks: list[Op], test: Callable[[Op], bool]) -> set[str]:
-    return {op.attrs["stack"] for op in masks if test(op)}
+def _stacks_with(masks: list[Op], kind: TileKind) -> set[str]:
+    return {op.attrs["stack"] for op in masks if op.attrs["tiles"] is kind}
 
 
 def _may_be_causal(graph: ModuleGraph, mask: Op) -> bool:
@@ -112,5 +106,5 @@ def without_tiles(graph: ModuleGraph) -> ModuleGraph:
     graph = graph.copy()
     for op in graph.ops():
         if op.attrs.get("tiles"):
-            graph.replace_op(op.number, attrs={**op.attrs, "tiles": ""})
+            graph.replace_op(op.number, attrs={**op.attrs, "tiles": None})
     return graph

@@ -18,8 +18,9 @@ from modelwright.backends.pytorch.tile_ranges import RANGES
 from modelwright.backends.reference import Pairs, admits
 from modelwright.backends.verify.laws.tiles import tiles_of
 from modelwright.compiler.formula import parse_formula
-from modelwright.compiler.passes.choose_tiles import CLASSES, kind_of
+from modelwright.compiler.passes.choose_tiles import kind_of
 from modelwright.compiler.tile_ranges import class_runs, classes, runs, tile_keys
+from modelwright.compiler.tiling import TileKind
 from modelwright.spec.masks import ATOMS, parse_mask
 from modelwright.spec.simpler_masks import simpler
 
@@ -129,7 +130,7 @@ def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
     if not hasattr(module, "merge_ranges"):
         return  # one range of keys: counted from the reach of the mask
     formula = parse_formula(str(simpler(parse_mask(mask))))
-    strided = classes(formula) if kind_of(formula) == CLASSES else None
+    strided = classes(formula) if kind_of(formula) is TileKind.CLASSES else None
     for size in (1, 3, 4, 32):
         with tiles_of(module, size):
             read = painted(module, config, {})[1]

@@ -8,9 +8,9 @@ from typing import Any
 
 from ....compiler.axes import ONE, show
 from ....compiler.graph import Op
-from ....compiler.passes.choose_tiles import HEADS
 from ....compiler.sizes import Size
 from ....compiler.tile_counts import for_global_rows
+from ....compiler.tiling import TileKind, Tiling
 from ..code.measure import height
 from ..code.nodes import Argument, Call, Dot, Expr, Name, Sequence, Set
 from ..code.read import call, constant, dotted, expression, statements
@@ -70,22 +70,25 @@ def tiled(f: Writer, op: Op) -> Any:
         if Set(Name("attend"), partial) not in f.body:
             f.assign("attend", partial, "", op)
         attend = Name("attend")
-    words = op.attrs["tiles"].removeprefix(HEADS).strip()
-    if words != op.attrs["tiles"]:
-        return call("attention_by_head", q, k, v, tiles, Name(TILED[words]), attend)
-    return call(TILED[words], q, k, v, tiles, attend)
+    function = function_of(op.attrs["tiles"])
+    if op.attrs["tiles"].by_head:
+        return call("attention_by_head", q, k, v, tiles, Name(function), attend)
+    return call(function, q, k, v, tiles, attend)
+
+
+def function_of(tiling: Tiling) -> str:
+    """The function of the runtime that computes attention in tiles."""
+    assert tiling.reads is not None, "`use_tiles` has decided"
+    return f"causal_{TILED[tiling.reads]}" if tiling.causal else TILED[tiling.reads]
 
 
 TILED = {
-    "band": "tiled_attention",
-    "whole": "tiled_attention",
-    "ranges": "gathered_attention",
-    "classes": "strided_attention",
-    "causal band": "causal_tiled_attention",
-    "causal ranges": "causal_gathered_attention",
-    "causal classes": "causal_strided_attention",
+    TileKind.WHOLE: "tiled_attention",
+    TileKind.BAND: "tiled_attention",
+    TileKind.RANGES: "gathered_attention",
+    TileKind.CLASSES: "strided_attention",
 }
-"""`tiles` of an attention -> the function that computes it."""
+"""Kind of tiles -> the function that reads them."""
 
 
 def sdpa_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
+from ....compiler.tiling import TileKind
 from ..code.measure import LONG, width
 from ..code.nodes import Call, Name, Sequence, Set
 from ..code.read import call, constant, expression
@@ -52,7 +53,7 @@ def padding_of(target: str, given: Any) -> Any:
 
 def tiles_of(f: Writer, op: Op, data: list[Any]) -> Any:
     """The call that makes the tiles of a mask."""
-    if op.attrs["tiles"] == "whole":
+    if op.attrs["tiles"] is TileKind.WHOLE:
         padding = call("padding_mask", *data) if data else constant(None)
         return call("one_tile", f.end(), padding, like=f.like)
     sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
@@ -103,7 +104,7 @@ def window_like(graph: ModuleGraph, op: Op) -> Op | None:
     if _mask_words(op) != CAUSAL:
         return None
     for other in graph.ops():
-        if other.kind == "mask" and other.attrs.get("tiles") == "band" and other is not op:
+        if other.kind == "mask" and other.attrs.get("tiles") is TileKind.BAND and other is not op:
             found = narrower(other.attrs["formula"])
             if (
                 found is not None
@@ -185,6 +186,8 @@ def mask_names(graph: ModuleGraph) -> dict[int, str]:
 
 
 CAUSAL = "causal_mask"
+OF_KEYS = (TileKind.RANGES, TileKind.CLASSES)
+"""Tiles whose masks are made for the keys that they read."""
 NARROWER = ("window", "blocks")
 """Predicates that may narrow a causal mask in the same function: a window, or blocks."""
 
@@ -234,7 +237,7 @@ def _mask_shape(op: Op) -> Any:
     data = tuple(bool(value) for value in op.inputs)  # images have no padding
     implicit = "" if tiled(op) else op.attrs["implicit"]
     tiles = op.attrs.get("tiles")
-    of_keys = tiles if tiles in ("ranges", "classes") else ""  # these take positions of keys
+    of_keys = tiles if tiles in OF_KEYS else None  # these take positions of keys
     return _without_sizes(op.attrs["formula"], sizes), implicit, data, of_keys
 
 
