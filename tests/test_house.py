@@ -327,6 +327,7 @@ def emit(lines):
 # -- widths
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("file", EXAMPLES[::3], ids=lambda file: file.stem)
 def test_a_program_is_the_same_at_every_width(file: Path, mode: str) -> None:

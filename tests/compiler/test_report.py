@@ -58,6 +58,7 @@ def test_published_sizes(name, total):
     assert mw.report(example(name)).to_json()["weights"]["total"] == total
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_rows_are_all_the_weights(path: Path) -> None:
     """Each stored weight once; what they hold adds up, part by part."""
@@ -81,6 +82,7 @@ def test_rows_are_all_the_weights(path: Path) -> None:
     assert all(graph.op(row.op).scope == row.scope for row in rows)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_expressions_give_the_shapes(path: Path) -> None:
     """In the numbers of the emitted `Config`, evaluated here."""
@@ -156,6 +158,7 @@ def test_gpt2_by_part():
     }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_weight_is_in_one_part(path):
     try:
@@ -604,6 +607,7 @@ def test_the_table_of_layers():
     assert r.layer_table() + "\n" == LAYERS
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_layers_are_the_whole(path: Path) -> None:
     """Rows without those above them add up, and hold the parts of what is above them."""

@@ -96,7 +96,7 @@ def test_they_hold_for_every_example(path: Path) -> None:
 
 def test_they_hold_for_random_specs() -> None:
     tried = 0
-    for seed in range(60):
+    for seed in range(20):
         document = random_spec(seed)
         try:
             graph = lower(loads(document.text)) if not document.files else None
@@ -105,4 +105,4 @@ def test_they_hold_for_random_specs() -> None:
         if graph is not None:
             tried += 1
             assert [one.key for one in requirements(graph) if not one.holds] == [], seed
-    assert tried >= 30
+    assert tried >= 10

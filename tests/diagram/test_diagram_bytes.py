@@ -35,6 +35,7 @@ def gpt2(examples):
     return lower(load(examples / "gpt2.yaml"))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_drawn_with_a_group_for_each_part(path):
     graph = lower(load(path))
@@ -128,6 +129,7 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
     assert drawing.height < 1000
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(
     "depth", [pytest.param(d, marks=[pytest.mark.slow] if d != "module" else []) for d in DEPTHS]
 )

@@ -26,7 +26,7 @@ SLOW = ("ops", "right-module", "unroll-costs")
 EVERY = pytest.mark.parametrize(
     ("path", "kind"),
     [
-        pytest.param(path, kind, marks=[pytest.mark.slow] if kind in SLOW else [])
+        pytest.param(path, kind, marks=pytest.mark.slow if kind in SLOW else pytest.mark.sampled(3))
         for kind in KINDS
         for path in EXAMPLES
     ],

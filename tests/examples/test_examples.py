@@ -115,6 +115,7 @@ def test_it_has_the_published_number_of_weights(name: str) -> None:
     assert mw.report(graph).weights_total == WEIGHTS[name]
 
 
+@pytest.mark.sampled(3)
 def test_it_is_built_as_counted(example: Path) -> None:
     graph = mw.lower(mw.load(example))
     model = mw.compile(graph, device="meta")

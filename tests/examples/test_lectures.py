@@ -32,6 +32,7 @@ def without_results(page: str) -> str:
     return "".join(NUMBER.sub("#", p) if p.startswith("```text") else p for p in parts)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
 def test_a_lecture_holds_and_its_page_is_current(path: Path, writer: ModuleType) -> None:
     """Running it checks its claims, which are assertions."""

@@ -19,7 +19,7 @@ def faults(seeds: range) -> list[str]:
     return [f"{r.seed}: {r.word}: {r.what}" for r in wrong]
 
 
-@pytest.mark.parametrize("first", range(0, 400, 100))
+@pytest.mark.parametrize("first", range(0, 200, 100))
 def test_broken_documents(first: int) -> None:
     assert not faults(range(first, first + 100))
 
@@ -35,8 +35,8 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 def test_some_are_still_valid() -> None:
-    words = [reading.word for reading in read_many(range(100))]
-    assert 0 < words.count("valid") < 100
+    words = [reading.word for reading in read_many(range(40))]
+    assert 0 < words.count("valid") < 40
 
 
 def test_what_is_broken_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:

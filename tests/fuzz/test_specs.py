@@ -48,7 +48,7 @@ def failures(seeds: range) -> list[str]:
 
 @pytest.mark.parametrize("first", FIRST)
 def test_random_specs(first: int) -> None:
-    assert not failures(range(first, first + 10))
+    assert not failures(range(first, first + 5))
 
 
 @pytest.mark.slow
@@ -68,12 +68,12 @@ def test_specs_that_hypothesis_draws(document: Document) -> None:
 
 def test_most_are_accepted_at_first_draw() -> None:
     refused_count = 0
-    for seed in range(80):
+    for seed in range(30):
         try:
             read(random_spec(seed))
         except SpecErrors:
             refused_count += 1
-    assert refused_count <= 14
+    assert refused_count <= 6
 
 
 def test_the_same_seed_gives_the_same_text() -> None:

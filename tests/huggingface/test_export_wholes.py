@@ -82,6 +82,7 @@ def question(name: str) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, **more}
 
 
+@pytest.mark.sampled(2)
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES)
 def test_the_library_s_own_class_loads_it(case: str, tmp_path: Path) -> None:

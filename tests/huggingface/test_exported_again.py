@@ -68,6 +68,7 @@ def test_weights_of_another_model_are_refused(source: Path, tmp_path: Path) -> N
         mw.export(loads(DECODER), source, tmp_path / "out")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("text", [DECODER, BOTH, *(ENCODER + head for head in HEADS.values())])
 def test_a_folder_with_its_own_code_is_imported(text: str, tmp_path: Path) -> None:
     model = moved(text)

@@ -33,6 +33,7 @@ def alike(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_what_is_fixed_is_the_library_s_default(family: Family) -> None:
     theirs = of_the_library(family)
@@ -44,6 +45,7 @@ def test_what_is_fixed_is_the_library_s_default(family: Family) -> None:
     assert other == {}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_config_of_the_library_s_defaults_is_read(family: Family, tmp_path: Path) -> None:
     """Written out, with every key that the library writes, and left out: the same spec."""

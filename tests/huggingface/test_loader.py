@@ -101,6 +101,7 @@ def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(tensor.equal(wanted[name]) for name, tensor in one.state_dict().items())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_read_is_what_the_importer_reads(name: str, tmp_path: Path) -> None:
     folder = saved(name, tmp_path)

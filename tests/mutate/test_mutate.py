@@ -74,6 +74,7 @@ def test_what_is_replaced_is_where_it_stands() -> None:
         assert text.encode()[one.start : one.stop].decode() == one.before
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)
 def test_every_fault_is_python(area: Area) -> None:
     mutants = of_area(area.name)

@@ -37,6 +37,7 @@ def by_hand(network: nn.Module, data: dict[str, Tensor], start: int, new: int = 
     return text
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [name for name in MODELS if "input_ids" in arguments(graph(name))])
 def test_generate_takes_the_likeliest(name: str) -> None:
     network, data = model(name), with_padding(graph(name), "left")

@@ -41,6 +41,7 @@ def test_patches_that_are_left_over_are_not_read() -> None:
         assert torch.equal(ours(pictures()), ours(changed))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", [VIT, BEIT_SHARED, DINO_GATED, CLIP], ids=str)
 def test_compile_and_export(pair: Pair) -> None:
     """One of each build: the others are made of the same ops."""

@@ -103,6 +103,7 @@ def takes_the_first(graph: ModuleGraph) -> bool:
     return any(op.kind == "pool" and op.attrs["how"] == "first" for op in graph.ops())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "side"),
     [

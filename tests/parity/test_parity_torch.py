@@ -74,7 +74,9 @@ def test_compile_without_breaks(name: str) -> None:
         close(compiled(**data), network(**data))
 
 
-@pytest.mark.parametrize("dynamic", [None, True], ids=["", "any length"])
+@pytest.mark.parametrize(
+    "dynamic", [pytest.param(None, marks=pytest.mark.slow), True], ids=["", "any length"]
+)
 @pytest.mark.parametrize("name", slow_but(QUICK[:1], [n for n in FAMILIES if caches(n)]))
 def test_compile_a_cached_step(name: str, dynamic: bool | None) -> None:
     torch.compiler.reset()

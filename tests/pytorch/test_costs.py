@@ -181,6 +181,7 @@ TILED = {
 """Masks that are computed in tiles: the formula, and options."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", TILED)
 def test_costs_of_tiles(name: str) -> None:
     """From 1,024 tokens on: FLOPs of the scores that tiles compute, and what they save."""

@@ -62,7 +62,7 @@ def test_readers_of_vectors_are_refused(name: str) -> None:
         wrapper(name)
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_text_is_plain(name: str) -> None:
     for file, text in wrapper(name).texts.items():

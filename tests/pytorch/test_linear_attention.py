@@ -77,6 +77,7 @@ def test_one_graph_serves_all_lengths() -> None:
     assert counter.frame_count == 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fading", [False, True])
 @pytest.mark.parametrize("bounds", [{}, {"min": 1, "max": 4096}], ids=["any length", "bounded"])
 def test_a_length_may_be_an_explicit_dim(bounds: dict[str, int], fading: bool) -> None:

@@ -33,7 +33,7 @@ SAMPLE = (
     "albert_base",
     "gpt2",
 )
-QUICK, MANY = range(24), range(24, 520)
+QUICK, MANY = range(12), range(12, 520)
 
 
 @dataclass
@@ -254,8 +254,8 @@ def random_specs(seeds: range) -> tuple[int, int, int]:
 
 def test_layers_of_random_specs() -> None:
     tried, compared, _ = random_specs(QUICK)
-    assert tried >= 5
-    assert compared >= 10
+    assert tried >= 3
+    assert compared >= 6
 
 
 @pytest.mark.slow

@@ -104,6 +104,7 @@ def test_stacks_of_other_sizes_share_what_they_can() -> None:
     assert "def __init__(self, d_model: int, heads: int, layer: int=0)" in attention
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", ALL)
 def test_no_class_stands_before_one_that_it_uses(name: str) -> None:
     order = list(classes(name))

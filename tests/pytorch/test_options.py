@@ -65,6 +65,7 @@ def test_the_graph_is_legal_after_every_pass(name: str) -> None:
     run_passes(check(lower_spec(spec_of(name))), checked=True)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_equals_the_reference(name: str) -> None:
     model, weights = perturbed(name).eval(), random_weights(graph_of(name), 0)

@@ -63,6 +63,7 @@ def test_entries_of_examples(name: str) -> None:
     assert emitted.source_map["spec"] == f"{name}.yaml"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", list(VARIATIONS)[::4])
 def test_entries_of_variations(name: str) -> None:
     check_entries(graph_of(name), spec_of(name), built(name).text, built(name).source_map)

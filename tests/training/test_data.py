@@ -187,11 +187,17 @@ def test_another_folder_is_not_replaced(jsonl: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interruption_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     """After SIGKILL, which nobody can answer, the next command removes what was left."""
+    line = json.dumps({"text": "so many words " * 5000}) + "\n"
     with (tmp_path / "a.jsonl").open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": "so many words " * 5000}) + "\n" for _ in range(3000))
+        file.writelines(line for _ in range(2000))
     command = [sys.executable, "-m", "modelwright", "data", "a.jsonl"]
     command += ["--tokenizer", "bytes", "--processes", "1", "-o", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's `&` ignores it
+    )
     while not any(tmp_path.glob(".*.out/train.bin")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)

@@ -41,6 +41,7 @@ def changed(spec: ModelSpec, branch: str, options: dict[str, Any]) -> ModelSpec:
     )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("what", DROPPED)
 def test_what_lowering_drops_is_seen_by_the_oracle_alone(
     what: str, monkeypatch: pytest.MonkeyPatch

@@ -89,7 +89,7 @@ def caught(root: Path) -> dict[str, list[str]]:
     return {what: laws.split(", ") for what, _, laws in cells}
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.what.replace(" ", "-"))
 def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
     """By the first law that the page names for it."""

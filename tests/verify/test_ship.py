@@ -99,6 +99,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("beside", "what"),
     [(model, what) for what, (model, *_) in PLANTED.items()],

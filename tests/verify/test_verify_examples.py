@@ -27,8 +27,6 @@ def tried(name: str, *laws: str) -> Report:
 QUICK = (
     "bigbird_base",
     "deberta_v3_base",
-    "gemma2_2b",
-    "mixtral_8x7b",
     "t5_small",
     "tiny_deepseek",
 )
