@@ -6,8 +6,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 JOBS ?= 2
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
-PIP_PLAIN := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# --no-compile: modules are compiled when they are first imported, and most never are.
+PIP_PLAIN := $(BIN)/python -m pip install --no-compile --disable-pip-version-check --quiet
+PIP := $(PIP_PLAIN) -c constraints.txt
 PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider
 # One thread per worker: the tests share the cores among themselves.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1

@@ -175,13 +175,13 @@ def test_a_weight_that_is_there_twice_is_refused(model: nn.Module, tmp_path: Pat
 
 
 def test_many_unexpected_names_are_summarised(model: nn.Module, tmp_path: Path) -> None:
-    state = {**model.state_dict(), **{f"x.{n}": torch.zeros(1) for n in range(100_000)}}
+    state = {**model.state_dict(), **{f"x.{n}": torch.zeros(1) for n in range(20_000)}}
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError) as caught:
         mw.load_weights(model, tmp_path / "w.safetensors")
     lines = str(caught.value).splitlines()
     assert len(lines) == 22
-    assert lines[-1].strip() == "… and 99,980 more unexpected"
+    assert lines[-1].strip() == "… and 19,980 more unexpected"
 
 
 def test_one_of_several_files_is_told(model: nn.Module, tmp_path: Path) -> None:
