@@ -144,6 +144,7 @@ class Scope:
     weights: str = ""
     noun: str = ""  # name of its class before collisions are resolved
     title: str = ""  # its docstring
+    general: str = ""  # that of a class for attention to tokens and to a memory
     origin: Origin = ()
     stack: str = ""  # its stack
     # role layers

@@ -8,8 +8,6 @@ from .classes import MODULE, Written
 from .code.nodes import NOWHERE, Class, Function, Name, Parameter
 from .code.walk import union
 
-TITLE = "Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."
-
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     """The classes to write. Attentions with equal constructors get a common base class.
@@ -20,7 +18,7 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     alike: dict[Function, list[Written]] = {}
     for one in classes:
         if one.noun.endswith("Attention") and one.scope.role == "module":
-            alike.setdefault(_made_by(one), []).append(one)
+            alike.setdefault(made_by(one), []).append(one)
     groups = [group for group in alike.values() if len(group) > 1]
     bases = {id(one): base_of(group, len(groups), whole=whole) for group in groups for one in group}
     firsts = {id(group[0]) for group in groups}
@@ -37,7 +35,7 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     return found
 
 
-def _made_by(one: Written) -> Function:
+def made_by(one: Written) -> Function:
     """The constructor, with or without the layer argument."""
     made = one.body[0]
     assert isinstance(made, Function)
@@ -53,4 +51,11 @@ def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:
     for one in group if whole else ():
         made = union(made, one.body[0])
     origins = NOWHERE.union(*[one.origins for one in group])
-    return Class(name, (MODULE,), (made,), TITLE, origins=origins)
+    title = f"Base class of {several([one.name for one in group])}: their projections."
+    return Class(name, (MODULE,), (made,), f"{title} No weights are shared.", origins=origins)
+
+
+def several(names: list[str]) -> str:
+    """`A` and `B`, or `A`, `B` and `C`."""
+    *first, last = [f"`{name}`" for name in names]
+    return f"{', '.join(first)} and {last}"

@@ -49,10 +49,11 @@ def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
             whole = Argument(Name(f"{scope.name}_inputs"), stars="*")
             found += [] if whole in found else [whole]
         elif given.value:
-            found.append(Argument(f.use(given.value)))
+            found.append(Argument(f.use(given.value), given.name if given.by_name else ""))
         else:
             table = tables.get(given.name)
-            found.append(Argument(f.table(table) if table else Name(given.name)))
+            value = f.table(table) if table else Name(given.name)
+            found.append(Argument(value, given.name if given.by_name else ""))
     return found
 
 

@@ -11,6 +11,7 @@ from .class_names import name_classes
 from .classes import Written, with_optional, write_class
 from .code.nodes import Expr
 from .code.walk import change
+from .memories import join_memories
 from .options import BuildOptions
 from .plan import FilePlan
 
@@ -25,7 +26,7 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
     ways, fewest = [], fewest_classes(plan)
     for way in (way for one in plans for way in write_ways(one, bundling)):
         ways.append(way)
-        if len(way[1]) == fewest and not way[0].bundling:
+        if len(way[1]) <= fewest and not way[0].bundling:
             break
     return min(ways, key=lambda way: (len(way[1]), way[0].bundling))
 
@@ -33,9 +34,12 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
 def fewest_classes(plan: FilePlan) -> int:
     """A number of classes that no way to write a file goes below.
 
-    Classes are never merged if they differ in their nouns or in the names of the modules in them.
+    Classes are never merged if they differ in their nouns or in the names of the modules in them,
+    but for attention to a memory.
     """
-    scopes = [scope for level in levels_of(plan) for scope in level]
+    scopes = [
+        scope for level in levels_of(plan) for scope in level if not plan.reads_memory(scope.path)
+    ]
     children = {s.path: tuple(c.name for c in plan.index.children[s.path]) for s in scopes}
     return len({("" if s.role == "block" else s.noun, children[s.path]) for s in scopes})
 
@@ -80,6 +84,7 @@ def write_levels(plan: FilePlan, levels: list[list[Scope]], below: list[Written]
     found = [*below]
     for level in levels:
         classes = share(plan, [write_class(plan, scope) for scope in level])
+        classes = join_memories(plan, classes)
         take_arguments(plan, classes)
         join_kinds(classes)
         found += name_classes(plan, classes, found)

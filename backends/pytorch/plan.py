@@ -34,7 +34,7 @@ ANNOTATIONS = {
 DEFAULTS = {"causal": False, "cache": None}
 """Defaults of optional parameters of modules."""
 
-CHOSEN = ("lenient", "lenient_masks", "class_names", "class_arguments", "unneeded")
+CHOSEN = ("lenient", "lenient_masks", "joined", "class_names", "class_arguments", "unneeded")
 """Attributes of a plan that are filled in when classes are written."""
 
 R = TypeVar("R")
@@ -78,6 +78,7 @@ class Given:
     kind: str = "tensor"
     optional: bool = False
     by_default: bool = False  # has a default
+    by_name: bool = False  # calls name it
 
     def parameter(self) -> Parameter:
         word = ANNOTATIONS[self.kind]
@@ -122,6 +123,7 @@ class FilePlan:
         self.unmasked = False  # … and without `mask`
         self.lenient: set[str] = set()  # modules with optional `cache` and `is_causal`
         self.lenient_masks: set[str] = set()  # … and `mask`
+        self.joined: set[str] = set()  # attentions to a memory in a class for tokens, too
         self.class_names: dict[str, str] = {}  # scope -> its class
         self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> more arguments
         self.unneeded: dict[str, set[str]] = {}  # scope -> parameters its class lacks
@@ -242,6 +244,11 @@ class FilePlan:
         read, _ = self.external(scope)
         found = {h: stack for stack, h in self.graph.hidden.items() if h in read}
         return found if len(found) > 1 else {}
+
+    @of_graph
+    def reads_memory(self, path: str) -> bool:
+        """Whether the keys and values of an attention are those of a memory."""
+        return any(child.role == "method" for child in self.index.children[path])
 
     @of_graph
     def is_read(self, stack: str) -> bool:
@@ -387,7 +394,14 @@ class FilePlan:
         counts = self.uses_cache(path) or self.counts_layers(path)
         if counts and self.layer_by_call(path):
             found.append(Given("layer", kind="layer"))
-        return found
+        return self._memory_last(found) if path in self.joined else found
+
+    def _memory_last(self, given: list[Given]) -> list[Given]:
+        """These of an attention to a memory, in the order of a class for tokens, too."""
+        hidden = self.graph.hidden.values()
+        memory = [replace(one, by_name=True) for one in given if one.value in hidden]
+        others = [one for one in given if one.value not in hidden]
+        return [*(replace(one, by_name=not one.value) for one in others), *memory]
 
     @remembered
     def own_mask(self, path: str) -> str:

@@ -196,7 +196,7 @@ class IncomingTriangleMultiplication(nn.Module):
 
 
 class Projections(nn.Module):
-    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
+    """Base class of `Attention3` and `Attention4`: their projections. No weights are shared."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -329,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 34d66112c37539479c7740e2af30a44873792ea107123fb10bc00e464b249e9f
+# sha256 of the above: 696897fbbeaaac38b09774ac1b1c7833ba7f79723d268c2f6a8345cb16ae0a42

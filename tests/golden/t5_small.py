@@ -135,8 +135,8 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Projections(nn.Module):
-    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
+class Attention(nn.Module):
+    """Multi-head attention over tokens or a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -148,19 +148,29 @@ class Projections(nn.Module):
         self.value = nn.Linear(config.d_model, config.d_model, bias=False)
         self.output = nn.Linear(config.d_model, config.d_model, bias=False)
 
-
-class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
-
-    def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None = None,
+        memory: Tensor | None = None,
+    ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        if memory is None:
+            k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            if cache is not None:
+                k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        elif cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
         # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=1.0)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -224,26 +234,6 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
-
-    def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        dropout = self.dropout if self.training else 0.0
-        # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=1.0)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class DecoderBlock(nn.Module):
     """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
@@ -253,7 +243,7 @@ class DecoderBlock(nn.Module):
         self.attention = Attention(config, layer)
         self.dropout = nn.Dropout(config.dropout)
         self.cross_attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
+        self.cross_attention = Attention(config, layer)
         self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
@@ -262,7 +252,7 @@ class DecoderBlock(nn.Module):
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
         h = self.cross_attention_norm(x)
-        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
+        x = x + self.dropout(self.cross_attention(h, mask, cache=cache, memory=memory))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
@@ -396,4 +386,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 509a325fb4efcfaea6a41cbe3a2bfacb0ab51926cee754ba56494b43a0c75631
+# sha256 of the above: 054c9a14b8ec89c732a6b4dcbac3a778a7b20fd797fe0a0ac2e43dcf32defbd9

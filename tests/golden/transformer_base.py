@@ -111,8 +111,8 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Projections(nn.Module):
-    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
+class Attention(nn.Module):
+    """Multi-head attention over tokens or a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -124,18 +124,27 @@ class Projections(nn.Module):
         self.value = nn.Linear(config.d_model, config.d_model)
         self.output = nn.Linear(config.d_model, config.d_model)
 
-
-class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
-
     def forward(
-        self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        causal: bool = False,
+        cache: Cache | None = None,
+        memory: Tensor | None = None,
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        if memory is None:
+            k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            if cache is not None:
+                k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        elif cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal
@@ -197,26 +206,6 @@ class Encoder(nn.Module):
         return x
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
-
-    def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        dropout = self.dropout if self.training else 0.0
-        # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class DecoderBlock(nn.Module):
     """A layer with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)."""
 
@@ -225,7 +214,7 @@ class DecoderBlock(nn.Module):
         self.attention = Attention(config, layer)
         self.dropout = nn.Dropout(config.dropout)
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
+        self.cross_attention = Attention(config, layer)
         self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
@@ -240,7 +229,7 @@ class DecoderBlock(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         x = self.attention_norm(x + self.dropout(self.attention(x, mask, causal, cache)))
-        y = x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
+        y = x + self.dropout(self.cross_attention(x, memory_mask, cache=cache, memory=memory))
         x = self.cross_attention_norm(y)
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
@@ -378,4 +367,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6775aa8184dec9fbf7c08a93e317a0eb0f4d02f1db46ce80f1e9365ebd4ef4c3
+# sha256 of the above: 4dcc0ca90153459df11cea6852b88422cd854704f91256a3f4b14859271be4fc

@@ -121,8 +121,8 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Projections(nn.Module):
-    """Base class of `Attention` and `CrossAttention`: their projections. No weights are shared."""
+class Attention(nn.Module):
+    """Multi-head attention over tokens or a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -133,22 +133,27 @@ class Projections(nn.Module):
         self.value = nn.Linear(config.d_model, config.d_model)
         self.output = nn.Linear(config.d_model, config.d_model)
 
-
-class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
-
     def forward(
         self,
         x: Tensor,
         mask: Tensor | None = None,
         causal: bool = False,
         cache: Cache | None = None,
+        memory: Tensor | None = None,
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        if memory is None:
+            k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+            if cache is not None:
+                k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        elif cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
         # (B, H, T, E)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
@@ -215,22 +220,6 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
-
-    def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class DecoderBlock(nn.Module):
     """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
@@ -239,7 +228,7 @@ class DecoderBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
         self.attention = Attention(config, layer)
         self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
+        self.cross_attention = Attention(config, layer)
         self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
@@ -247,7 +236,7 @@ class DecoderBlock(nn.Module):
         self, x: Tensor, mask: Tensor | None, memory: Tensor, causal: bool, cache: Cache | None
     ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), mask, causal, cache)
-        x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
+        x = x + self.cross_attention(self.cross_attention_norm(x), cache=cache, memory=memory)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -376,4 +365,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: f3aa91ebe8ba7943f3c69c4e982ee00a7d540329a33aaff6235e05665012131f
+# sha256 of the above: b543f8ebce85a40305387b55a37b9a89c142b05cc93c292cbe3b3a56076a2f32

@@ -124,26 +124,35 @@ def lines_of_a_class_are_of_its_modules(read: Mapped) -> Iterator[str]:
 
 
 def what_self_holds_is_named(read: Mapped) -> Iterator[str]:
-    """`self.attention` is of that module, `self.query` of the op that holds it."""
+    """`self.attention` is of that module, `self.query` of the op that holds it.
+
+    `self.key` may stand on several lines of a method, for tokens and for a memory: each module has
+    one of them.
+    """
     for _, node, scopes in read.modules():
-        outer = {id(n.value) for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-        for found in ast.walk(node):
-            if not isinstance(found, ast.Attribute) or ast.unparse(found.value) != "self":
-                continue
-            number = found.end_lineno or 0
+        for method in (part for part in node.body if isinstance(part, ast.FunctionDef)):
+            outer = {id(n.value) for n in ast.walk(method) if isinstance(n, ast.Attribute)}
+            lines: dict[tuple[str, bool], list[int]] = {}  # of an attribute, itself read or not
+            for found in ast.walk(method):
+                if isinstance(found, ast.Attribute) and ast.unparse(found.value) == "self":
+                    whole = id(found) not in outer  # `self.embedding.weight` is another op's
+                    lines.setdefault((found.attr, whole), []).append(found.end_lineno or 0)
             for path in scopes:
-                child = read.children(path).get(found.attr)
-                if child is not None and child not in read.at(number)["scopes"]:
-                    yield f"no `{child}` at {read.said(number)}"
-                if id(found) not in outer:  # `self.token_embedding.weight` is another op's
-                    yield from _op_missing(read, path, found.attr, number)
+                for (name, whole), numbers in lines.items():
+                    yield from _unnamed(read, path, name, numbers, whole=whole)
 
 
-def _op_missing(read: Mapped, path: str, name: str, number: int) -> Iterator[str]:
+def _unnamed(
+    read: Mapped, path: str, name: str, numbers: list[int], *, whole: bool
+) -> Iterator[str]:
+    entries = [read.at(number) for number in numbers]
+    child = read.children(path).get(name)
+    if child is not None and not any(child in entry["scopes"] for entry in entries):
+        yield f"no `{child}` at {read.said(numbers[0])}"
     ops = [op for own in read.own(path) for op in read.ops_in(own) if op.name == name]
-    held = [op.number for op in ops if op.weights]
-    if held and not set(held) & set(read.at(number)["ops"]):
-        yield f"none of {held} at {read.said(number)}"
+    held = {op.number for op in ops if op.weights}
+    if whole and held and not any(held & set(entry["ops"]) for entry in entries):
+        yield f"none of {sorted(held)} at {read.said(numbers[0])}"
 
 
 def what_makes_a_module_is_of_it(read: Mapped) -> Iterator[str]:

@@ -92,13 +92,27 @@ def test_an_attention_without_a_mask_is_that_with_one() -> None:
     """Whisper's encoder attends to all frames, its decoder to past tokens."""
     found = classes("example whisper_tiny")
     attentions = [one for one in found if one.endswith(("Attention", "Projections"))]
-    assert attentions == ["Projections", "Attention", "CrossAttention"]
+    assert attentions == ["Attention"]
     assert "mask: Tensor | None=None" in written("example whisper_tiny", "Attention")
+
+
+def test_attention_to_a_memory_is_that_to_tokens_with_other_keys() -> None:
+    for name in ("example t5_small", "example transformer_base", "example whisper_tiny"):
+        assert [one for one in classes(name) if one.endswith("Attention")] == ["Attention"]
+        assert "memory: Tensor | None=None" in written(name, "Attention")
+        assert "cache=cache, memory=memory)" in written(name, "DecoderBlock")
+
+
+def test_attention_to_a_memory_with_other_inputs_is_another_class() -> None:
+    """Only attention to tokens takes angles of rotary positions."""
+    found = classes("positions_rotary_both")
+    assert {"Projections", "Attention", "CrossAttention"} <= set(found)
+    assert "memory" not in written("positions_rotary_both", "Attention")
 
 
 def test_stacks_of_other_sizes_share_what_they_can() -> None:
     found = classes("stacks_of_other_sizes")
-    assert {"Attention", "FeedForward", "CrossAttention"} <= set(found)
+    assert {"Attention", "FeedForward"} <= set(found)
     assert not {"EncoderAttention", "EncoderFeedForward"} & set(found)
     attention = written("stacks_of_other_sizes", "Attention")
     assert "def __init__(self, d_model: int, heads: int, layer: int=0)" in attention

@@ -11,6 +11,7 @@ from ..builder import Builder
 from ..positions import lower_temperatures
 from ..state import Memory, StackState
 from .scores import attention_inputs, lower_output
+from .titles import titles
 
 TITLE = """\
 Collaborative attention{} (Cordonnier et al. 2020, arXiv:2006.16362).
@@ -33,8 +34,7 @@ def lower_collaborative(
     sizes = _sizes(b, part, state.width)
     cross = memory is not None
     noun = "CollaborativeCrossAttention" if cross else "CollaborativeAttention"
-    title = TITLE.format(" over a memory" if cross else "")
-    with b.module(state.branch, noun=noun, title=title):
+    with b.module(state.branch, noun=noun, **titles(TITLE.format, cross=cross)):
         query = _linear(b, part, "query", x, sizes.shared)
         query = b.op(
             "mix_vectors", query, name="mixing", heads=sizes.heads, width=sizes.shared, out="q"

@@ -15,6 +15,7 @@ from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs, lower_output
+from .titles import titles
 
 TITLE = """\
 Differential attention{} (Ye et al. 2024, arXiv:2410.05258).
@@ -43,8 +44,7 @@ def lower_differential(
     sizes = _sizes(b, part, state.width)
     cross = memory is not None
     noun = "DifferentialCrossAttention" if cross else "DifferentialAttention"
-    title = TITLE.format(" over a memory" if cross else "")
-    with b.module(state.branch, noun=noun, title=title):
+    with b.module(state.branch, noun=noun, **titles(TITLE.format, cross=cross)):
         query = _project(b, part, "query", x, sizes.heads.times(2), sizes.head)
         if memory is not None:
             method = b.module(

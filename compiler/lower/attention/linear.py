@@ -8,6 +8,7 @@ arXiv:2501.08313).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from ....spec.attention import LinearAttention
 from ....spec.model import Block
@@ -20,6 +21,7 @@ from ..norm import lower_norm
 from ..positions import argument
 from ..state import Memory, StackState
 from .scores import lower_output
+from .titles import titles
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ def lower_linear(
     head = Dim("E", state.width.size // heads.size if own is None else b.size("head_dim", own))
     sizes = Sizes(heads, head)
     noun = "LinearAttention" if memory is None else "LinearCrossAttention"
-    with b.module(state.branch, noun=noun, title=_title(part, cross=memory is not None)):
+    words = titles(partial(_title, part), cross=memory is not None)
+    with b.module(state.branch, noun=noun, **words):
         q = b.rename(_mapped(b, part, _project(b, part, sizes, "query", x)), "q")
         if memory is None:
             k, v = _keys_and_values(b, part, sizes, x)
@@ -164,8 +167,7 @@ def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> s
     return b.op("merge_heads", b.op("multiply", y, gate, out="y"))
 
 
-def _title(part: LinearAttention, *, cross: bool) -> str:
-    over = " over a memory" if cross else ""
+def _title(part: LinearAttention, over: str) -> str:
     if part.decay == "lightning":
         source = "Qin et al. 2024, arXiv:2401.04658"
         return f"Lightning attention{over}: older tokens count less ({source})."

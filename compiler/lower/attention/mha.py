@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ....spec.attention.mha import HeadQkNorm, Mha, PerHeadQkNorm
@@ -23,6 +24,7 @@ from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs, lower_output
+from .titles import titles
 
 APART = "_global"
 """Suffix of the separate projections of global tokens (Beltagy et al. 2020, arXiv:2004.05150)."""
@@ -46,7 +48,7 @@ def lower_mha(
     cross = memory is not None
     noun = "CrossAttention" if cross else "Attention"
     across = state.streams is not None and getattr(part, "axis", None) == 0
-    with b.module(state.branch, noun=noun, title=_title(state, part, cross)):
+    with b.module(state.branch, noun=noun, **titles(partial(_title, state, part), cross=cross)):
         if state.streams is not None:
             state.streams.read = x
         if across:
@@ -263,8 +265,7 @@ def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bo
     return project
 
 
-def _title(state: StackState, part: Mha, cross: bool) -> str:
-    over = " over a memory" if cross else ""
+def _title(state: StackState, part: Mha, over: str) -> str:
     if state.streams is not None:
         over = f" along the axis {state.streams.axis(getattr(part, 'axis', 0)).label}"
     kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv:1706.03762)"

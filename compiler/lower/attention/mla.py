@@ -18,6 +18,7 @@ from ..positions import lower_temperatures
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs, lower_output
+from .titles import titles
 
 TITLE = "Multi-head latent attention{}: k, v from one vector (DeepSeek-AI 2024, arXiv:2405.04434)."
 
@@ -39,8 +40,7 @@ def lower_mla(
     sizes = _sizes(b, part)
     cross = memory is not None
     noun = "LatentCrossAttention" if cross else "LatentAttention"
-    title = TITLE.format(" over a memory" if cross else "")
-    with b.module(state.branch, noun=noun, title=title):
+    with b.module(state.branch, noun=noun, **titles(TITLE.format, cross=cross)):
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
