@@ -27,7 +27,9 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     tokens, limit = Name(anchor), f.graph.limits.get(stack)
     found: list[Statement] = []
     if checked and ids:
-        found += statements("batch, length = (1, 1, *x.shape)[-2:]", x=tokens)
+        found += statements(
+            "batch, length = (1, 1, *x.shape)[-2:]  # check_shapes refuses other axes", x=tokens
+        )
     elif checked:
         found += statements("batch, length, _ = x.shape", x=tokens)
     elif f.cached or f.uses_end or limit is not None:

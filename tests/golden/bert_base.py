@@ -150,7 +150,7 @@ class BertBase(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
         check_shapes((batch, length), token_type_ids=token_type_ids)
@@ -180,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: ef504b618bdf8d040ab381835e1e5ca3028f99070c4c709a4b114ea797f1edf7
+# sha256 of the above: c938d3c0446bb7f1d8804b6631372a1229a6c5c0f7649092c1f6947e58ddbc46

@@ -196,7 +196,7 @@ class Text(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
         if length > self.max_positions:
@@ -269,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 9ca33c854735723d21e5f8d6b1d6bd6b530c540f87f145d710eba1a6813ea721
+# sha256 of the above: aaf749d8922663dc109999ea1236f85d8bf23e4b0f51862246064e6d5d76d16c

@@ -189,7 +189,7 @@ class Gpt2(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         end = length if cache is None else cache.capacity
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -256,8 +256,7 @@ class Gpt2(nn.Module):
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -298,4 +297,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4b9375d83475bd802e2739e2aa0522a8706f2dbfd049e3682b69cb2e6a32f77b
+# sha256 of the above: 10c84dae7f45b0d6234e316d8d6ca0143a5e44972b286195bf7b1fc051d4cb5f

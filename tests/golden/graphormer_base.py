@@ -175,7 +175,7 @@ class GraphormerBase(nn.Module):
         out_degree: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `node_ids` (B, T)."""
-        batch, length = (1, 1, *node_ids.shape)[-2:]
+        batch, length = (1, 1, *node_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), node_ids=node_ids, node_attention_mask=node_attention_mask)
         check_shapes((batch, length), in_degree=in_degree)
         check_shapes((batch, length), out_degree=out_degree)
@@ -221,4 +221,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 01c00093ae545e51baa40eb58268c1971bf7b4dea09251f178c2c397f68e510a
+# sha256 of the above: 6c0ed8925a37c5ed06dcb62e57bd7abbf8b7b113e822acdd33b375ba02f66037

@@ -271,7 +271,7 @@ class Llama3_8b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -329,8 +329,7 @@ class Llama3_8b(nn.Module):
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -355,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2d65caf0487f6ddc340c487ec33e12628660da3d888ba8c7b8d783beb2d7e645
+# sha256 of the above: fe15af9e8bbaf25b08a1ae49e36c4752b223e892d1440dec50554dbc9b08530f

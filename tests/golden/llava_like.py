@@ -376,7 +376,7 @@ class Text(nn.Module):
 
         `vision_states` (N, M, D) replace the tokens `vision_token_id`, row by row.
         """
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -466,8 +466,7 @@ class LlavaLike(nn.Module):
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -494,4 +493,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 49d41ba99605c8b3d261a2e4846b428bc637653d9e6b61f26ba3444e069e600a
+# sha256 of the above: 07c2f95e8ff210e54f2ac890332951b0ffbf6890a8d1045a670aa18fcf95649b

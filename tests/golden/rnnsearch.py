@@ -208,7 +208,7 @@ class Encoder(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, 2*H) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         x = self.token_embedding(input_ids)  # (B, T, D)
         for block in self.layers:
@@ -302,7 +302,7 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, Dr) of `decoder_input_ids` (B, T), given `memory` (B, M, 2*H)."""
-        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes refuses other axes
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
@@ -392,8 +392,7 @@ class Rnnsearch(nn.Module):
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -415,4 +414,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 60450a2bdd99ef8c9bcab69dce4a5605e6740d05888ff0139c03bd1cf7365901
+# sha256 of the above: 14aee99515b0cba1091fceaf268134d19d88811bee8e14fcec0c4c8f2965aaea

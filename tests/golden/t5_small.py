@@ -357,8 +357,7 @@ class T5Small(nn.Module):
         if not (attention_mask is None or torch.compiler.is_compiling()) and attention_mask.all():
             attention_mask = None  # nothing is padding
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -386,4 +385,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 054c9a14b8ec89c732a6b4dcbac3a778a7b20fd797fe0a0ac2e43dcf32defbd9
+# sha256 of the above: 55e6e3e6ff3da8c1e7234ce437474a6945056466c17ab6d18a5c2be6c0c993b4

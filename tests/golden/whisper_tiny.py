@@ -260,7 +260,7 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T), given `memory` (B, M, D)."""
-        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes refuses other axes
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, length), decoder_position_ids=decoder_position_ids)
@@ -337,8 +337,7 @@ class WhisperTiny(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not (0 <= (top_p or 0) <= 1 and (temperature == 0 or 1e-6 <= temperature <= 1000)):
-            limits = "temperature must be 0 or from 1e-6 to 1000, top_p in [0, 1]"
-            raise ValueError(f"{limits}: {temperature}, {top_p}")
+            raise ValueError(f"{temperature=} must be 0 or 1e-6 to 1000, {top_p=} in [0, 1]")
         if any(type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)):
             raise ValueError(f"max_new_tokens, top_k must be ints >= 0: {max_new_tokens}, {top_k}")
         stop = eos_token_id.tolist() if isinstance(eos_token_id, Tensor) else eos_token_id
@@ -365,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: b543f8ebce85a40305387b55a37b9a89c142b05cc93c292cbe3b3a56076a2f32
+# sha256 of the above: 2b2ba2eba45a5fc9b59daffbe251ef43b843887cafe71e251c59c4caa4f55b21

@@ -152,6 +152,13 @@ class Format(Node):
 
 
 @tree_node(frozen=True, slots=True)
+class Labelled(Node):
+    """`{value=}` in an f-string: the expression, an equals sign, and its value."""
+
+    value: Expr
+
+
+@tree_node(frozen=True, slots=True)
 class Adjacent(Node):
     """Adjacent string literals, which Python concatenates."""
 
@@ -200,6 +207,7 @@ Expr = (
     | Index
     | Slice
     | Format
+    | Labelled
     | Adjacent
     | Generator
 )

@@ -18,6 +18,7 @@ from .nodes import (
     Format,
     Generator,
     Index,
+    Labelled,
     Literal,
     Loop,
     Pair,
@@ -118,15 +119,21 @@ def _slice(node: ast.Slice) -> Any:
 
 
 def _format(node: ast.JoinedStr) -> Any:
+    parts: list[Any] = []
     for part in node.values:
-        if isinstance(part, ast.FormattedValue):
-            refuse(part.conversion != -1 or part.format_spec, "format of a value in a string")
-    return Format(
-        tuple(
-            str(part.value) if isinstance(part, ast.Constant) else _in_quotes(part.value)  # type: ignore[attr-defined]
-            for part in node.values
-        )
-    )
+        if not isinstance(part, ast.FormattedValue):
+            parts.append(str(part.value))  # type: ignore[attr-defined]
+            continue
+        value: Any = _in_quotes(part.value)
+        label = f"{ast.unparse(part.value)}="
+        before = parts[-1] if parts and isinstance(parts[-1], str) else ""
+        labelled = part.conversion == ord("r") and before.endswith(label)
+        other = part.conversion != -1 and not labelled
+        refuse(other or part.format_spec, "format of a value in a string")
+        if labelled:
+            parts[-1], value = before.removesuffix(label), Labelled(value)
+        parts.append(value)
+    return Format(tuple(part for part in parts if part != ""))
 
 
 def _in_quotes(node: ast.AST) -> Any:
