@@ -292,6 +292,7 @@ Sides = Annotated[
     ),
 ]
 Number = Annotated[float, real(-LARGE, LARGE)]
+NotNegative = Annotated[float, real(0, LARGE)]
 Positive = Annotated[float, real(0, LARGE, open_low=True)]
 AboveOne = Annotated[float, real(1, LARGE, open_low=True)]
 Epsilon = Annotated[float, real(0, 1, open_low=True)]

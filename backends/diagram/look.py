@@ -318,6 +318,7 @@ LOOKS: dict[str, Look] = {
     "sum_to_one": Look("pill", "other", _const("Sum to 1")),
     "sparse_mixer": Look("pill", "other", _const("Sparse mixer"), _top),
     "within_capacity": Look("pill", "other", capacity),
+    "router_loss": Look("through"),
     "assign": Look("unseen"),
     "rows": Look("through"),
     "expert_linear": Look("box", "linear", _name, _linear),

@@ -86,7 +86,12 @@ def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
     served, norm = np.zeros(part.experts), getattr(part, "norm", None)
     inside, y = weights.below("experts"), np.zeros_like(x)
     for t in range(len(x)):
-        for number, share in choose(part, logits[t], bias):
+        chosen = choose(part, logits[t], bias)
+        if tokens.admitted[t]:
+            weights.routed.setdefault(weights.prefix, [part]).append(
+                routed(part, logits[t], chosen)
+            )
+        for number, share in chosen:
             if served[number] >= room(part, len(x)):
                 continue
             served[number] += 1
@@ -100,6 +105,24 @@ def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
             shared = shared * sigmoid(weights.linear("shared_gate", x, 1, bias=False))
         y = y + shared
     return y
+
+
+def routed(part: Moe, logits: Array, chosen: "Chosen") -> list[Array]:
+    """Of one token: the load and the probability of each expert, and log(Σ exp)²."""
+    load = np.bincount([number for number, _ in chosen], minlength=part.experts)
+    scores = sigmoid(logits) if part.router.score == "sigmoid" else softmax(logits)
+    return [load, scores / scores.sum(), np.logaddexp.reduce(logits) ** 2]
+
+
+def auxiliary_loss(weights: Weights) -> Array:
+    """Over the layers, balance · X Σ f P (Fedus et al., 2021, arXiv:2101.03961, eq. 4 to 6) and
+    z · mean log(Σ exp)² (Zoph et al., 2022, arXiv:2202.08906, eq. 5), of all real tokens.
+    """
+    total = 0.0
+    for part, *tokens in weights.routed.values():
+        load, share, squares = (np.mean(one, axis=0) for one in zip(*tokens, strict=True))
+        total += part.balance_loss * part.experts * load @ share + part.z_loss * squares
+    return np.asarray(total)
 
 
 def feed_forward(part: Any, weights: Weights, x: Array, tokens: Tokens) -> Array:

@@ -14,6 +14,7 @@ from .blocks import run_block
 from .branches import branches
 from .condition import modulation, vector_of
 from .context import Chances, Draws, Layer, Memory, Tokens
+from .feed_forward import auxiliary_loss
 from .heads import Hidden, run_head
 from .inputs import OUTPUT, Rows, read_input, source_of, table_of
 from .options import check_options
@@ -49,6 +50,7 @@ def run(
         hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items() if rows}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
+    results |= {"auxiliary_loss": auxiliary_loss(store)} if store.routed else {}
     for name in spec.stacks:  # an embedding shared only by unused stacks belongs to the model
         if isinstance(source_of(spec, name), TokenInput):
             table_of(spec, store, name)

@@ -63,7 +63,7 @@ Recurrence: hidden bidirectional bias initial attention output=linear|none
 Recurrence: result; InitialState: memory direction=forward|backward; Gru: reset=before|after
 Fastformer: heads bias; Mlp Glu: d_ff activation bias inner_norm; Glu: clamp linear_offset
 Moe: experts top_k expert shared_expert weigh=output|input shared_gate router capacity
-Moe: capacity_factor; Groups: count top_k score=max|top2_sum
+Moe: capacity_factor balance_loss z_loss; Groups: count top_k score=max|top2_sum
 Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_by=scores|logits
 Router: groups scale jitter
 Sequential Parallel: gate=none|rezero|output|highway

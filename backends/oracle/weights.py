@@ -28,13 +28,18 @@ def has_bias(part: Any, layer: str) -> bool:
 
 
 class Weights:
-    """A view of a state dict below a prefix. `weights("query.weight")` reads and records it."""
+    """A view of a state dict below a prefix. `weights("query.weight")` reads and records it.
+
+    routed: by prefix of a mixture of experts: the mixture, and for each token the load and the
+    probability of each expert and the squared log-sum-exp of its logits
+    """
 
     def __init__(
-        self, arrays: Mapping[str, Array], prefix: str = "", read: set[str] | None = None
+        self, arrays: Mapping[str, Array], prefix: str = "", whole: "Weights | None" = None
     ) -> None:
         self.arrays, self.prefix = arrays, prefix
-        self.read: set[str] = set() if read is None else read
+        self.read: set[str] = set() if whole is None else whole.read
+        self.routed: dict[str, list[Any]] = {} if whole is None else whole.routed
 
     def __call__(self, name: str, *shape: int) -> Array:
         """The weight in float64. Raises OracleError if it is missing or has another shape."""
@@ -49,7 +54,7 @@ class Weights:
 
     def below(self, prefix: str) -> Self:
         """The same weights with one more prefix, such as `layers.0`."""
-        return type(self)(self.arrays, f"{self.prefix}{prefix}.", self.read)
+        return type(self)(self.arrays, f"{self.prefix}{prefix}.", self)
 
     def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:
         """x W^T (+ b), over the last axis: (..., in) -> (..., out)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...compiler.graph import ModuleGraph
-from .code.nodes import Function, Name, Parameter
+from .code.nodes import Function, Name, Parameter, Return, Set
 from .code.read import expression, statements
 from .code.walk import written_for
 
@@ -11,6 +13,13 @@ TENSOR = Name("Tensor")
 CROSS_ENTROPY = """\
 logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
 return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"""
+AUXILIARY_TITLE = """\
+The sum of the losses that routers kept in the last forward pass, which it removes.
+
+Routers keep them in training mode."""
+AUXILIARY = """\
+losses = [vars(m).pop("loss") for m in self.modules() if "loss" in vars(m)]
+return torch.stack(losses).sum()"""
 LOSSES = {
     "next_token": (
         ("logits", "labels"),
@@ -70,7 +79,32 @@ def loss_method(graph: ModuleGraph) -> Function | None:
         return None
     names, title, body = LOSSES[head.loss]
     parameters = tuple(Parameter(name, TENSOR) for name in names)
-    static = (expression("staticmethod"),)
-    made = Function("loss", parameters, TENSOR, statements(body), title, static)
+    written = statements(body)
+    static: tuple[Any, ...] = (expression("staticmethod"),)
+    if keeps_losses(graph):
+        title = f"{title}\n\nIn training, plus `auxiliary_loss`."
+        parameters, static = (Parameter("self"), *parameters), ()
+        *above, last = written
+        assert isinstance(last, Return)
+        assert last.value is not None
+        whole = expression("loss + self.auxiliary_loss() if self.training else loss")
+        written = (*above, Set(Name("loss"), last.value), Return(whole))
+    made = Function("loss", parameters, TENSOR, written, title, static)
     found: Function = written_for(made, ("heads", head.name))
     return found
+
+
+def keeps_losses(graph: ModuleGraph) -> bool:
+    """Whether routers have losses of their own in training."""
+    return any(op.kind == "router_loss" for op in graph.ops())
+
+
+def auxiliary_loss(graph: ModuleGraph) -> list[Function]:
+    """The method `auxiliary_loss`, if routers have losses."""
+    if not keeps_losses(graph):
+        return []
+    parameters = (Parameter("self"),)
+    body = statements(AUXILIARY)
+    ops = [op.number for op in graph.ops() if op.kind == "router_loss"]
+    made = Function("auxiliary_loss", parameters, TENSOR, body, AUXILIARY_TITLE)
+    return [written_for(made, *ops)]

@@ -30,7 +30,7 @@ from .code.walk import change, written_for
 from .entry import owner_of
 from .initial import Initial
 from .items import Do, Item, Run, Stack
-from .loss import loss_method
+from .loss import auxiliary_loss, loss_method
 from .plan import FilePlan, Given
 from .stacks import (
     CACHE,
@@ -331,7 +331,8 @@ class Model:
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
         loss = loss_method(self.graph)
-        return [*steps, *logits, forward, *([loss] if loss is not None else [])]
+        losses = [*auxiliary_loss(self.graph), *([loss] if loss is not None else [])]
+        return [*steps, *logits, forward, *losses]
 
     def constructor(self) -> Function:
         config = Parameter("config", expression("Config | None"), constant(None))

@@ -90,6 +90,30 @@ def within_capacity(call: Call) -> Array:
     return weights
 
 
+def router_loss(call: Call) -> Array:
+    """The weights; `losses_of_router` gives the loss."""
+    return call.given("weights")
+
+
+def losses_of_router(call: Call) -> float:
+    """The loss that the router keeps in training, summed over tokens one by one."""
+    logits, chosen, padding = (call.optional(name) for name in ("logits", "chosen", "padding"))
+    assert logits is not None
+    assert chosen is not None
+    tokens = [at for at in np.ndindex(logits.shape[:-1]) if padding is None or padding[at]]
+    count = max(1, len(tokens))
+    load, share, squares = np.zeros(logits.shape[-1]), np.zeros(logits.shape[-1]), 0.0
+    for at in tokens:
+        powers = np.exp(logits[at] - logits[at].max())
+        scores = powers if call.value("score") == "softmax" else 1 / (1 + np.exp(-logits[at]))
+        share += scores / scores.sum() / count
+        squares += (np.log(powers.sum()) + logits[at].max()) ** 2 / count
+        for expert in chosen[at]:
+            load[int(expert)] += 1 / count
+    balance, z = call.value("balance") or 0, call.value("z") or 0
+    return float(balance * len(load) * (load * share).sum() + z * squares)
+
+
 def assign(call: Call) -> tuple[Array, Array]:
     chosen = call.given("chosen").reshape(-1)
     order = np.argsort(chosen, kind="stable")

@@ -131,6 +131,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "sum_to_one": experts.sum_to_one,
     "sparse_mixer": experts.sparse_mixer,
     "within_capacity": experts.within_capacity,
+    "router_loss": experts.router_loss,
     "assign": experts.assign,
     "rows": experts.rows,
     "expert_linear": experts.expert_linear,

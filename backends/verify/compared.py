@@ -42,7 +42,7 @@ LinearAttention: output_gate=none
 Hidden: d_ff=4*d_model hidden_dropout=0 inner_norm=false
 Glu: clamp=none linear_offset=0
 Moe: expert=mlp shared_expert=none weigh=output shared_gate=false capacity=none
-Moe: capacity_factor=none
+Moe: capacity_factor=none balance_loss=0 z_loss=0
 Router: score=softmax normalize=true bias=false selection_bias=false choose_by=scores scale=1
 Router: jitter=0.01 groups=none
 Groups: score=max

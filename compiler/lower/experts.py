@@ -7,6 +7,8 @@ groups of experts   DeepSeek-AI 2024, "DeepSeek-V2", arXiv:2405.04434
 selection bias      Wang et al. 2024, arXiv:2408.15664
 capacity            Fedus et al. 2021, "Switch Transformers", arXiv:2101.03961
 sparse mixer        Liu et al. 2024, "GRIN", arXiv:2409.12136
+balance loss        Fedus et al. 2021, "Switch Transformers", arXiv:2101.03961
+z-loss              Zoph et al. 2022, "ST-MoE", arXiv:2202.08906
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from typing import Any
 from ...spec.feed_forward import Glu, Mlp, MoeBranch, Router
 from ...spec.norm import LayerNorm
 from ...spec.part import Nothing
-from ..axes import ONE, Dim
+from ..axes import ONE, B, Dim, S, T
 from ..sizes import Size
 from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .norm import Norm, lower_norm
+from .positions import argument
 from .reads import peek
 from .state import StackState
 
@@ -33,7 +36,10 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
     top_k = b.size("top_k", part.top_k)
     with b.module(state.branch, noun="MixtureOfExperts", title=TITLE):
         with b.at("router"), b.within("router"):
-            weights, chosen = lower_router(b, part.router, x, Dim("X", experts), top_k)
+            x_dim, trained = Dim("X", experts), bool(part.balance_loss or part.z_loss)
+            logits, weights, chosen = lower_router(b, part.router, x, x_dim, top_k, named=trained)
+        if trained:
+            weights = _with_losses(b, state, part, (weights, logits, chosen))
         weights = _limited(b, part, weights, chosen, (experts, top_k))
         with b.at("expert"), b.within("expert"):
             before = part.weigh == "input"
@@ -44,11 +50,16 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
             return b.op("add", y, _shared(b, part, x))
 
 
-def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) -> tuple[str, str]:
-    """Weights and indices of the chosen experts, both (B, T, A), best first.
+def lower_router(
+    b: Builder, router: Router, x: str, experts: Dim, top_k: Size, *, named: bool
+) -> tuple[str, str, str]:
+    """The logits (B, T, X), and weights and indices of the chosen experts, both (B, T, A), best
+    first.
 
     A softmax that is renormalised over the chosen experts equals the softmax of their logits. If
     logits and scores have the same order, logits are compared.
+
+    named: whether the logits are used again
     """
     if router.score == "sparsemixer":
         logits = _logits(b, router, x, experts, name="logits")
@@ -56,7 +67,7 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
         weights, chosen = b.ops(
             "sparse_mixer", logits, top_k=top_k, jitter=jitter, out=("weights", "chosen")
         )
-        return _scaled(b, router, weights), chosen
+        return logits, _scaled(b, router, weights), chosen
     last = router.score == "softmax" and router.normalize
     sums = router.groups is not None and router.groups.score == "top2_sum"
     by_logits = router.choose_by == "logits"
@@ -65,6 +76,7 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
     source = "logits" if last else "scores"
     gathered = router.selection_bias or router.groups is not None or compared != source
     uses = [compared, *(["logits"] if scored else []), *([source] if gathered else [])]
+    uses += ["logits"] if named else []
     names = {value: value if uses.count(value) > 1 else "" for value in ("logits", "scores")}
     found = {"logits": _logits(b, router, x, experts, name=names["logits"])}
     if scored:
@@ -72,6 +84,7 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
     choice = _choice(b, router, found[compared], experts)
     final = "weights" if router.scale == 1 else ""
     best = "logits" if last and not gathered else "weights"
+    best = "best" if named and best == "logits" else best
     weights, chosen = b.ops("top_k", choice, top_k=top_k, out=(best, "chosen"))
     if gathered:
         weights = b.op("gather", found[source], chosen, out="weights")
@@ -79,7 +92,32 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
         weights = b.op("softmax", weights, out=final)
     elif router.normalize:
         weights = b.op("sum_to_one", weights, out=final)
-    return _scaled(b, router, weights), chosen
+    return found["logits"], _scaled(b, router, weights), chosen
+
+
+def _with_losses(
+    b: Builder, state: StackState, part: MoeBranch, routed: tuple[str, str, str]
+) -> str:
+    """The weights; in training, the router keeps the losses of this forward pass.
+
+    routed: the weights, logits and chosen experts
+    """
+
+    def factor(name: str) -> Any:
+        value = float(getattr(part, name))
+        return b.field(name, value) if value else None
+
+    padding = argument(b, state, "attention_mask", (B, S if state.cached else T))
+    score = "sigmoid" if part.router.score == "sigmoid" else "softmax"
+    return b.op(
+        "router_loss",
+        *routed,
+        padding,
+        out="weights",
+        score=score,
+        balance=factor("balance_loss"),
+        z=factor("z_loss"),
+    )
 
 
 def _logits(b: Builder, router: Router, x: str, experts: Dim, *, name: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..axes import Dim, Shape
+from ..cost import elements
 from ..graph import Initial, Weight
 from ..sizes import number
 from .layers import linear_flops
 from .row import ONES, ZEROS, Attrs, Inputs, Row, last, same
-from .saved import OUT, Kept, Own, Saving, keeps
+from .saved import OUT, Kept, Own, Saving, keeps, view
 
 
 def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -78,6 +79,18 @@ def capacity_saves(s: Saving) -> Iterator[Kept]:
     yield s.own("weights", "bool")
 
 
+def router_loss_saves(s: Saving) -> Iterator[Kept]:
+    """The balance loss keeps probabilities and the load of each expert; the z-loss logits and their
+    log-sum-exp.
+    """
+    if s.op.attrs["balance"] is not None:
+        yield Own("wide", s.size("logits") + elements(s.shape("logits")[-1:]))
+        if s.op.attrs["score"] == "sigmoid":  # the sum of the scores, twice
+            yield Own("wide", 2 * s.rows("logits"))
+    if s.op.attrs["z"] is not None:
+        yield from ("logits", Own("wide", s.rows("logits")))
+
+
 def rows_saves(s: Saving) -> Iterator[Kept]:
     """The token of each pair, or the index of each pair of a token."""
     yield s.own("order", "int")
@@ -139,6 +152,16 @@ ROWS: dict[str, Row] = {
         ("weights", "chosen"),
         attrs=("experts", "top_k", "capacity", "factor"),
         saves=capacity_saves,
+    ),
+    "router_loss": Row(
+        "inputs weights, logits, chosen, attention_mask: the weights. In training, the router "
+        "keeps balance * X * sum(f_x P_x) + z * mean(logsumexp(logits)^2) over tokens that are not "
+        "padding; f_x is the mean number of choices of expert x, and P_x the mean of its softmax, "
+        "or, with `sigmoid`, of sigmoid(logits) / sum(sigmoid(logits))",
+        ("weights", "logits", "chosen", "padding?"),
+        attrs=("score", "balance", "z"),
+        saves=router_loss_saves,
+        view=view("weights"),
     ),
     "assign": Row(
         "input: the experts chosen for each token (B, T, A). Pairs of a token and an expert, "

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator
 
 from ..branch import Branch
 from ..part import NOTHING, Inner, Nothing, OneOf, Part, Tagged, declare
-from ..scalars import Count, Flag, Fractional, Maybe, Number, OptionalCount
+from ..scalars import Count, Flag, Fractional, Maybe, NotNegative, Number, OptionalCount
 from .glu import Glu
 from .mlp import Mlp
 
@@ -66,7 +66,11 @@ declare(SharedExpert)
 
 class Moe(Part):
     """Mixture of experts: top_k feed-forward networks per token, chosen by a router (Shazeer et
-    al., 2017, arXiv:1701.06538). `loss` includes no auxiliary load-balancing loss.
+    al., 2017, arXiv:1701.06538).
+
+    In training mode, `loss` includes `balance_loss` and `z_loss` of each layer in the last forward
+    pass, and removes them; a model that has no `loss`, or a training loop with one of its own, adds
+    `auxiliary_loss()`. Both are computed over the tokens of the batch that are not padding.
 
     experts: number of experts
     top_k: number of experts per token
@@ -80,6 +84,12 @@ class Moe(Part):
         a step with a cache counts only its own tokens
     capacity_factor: capacity relative to the number of tokens: factor * tokens * top_k / experts,
         rounded up
+    balance_loss: multiplies Σ_x experts · f_x · P_x, where f_x is the number of tokens that choose
+        expert x divided by the number of tokens, and P_x the mean of its probability: the softmax
+        over all experts, or, with `score: sigmoid`, the score divided by the sum of all scores
+        (Fedus et al., 2021, arXiv:2101.03961, eq. 4). With equal loads, the sum is `top_k`
+    z_loss: multiplies the mean of the squared log-sum-exp of a token's router logits (Zoph et al.,
+        2022, arXiv:2202.08906, eq. 5)
     """
 
     type: Literal["moe"] = "moe"
@@ -92,6 +102,8 @@ class Moe(Part):
     router: Inner[Router] = Router.model_construct()
     capacity: OptionalCount = None
     capacity_factor: Maybe = "none"
+    balance_loss: NotNegative = 0
+    z_loss: NotNegative = 0
 
 
 class MoeBranch(Moe, Branch):

@@ -105,6 +105,22 @@ def sparse_mixer_alone(
         )
 
 
+def routers_keep_one_loss(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """A router keeps the loss of one call, but that of shared layers is called several times."""
+    part = block.feed_forward
+    if not isinstance(part, Moe) or not block.share:
+        return
+    for key in ("balance_loss", "z_loss"):
+        if getattr(part, key):
+            yield Finding(
+                (*path, "feed_forward", key),
+                f"`{key}` cannot be combined with `share: true`: a router keeps the loss of one "
+                "layer, and here all layers have the same router",
+            )
+
+
 def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     part = block.feed_forward
     if isinstance(part, Moe) and part.capacity is not None and part.capacity_factor != "none":
@@ -323,6 +339,7 @@ LAWS = (
     experts_enough,
     groups_fit,
     sparse_mixer_alone,
+    routers_keep_one_loss,
     one_capacity,
     weighed_where,
     plain_without_gate,

@@ -101,6 +101,15 @@ def _tiled(block: Data) -> bool:
     return of_distance and free and part.get("talking_heads", "none") == "none"
 
 
+def without(value: Any, keys: tuple[str, ...]) -> Any:
+    """The value without these keys, at any depth."""
+    if isinstance(value, list):
+        return [without(one, keys) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: without(one, keys) for key, one in value.items() if key not in keys}
+
+
 class Specs(Parts):
     """Draws whole specs. `read` are the stacks that another one reads."""
 
@@ -110,6 +119,8 @@ class Specs(Parts):
 
     def spec(self) -> Document:
         plain = self.model()
+        if "'share': True" in repr(plain):
+            plain = without(plain, ("balance_loss", "z_loss"))  # a router keeps the loss of a layer
         document = Document(plain, {}, self.dice.one((False, None, True)))
         return self.extended(document) if self.dice.often(0.15) else document
 

@@ -114,6 +114,8 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Glu", "linear_offset"): (0, 1, -0.5),
     ("Moe", "capacity"): (4, 2),
     ("Moe", "capacity_factor"): (1.25, 0.5),
+    ("Moe", "balance_loss"): (0.01, 0, 2),
+    ("Moe", "z_loss"): (0, 0.001, 1),
     ("Router", "scale"): (1, 2.5),
     ("Router", "jitter"): (0.01, 0.2),
     ("Swish", "beta"): (1.7, 1),

@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 3665d0108157). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ae5c722fdc6f). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8da4ffa539cad891dedd1ccc0f03c856065ede2e153142b393eccf1b3d1d86af
+# sha256 of the above: 58684c1d97fe954a75ca8b45b053b2ec86296a73a7ea5e77503260be6e4f85bd

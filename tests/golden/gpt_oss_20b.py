@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 2b2e2f3809ec). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 aa2ceb396705). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -600,4 +600,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 239fae606bbbc473a561812be22822a18db553bbc624be2d4ae7a756724e97a9
+# sha256 of the above: 0e877f37b524fb9406abb65226987ca87f7547acb45a673fcad7424697804592

@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 df91e8d462e0). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 7c72a4024bf4). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -690,4 +690,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6899d215639d5351f1606386cfe41f582ec33c1584615b7a563d96536ad0f2d7
+# sha256 of the above: b7c0d366c3fc604a830fc39296ba145632787025a93fba285c081f4ca149ddc2

@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 9ae213a7dc8c). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 d8b076dbe12b). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 714a6ccaccd89fcae8a9d6ab2a8e975a860a1880b046127f0ad3436e453fdada
+# sha256 of the above: af17f5d836446bd03eae3eeb3262722ffb5f0c0f320d90f6a493343f1f51a370

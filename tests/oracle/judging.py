@@ -206,12 +206,18 @@ def numpy_weights(model: torch.nn.Module) -> Arrays:
 
 
 def outputs(model: torch.nn.Module, spec: ModelSpec, data: Arrays) -> Arrays:
-    """By name of the head; by name of the last stack where there is none."""
+    """By name of the head; by name of the last stack where there is none. With the losses of
+    routers, which alone are in training mode.
+    """
     given = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in data.items()}
+    for module in model.modules():
+        module.training = hasattr(module, "router")
     with torch.no_grad():
         found = model(**given)
     if not isinstance(found, dict):
         found = {next(iter(spec.heads), list(spec.stacks)[-1]): found}
+    if hasattr(model, "auxiliary_loss"):
+        found["auxiliary_loss"] = model.auxiliary_loss()
     return {name: value.numpy() for name, value in found.items()}
 
 

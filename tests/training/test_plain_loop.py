@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import SETTINGS, log_of
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelwright.training.emitted import train
@@ -58,7 +58,10 @@ def plain_loop(s: Settings) -> Iterator[float]:
             first = step * s.batch + part * s.micro_batch
             inputs, labels = samples.batch(first, s.micro_batch)
             logits = model(inputs["input_ids"])
-            loss = F.cross_entropy(logits.view(-1, logits.size(-1)), labels.view(-1)) / parts
+            loss = F.cross_entropy(logits.view(-1, logits.size(-1)), labels.view(-1))
+            if hasattr(model, "auxiliary_loss"):
+                loss = loss + model.auxiliary_loss()
+            loss = loss / parts
             loss.backward()
             total += loss.item()
         nn.utils.clip_grad_norm_(model.parameters(), s.clip)
@@ -72,6 +75,18 @@ def test_the_losses_are_those_of_a_plain_loop(settings: Settings, tmp_path: Path
     found = [line["loss"] for line in log_of(tmp_path) if "loss" in line]
     assert found == pytest.approx(list(plain_loop(settings)), abs=1e-5)
     assert found[-1] < found[0] - 0.3
+
+
+def test_the_losses_of_routers_are_those_of_a_plain_loop(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def auxiliary(model: Model) -> Tensor:
+        return 5 * model.head.weight.square().mean()
+
+    monkeypatch.setattr(Model, "auxiliary_loss", auxiliary, raising=False)
+    train.Run(settings, tmp_path).run()
+    found = [line["loss"] for line in log_of(tmp_path) if "loss" in line]
+    assert found == pytest.approx(list(plain_loop(settings)), abs=1e-5)
 
 
 def test_a_signal_saves_and_ends(

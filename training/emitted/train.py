@@ -116,10 +116,14 @@ class Run:
         counted = sum(int((labels >= 0).sum()) for _, _, labels in batches)
         count, stopped = total(counted, len(SIGNALS))
         losses = torch.zeros((), device=self.device)
+        auxiliary = getattr(self.model, "auxiliary_loss", None)
         for number, (first, inputs, labels) in enumerate(batches, 1):
             torch.manual_seed(self.settings.seed + first)  # dropout depends on the sample only
             synchronise(self.call, last=number == len(batches))
-            loss = self.objective(inputs, labels)[0] / max(1.0, count)
+            loss = self.objective(inputs, labels)[0]
+            if auxiliary is not None:  # of routers, a mean over tokens
+                loss = loss + (labels >= 0).sum() * auxiliary()
+            loss = loss / max(1.0, count)
             torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
         norm = clip(self.model.parameters(), self.settings.clip)

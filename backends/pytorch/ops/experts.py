@@ -6,8 +6,8 @@ from typing import Any
 
 from ....compiler.axes import show
 from ....compiler.graph import Op
-from ..code.nodes import Dot, Expr, Name
-from ..code.read import call, expression
+from ..code.nodes import Dot, Expr, If, Name, Set
+from ..code.read import call, constant, expression
 from ..writer import Writer
 from .row import Row
 
@@ -71,6 +71,31 @@ def within_capacity(f: Writer, op: Op) -> Any:
     return call("within_capacity", weights, chosen, experts, capacity)
 
 
+def router_loss(f: Writer, op: Op) -> Any:
+    """In training, `self.router.loss = …`; the weights as they are."""
+    logits, chosen, *given = f.given(op, "logits", "chosen", "padding")
+    padding = given[0] if given else constant(None)
+    share = expression(SHARES[op.attrs["score"]], logits=logits)
+    calls = {
+        "balance": call("balance_loss", share, chosen, padding),
+        "z": call("z_loss", logits, padding),
+    }
+    *first, last = (
+        expression("factor * loss", factor=f.number(op.attrs[key]), loss=loss)
+        for key, loss in calls.items()
+        if op.attrs[key] is not None
+    )
+    above = [Set(Name("balance"), loss) for loss in first]
+    total = expression("balance + z", z=last) if first else last
+    kept = (*above, Set(Dot(f.own(op, "router"), "loss"), total))
+    f.say(If(expression("self.training"), kept, note="`auxiliary_loss` takes it"), op=op)
+    weights = f.arg(op, "weights")
+    if not isinstance(weights, Name):
+        return weights
+    f.hold(op.outputs[0], weights.id)
+    return None
+
+
 def assign(f: Writer, op: Op) -> None:
     _both(f, op, expression("chosen.flatten().sort()", chosen=f.arg(op, "chosen")))
 
@@ -130,6 +155,10 @@ def _by_token(f: Writer, op: Op) -> tuple[Expr, Expr]:
     return Name("y"), weights
 
 
+SHARES = {"softmax": "logits.softmax(-1)", "sigmoid": "F.normalize(logits.sigmoid(), 1, -1)"}
+"""The probability of each expert."""
+
+
 ROWS: dict[str, Row] = {
     "softmax": softmax,
     "best_groups": best_groups,
@@ -138,6 +167,7 @@ ROWS: dict[str, Row] = {
     "sum_to_one": sum_to_one,
     "sparse_mixer": sparse_mixer,
     "within_capacity": within_capacity,
+    "router_loss": router_loss,
     "assign": assign,
     "rows": rows,
     "expert_linear": expert_linear,

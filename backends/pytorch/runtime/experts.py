@@ -60,6 +60,29 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
     return weights * (rank <= capacity)
 
 
+def balance_loss(shares: Tensor, chosen: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """X * sum(f * P) over experts (Switch Transformers, Fedus et al. 2021, arXiv:2101.03961).
+
+    f is the mean number of choices of an expert per token, P the mean of its share (B, T, X).
+    """
+    counts = F.one_hot(chosen, shares.size(-1)).sum(-2).to(shares.dtype)  # (B, T, X)
+    load = mean_of_tokens(counts, attention_mask)  # (X,)
+    return shares.size(-1) * (load * mean_of_tokens(shares, attention_mask)).sum()
+
+
+def z_loss(logits: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """Mean squared log-sum-exp of router logits (ST-MoE, Zoph et al. 2022, arXiv:2202.08906)."""
+    return mean_of_tokens(logits.logsumexp(-1, keepdim=True).square(), attention_mask).sum()
+
+
+def mean_of_tokens(x: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """The mean over all tokens that are not padding: (B, T, X) -> (X,)."""
+    if attention_mask is None:
+        return x.flatten(0, -2).mean(0)
+    real = attention_mask[:, -x.size(1) :, None].bool().to(x.dtype)  # (B, T, 1)
+    return (x * real).sum((0, 1)) / real.sum().clamp(min=1)
+
+
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 

@@ -11,6 +11,9 @@ from ....spec.branches import branch_blocks, sights
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ....spec.masks import parse_mask
 from ....spec.simpler_masks import admits_future
+from ...reference.call import Call
+from ...reference.experts import losses_of_router
+from ...reference.interpreter import Results
 from ..arguments import Array
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
@@ -48,11 +51,41 @@ def loss(subject: Subject) -> Measured | NotHere:
         given = (torch.from_numpy(labels).to(scores.device),)
         expected = _of_labels(said, labels, shifted=_predicts_next(subject, head))
     largest.compare(judge(scores, *given).reshape(1), [expected], "loss")
+    if hasattr(subject.model, "auxiliary_loss"):
+        _compare_routers(subject, largest)
     narrow = scores.to(torch.bfloat16)
     half, wide = judge(narrow, *given), judge(narrow.float(), *given)
     if half.dtype != torch.float32 or not torch.equal(half, wide):
         largest.take(float("inf"), f"the loss of bfloat16 is not summed in float32 ({half.dtype})")
     return largest.measured()
+
+
+def _compare_routers(subject: Subject, largest: Largest) -> None:
+    """Compare the losses that routers keep in training with those of the reference.
+
+    Only routers are in training mode, so nothing is dropped.
+    """
+    for case in ("plain", "padded left", "padded right"):
+        model: Any = subject.fresh()
+        data, watch = subject.data(case), RouterLosses()
+        subject.reference(data, watch=watch)
+        for module in model.modules():
+            module.training = hasattr(module, "router")
+        subject.results(data, model)
+        found = model.auxiliary_loss().reshape(1)
+        largest.compare(found, [watch.total], f"the losses of routers ({case})")
+
+
+class RouterLosses:
+    """Observes the ops of the reference, and sums the losses of routers."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+
+    def __call__(self, call: Call, results: Results) -> Results:
+        if call.kind == "router_loss":
+            self.total += losses_of_router(call)
+        return results
 
 
 def _labels(subject: Subject, shape: tuple[int, ...], classes: int) -> Array:

@@ -72,6 +72,7 @@ ROWS: dict[str, Variation] = {
         for k, v in {
             "capacity": "2, capacity: 3",
             "capacity_of_the_switch": "1, capacity: 2, router: {normalize: false}",
+            "losses": "2, capacity: 3, balance_loss: 0.3, z_loss: 0.2, router: {score: sigmoid}",
             "capacity_factor": "2, capacity_factor: 0.5, expert: {bias: false}",
         }.items()
     },
