@@ -137,6 +137,17 @@ replaces the block of the layer, or a mapping, which is merged into it. Without 
 layers without an override have the keys of the stack itself. With `share: true`, all layers of a
 block share their weights.
 
+Layers without positions (NoPE; Kazemnejad et al., 2023, arXiv:2305.19466) are a block too. Here it
+is every fourth layer, as in SmolLM3:
+
+```yaml
+mask: causal
+blocks:
+  turned: {positions: {type: rotary, theta: 2e6}}
+  nope:   {positions: none}
+pattern: [turned * 3, nope]
+```
+
 ## Variants
 
 `extends: base.yaml` starts from that file and merges this document into it by rule 3; `name` is not
