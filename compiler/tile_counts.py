@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from . import tile_sizes
 from .formula import Formula, atoms, plain
@@ -11,8 +12,8 @@ from .mask_users import masks_of, readers
 from .passes.use_tiles import use_tiles
 from .reach import most, reach
 from .rows import Rows
-from .tile_ranges import Run, class_runs, classes, open_rows, runs, tile_keys
-from .tiling import TileKind
+from .tile_ranges import Run, block_size, class_runs, classes, open_rows, runs, tile_keys
+from .tiling import ONE_RANGE, TileKind
 
 TRIED = 256
 """Tiles that are counted; of longer sequences, so many are taken as a sample."""
@@ -88,16 +89,17 @@ class TileCounts:
             return None
         if self._left_to_sdpa(mask, formula):
             return TileCount(1, self.tokens, self.tokens**2, 0, 0)
-        if kind is TileKind.BAND:
-            return band_count(formula, self.tokens, self.size)
+        if kind in ONE_RANGE:
+            count = band_count if kind is TileKind.BAND else blocks_count
+            return count(formula, self.tokens, self.size)
         bare = may_be_plain(self.graph, mask)
         if kind is TileKind.CLASSES:
             return classes_count(formula, self.tokens, self.size, bare=bare)
         return ranges_count(formula, self.tokens, self.size, rows=rows, bare=bare)
 
     def _left_to_sdpa(self, mask: Op, formula: Formula) -> bool:
-        """Is the mask the causal one of SDPA: with a window that covers all tokens, or none?"""
-        windows = [atom.args[0] for atom in atoms(formula) if atom.name == "window"]
+        """Is the mask the causal one of SDPA: with a window or block of all tokens, or none?"""
+        windows = [atom.args[0] for atom in atoms(formula) if atom.name in ("window", "blocks")]
         covered = all(isinstance(n, int) and self.tokens <= n for n in windows)
         return mask.attrs["implicit"] == "causal" and covered
 
@@ -131,6 +133,24 @@ def band_count(formula: Formula, tokens: int, size: int) -> TileCount:
         keys, tiles, scores = keys + read, tiles + 1, scores + queries * read
         biased[queries, begin - first, stop - first] = queries * read
     return TileCount(tiles, keys, scores, size * (left + size + right), sum(biased.values()))
+
+
+def blocks_count(formula: Formula, tokens: int, size: int) -> TileCount:
+    """Tiles of at most `size` queries of one block, which read its keys."""
+    block = block_size(formula)
+    assert block is not None
+    ahead = 0 if reach(formula).right == 0 else block
+    cuts = sorted({tokens, *range(0, tokens, size), *range(0, tokens, block)})
+    keys = scores = 0
+    biased: dict[tuple[int, int, int], int] = {}
+    for first, last in pairwise(cuts):
+        begin = first - first % block
+        queries, stop = last - first, min(first + (ahead or size), begin + block, tokens)
+        read = stop - begin
+        keys, scores = keys + read, scores + queries * read
+        biased[queries, begin - first, stop - first] = queries * read
+    masks = size * (block + (ahead or size))
+    return TileCount(len(cuts) - 1, keys, scores, masks, sum(biased.values()))
 
 
 def ranges_count(

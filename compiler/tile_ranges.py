@@ -119,6 +119,21 @@ def classes(formula: Formula) -> tuple[Any, Formula] | None:
     return strided[0].args[0], rest[0] if rest else Atom("full", ())
 
 
+def block_size(formula: Formula) -> Any | None:
+    """The size n of `blocks(n)`, alone or with `causal`; None for a formula of another form.
+
+    >>> from .formula import parse_formula
+    >>> print(block_size(parse_formula("causal & blocks(8)")))
+    8
+    """
+    parts = formula.parts if isinstance(formula, And) else (formula,)
+    names = sorted(part.name if isinstance(part, Atom) else "" for part in parts)
+    found = [part for part in parts if isinstance(part, Atom) and part.name == "blocks"]
+    if names not in (["blocks"], ["blocks", "causal"]) or len(found[0].args) != 1:
+        return None
+    return found[0].args[0]
+
+
 def class_runs(tokens: int, size: int, stride: int) -> list[Run]:
     """Every `stride`-th query in runs of at most `size`, class by class."""
     step = size * stride

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from .graph import ModuleGraph
 from .reach import most, reach
-from .tiling import TileKind
+from .tiling import ONE_RANGE, TileKind
 
 SHORT = 1024
 """With fewer queries, one dense mask is as fast."""
@@ -17,7 +17,7 @@ SHORT = 1024
 SMALLEST, LARGEST = 64, 512
 """Queries of one tile."""
 
-OF_NEIGHBOURS = (TileKind.BAND, TileKind.RANGES)
+OF_NEIGHBOURS = (*ONE_RANGE, TileKind.RANGES)
 """Tiles of consecutive queries."""
 
 

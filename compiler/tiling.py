@@ -7,25 +7,31 @@ from enum import Enum
 
 
 class TileKind(Enum):
-    """Which keys a tile of queries reads: all, one range, several ranges, or every n-th.
+    """Which keys a tile of queries reads: all, those near its queries, those of its block, several
+    ranges, or every n-th.
 
     A mask op has this attribute; the tiles of every n-th key have every n-th query.
     """
 
     WHOLE = "whole"
     BAND = "band"
+    BLOCKS = "blocks"
     RANGES = "ranges"
     CLASSES = "classes"
 
 
+ONE_RANGE = (TileKind.BAND, TileKind.BLOCKS)
+"""Tiles of consecutive queries and keys, whose masks are parts of one."""
+
+
 @dataclass(frozen=True)
 class Tiling:
-    """What an attention reads in place of one dense mask.
+    """What an attention reads in place of one dense mask; `use_tiles` sets the last two.
 
     kinds    of the tiles; one for each group of heads if `by_head`, else one
     by_head  whether groups of heads have masks of their own
-    reads    the kind that the emitted function reads, which all layers of the stack share, and
-    causal   whether SDPA masks a tile that has no mask: both are set by `use_tiles`
+    reads    the kind that the emitted function reads, where other layers of the stack have another
+    causal   whether SDPA masks a tile that has no mask
     """
 
     kinds: tuple[TileKind, ...]
@@ -33,6 +39,6 @@ class Tiling:
     reads: TileKind | None = None
     causal: bool = False
 
-    def count(self, kind: TileKind) -> int:
-        """How many groups of heads have tiles of this kind."""
-        return self.kinds.count(kind)
+    def count(self, *kinds: TileKind) -> int:
+        """How many groups of heads have tiles of one of these kinds."""
+        return sum(kind in kinds for kind in self.kinds)

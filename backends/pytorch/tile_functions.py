@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...compiler import tile_sizes
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.reach import reach
 from ...compiler.tile_counts import may_be_plain
-from ...compiler.tile_ranges import classes
+from ...compiler.tile_ranges import block_size, classes
 from ...compiler.tiling import TileKind
 from .code.nodes import (
     Binary,
@@ -37,7 +38,8 @@ def mask_functions(
 ) -> list[Function]:
     """The functions of the masks by name, each with that of its tiles where an op asks for them.
 
-    The tiles of a causal mask are those of a window as long as the sequence, where there is one.
+    The tiles of a causal mask are those of a window or block as long as the sequence, where there
+    is one.
     """
     found, borrowed = [], []
     for name, ops in masks.items():
@@ -57,7 +59,8 @@ def mask_functions(
                 made = strided_function if strided else range_function
                 found.append(made(name, tiled, always=always, plain=plain))
             else:
-                found.append(tile_function(name, tiled, always=always))
+                tiles = ONE_RANGE_TILES[tiled[-1].attrs["tiles"]]
+                found.append(tile_function(name, tiled, tiles, always=always))
     return [*found, *borrowed]
 
 
@@ -82,9 +85,12 @@ def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
     return [statement for name, statement in made.items() if name in read]
 
 
-def tile_function(name: str, ops: list[Op], *, always: bool) -> Function:
+def tile_function(
+    name: str, ops: list[Op], made: Callable[[str, Op], list[Statement]], *, always: bool
+) -> Function:
     """The function that makes the tiles of a mask, which calls that of the mask, `name`.
 
+    made: the statements that make tiles of a long sequence
     always: also of sequences that are shorter than DENSE
     """
     op = ops[-1]
@@ -104,18 +110,46 @@ def tile_function(name: str, ops: list[Op], *, always: bool) -> Function:
     whole = call("one_tile", count, call(name, *given), Name("like"))
     short = expression("compiling or end - start < DENSE", compiling=compiling)
     dense = compiling if always else short
-    body.append(If(dense, (Return(whole),)))
-    far = reach(formula)
-    body.append(Set(Name("left"), bound(far.left, Name("end"))))
+    body += [If(dense, (Return(whole),)), *made(name, op)]
+    return _of_tiles(name, ops, body)
+
+
+def sliding(name: str, op: Op) -> list[Statement]:
+    """Tiles that read the keys near their queries."""
+    far = reach(op.attrs["formula"])
+    sizes = [Name(size.code()) for size in mask_sizes(op.attrs["formula"])]
+    unpadded = [constant(None)] * bool(op.arg("attention_mask"))
     stop = _plus(expression("left + TILE"), far.right)
-    near = call(name, Name("left"), stop, *sizes, *[constant(None)] * padded, Name("like"))
+    near = call(name, Name("left"), stop, *sizes, *unpadded, Name("like"))
     if far.right != 0:
         near = expression("near[:TILE]", near=near)
-    body.append(Set(Name("near"), near, "(Q, Sq)"))
-    more = Name("attention_mask") if padded else constant(None)
-    tiles = expression("sliding_tiles(start, end, left, near, padding, like)", padding=more)
-    body.append(Return(tiles))
-    return _of_tiles(name, ops, body)
+    tiles = "sliding_tiles(start, end, left, near, padding, like)"
+    return [
+        Set(Name("left"), bound(far.left, Name("end"))),
+        Set(Name("near"), near, "(Q, Sq)"),
+        Return(expression(tiles, padding=_padding(op))),
+    ]
+
+
+def in_blocks(name: str, op: Op) -> list[Statement]:
+    """Tiles that read the keys of their block; `near` is True where a query may attend to a key."""
+    formula = op.attrs["formula"]
+    size = number(block_size(formula))
+    near = "torch.ones(TILE, size + TILE, device=like.device).tril(size).bool()"
+    if reach(formula).right != 0:
+        near = "torch.ones(TILE, 2 * size, device=like.device).bool()"
+    tiles = "tiles_of_blocks(start, end, size, near, padding, like)"
+    return [
+        Set(Name("near"), expression(near, size=size), "(Q, Sq)"),
+        Return(expression(tiles, size=size, padding=_padding(op))),
+    ]
+
+
+ONE_RANGE_TILES = {TileKind.BAND: sliding, TileKind.BLOCKS: in_blocks}
+
+
+def _padding(op: Op) -> Any:
+    return Name("attention_mask") if op.arg("attention_mask") else constant(None)
 
 
 def range_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Function:
@@ -215,7 +249,7 @@ def strided_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> 
 
 
 def causal_tiles(name: str, ops: list[Op], window: str) -> Function:
-    """The function of a causal mask beside one within a window, which makes its tiles."""
+    """The function of a causal mask beside one within a window or block, which makes its tiles."""
     op = ops[-1]
     padded = bool(op.arg("attention_mask"))
     body: list[Statement] = []
@@ -260,9 +294,9 @@ def _plus(left: Any, right: Any) -> Any:
 
 
 def _left_to_sdpa(formula: Any, padded: bool) -> tuple[Statement, ...]:
-    """Where no padding is hidden and the window covers all tokens, SDPA masks by itself."""
+    """Where no padding is hidden and a window or block covers all tokens, SDPA masks by itself."""
     parts = getattr(formula, "parts", (formula,))
-    windows = [part for part in parts if part.name == "window"]
+    windows = [part for part in parts if part.name in ("window", "blocks")]
     tests = [expression("not compiling")] if windows else []
     tests += [expression("attention_mask is None")] if padded else []
     tests += [expression("end <= size", size=number(part.args[0])) for part in windows]

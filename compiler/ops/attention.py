@@ -8,7 +8,7 @@ from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
-from ..tiling import TileKind, Tiling
+from ..tiling import ONE_RANGE, TileKind, Tiling
 from .masks import for_each_sequence
 from .row import NORMAL, ZEROS, Attrs, Inputs, Row
 from .saved import FREE, OUT, Kept, Own, Saving, by_token, keeps, operand, view
@@ -142,7 +142,7 @@ def _keys_or_values(s: Saving, slot: str) -> Iterator[Kept]:
     heads, width = elements(s.shape(slot)[:2]), elements(s.shape(slot)[-1:])
     more = 1 if s.given("sinks") else 0
     copied = slot if _alone(s, slot) else operand(s, slot)
-    tiled = _tiling(s).count(TileKind.BAND)
+    tiled = _tiling(s).count(*ONE_RANGE)
     if s.tiles is not None and (more or (copied != slot and tiled)):
         yield Own("float", heads * (s.tiles.keys + more * s.tiles.tiles) * width)
     elif more:

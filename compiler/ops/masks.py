@@ -7,7 +7,7 @@ from typing import Any
 from ..axes import ONE, B, Dim, Shape, T
 from ..cost import Poly, elements
 from ..formula import atoms
-from ..tiling import TileKind
+from ..tiling import ONE_RANGE, TileKind
 from .row import Attrs, Inputs, Row, declared
 from .saved import OUT, Saving, keeps
 
@@ -35,9 +35,7 @@ def mask_stores(s: Saving) -> tuple[str, Poly]:
     """Nothing if SDPA's `is_causal` is enough; for tiles, their masks or that of all pairs."""
     if s.tiles is not None:
         return "float", Poly.of(s.tiles.masks)
-    if s.op.attrs.get("tiles") in (TileKind.BAND, TileKind.RANGES) and not s.op.attrs.get(
-        "implicit"
-    ):
+    if s.op.attrs.get("tiles") in (*ONE_RANGE, TileKind.RANGES) and not s.op.attrs.get("implicit"):
         return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
     return "bool", pairs

@@ -21,7 +21,7 @@ from ..mask_users import mask_of, masks_of, readers
 from ..reach import is_relative, most, reach
 from ..rows import Given, Rows
 from ..sizes import Size
-from ..tile_ranges import classes
+from ..tile_ranges import block_size, classes
 from ..tiling import TileKind, Tiling
 
 ASKED_DENSE = "`kernel: dense` asks for it"
@@ -149,6 +149,10 @@ def why_tiles(formula: Formula, tiles: Tiling) -> str:
         found = classes(formula)
         assert found is not None
         return f"tiles: queries and keys whose distance is a multiple of {int(found[0]):,}"
+    if kind is TileKind.BLOCKS:
+        size = block_size(formula)
+        assert size is not None
+        return f"tiles: a query attends to its block of {int(size):,} keys"
     if kind is TileKind.BAND:
         far = reach(formula)
         seen = most(far.left) + most(far.right) + 1
@@ -171,7 +175,8 @@ def why_dense(graph: ModuleGraph, stack: str, formula: Formula, forced: bool = F
     limit = graph.limits.get(stack) or graph.lengths.get(stack)
     if limit is not None and limit < tile_sizes.SHORT:
         return f"sequences have at most {int(limit):,} tokens"
-    if kind is TileKind.RANGES and not may_skip(formula, tried_tokens(formula, limit)):
+    uneven = kind in (TileKind.BLOCKS, TileKind.RANGES)
+    if uneven and not may_skip(formula, tried_tokens(formula, limit)):
         return "neighbouring queries attend to more than half of all keys"
     seen = most(found.left) + most(found.right) + 1 if found.bounded else 0
     if kind is TileKind.BAND and limit is not None and seen >= limit:
@@ -222,11 +227,11 @@ def _why_no_biased_tiles(graph: ModuleGraph, op: Op) -> str:
 
 
 def kind_of(formula: Formula) -> TileKind:
-    """How the tiles of a formula are made: of all keys, of one range of them, or of several, or of
-    every n-th query and key.
-    """
+    """How the tiles of a formula are made."""
     if str(formula) == "full":
         return TileKind.WHOLE
+    if block_size(formula) is not None:
+        return TileKind.BLOCKS
     far = reach(formula)
     bounded = is_relative(formula) and far.bounded
     if classes(formula) and not (bounded and most(far.left) + most(far.right) < WIDE):

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..graph import ModuleGraph, Op
 from ..mask_users import mask_of, readers
-from ..tiling import TileKind
+from ..tiling import ONE_RANGE, TileKind
 from .choose_tiles import OF_DISTANCE
 
 
@@ -29,7 +29,7 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
     for op in masks:
         _call_tiles(graph, op)
         implicit = "full" if op.attrs["tiles"] is TileKind.WHOLE else ""
-        if op.attrs["tiles"] is TileKind.BAND and op.attrs["stack"] not in mixed:
+        if op.attrs["tiles"] in ONE_RANGE and op.attrs["stack"] not in mixed:
             implicit = "causal" if _may_be_causal(graph, op) else ""
         graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
     for op in graph.ops():
@@ -92,13 +92,16 @@ def _stacks_with(masks: list[Op], kind: TileKind) -> set[str]:
 
 
 def _may_be_causal(graph: ModuleGraph, mask: Op) -> bool:
-    """Is the mask the causal one where its window covers all tokens, and left to SDPA then?"""
+    """Is the mask the causal one where its window or first block covers all tokens? It is left to
+    SDPA then.
+    """
     formula = mask.attrs["formula"]
     parts = getattr(formula, "parts", (formula,))
     names = [getattr(part, "name", "") for part in parts]
     users = readers(graph, mask)
     fused = all(user.attrs.get("kernel") == "sdpa" for user in users)
-    return fused and set(names) <= {"causal", "window"} and type(formula).__name__ != "Or"
+    causal = set(names) <= {"causal", "window"} or sorted(names) == ["blocks", "causal"]
+    return fused and causal and type(formula).__name__ != "Or"
 
 
 def without_tiles(graph: ModuleGraph) -> ModuleGraph:

@@ -183,34 +183,34 @@ def added_mask(mask: Tensor, like: Tensor) -> Tensor:
     return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
-def sliding_tiles(
-    start: int, end: int, left: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
+def tiles_of_blocks(
+    start: int, end: int, size: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
+    """Tiles of the queries `start` to `end`, each with the keys of its block of `size` tokens.
 
-    near: True where a query of a tile may attend to a key of it, (Q, Sq)
+    The first block begins with the first token that is not padding. A tile ends where a block of
+    some sequence does.
+
+    near: True where a query of a tile may attend to a key, (Q, Sq); the first query has index
+        `size` among the keys
     """
-    tiles: list[Tile] = []
-    hidden = [True] * end  # keys that are padding in some sequence; all may be
-    if attention_mask is not None and attention_mask.device.type == "cpu":
-        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
+    real = torch.ones(1, end) if attention_mask is None else attention_mask.cpu()
+    real = real.bool()  # (B or 1, S)
+    origin = real.long().argmax(1, keepdim=True)  # (B or 1, 1)
+    edges = [edge for row in origin[:, 0].tolist() for edge in range(row % size, end, size)]
     near = added_mask(near, like)
-    for first in range(start, end, near.size(0)):
-        last, before = min(first + near.size(0), end), first - left
-        begin, stop = max(0, before), min(before + near.size(1), end)
-        mask = near[: last - first, begin - before : stop - before]
-        if attention_mask is not None and any(hidden[begin:stop]):
-            padding = ~attention_mask.bool()[:, None, None, begin:stop]
-            mask = mask.masked_fill(padding, -torch.inf)
+    tiles: list[Tile] = []
+    for first, last in query_runs(start, end, near.size(0), edges):
+        block = first - (first - origin) % size  # where that of the query begins, (B or 1, 1)
+        begin = max(0, int(block.min()))
+        stop = min(int(block.max()) + size, first + near.size(1) - size, end)
+        mask = near[: last - first, begin - first + size : stop - first + size]
+        k = torch.arange(begin, stop)
+        hidden = (k < block) | (k >= block + size) | ~real[:, begin:stop]  # (B or 1, Sq)
+        if hidden.any():
+            mask = mask.masked_fill(hidden[:, None, None].to(like.device), -torch.inf)
         tiles.append(Tile(last - first, (slice(begin, stop),), mask))
     return tiles
-
-
-def mask_of_tile(mask: Tensor, like: Tensor) -> Tensor | None:
-    """The mask of a tile; None if nothing is hidden, which only eager code on the CPU looks up."""
-    if mask.device.type == "cpu" and not torch.compiler.is_compiling() and mask.all():
-        return None
-    return added_mask(mask, like)
 
 
 def tiled_attention(
@@ -227,50 +227,13 @@ def tiled_attention(
     return torch.cat(outputs, dim=1).transpose(1, 2)
 
 
-def gathered_attention(
-    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
-) -> Tensor:
-    """The same where tiles read several ranges of keys, which are copied.
-
-    For the backward pass, the keys are copied again, not saved.
-    """
-    if not tiles[0].keys:
-        return attend(q, k, v, tiles[0].mask)
-    ranges = iter([tile.keys for tile in tiles])
-
-    def attend_to_copies(q: Tensor, near_k: Tensor, near_v: Tensor, mask: Tensor | None) -> Tensor:
-        copies = {near_k.data_ptr(): k.detach(), near_v.data_ptr(): v.detach()}
-        with kept_as_ranges(copies, next(ranges)):
-            return attend(q, near_k, near_v, mask)
-
-    return tiled_attention(q, k, v, tiles, attend_to_copies)
-
-
-def causal_gathered_attention(
+def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
     """The same; a single tile without a mask uses `is_causal` of SDPA."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
-    return gathered_attention(q, k, v, tiles, attend)
-
-
-def kept_as_ranges(
-    copies: dict[int, Tensor], keys: tuple[slice, ...]
-) -> torch.autograd.graph.saved_tensors_hooks:
-    """Context in which autograd saves all keys, which tiles share, instead of copies of some."""
-
-    def pack(x: Tensor) -> Any:
-        every = copies.get(x.data_ptr()) if len(keys) > 1 else None  # one range is a view
-        return (x, None) if every is None else (every, (x.shape, x.stride()))
-
-    def unpack(kept: Any) -> Any:
-        x, view = kept
-        if view is None:
-            return x
-        return copied_keys(x, keys).as_strided(*view)  # it was the copy or a view of it
-
-    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+    return tiled_attention(q, k, v, tiles, attend)
 
 
 def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[int, int]]:
@@ -278,59 +241,6 @@ def query_runs(start: int, end: int, size: int, edges: list[int]) -> list[tuple[
     cuts = {start, end, *range(start, end, size)}
     cuts.update(edge for edge in edges if start < edge < end)
     return list(pairwise(sorted(cuts)))
-
-
-def merge_ranges(ranges: list[tuple[int, int]], end: int) -> tuple[slice, ...]:
-    """Sorted, disjoint slices of these keys within 0 to `end`; the first key if there are none."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted((max(a, 0), min(b, end)) for a, b in ranges):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        elif first < last:
-            found.append((first, last))
-    return tuple(slice(first, last) for first, last in found or [(0, 1)])
-
-
-def intersect_ranges(
-    some: list[tuple[int, int]], others: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """The keys in both lists."""
-    both = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
-    return [(first, last) for first, last in both if first < last]
-
-
-def block_ranges(
-    first: int, last: int, size: int, neighbours: int, origins: list[int]
-) -> list[tuple[int, int]]:
-    """The blocks of the queries, and `neighbours` on both sides; `origins`: where rows begin."""
-    return [
-        (
-            origin + ((first - origin) // size - neighbours) * size,
-            origin + ((last - 1 - origin) // size + neighbours + 1) * size,
-        )
-        for origin in origins
-    ]
-
-
-def row_origins(attention_mask: Tensor | None) -> list[int]:
-    """Distinct indices of the first token that is not padding, over the sequences."""
-    if attention_mask is None:
-        return [0]
-    return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))
-
-
-def at_most_half(
-    runs: list[tuple[int, int, tuple[slice, ...]]], start: int, end: int
-) -> list[tuple[int, int, tuple[slice, ...]]]:
-    """The runs of queries and their keys; a single run if they read more than half of all keys."""
-    read = sum((last - first) * (k.stop - k.start) for first, last, keys in runs for k in keys)
-    return runs if 2 * read <= (end - start) * end else [(start, end, ())]
-
-
-def keys_of(ranges: tuple[slice, ...], end: int, device: torch.device) -> Tensor:
-    """Indices of the keys in the ranges; of all keys if there are no ranges."""
-    every = torch.arange(end, device=device)
-    return torch.cat([every[part] for part in ranges]) if ranges else every
 
 
 class Router(nn.Linear):
@@ -393,59 +303,44 @@ def grouped_attention(
 
 
 def causal_blocks_mask(
-    start: int,
-    stop: int,
-    k: Tensor,
-    end: int,
-    block_size: int,
-    attention_mask: Tensor | None,
-    like: Tensor,
+    start: int, end: int, block_size: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
     """True where query q may attend to key k: causal & blocks(block_size)."""
-    q = torch.arange(start, stop, device=like.device)[:, None]  # (T, 1)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     first = first_token_index(attention_mask, like.device)  # (B or 1, 1, 1, 1)
     mask = (k <= q) & ((q - first) // block_size == (k - first) // block_size)  # (B or 1, 1, T, S)
-    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, k]
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 def causal_blocks_tiles(
     start: int, end: int, block_size: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal & blocks(8192)."""
-    runs: list[tuple[int, int, tuple[slice, ...]]] = [(start, end, ())]
-    if not torch.compiler.is_compiling() and end - start >= DENSE:
-        origins = row_origins(attention_mask)
-        sparse = []
-        for first, last in query_runs(start, end, TILE, []):
-            ranges = intersect_ranges(
-                [(0, last)], block_ranges(first, last, block_size, 0, origins)
-            )
-            sparse.append((first, last, merge_ranges(ranges, end)))
-        runs = at_most_half(sparse, start, end)
-    tiles = []
-    for first, last, keys in runs:
-        k = keys_of(keys, end, like.device)
-        mask = causal_blocks_mask(first, last, k, end, block_size, attention_mask, like)
-        tiles.append(Tile(last - first, keys, mask_of_tile(mask, like)))
-    return tiles
-
-
-def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
-    """True where query q may attend to key k: causal."""
-    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    mask = torch.arange(end, device=like.device) <= q  # (T, S)
-    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
+    """Tiles of the queries `start` to `end`: causal & blocks(8192). No mask if `is_causal` is
+    enough.
+    """
+    compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
+    if (
+        not compiling
+        and attention_mask is None
+        and end <= block_size
+        and (start == 0 or end - start == 1)
+    ):
+        return one_tile(end - start, None, like)
+    if compiling or end - start < DENSE:
+        return one_tile(
+            end - start, causal_blocks_mask(start, end, block_size, attention_mask, like), like
+        )
+    # (Q, Sq)
+    near = torch.ones(TILE, block_size + TILE, device=like.device).tril(block_size).bool()
+    return tiles_of_blocks(start, end, block_size, near, attention_mask, like)
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
     """Tiles of the queries `start` to `end`: causal. No mask if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return one_tile(end - start, None, like)
-    if torch.compiler.is_compiling() or end - start < DENSE:
-        return one_tile(end - start, causal_mask(start, end, attention_mask, like), like)
-    left = end
-    near = causal_mask(left, left + TILE, None, like)  # (Q, Sq)
-    return sliding_tiles(start, end, left, near, attention_mask, like)
+    return causal_blocks_tiles(start, end, end, attention_mask, like)
 
 
 class LocalAttention(nn.Module):
@@ -477,7 +372,7 @@ class LocalAttention(nn.Module):
         k = self.key_norm(k)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = causal_gathered_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
+        y = causal_tiled_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -549,7 +444,7 @@ class GlobalAttention(nn.Module):
         q = (q * sharpness).type_as(q)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        y = causal_gathered_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
+        y = causal_tiled_attention(q, k, v, tiles, grouped_attention)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -690,4 +585,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: b7c0d366c3fc604a830fc39296ba145632787025a93fba285c081f4ca149ddc2
+# sha256 of the above: 54b2832fbed7a5ca0e46a8f44d6455cd885ac50f6ac48335229e7c34babc8115

@@ -16,12 +16,31 @@ MUTANTS = {
     "window one key short": ("window(5)", "left = window - 1", "left = window - 2"),
     "tile one key short": ("band(3, 1)", "near.size(1), end)", "near.size(1) - 1, end)"),
     "blocks without a neighbour": ("blocks(3, 1)", "// size - neighbours", "// size - 0"),
-    "blocks that end early": ("blocks(3)", "+ neighbours + 1) * size", "+ neighbours) * size"),
+    "blocks that end early": ("blocks(3, 1)", "+ neighbours + 1) * size", "+ neighbours) * size"),
     "blocks from the first token of one row": (
-        "blocks(4)",
+        "blocks(4, 1)",
         "return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))",
         "return [0]",
     ),
+    "blocks of one row": ("blocks(4)", "int(block.max())", "int(block.min())"),
+    "blocks from the first key of one row": (
+        "blocks(4)",
+        "max(0, int(block.min()))",
+        "int(block[0])",
+    ),
+    "tiles that end with the blocks of one row": (
+        "causal & blocks(4)",
+        "for row in origin[:, 0].tolist()",
+        "for row in origin[:1, 0].tolist()",
+    ),
+    "a tile that reads the block before": ("blocks(4)", "(k < block) | ", ""),
+    "a tile that reads the block after": ("blocks(4)", "(k >= block + size) | ", ""),
+    "a triangle one key to the right": (
+        "causal & blocks(4)",
+        ".tril(block_size)",
+        ".tril(block_size + 1)",
+    ),
+    "blocks with padding": ("blocks(4)", " | ~real[:, begin:stop]", ""),
     "one key less of each block": ("fixed(4, 2)", "(stop - kept, stop)", "(stop - kept + 1, stop)"),
     "the last block left out": (
         "fixed(4, 2)",

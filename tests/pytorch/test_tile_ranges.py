@@ -19,6 +19,7 @@ from modelwright.backends.reference import Pairs, admits
 from modelwright.backends.verify.laws.tiles import tiles_of
 from modelwright.compiler.formula import parse_formula
 from modelwright.compiler.passes.choose_tiles import kind_of
+from modelwright.compiler.tile_counts import blocks_count
 from modelwright.compiler.tile_ranges import class_runs, classes, runs, tile_keys
 from modelwright.compiler.tiling import TileKind
 from modelwright.spec.masks import ATOMS, parse_mask
@@ -132,6 +133,8 @@ def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
     if not hasattr(module, "merge_ranges"):
         return  # one range of keys: counted from the reach of the mask
     formula = parse_formula(str(simpler(parse_mask(mask))))
+    if kind_of(formula) is TileKind.BLOCKS:
+        return  # below
     strided = classes(formula) if kind_of(formula) is TileKind.CLASSES else None
     for size in (1, 3, 4, 32):
         with tiles_of(module, size):
@@ -143,6 +146,15 @@ def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
             len(run.queries) * len(keys) for run in every for keys in tile_keys(rest, run)
         )
         assert read == counted, size
+
+
+@pytest.mark.parametrize("mask", ["blocks(4)", "causal & blocks(4)", "causal & blocks(7)"])
+def test_the_compiler_counts_the_keys_of_blocks(mask: str) -> None:
+    module, config = file_of(mask)
+    for size in (1, 3, 4, 32):
+        with tiles_of(module, size):
+            read = painted(module, config, {})[1]
+        assert read == blocks_count(parse_formula(mask), LENGTH, size).scores, size
 
 
 # -- what tiles read

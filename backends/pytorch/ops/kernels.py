@@ -78,13 +78,14 @@ def tiled(f: Writer, op: Op) -> Any:
 
 def function_of(tiling: Tiling) -> str:
     """The function of the runtime that computes attention in tiles."""
-    assert tiling.reads is not None, "`use_tiles` has decided"
-    return f"causal_{TILED[tiling.reads]}" if tiling.causal else TILED[tiling.reads]
+    function = TILED[tiling.reads or tiling.kinds[-1]]
+    return f"causal_{function}" if tiling.causal else function
 
 
 TILED = {
     TileKind.WHOLE: "tiled_attention",
     TileKind.BAND: "tiled_attention",
+    TileKind.BLOCKS: "tiled_attention",
     TileKind.RANGES: "gathered_attention",
     TileKind.CLASSES: "strided_attention",
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
-from ....compiler.tiling import TileKind
+from ....compiler.tiling import ONE_RANGE, TileKind
 from ..code.measure import LONG, width
 from ..code.nodes import Call, Name, Sequence, Set
 from ..code.read import call, constant, expression
@@ -97,22 +97,23 @@ def tiles_name(mask: str) -> str:
 
 
 def window_like(graph: ModuleGraph, op: Op) -> Op | None:
-    """For a causal mask, one of other layers within a window: its function makes tiles of both.
+    """For a causal mask, one of other layers within a window or a block: its function makes tiles
+    of both.
 
     Not if only that one leaves masking to SDPA.
     """
     if _mask_words(op) != CAUSAL:
         return None
     for other in graph.ops():
-        if other.kind == "mask" and other.attrs.get("tiles") is TileKind.BAND and other is not op:
-            found = narrower(other.attrs["formula"])
-            if (
-                found is not None
-                and found.name == "window"
-                and other.attrs["implicit"] in ("", op.attrs["implicit"])
-                and _mask_shape(op)[1:] == (_mask_shape(other)[1:])
-            ):
-                return other
+        if (
+            other.kind == "mask"
+            and other.attrs.get("tiles") in ONE_RANGE
+            and other is not op
+            and narrower(other.attrs["formula"]) is not None
+            and other.attrs["implicit"] in ("", op.attrs["implicit"])
+            and _mask_shape(op)[1:] == (_mask_shape(other)[1:])
+        ):
+            return other
     return None
 
 

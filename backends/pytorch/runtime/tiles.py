@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .ranges import query_runs
+
 
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
@@ -83,6 +85,36 @@ def sliding_tiles(
         if attention_mask is not None and any(hidden[begin:stop]):
             padding = ~attention_mask.bool()[:, None, None, begin:stop]
             mask = mask.masked_fill(padding, -torch.inf)
+        tiles.append(Tile(last - first, (slice(begin, stop),), mask))
+    return tiles
+
+
+def tiles_of_blocks(
+    start: int, end: int, size: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """Tiles of the queries `start` to `end`, each with the keys of its block of `size` tokens.
+
+    The first block begins with the first token that is not padding. A tile ends where a block of
+    some sequence does.
+
+    near: True where a query of a tile may attend to a key, (Q, Sq); the first query has index
+        `size` among the keys
+    """
+    real = torch.ones(1, end) if attention_mask is None else attention_mask.cpu()
+    real = real.bool()  # (B or 1, S)
+    origin = real.long().argmax(1, keepdim=True)  # (B or 1, 1)
+    edges = [edge for row in origin[:, 0].tolist() for edge in range(row % size, end, size)]
+    near = added_mask(near, like)
+    tiles: list[Tile] = []
+    for first, last in query_runs(start, end, near.size(0), edges):
+        block = first - (first - origin) % size  # where that of the query begins, (B or 1, 1)
+        begin = max(0, int(block.min()))
+        stop = min(int(block.max()) + size, first + near.size(1) - size, end)
+        mask = near[: last - first, begin - first + size : stop - first + size]
+        k = torch.arange(begin, stop)
+        hidden = (k < block) | (k >= block + size) | ~real[:, begin:stop]  # (B or 1, Sq)
+        if hidden.any():
+            mask = mask.masked_fill(hidden[:, None, None].to(like.device), -torch.inf)
         tiles.append(Tile(last - first, (slice(begin, stop),), mask))
     return tiles
 
