@@ -82,8 +82,7 @@ def _length(dim: Dim) -> Poly | int:
     if dim.parts:
         return elements(dim.parts)
     total = Poly.of(1)
-    for factor in dim.label.split("*"):  # `T`, `2*T`, or `M-1`
-        letter, _, less = factor.partition("-")
-        one = int(factor) if factor.isdigit() else Poly.of(letter)
-        total = total * (one + -int(less) if less else one)
-    return total
+    product, _, less = dim.label.partition("-")  # `T`, `2*T`, `M-1` or `2*T-8`
+    for factor in product.split("*"):
+        total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
+    return total + -int(less) if less else total

@@ -234,9 +234,8 @@ def as_long_as(shape: Shape, length: Dim) -> Shape:
 
 
 def _measured_axis(dim: Dim, length: Dim) -> Dim:
-    times, _, letter = dim.label.rpartition("*")
-    if letter in ("T", "S", "M") and not times:
-        return length
-    if letter in ("T", "S", "M") and times.isdigit():
-        return length.times(int(times))
-    return replace(dim, parts=as_long_as(dim.parts, length))
+    product, _, less = dim.label.partition("-")
+    times, _, letter = product.rpartition("*")
+    if letter not in ("T", "S", "M") or not (times or "1").isdigit():
+        return replace(dim, parts=as_long_as(dim.parts, length))
+    return (length.times(int(times)) if times else length).less(int(less or 0))

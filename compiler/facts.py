@@ -94,6 +94,8 @@ class InputFact:
     convolutions  those of a convolutional stem, in order
     stack         the stack whose output it is; "" for other inputs
     skip          number of its leading vectors that are left out
+    prefix        number of learned tokens in front of its vectors; 0 for images, whose number of
+                  tokens is known
     """
 
     kind: str
@@ -102,12 +104,13 @@ class InputFact:
     convolutions: tuple[Reach, ...] = ()
     stack: str = ""
     skip: int = 0
+    prefix: int = 0
 
     def tokens(self, length: int) -> int:
-        """Number of tokens for this number of frames; the same without convolutions."""
+        """Number of tokens for this number of vectors or frames, with the learned ones."""
         for layer in self.convolutions:
             length = max(0, (length - layer.reach - 1) // layer.stride + 1)
-        return length
+        return length + self.prefix
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,10 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 class Source(Part):
     """An input.
 
-    prefix_tokens: number of learned tokens prepended; they take positions
+    prefix_tokens: number of learned tokens prepended; they take positions, which count from the
+        first of them. `attention_mask` is that of the other tokens; labels may be left out for
+        learned ones. Token ids after learned tokens have no cache yet, and so no `generate`
+        (soft prompts; Lester et al., 2021, arXiv:2104.08691)
     normalize: normalise the embeddings: `true` after positions are added, `before_positions` before
     norm: which normalisation
     dropout: dropout rate on the embeddings

@@ -9,7 +9,7 @@ from .scalars import Count, Flag, Id, Whole
 class FirstPool(Part):
     """The vector of the first token (BERT's [CLS]), even where it is padding.
 
-    tokens: average this many `prefix_tokens` of an image (AST: 2)
+    tokens: average this many `prefix_tokens` (AST: 2)
     joined: concatenate these tokens instead of averaging them (the two classifiers of DeiT, whose
         logits are averaged, equal one that reads both; Touvron et al., 2020, arXiv:2012.12877)
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .embedding import ConvStem, Features, Source, StackInput, Tokens
+from .embedding import Source, StackInput
 from .errors import SpecError
 from .locate import locate
 from .model import ModelSpec, Stack
@@ -28,11 +28,6 @@ LATER_TYPES: dict[type[Part], str] = {}
 # class -> option -> the supported values, and a name for all others
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Source: {"optional": ((False,), "an `optional` input")},
-    Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` before token ids")},
-    Features: {"prefix_tokens": ((0,), "`prefix_tokens` before vectors")},
-    ConvStem: {
-        "prefix_tokens": ((0,), "`prefix_tokens` before a signal"),
-    },
     Rotary: {"axes": ((1, 2), "positions with three axes")},
     Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((1, 2), "a grid with three axes")},

@@ -245,6 +245,7 @@ LOOKS: dict[str, Look] = {
     "relative_places": Look("unseen"),
     "position_scores": Look("pill", "position", _const("Positions and contents")),
     "masked_bias": Look("through"),
+    "pad_mask": Look("unseen"),
     "head_masks": Look("unseen"),
     "global_rows": Look("unseen"),
     "select": Look("pill", "attention", _const("Select")),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, LearnedInput, Patches, StackInput, has_grid
+from ...spec.embedding import ConvStem, LearnedInput, StackInput, has_grid
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -140,15 +140,16 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
     own = np.zeros(0) if inner else np.asarray(inputs[source.argument])[row]
     length = length_of(source, own)
     if isinstance(source, StackInput):
-        length = len(hidden[source.stack][row].x) - source.skip
+        length = len(hidden[source.stack][row].x) - source.skip + source.prefix_tokens
 
     def given(role: str) -> Array | None:
         value = inputs.get(f"{prefix}{role}")
         return None if value is None else np.asarray(value)[row]
 
     mask, positions = given("attention_mask"), given("position_ids")
+    own_mask = np.zeros(0) if mask is None else mask  # learned tokens, in front, have none
     return Tokens(
-        admitted=np.ones(length, bool) if mask is None else mask != 0,
+        admitted=np.append(np.ones(length - len(own_mask), bool), own_mask != 0),
         positions=np.arange(length) if positions is None else positions,
         last=int(np.max(inputs.get(f"{prefix}position_ids", length - 1))),
         placed=positions is not None,
@@ -166,15 +167,14 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
 
 def length_of(source: Any, given: Array) -> int:
     """Number of tokens of an argument."""
-    if isinstance(source, Patches):
-        return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
     if isinstance(source, LearnedInput):
         return source.tokens
+    learned = source.prefix_tokens + getattr(source, "registers", 0)
     if has_grid(source):
-        return source.grid[0] * source.grid[1]
+        return learned + source.grid[0] * source.grid[1]
     if isinstance(source, ConvStem):
-        return source.tokens(given.shape[-1 if source.layout != "frames" else 0])
-    return len(given)
+        return learned + source.tokens(given.shape[-1 if source.layout != "frames" else 0])
+    return learned + len(given)
 
 
 def run_stack(

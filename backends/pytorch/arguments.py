@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ...compiler.graph import Scope
 from .code.nodes import Call, Dot, Expr, Function, Name, Parameter, Set, Statement
 from .code.read import dotted
-from .code.walk import FIELDS, VALUES, walk
+from .code.walk import FIELDS, VALUES, change, walk
 from .plan import FilePlan
 from .sizes import CONFIG
 
@@ -152,8 +152,8 @@ def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Ex
     found = _joined(plan, [one, other])
     if found is None or found[1].module is not None:
         return None
-    pairs = [(values[0], values[1]) for values in found[1].sizes]
-    return dict(pairs) if len({first for first, _ in pairs}) == len(pairs) else None
+    sizes = {values[0]: values[1] for values in found[1].sizes}
+    return sizes if change(one.body[0], sizes) == other.body[0] else None  # it may stand elsewhere
 
 
 def _join(plan: FilePlan, group: list[Any]) -> None:

@@ -14,7 +14,7 @@ from .code.nodes import Argument, Call, Choice, Dot, For, If, Index, Name, Seque
 from .code.nodes import Do as Evaluate
 from .code.read import call, constant, dotted, expression, names
 from .code.walk import written_for
-from .entry import entry
+from .entry import checks_of_part, entry
 from .helpers import places
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
@@ -280,11 +280,13 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     computes the tokens.
     """
     anchor, place = given[0].name, 0
-    shape = f.graph.values[given[0].value].shape
-    learned = f.graph.inputs[stack].kind == "learned"  # the first argument is a memory
-    if f.first is not None and (learned or [dim.label for dim in shape[1:2]] != ["T"]):
+    shape, fact = f.graph.values[given[0].value].shape, f.graph.inputs[stack]
+    # the first argument is a memory, or it is not the whole sequence
+    other = fact.kind == "learned" or fact.prefix or fact.skip
+    if f.first is not None and (other or [dim.label for dim in shape[1:2]] != ["T"]):
         place, anchor = f.first
-    return [*f.body[:place], *entry(f, stack, given, anchor), *f.body[place:]]
+    start = checks_of_part(f, stack, given)
+    return [*start, *f.body[:place], *entry(f, stack, given, anchor), *f.body[place:]]
 
 
 CALLS: dict[type[Run], Callable[[Writer, Any], None]] = {

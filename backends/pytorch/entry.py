@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...compiler.axes import Dim
+from ...compiler.axes import Dim, T
 from ...compiler.graph import ModuleGraph
 from .code.measure import LONG, width
 from .code.nodes import Do, Expr, Name, Sequence, Statement
@@ -63,6 +63,26 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
 # -- arguments
 
 
+def checks_of_part(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
+    """The line that checks arguments with a number for each token but the learned ones in front."""
+    part, first = (BATCH, T.less(f.graph.inputs[stack].prefix).label), given[0]
+    if part[1] == NEW or _labels(f, first) != part:
+        return []
+    integers = [g for g in given if (v := f.graph.values.get(g.value)) and v.dtype == "int"]
+    own = [g for g in integers if g is first or owner_of(f.graph, g.name) == stack]
+    group = [g for g in own if _labels(f, g) == part]
+    sizes = "(1, 1, *x.shape)[-2:]" if first in group else "x.shape[:2]"
+    both = statements(f"batch, length = {sizes}", x=Name(first.name))
+    shape = expression("(batch, length)")
+    return [*both, *_check(f, shape, group)] if group else []
+
+
+def _labels(f: Writer, one: Given) -> tuple[str, ...]:
+    """The first two axes of an argument."""
+    value = f.graph.values.get(one.value)
+    return () if value is None else tuple(dim.label for dim in value.shape[:2])
+
+
 def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
     """The lines that check integer arguments; one line per shape."""
     groups: dict[Expr, list[Given]] = {}
@@ -99,7 +119,8 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Ex
     if axis not in (NEW, SEEN):
         return None if dim.size is None else cast(Expr, f.number(dim.size))
     owner = owner_of(f.graph, one.name)
-    if owner in (stack, f.graph.inputs[stack].stack):  # its own tokens, or those it continues
+    fact = f.graph.inputs[stack]
+    if owner == stack or (owner == fact.stack and not fact.prefix):  # its own, or it continues them
         return Name("end" if axis == SEEN and f.cached else "length")
     memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
     return expression("memory.size(1)", memory=Name(memory)) if memory else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...compiler.facts import HeadFact
 from ...compiler.graph import ModuleGraph
 from .code.nodes import Function, Name, Parameter, Return, Set
 from .code.read import expression, statements
@@ -70,6 +71,17 @@ LOSSES = {
 }
 
 
+LAST_TOKENS = "logits = logits[:, -labels.size(1) :]  # learned tokens may be without labels"
+
+
+def _begins_without_labels(graph: ModuleGraph, head: HeadFact) -> bool:
+    """Whether logits of learned tokens stand before those of token ids."""
+    if head.loss not in ("next_token", "labels") or head.pool:
+        return False
+    fact = graph.inputs[head.stack]
+    return fact.kind == "tokens" and bool(fact.prefix)
+
+
 def loss_method(graph: ModuleGraph) -> Function | None:
     """The method `loss`, for a model with one head that has a loss."""
     if len(graph.heads) != 1:
@@ -78,6 +90,8 @@ def loss_method(graph: ModuleGraph) -> Function | None:
     if not head.loss:
         return None
     names, title, body = LOSSES[head.loss]
+    if _begins_without_labels(graph, head):
+        body = f"{LAST_TOKENS}\n{body}"
     parameters = tuple(Parameter(name, TENSOR) for name in names)
     written = statements(body)
     static: tuple[Any, ...] = (expression("staticmethod"),)

@@ -228,7 +228,7 @@ class Writer:
         kept = kept or (op.kind == "masked_bias" and bool(op.attrs.get("tiles")))  # a list
         name = self.bind(result.id, name)
         self.assign(name, value, "" if kept or not result.shape else show(result.shape), op)
-        if self.first is None and [dim.label[:1] for dim in result.shape[:2]] == ["B", "T"]:
+        if self.first is None and [dim.label for dim in result.shape[:2]] == ["B", "T"]:
             self.first = len(self.body), name
 
     def finish(self, results: list[str]) -> None:

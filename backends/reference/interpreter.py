@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...compiler.axes import T
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.ops import OPS
 from .call import Array, Call
@@ -22,6 +23,8 @@ Results = tuple[Array, ...]
 Watch = Callable[[Call, Results], Results]
 
 
+OF_INTEGERS = ("embedding", "pad_mask")
+"""Ops that compute nothing if their integers are absent."""
 ABSENT = {"place_rows": {"rows"}}
 """Op -> its slots whose value may be absent when the model runs."""
 
@@ -133,7 +136,7 @@ class Model:
         return any(
             array is None
             and slot in needed
-            and (op.kind == "embedding" or self.graph.values[value].dtype == "float")
+            and (op.kind in OF_INTEGERS or self.graph.values[value].dtype == "float")
             for slot, value, array in given
         )
 
@@ -157,7 +160,7 @@ class Model:
         fact = self.graph.inputs[stack]
         if fact.stack:
             batch, tokens = self._tokens(fact.stack)
-            return batch, tokens - fact.skip
+            return batch, tokens - fact.skip + fact.prefix
         argument = fact.argument or next(iter(self.inputs))
         data = self.inputs[argument]
         decided = self.graph.lengths.get(stack)
@@ -171,8 +174,8 @@ class Model:
         name = source.argument
         op = next(op for op in self.graph.ops("") if op.kind == "argument" and op.name == name)
         for size, dim in zip(shape, self.graph.values[op.outputs[0]].shape, strict=True):
-            if dim.label == "T":
-                return size
+            if dim.label == T.less(source.prefix).label:
+                return source.tokens(size)
         raise ValueError(f"{name} has no axis of tokens")
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:

@@ -135,6 +135,12 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
     return chosen[:, :, None] | chosen[:, None, :]
 
 
+def pad_mask(call: Call) -> Array:
+    """The mask of a sequence with `front` learned tokens, which are real, before those given."""
+    given = call.given("attention_mask")
+    return np.array([[1] * int(call.value("front")) + list(row) for row in given])
+
+
 def head_masks(call: Call) -> Array:
     """Masks for equal groups of heads, in order, (B or 1, H, T, S)."""
     heads = int(call.attrs["shape"][1].size)

@@ -30,6 +30,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # positions and masks
     "position_ids": positions.position_ids,
     "mask": masks.mask,
+    "pad_mask": masks.pad_mask,
     "head_masks": masks.head_masks,
     "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,

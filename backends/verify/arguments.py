@@ -173,11 +173,21 @@ class Arguments:
     def limit(self, ids: str, longest: int = LONG) -> int:
         """Maximum number of tokens of the stack that reads these ids, at most `longest`."""
         found = [
-            min(int(limit), max(longest, LONG))
+            min(int(limit) - self.more_tokens(name), max(longest, LONG))
             for name, limit in self.graph.limits.items()
             if self.first_argument(name) == ids
         ]
         return min(found, default=longest)
+
+    def more_tokens(self, stack: str) -> int:
+        """Number of learned tokens beside those of a stack's argument."""
+        fact = self.graph.inputs[stack]
+        return fact.prefix + (self.more_tokens(fact.stack) if fact.stack else 0)
+
+    def around(self, stream: Stream) -> tuple[int, int]:
+        """Number of other tokens before and after those of a stream, in the stack that reads it."""
+        read = next((f for f in self.graph.inputs.values() if f.argument == stream.ids), None)
+        return (0 if read is None else read.prefix), 0
 
     def first_argument(self, stack: str) -> str:
         """The argument whose tokens are those of a stack, through the stacks before it."""
@@ -317,7 +327,7 @@ class Arguments:
                 continue
             length = min(LONG, self.limit(stream.ids))
             data[stream.ids] = self.words(stream, length)[:1]
-            data |= self.of_pairs(stream.ids, 1, length)
+            data |= self.of_pairs(stream.ids, 1, length + sum(self.around(stream)))
         return data
 
     def single(self, padded: Data) -> Data:
@@ -337,11 +347,15 @@ class Arguments:
         """The data with these tokens of a stream, in this order: indices or booleans."""
         own, pairs = self.companions(stream), self.pairs(stream.ids)
         found = dict(data)
+        before, after = self.around(stream)
+        indices = np.arange(len(data[stream.ids][0]) + before + after)
+        first, own_ones, last = np.split(indices, [before, len(indices) - after])
+        whole = np.concatenate([first, own_ones[tokens], last])
         for name, value in data.items():
             if name in own and value.ndim == 2:
                 found[name] = value[:, tokens]
             elif name in pairs:
-                found[name] = value[:, tokens][:, :, tokens]
+                found[name] = value[:, whole][:, :, whole]
         return found
 
     def companions(self, stream: Stream) -> list[str]:

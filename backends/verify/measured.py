@@ -85,7 +85,7 @@ class Measured:
 
     def _ids(self, arguments: Arguments, stream: Stream, draw: torch.Generator) -> Tensor:
         """Token ids, of which the first stand for the vectors of other stacks."""
-        shape = (BATCH, self.tokens)
+        shape = (BATCH, self.tokens - sum(arguments.around(stream)))
         if not stream.placed:
             return torch.randint(0, stream.rows, shape, generator=draw)
         words = torch.from_numpy(arguments.ordinary(stream))

@@ -20,7 +20,7 @@ from ..pytorch import emit, import_text
 from ..pytorch.calls import hidden_states_of, memories_of
 from ..reference import random_weights, run
 from ..reference.interpreter import Watch, unchanged
-from .arguments import Arguments, Array, Data
+from .arguments import Arguments, Array, Data, Stream
 from .choices import MARGINS, Choices
 from .levels import Document
 from .measure import EXACT
@@ -199,6 +199,12 @@ class Subject:
         with torch.no_grad():
             found = self.method(stack)(**self.given(stack, data))
         return found[0] if stack in self.graph.streams else found
+
+    def hidden_of(self, stream: Stream, stack: str, data: Data) -> Tensor:
+        """The hidden states of the tokens of a stream, without others in the same sequence."""
+        before, after = self.arguments.around(stream)
+        found = self.hidden(stack, data)
+        return found[:, before : found.size(1) - after]
 
     def stack_of(self, ids: str) -> str:
         """The stack that reads these token ids."""

@@ -7,12 +7,13 @@ from typing import Any
 
 from ...spec.embedding import Features, Input, LearnedInput, Patches, Tokens
 from ...spec.positions import acts_on
-from ..axes import B, Dim, T
+from ..axes import B, Dim
 from ..sizes import Size
 from .builder import Builder
 from .norm import has_norm, lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
+from .prefix import lower_prefix
 from .reads import peek, plain
 from .scaled import lower_input_scale
 from .stack_input import lower_output, place_vectors
@@ -24,6 +25,9 @@ def lower_input(b: Builder, state: StackState, source: Input) -> str:
     """The input of the first layer, (B, T, D)."""
     x = SOURCES[source.type](b, state, source)
     with b.in_scope(state.scope):
+        x = lower_prefix(b, state, source, x)
+        if isinstance(source, Tokens):
+            x = _projected(b, state, source, x, when="before_positions")
         normalize = _normalized(state, source)
         if normalize == "before_positions":
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
@@ -58,7 +62,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
         x = place_vectors(b, state, x)
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
-        return _projected(b, state, source, x, when="before_positions")
+        return x
 
 
 def lower_features(b: Builder, state: StackState, source: Features) -> str:
@@ -71,7 +75,7 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
             "argument",
             name=source.argument,
             out=source.argument,
-            shape=(B, T, width),
+            shape=(B, state.own, width),
             dtype="float",
         )
     if width is state.width:
@@ -137,7 +141,7 @@ def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
 
 def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
     table = name.removesuffix("_ids").removesuffix("_id")
-    ids = argument(b, state, name, (B, T))
+    ids = argument(b, state, name, (B, state.own))
     with b.at("add", name):
         # `token_types`; other plurals may collide with fields (`layers`) or Python names
         size = b.size(f"{table}s" if table.endswith("_type") else f"{table}_entries", rows)

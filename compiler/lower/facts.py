@@ -6,7 +6,7 @@ from typing import Any
 
 from ...spec.branches import branch_blocks
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, Source, StackInput, Tokens, main_input
+from ...spec.embedding import ConvStem, Patches, Source, StackInput, Tokens, main_input
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ...spec.installed import FILES
 from ...spec.laws.condition import embeds
@@ -94,18 +94,20 @@ def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
 
 def _input(source: Source) -> InputFact:
     argument = str(getattr(source, "argument", ""))
+    prefix = 0 if isinstance(source, Patches) else int(source.prefix_tokens)
     kind: str = source.type  # type: ignore[attr-defined]
     if isinstance(source, StackInput):
-        return InputFact(kind, argument, stack=source.stack, skip=source.skip)
+        return InputFact(kind, argument, stack=source.stack, skip=source.skip, prefix=prefix)
     if not isinstance(source, ConvStem):
-        return InputFact(kind, argument)
+        return InputFact(kind, argument, prefix=prefix)
     if source.axes == 2:
         return InputFact("conv_image", argument)
     layers = tuple(
         Reach(0 if source.padded else layer.dilation * (layer.kernel - 1), layer.stride)
         for layer in source.layers
     )
-    return InputFact(kind, argument, 1 if source.layout == "frames" else -1, layers)
+    axis = 1 if source.layout == "frames" else -1
+    return InputFact(kind, argument, axis, layers, prefix=prefix)
 
 
 def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:

@@ -7,7 +7,15 @@ from dataclasses import replace
 from ...spec.attention import Mha
 from ...spec.branches import branch_blocks, kind_of, sights
 from ...spec.display import plain_path
-from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, Tokens, main_input
+from ...spec.embedding import (
+    ConvStem,
+    Features,
+    LearnedInput,
+    Patches,
+    StackInput,
+    Tokens,
+    main_input,
+)
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
@@ -29,6 +37,7 @@ from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
 from .positions import argument
+from .prefix import tokens_in_front
 from .reads import Path, consume, peek, viewed
 from .state import Memory, StackState
 from .streams import Streams, lower_stream_inputs, streams_of
@@ -136,6 +145,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
+    if any(source.prefix_tokens for source in stack.input):
+        return False  # each step would add the learned tokens again
     if any(getattr(position, "skip_padding", "") == "tokens" for position in stack.positions):
         return False  # it counts the tokens of the call, which are few in a step
     compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
@@ -195,7 +206,8 @@ def _lower_stack(
             noun += "Stack"
         with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
             pass
-    memories = {other: _memory(b, states[other]) for other in attended(spec, name)}
+    with b.in_scope(prefix):
+        memories = {other: _memory(b, states[other]) for other in attended(spec, name)}
     main = main_input(stack.input)
     source = _tokens(stack)
     state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
@@ -210,6 +222,11 @@ def _lower_stack(
     if isinstance(first, StackInput):
         state.follows = states[first.stack]
         state.padded = state.follows.padded
+    if not isinstance(first, Patches):
+        state.own = T.less(peek(first, "prefix_tokens"))
+    if state.padded and streams is None:
+        with b.at("input", main):
+            state.unmasked = tokens_in_front(b, state, first)
     if (
         source is not None
         and not memories
@@ -222,7 +239,7 @@ def _lower_stack(
         return _lower_streams(b, state, streams)
     state.argument_names = _argument_names(spec, name)
     if source is not None:
-        state.ids = _ids(b, source.argument)
+        state.ids = _ids(b, source.argument, state.own)
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(first, (ConvStem, Features))
@@ -327,13 +344,13 @@ def _stack_title(name: str, spec: ModelSpec) -> str:
     return f"The {name} stack, which attends to the {attends}." if attends else f"The {name} stack."
 
 
-def _ids(b: Builder, name: str) -> str:
+def _ids(b: Builder, name: str, length: Dim) -> str:
     """The token ids; stacks with the same argument name read the same tensor."""
     for op in b.graph.ops(""):
         if op.kind == "argument" and op.name == name:
             return op.outputs[0]
     with b.in_scope(""):
-        return b.op("argument", name=name, out=name, shape=(B, T), dtype="int")
+        return b.op("argument", name=name, out=name, shape=(B, length), dtype="int")
 
 
 def stored_modules(stack: Stack) -> tuple[int, ...]:

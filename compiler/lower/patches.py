@@ -56,12 +56,12 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
             out_dim=state.width,
             bias=source.bias,
         )
-        x = _inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
-    before = _number(b, "prefix_tokens", source.prefix_tokens)
+        x = inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
+    before = number_of(b, "prefix_tokens", source.prefix_tokens)
     state.grid, state.front = (rows, columns), before
     state.image = (height, width), patch
     state.placed = count + before
-    state.registers = _number(b, "registers", source.registers)
+    state.registers = number_of(b, "registers", source.registers)
     b.graph.lengths[state.name] = state.placed + state.registers
     return x
 
@@ -84,15 +84,16 @@ def _fitting(side: Size, patch: Size, step: Size) -> Size:
 
 def lower_registers(b: Builder, state: StackState, source: Patches, x: str) -> str:
     """Insert registers after the prefix tokens, after positions have been added."""
-    at = _number(b, "prefix_tokens", source.prefix_tokens)
-    return _inserted(b, x, "registers", source.registers, at=at, last=True)
+    at = number_of(b, "prefix_tokens", source.prefix_tokens)
+    return inserted(b, x, "registers", source.registers, at=at, last=True)
 
 
-def _number(b: Builder, key: str, count: int) -> Size:
+def number_of(b: Builder, key: str, count: int) -> Size:
+    """The size of this key; 0 is no field."""
     return b.size(key, count) if count else Size.of(0)
 
 
-def _inserted(
+def inserted(
     b: Builder, x: str, name: str, count: int, *, at: Size | None = None, last: bool
 ) -> str:
     """Insert `count` learned tokens; with `last`, the resulting length is named T."""

@@ -23,6 +23,7 @@ from ...spec.positions import (
 from ..axes import ONE, B, Dim, S, T
 from ..sizes import Size
 from .builder import Builder
+from .prefix import with_learned
 from .reads import consume
 from .state import StackState
 from .stem import lower_convolution
@@ -33,12 +34,23 @@ def argument(
 ) -> str:
     """The optional argument of `forward` with this role for the stack; created on first use.
 
-    "" for images, which have no padding and fixed positions.
+    "" for images, which have no padding and fixed positions. Positions count from the first of
+    all tokens, so there are no `position_ids` if some of them are learned.
     """
     if not state.padded and role in ("attention_mask", "position_ids"):
         return ""
+    if role == "position_ids" and int(state.unmasked):
+        return ""
+    if role == "attention_mask":
+        return with_learned(b, state, _argument(b, state, role, shape, dtype))
+    return _argument(b, state, role, shape, dtype)
+
+
+def _argument(b: Builder, state: StackState, role: str, shape: tuple[Dim, ...], dtype: str) -> str:
     if state.follows is not None:  # it has the padding and the positions of that stack
-        return argument(b, state.follows, role, shape, dtype=dtype)
+        return _argument(b, state.follows, role, shape, dtype)
+    if role == "attention_mask" and state.own != T:
+        shape = (B, state.own)
     if role not in state.arguments:
         name = state.argument_names.get(role, role)
         for op in b.graph.ops(""):

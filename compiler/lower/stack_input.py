@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...spec.embedding import StackInput
 from ...spec.part import Nothing
-from ..axes import Dim, M, T
+from ..axes import Dim, M
 from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_dense, title_of
@@ -20,8 +20,10 @@ def lower_output(b: Builder, state: StackState, source: StackInput) -> str:
     memory = state.sources[source.stack]
     if memory.length is not None:
         state.placed, state.front = _rest(b, source, memory.length), Size.of(0)
+        if source.prefix_tokens:
+            state.placed = state.placed + b.size("prefix_tokens", source.prefix_tokens)
         b.graph.lengths[state.name] = state.placed
-    x = b.rename(_vectors(b, state, source, T, T), "x")
+    x = b.rename(_vectors(b, state, source, state.own, state.own), "x")
     state.ids = x
     return x
 

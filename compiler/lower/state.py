@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..axes import Dim
+from ..axes import Dim, T
 from ..sizes import Size
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class StackState:
     image: tuple[tuple[Size, Size], Size] | None = None  # height and width, size of a patch
     front: Size | None = None  # prefix tokens, with positions
     registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions
+    own: Dim = T  # the length of its argument, without learned tokens
+    unmasked: Size = field(default_factory=lambda: Size.of(0))  # learned tokens outside its mask
+    masks: dict[str, str] = field(default_factory=dict)  # scope -> mask of its padding there
     placed: Size | None = None  # number of tokens with positions, if the input determines it
     table_width: Dim | None = None
     table: str = ""  # logical name of the token embedding

@@ -19,7 +19,7 @@ from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_activation
 from .norm import lower_norm
-from .patches import two_sizes
+from .patches import number_of, two_sizes
 from .reads import consume
 from .scaled import lower_input_scale
 from .state import StackState
@@ -30,10 +30,10 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
     image = source.axes == 2
     if image:
         lengths = _sides(b, source)
-        _measure(b, state, lengths[-1])
+        _measure(b, state, source, lengths[-1])
         x = _image(b, state, source, lengths[0])
     else:
-        lengths = [(length,) for length in _lengths(source)]
+        lengths = [(length,) for length in _lengths(source, state.own)]
         x = _signal(b, state, source, lengths[0][0])
     with b.in_scope(state.scope):
         for index, layer in enumerate(source.layers):
@@ -48,7 +48,8 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                     y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
                 x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
-        x = b.op("flatten_image" if image else "swap_axes", x, out="x")
+        with b.as_long_as(Dim("G", _pixels(state.grid)) if image and state.front else state.own):
+            x = b.op("flatten_image" if image else "swap_axes", x, out="x")
         x = _projected(b, state, source, x)
         return lower_input_scale(b, source.scale, x, state.width)
 
@@ -73,12 +74,12 @@ def lower_convolution(b: Builder, state: StackState, position: Convolution, x: s
     return b.op("add", x, b.op("swap_axes", lower_activation(b, position.activation, y)), out="x")
 
 
-def _lengths(source: ConvStem) -> list[Dim]:
-    """Lengths of the signal and of the output of each convolution; the last one is T."""
-    step, lengths = 1, [T]
+def _lengths(source: ConvStem, last: Dim) -> list[Dim]:
+    """Lengths of the signal and of the output of each convolution; the last one is given."""
+    step, lengths = 1, [last]
     for index, layer in reversed(list(enumerate(source.layers))):
         step *= layer.stride
-        whole = T if step == 1 else T.times(step)
+        whole = last if step == 1 else last.times(step)
         # without padding, slightly longer than a multiple of T; used for costs
         lengths.append(whole if source.padded else Dim(f"Y{index or ''}", None, (whole,)))
     return lengths[::-1]
@@ -115,12 +116,21 @@ def _last(b: Builder, source: ConvStem, layer: ConvLayer, end: Size) -> Size:
     return after
 
 
-def _measure(b: Builder, state: StackState, sides: tuple[Dim, ...]) -> None:
-    """Record the number of tokens: those of the last convolution."""
+def _measure(b: Builder, state: StackState, source: ConvStem, sides: tuple[Dim, ...]) -> None:
+    """Record the number of tokens: those of the last convolution, and the learned ones."""
     rows, columns = (side.size or Size.of(1) for side in sides)
-    state.grid, state.front = (rows, columns), Size.of(0)
-    state.placed = rows**2 if rows is columns else rows * columns
+    before = number_of(b, "prefix_tokens", source.prefix_tokens)
+    state.grid, state.front = (rows, columns), before
+    state.placed = _pixels(state.grid) + before if source.prefix_tokens else _pixels(state.grid)
     b.graph.lengths[state.name] = state.placed
+
+
+def _pixels(grid: tuple[Size, Size] | None) -> Size:
+    """The number of pixels of an image after all convolutions."""
+    assert grid is not None, "a stem over an image has a grid"
+    rows, columns = grid
+    count: Size = rows**2 if rows is columns else rows * columns
+    return count
 
 
 def _image(b: Builder, state: StackState, source: ConvStem, sides: tuple[Dim, ...]) -> str:

@@ -76,6 +76,13 @@ ROWS: dict[str, Row] = {
         ),
         stores=mask_stores,
     ),
+    "pad_mask": Row(
+        "attention_mask (B, T-n) after n = `front` ones; absent if it is",
+        ("attention_mask",),
+        declared,
+        dtype="int",
+        attrs=("shape", "front"),
+    ),
     "head_masks": Row(
         "masks of several equal groups of heads, in order, concatenated to (B, H, T, S); "
         "or the tiles of each group",

@@ -18,6 +18,7 @@ from . import (
     doubts,
     heads,
     inputs,
+    learned_tokens,
     linear,
     masks,
     recurrent,
@@ -44,6 +45,7 @@ BLOCK_LAWS: tuple[Law, ...] = (
 WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS, *streams.WHOLE_BLOCK_LAWS)
 STACK_LAWS: tuple[Law, ...] = (
     *inputs.STACK_LAWS,
+    *learned_tokens.STACK_LAWS,
     *condition.STACK_LAWS,
     *score_bias.STACK_LAWS,
     *streams.STACK_LAWS,

@@ -197,7 +197,7 @@ def known_length(spec: ModelSpec, stack: Stack) -> int | None:
         return source.prefix_tokens + source.registers + rows * columns - skipped
     if isinstance(source, ConvStem) and source.axes == 2:
         rows, columns = source.grid
-        return rows * columns - skipped
+        return source.prefix_tokens + rows * columns - skipped
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..embedding import Patches, Tokens
+from ..embedding import Patches, Source, Tokens
 from ..model import Stack
 from ..pool import FirstAndMeanPool, FirstPool, MeanPool, TokenPool
 from .findings import Finding, Path, members
@@ -18,8 +18,14 @@ def pool_findings(path: Path, name: str, stack: Stack, pool: Any) -> Iterator[Fi
     if isinstance(pool, (MeanPool, FirstAndMeanPool)) and pool.skip:
         yield from _skipped_tokens_are_there(path, pool, image)
     if isinstance(pool, FirstPool):
-        yield from _first_tokens_are_there(path, pool, image)
+        yield from _first_tokens_are_there(path, pool, sources[0] if sources else None)
     if isinstance(pool, TokenPool):
+        if any(source.prefix_tokens for source in sources):
+            yield Finding(
+                path,
+                "`pool: token` is not supported yet with `prefix_tokens`, which shift the tokens; "
+                "write another pool",
+            )
         yield from _pooled_token_is_a_word(path, name, stack, pool)
 
 
@@ -38,12 +44,12 @@ def _skipped_tokens_are_there(
 
 
 def _first_tokens_are_there(
-    path: Path, pool: FirstPool, image: Patches | None
+    path: Path, pool: FirstPool, source: Source | None
 ) -> Iterator[Finding]:
-    """`tokens` refers to prefix tokens of an image."""
+    """`tokens` refers to prefix tokens."""
     if pool.joined is True and pool.tokens == 1:
         yield Finding((*path, "joined"), "`joined` needs `tokens: 2` or more")
-    there = image.prefix_tokens if image is not None else 0
+    there = source.prefix_tokens if source is not None else 0
     if pool.tokens > max(there, 1):
         yield Finding(
             (*path, "tokens"),

@@ -412,7 +412,11 @@ class Parts:
         said["project"] = "before_positions" if said["width"] and self.dice.often(0.4) else None
         names = self.dice.some((f"{place.name}_kind_ids", f"{place.name}_row_ids"), 0.15)
         said["add"] = {name: self.dice.one((3, 2)) for name in names} or None
-        return said
+        return {**said, "prefix_tokens": self.learned_tokens(said, 0.1)}
+
+    def learned_tokens(self, said: Data, rate: float) -> int | None:
+        dice = seeded(len(repr(said)))  # of its own: the other draws stay as they were
+        return dice.one((1, 3, 2)) if dice.often(rate) else None
 
     def patches(self, place: Place) -> Data:
         size = self.dice.one((8, 7, 12))
@@ -443,10 +447,11 @@ class Parts:
         dice = seeded(len(repr(layers)))  # of its own: the other draws stay as they were
         if not place.has("convolution") and dice.often(0.4):
             said |= {"axes": 2, "image_size": dice.one((14, [12, 17])), "layout": None}
-        return said
+        return {**said, "prefix_tokens": self.learned_tokens(said, 0.2)}
 
     def features(self, place: Place) -> Data:
-        return {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
+        said = {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
+        return {**said, "prefix_tokens": self.learned_tokens(said, 0.5)}
 
     def learned_vectors(self, place: Place) -> Data:
         return {"prefix_tokens": None}

@@ -397,8 +397,9 @@ class Specs(Parts):
             kind = "learned" if place.queries else kind
             source = self.of_type("input", kind, place)
             said = source if isinstance(source, dict) else {}
-            place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
             place.sizes["learned"] = said.get("prefix_tokens", 0)
+            if kind == "patches":
+                place.sizes["in_front"] = said.get("registers", 0) + place.sizes["learned"]
             size, patch = said.get("image_size"), said.get("patch_size", 1)
             whole = kind == "patches" and isinstance(size, int) and size % patch == 0
             plain = "stride" not in said and said.get("layout") != "spectrogram"
@@ -416,6 +417,7 @@ class Specs(Parts):
             place.sizes["vocab_size"] = vocabulary
             source = self.of_type("input", "tokens", place)
             said = source if isinstance(source, dict) else {}
+            place.sizes["learned"] = said.get("prefix_tokens", 0)
             if "width" in said:
                 place.sizes["width"] = place.sizes["table_width"] = said["width"]
             if tied:

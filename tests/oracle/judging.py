@@ -61,7 +61,8 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
         if places:
             lengths = lengths[0] + len(places), lengths[1] + len(places)
         found |= stack_arguments(spec, name, lengths, case, places)
-        found |= pair_arguments(spec.stacks[name], lengths[0])
+        learned = sum(source.prefix_tokens for source in spec.stacks[name].input)
+        found |= pair_arguments(spec.stacks[name], lengths[0] + learned)
         found |= stream_arguments(spec.stacks[name], lengths)
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
@@ -84,13 +85,13 @@ def places_in(spec: ModelSpec, name: str, found: Arrays) -> list[int]:
                 count = source.tokens
             elif has_grid(source):
                 rows, columns = source.grid
-                front = source.prefix_tokens + getattr(source, "registers", 0)
-                count = front + rows * columns
+                count = getattr(source, "registers", 0) + rows * columns
             else:
                 count = found[source.argument].shape[1]
             if isinstance(source, ConvStem) and source.axes == 1:
                 given = found[source.argument].shape
                 count = source.tokens(given[1 if source.layout == "frames" else -1])
+            count += source.prefix_tokens
             places += [one.replace] * (count - one.skip)
     return places
 
@@ -147,7 +148,8 @@ def stack_arguments(
     if isinstance(source, ConvStem):
         frames = max(14, source.frames(5))
         return {source.argument: draw.standard_normal((2, *source.shape(frames)))}
-    long, short = (min(length, stack.max_positions or length) for length in lengths)
+    room = stack.max_positions and stack.max_positions - source.prefix_tokens
+    long, short = (min(length, room or length) for length in lengths)
     short = min(short, max(1, long - 2))
     if isinstance(source, Features):
         prefix = f"{name}_" if len(spec.stacks) > 1 else ""

@@ -105,6 +105,9 @@ class Watch:
             return size == 1 or self._means(letters, local, axis.removesuffix(" or 1"), size)
         if axis in letters:
             return letters[axis] == size
+        if "-" in axis:  # `T-4`, and `2*T-8`
+            letter, less = axis.split("-")
+            return self._means(letters, local, letter, size + int(less))
         if axis[0].isdigit():  # `2*S`
             times, letter = axis.split("*")
             whole = size % int(times) == 0

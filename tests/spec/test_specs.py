@@ -11,7 +11,6 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
-    "graphormer_base": ["`prefix_tokens` before token ids"],
     "multimodel": [
         "a stack that reads several inputs",
         "an `optional` input",

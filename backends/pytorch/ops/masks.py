@@ -8,7 +8,7 @@ from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
 from ....compiler.tiling import ONE_RANGE, TileKind
 from ..code.measure import LONG, width
-from ..code.nodes import Call, Name, Sequence, Set
+from ..code.nodes import Call, If, Name, Sequence, Set
 from ..code.read import call, constant, expression
 from ..sizes import over_bound
 from ..writer import Writer
@@ -41,6 +41,14 @@ def mask(f: Writer, op: Op) -> None:
         tokens = like if like == Name("x") else f.names[f.ids]  # a memory has its own length
         size = expression("x.size(1)", x=tokens)
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
+
+
+def pad_mask(f: Writer, op: Op) -> None:
+    mask = f.arg(op, "attention_mask")
+    made = expression("F.pad(x, (front, 0), value=1)", x=mask, front=f.number(op.attrs["front"]))
+    f.hold(op.outputs[0], mask.id)
+    note = f.note(op.outputs[0])
+    f.say(If(expression("x is not None", x=mask), (Set(mask, made, note),)), op=op)
 
 
 def padding_of(target: str, given: Any) -> Any:
@@ -254,6 +262,7 @@ def _without_sizes(formula: Any, sizes: list[str]) -> Any:
 
 ROWS: dict[str, Row] = {
     "mask": mask,
+    "pad_mask": pad_mask,
     "head_masks": head_masks,
     "global_rows": global_rows,
     "select": select,

@@ -16,8 +16,9 @@ from .row import Row
 def position_ids(f: Writer, op: Op) -> None:
     given, data, rule = op.arg("position_ids"), op.arg("data"), op.attrs["rule"]
     if not given:
+        counted, note = COUNTINGS[rule](f, op, data)
         bound = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)
-        f.assign(bound, f.counted(), "(T,)", op)
+        f.assign(bound, counted, note, op)
         return
     name = f.use(given)
     counted, note = COUNTINGS[rule](f, op, data)

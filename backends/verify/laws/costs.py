@@ -26,10 +26,12 @@ def costs(subject: Subject) -> Measured | NotHere:
     counted = Counted(subject.spec, subject.graph, subject.module, TOKENS)
     sequence = None if subject.graph.decided() else counted.tokens
     said = report(subject.graph, batch=BATCH, sequence=sequence)
-    stems = any(fact.kind == "conv" for fact in subject.graph.inputs.values())
+    facts = subject.graph.inputs.values()
+    # signals are rounded, and a stack with learned tokens after those of another is longer than it
+    about = any(fact.kind == "conv" or (fact.stack and fact.prefix) for fact in facts)
     largest, flops = Largest(NEAR), counted.flops()
     apart = abs(said.flops_dense - flops) / max(flops, 1)
-    exact = apart < EQUAL or stems
+    exact = apart < EQUAL or about
     where = f"{said.flops_dense:,.0f} FLOPs, not {flops:,}"
     largest.take(apart if exact else float("inf"), where)
     _of_cache(subject, largest)

@@ -129,7 +129,7 @@ def of_length(subject: Subject, rows: int, length: int) -> Data:
             data.pop(name, None)
         words = arguments.words(sized, most, placed=fits)
         data[stream.ids] = np.resize(words, (rows, most))
-        data |= arguments.of_pairs(stream.ids, rows, most)
+        data |= arguments.of_pairs(stream.ids, rows, most + sum(arguments.around(stream)))
     return data
 
 

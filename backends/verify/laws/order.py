@@ -26,7 +26,7 @@ def order(subject: Subject) -> Measured | NotHere:
         data = subject.data("plain")
         shuffled = np.random.default_rng(0).permutation(stream.longest)
         moved = subject.arguments.taken(stream, data, shuffled)
-        before, after = subject.hidden(stack, data), subject.hidden(stack, moved)
+        before, after = (subject.hidden_of(stream, stack, each) for each in (data, moved))
         largest.compare(after, before[:, shuffled], f"{stack}: permuted tokens")
     if not largest.compared:
         return NotHere("positions or masks depend on the order")

@@ -31,14 +31,14 @@ def padding(subject: Subject) -> Measured | NotHere:
             mask = data.get(f"{stream.prefix}attention_mask")
             if mask is None:
                 continue
-            real, hidden = mask[1] == 1, subject.hidden(stack, data)
-            alone = subject.hidden(stack, single)[0]
+            real, hidden = mask[1] == 1, subject.hidden_of(stream, stack, data)
+            alone = subject.hidden_of(stream, stack, single)[0]
             largest.compare(hidden[1][real], alone, f"padded {side}: {stack}")
             named = f"{stream.prefix}attention_mask"
-            truths = subject.hidden(stack, {**data, named: mask.astype(bool)})
+            truths = subject.hidden_of(stream, stack, {**data, named: mask.astype(bool)})
             largest.compare(truths, hidden, f"a boolean mask {side}: {stack}")
             if not counts_words(subject):
-                other = subject.hidden(stack, _scribbled(subject, data))
+                other = subject.hidden_of(stream, stack, _scribbled(subject, data))
                 where = f"other ids at the padding {side}: {stack}"
                 largest.compare(other[1][real], hidden[1][real], where)
         _compare_results(subject, data, single, side, largest)
@@ -112,7 +112,9 @@ def counts_words(subject: Subject) -> bool:
 
 def moved_by_padding(subject: Subject, side: str) -> str:
     """Why padding on this side changes the model's masks or angles; "" if it does not."""
-    for _, stack in word_stacks(subject):
+    for stream, stack in word_stacks(subject):
+        if subject.arguments.around(stream)[side == "right"]:
+            return "it stands between these tokens and others"
         for block in attending(subject, stack):
             used = [atom for mask in masks_of(block) for atom in atoms(mask)]
             if side == "left" and any(atom.name in COUNT_PADDING for atom in used):

@@ -78,7 +78,7 @@ def future(subject: Subject) -> Measured | NotHere:
         if not all(causal(block.mask) for block in blocks):
             continue
         data = changed_words(subject, stream, subject.data("plain"))
-        hidden = subject.hidden(stack, data).double().cpu().numpy()
+        hidden = subject.hidden_of(stream, stack, data).double().cpu().numpy()
         for place in range(hidden.shape[1]):
             where = f"{stack}: token {place} changed"
             largest.compare(hidden[place + 1, :place], hidden[0, :place], where)
@@ -100,7 +100,7 @@ def excluded(subject: Subject) -> Measured | NotHere:
             reach = _reach(subject, stack, stream, data)
             if reach.all():
                 continue
-            hidden = subject.hidden(stack, data).double().cpu().numpy()
+            hidden = subject.hidden_of(stream, stack, data).double().cpu().numpy()
             for place in range(hidden.shape[1]):
                 unseen = ~reach[:, place]
                 where = f"{case}: {stack}: token {place} changed"
@@ -112,7 +112,8 @@ def excluded(subject: Subject) -> Measured | NotHere:
 
 def _reach(subject: Subject, stack: str, stream: Stream, data: Data) -> Array:
     """True where a token (column) can affect a hidden state (row) through all layers."""
-    length = data[stream.ids].shape[1]
+    before, after = subject.arguments.around(stream)
+    length = before + data[stream.ids].shape[1] + after
     pairs = Pairs.of(
         length,
         document_ids=_first(data, f"{stream.prefix}document_ids"),
@@ -125,7 +126,8 @@ def _reach(subject: Subject, stack: str, stream: Stream, data: Data) -> Array:
         for mask in masks_of(block):
             step |= np.broadcast_to(admits(formula_of(mask), pairs), (1, length, length))[0]
         found = (step.astype(int) @ found.astype(int)) > 0
-    return found
+    own = slice(before, length - after)
+    return found[own, own]
 
 
 def _first(data: Data, name: str) -> Any:

@@ -155,6 +155,27 @@ ROWS: dict[str, Variation] = {
         "positions=[{type: convolution, kernel: 5, groups: 16, activation: relu}, rotary]",
         "head=none",
     ),
+    "learned_tokens": encoder(
+        "input={prefix_tokens: 2, width: 8, add: {kind_ids: 3}, normalize: true}",
+        "positions={type: learned, skip_padding: mask, offset: 1}",
+        "head={type: classifier, classes: 3, pool: {type: first, tokens: 2}}",
+    ),
+    "learned_tokens_of_a_decoder": decoder("input.prefix_tokens=3", "positions=[learned, alibi]"),
+    "learned_tokens_read": both(
+        "encoder.input={type: features, size: 6, prefix_tokens: 2}", "decoder.input.prefix_tokens=1"
+    ),
+    "learned_tokens_of_a_signal": encoder(
+        "input={type: conv, prefix_tokens: 2, channels: 3, scale: 2, "
+        "layers: [{channels: 16, kernel: 3, stride: 2}]}",
+        "positions=[sinusoidal, rotary]",
+        "head={type: classifier, classes: 3, pool: first}",
+    ),
+    "learned_tokens_of_an_image": images(
+        "input={type: conv, axes: 2, image_size: [8, 6], prefix_tokens: 1, channels: 3, "
+        "layers: [{channels: 16, kernel: 3, stride: 2}]}",
+        "positions=[learned, {type: rotary, axes: 2}]",
+        "head={type: classifier, classes: 3, pool: first}",
+    ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),
     "output_width_of_table": decoder(
