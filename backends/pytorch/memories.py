@@ -31,12 +31,15 @@ def join_memories(plan: FilePlan, classes: list[Written]) -> list[Written]:
     for cross in (one for one in classes if plan.reads_memory(one.scope.path)):
         for own in tokens:
             joint = joint_of(plan, own, cross)
-            if joint is None or joint.body(own, cross) is None:
+            body = None if joint is None else joint.body(own, cross)
+            if joint is None or body is None:
                 continue
+            found[id(cross)] = joint.written(cross, body)
             for one in tokens:
-                if (one.noun, one.body[1:]) == (own.noun, own.body[1:]):
-                    found[id(one)] = joint.written(one, one, cross)
-            found[id(cross)] = joint.written(cross, own, cross)
+                if one.forward is own.forward:  # `share` has given it to other modules, too
+                    found[id(one)] = joint.written(one, body)
+                elif one.noun == own.noun and one.forward == own.forward:
+                    found[id(one)] = joint.written(one, joint.body(one, cross) or body)
             plan.joined.add(cross.scope.path)
             if any(p.default for p in own.constructor.parameters):
                 plan.lenient.add(cross.scope.path)
@@ -48,7 +51,7 @@ def join_memories(plan: FilePlan, classes: list[Written]) -> list[Written]:
 class Joint:
     """How attention to tokens and attention to a memory become one class.
 
-    noun        of the class
+    noun, doc   of the class
     maker       parameters of its constructor
     parameters  those of its `forward`
     names       other names of parameters -> their names in the class
@@ -56,6 +59,7 @@ class Joint:
     """
 
     noun: str
+    doc: str
     maker: tuple[Parameter, ...]
     parameters: tuple[Parameter, ...]
     names: dict[Any, Name]
@@ -66,7 +70,9 @@ class Joint:
 
         None if these are not in the middle of equal statements.
         """
-        first, second = (change(one.forward.body, self.names) for one in (own, cross))
+        first, second = own.forward.body, cross.forward.body
+        if self.names:
+            first, second = change(first, self.names), change(second, self.names)
         pairs = list(zip(first, second, strict=False))
         start = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
         back = list(zip(reversed(first), reversed(second), strict=False))
@@ -87,19 +93,18 @@ class Joint:
             kept = [a for a in node.arguments if not (a.name in NEUTRAL and self.lacks(a.value))]
             return replace(node, arguments=tuple(kept))
 
-        return bool(one == other or rebuilt(one, exchange) == other)
+        if one == other:
+            return True
+        return bool(self.lacking and type(one) is type(other) and rebuilt(one, exchange) == other)
 
     def lacks(self, value: Any) -> bool:
         return isinstance(value, Name) and value.id in self.lacking
 
-    def written(self, one: Written, own: Written, cross: Written) -> Written:
+    def written(self, one: Written, body: Body) -> Written:
         """One of the classes with the constructor's parameters and the `forward` of both."""
         made = replace(one.constructor, parameters=self.maker)
-        body = self.body(own, cross)
-        assert body is not None
-        forward = replace(own.forward, parameters=self.parameters, body=body)
-        doc = cross.scope.general
-        return replace(one, noun=self.noun, doc=doc, constructor=made, body=(made, forward))
+        forward = replace(one.forward, parameters=self.parameters, body=body)
+        return replace(one, noun=self.noun, doc=self.doc, constructor=made, body=(made, forward))
 
 
 def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
@@ -123,7 +128,7 @@ def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
         if given_one in masks:
             parameters[number] = _mask(parameters[number], mask.id, optional=optional)
     maker, forward = own.constructor.parameters, _with_memory(parameters, lacking)
-    return Joint(own.noun, maker, forward, renamed, frozenset(lacking))
+    return Joint(own.noun, cross.scope.general, maker, forward, renamed, frozenset(lacking))
 
 
 def masks_of(plan: FilePlan, given: list[Given]) -> list[Given]:
