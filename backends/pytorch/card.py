@@ -17,7 +17,7 @@ IMPORTED = "config.json"
 """Source name of a spec that was imported from a Hugging Face folder."""
 
 
-AXIS = re.compile(r"([( ])(\w+)(?=([,)/]))")  # "(B, T, D)", "T/2"
+AXIS = re.compile(rf"([( ])({'|'.join(GLOSSARY)})(?=([,)/]))")  # "(B, T, D)", "T/2"
 
 QUOTES = {"'", '"', "\\"}
 

@@ -110,7 +110,7 @@ class Joint:
 def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
     """How two classes with equal weights could become one; None if their parameters do not fit."""
     given, read = plan.given(own.scope.path), plan.given(cross.scope.path)
-    if made_by(own) != made_by(cross) or len(given) + 1 != len(own.forward.parameters):
+    if len(given) + 1 != len(own.forward.parameters) or made_by(own) != made_by(cross):
         return None
     masks, others = masks_of(plan, given), masks_of(plan, read)
     kinds = {g.kind for g in given}

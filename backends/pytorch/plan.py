@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -116,6 +117,8 @@ class FilePlan:
         self.graph = graph
         self.index = Index(graph)
         self.fields = {field.name: field for field in graph.fields}
+        keys = Counter(field.key for field in self.fields.values())
+        self.repeated = {key for key, count in keys.items() if count > 1}
         self.options = options
         self.causal_given = causal_given  # stacks pass `is_causal` to their layers
         self.bundling = False  # layers get the inputs of their attention as a tuple
@@ -358,11 +361,11 @@ class FilePlan:
                     found.setdefault(weight.tied, "table" if not found else f"table{len(found)}")
         return found
 
-    def fields_of(self, path: str, key: str) -> set[str]:
-        """The fields of the Config with this key that a class reads: its ops, and the checks of
-        the integers that a stack is given.
+    def has_several(self, path: str, key: str) -> bool:
+        """Whether a class reads several fields of the Config with this key: its ops, and the checks
+        of the integers that a stack is given.
         """
-        return self._fields_by_key(path).get(key, set())
+        return key in self.repeated and len(self._fields_by_key(path).get(key, ())) > 1
 
     @of_graph
     def _fields_by_key(self, path: str) -> dict[str, set[str]]:

@@ -126,7 +126,7 @@ class Writer:
         field = value if isinstance(value, Field) else value.tree
         word = name
         if isinstance(field, Field):  # without a prefix, unless two numbers have this key
-            several = len(self.plan.fields_of(self.place.path, field.key)) > 1
+            several = self.plan.has_several(self.place.path, field.key)
             word = field.name if several else field.key
         if not word:  # a plain number
             return config_expression(value)
