@@ -60,6 +60,9 @@ CASES = {
     "gpt": (GPT, 2, {"epsilon": 1e-3}, 1e-5),
     "llama": (LLAMA, 2, {"epsilon": 1e-3, "recompute": True}, 1e-5),
     "muon": (LLAMA, 4, {"optimizer": "muon"}, 5e-4),
+    "two groups, gpt": (GPT, 4, {"epsilon": 1e-3, "tensor_size": 2}, 1e-5),
+    "two groups, llama": (LLAMA, 4, {"epsilon": 1e-3, "tensor_size": 2, "recompute": True}, 1e-5),
+    "two groups, muon": (LLAMA, 4, {"optimizer": "muon", "tensor_size": 2}, 5e-4),
 }
 """Spec, processes, settings, tolerance. A large epsilon, since AdamW divides gradients that are
 about 0 by their size, which makes much of rounding. Muon computes in bfloat16.
@@ -87,36 +90,61 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
         assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
         stored = {path.name for path in (tmp_path / "mixed" / "step-00000006").iterdir()}
         assert stored == {"run.json", "weights.safetensors", "moments.safetensors"}
+    if case == "two groups, gpt":
+        words = ("--out", str(tmp_path / "mixed"))
+        trained(script, 4, *words, "--parallel", "tp", "--steps", "2")
+        stored = {path.name for path in (tmp_path / "mixed" / "step-00000002").iterdir()}
+        files = {f"{kind}-0000{n}-of-00002" for kind in ("weights", "moments") for n in (1, 2)}
+        assert stored == {"run.json", *(f"{name}.safetensors" for name in files)}
+        trained(script, 2, *words, "--parallel", "fsdp", "--steps", "4")
+        trained(script, 4, *words, "--parallel", "tp", "--steps", "6")
+        assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
 
 
 DIVIDED = {
     "tiny_gpt": 60, "tiny_llama": 28, "tiny_t5": 34, "tiny_bert": 24, "tiny_deepseek": 12,
     "tiny_encoder_decoder": 64, "tiny_differential": 6, "tiny_lightning": 4,
-    "tiny_talking_heads": 8, "softcap": 24, "alibi": 8, "qk_norm": 28,
+    "tiny_talking_heads": 8, "softcap": 24, "alibi": 8, "qk_norm": 28, "experts": 16, "image": 24,
 }  # fmt: skip
-"""Examples and specs, and how many of their weights are divided: none of latent attention, and
-with ALiBi only those of feed-forwards.
+"""Examples and specs, and how many of their weights are divided: none of latent attention or of
+experts, and with ALiBi only those of feed-forwards.
 """
 OTHERS = {
     "softcap": GPT.replace("heads: 4", "heads: 4, softcap: 5.0"),
     "alibi": GPT.replace("learned", "alibi"),
     "qk_norm": LLAMA,
+    "experts": LLAMA.replace(
+        "type: glu,", "type: moe, experts: 4, top_k: 2, expert: {type: glu,"
+    ).replace("d_ff: 152", "d_ff: 152}"),
+    "image": """
+name: image
+family: encoder-only
+input: {type: patches, image_size: 16, patch_size: 4, prefix_tokens: 1}
+d_model: 48
+layers: 2
+positions: learned
+attention: {heads: 4}
+head: {type: classifier, classes: 5, pool: first}
+init: {std: 0.1}
+""",
 }
 
 
 @pytest.mark.slow
-def test_outputs_and_gradients_are_those_of_the_whole(tmp_path: Path) -> None:
-    """In float64, on two processes."""
+@pytest.mark.parametrize("groups", [1, 2])
+def test_outputs_and_gradients_are_those_of_the_whole(groups: int, tmp_path: Path) -> None:
+    """In float64, on two processes, and on two groups of two, which sum gradients in float32."""
     for name, text in OTHERS.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     paths = [(tmp_path if name in OTHERS else EXAMPLES) / f"{name}.yaml" for name in DIVIDED]
-    words = [*command(Path(__file__).with_name("divided.py"), 2), *map(str, paths)]
+    script = command(Path(__file__).with_name("divided.py"), 2 * groups)
+    words = [*script, str(groups), *map(str, paths)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(found) == len(DIVIDED)
     for (name, count), one in zip(DIVIDED.items(), found, strict=True):
-        assert one["difference"] < 1e-9, (name, one)
+        assert one["difference"] < (1e-9 if groups == 1 else 1e-4), (name, one)
         assert one["divided"] == count, (name, one)
 
 
@@ -176,6 +204,10 @@ def test_heads_that_do_not_divide(tokens: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     told = "in full on each device: layers.*.attention: 3 heads or hidden units, 2 devices"
     assert told in done.stdout
+    done = subprocess.run(
+        [*words, "--tensor-size", "3"], capture_output=True, text=True, check=False
+    )
+    assert "tensor_size (3) must divide the number of devices (2)" in done.stderr
     path = tmp_path / "run" / "parallel.py"
     lines = path.read_text().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("DIVIDED"))

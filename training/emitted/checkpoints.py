@@ -4,8 +4,9 @@
     step-00000100/moments.safetensors    the optimizer state, by weight name
     step-00000100/run.json               the step, and settings that must not change on resuming
 
-With `fsdp`, each process writes its rows to files of its own, such as
-`weights-00001-of-00004.safetensors`. Any number of processes can load a checkpoint.
+If groups of devices share the weights (with `fsdp`, each device is a group), each group writes its
+rows to files of its own, such as `weights-00001-of-00004.safetensors`. Any number of processes can
+load a checkpoint.
 
 They are written to the folder `unfinished`, which is renamed when complete. When a checkpoint is
 removed, `run.json` is deleted first: a folder without it is not a checkpoint.
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .files import fail
-from .parallel import by_rows, first_row, like, local, rank_and_ranks, total, whole
+from .parallel import first_row, groups_of, like, local, rank_and_ranks, rows_of, total
 
 
 def find(out: Path) -> list[Path]:
@@ -44,14 +45,15 @@ def save(
     keep: int,
 ) -> str:
     """Write a checkpoint and remove all but the newest `keep`. Returns "" or the reason of a
-    failure. All processes call this; only with `fsdp`, others than the first one write.
+    failure. All processes call this; the first one of each group that has rows of its own writes.
     """
     fresh, (rank, ranks) = path.with_name("unfinished"), rank_and_ranks()
     weights = model.state_dict()  # after an evaluation, FSDP shards its weights here
-    sharded = all(by_rows(weights[name]) for name, _ in model.named_parameters())
-    part, stored = (f"-{rank + 1:05}-of-{ranks:05}", local) if sharded else ("", whole)
+    group, groups = groups_of(model)
+    part = f"-{group + 1:05}-of-{groups:05}" if groups > 1 else ""
+    writes = rank == group * (ranks // groups)
     tensors = {
-        kind: {name: stored(tensor) for name, tensor in kept.items()}
+        kind: {name: rows_of(tensor, group, groups) for name, tensor in kept.items()}
         for kind, kept in (("weights", weights), ("moments", moments(model, optimizers)))
     }
 
@@ -71,7 +73,7 @@ def save(
         remove(path)
         fresh.rename(path)
 
-    for action, acts in ((begin, rank == 0), (write, sharded or rank == 0), (complete, rank == 0)):
+    for action, acts in ((begin, rank == 0), (write, writes), (complete, rank == 0)):
         wrong = attempt(action, path) if acts else ""
         if total(bool(wrong))[0]:
             if rank == 0:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor
 
 from .files import fail
+from .parallel import mesh_of
 from .settings import Settings
 
 
@@ -22,19 +22,17 @@ def make_optimizers(
     matrices = {w for layer in layers for w in layer.parameters() if w.ndim == 2}
     muon = matrices if s.optimizer == "muon" else set()
     rest = [w for w in model.parameters() if w.requires_grad and w not in muon]
-    kinds = [(decays, divided) for decays in (True, False) for divided in (True, False)]
-    groups = [  # one for divided and one for whole weights, since fused optimizers take no mixture
+    kinds = {(w.ndim >= 2, mesh_of(w)): None for w in rest}  # in the order of the weights
+    groups = [  # fused operations take tensors of one mesh only
         {
-            "params": [
-                w for w in rest if (w.ndim >= 2, isinstance(w, DTensor)) == (decays, divided)
-            ],
+            "params": [w for w in rest if (w.ndim >= 2, mesh_of(w)) == (decays, mesh)],
             "weight_decay": s.weight_decay if decays else 0.0,
         }
-        for decays, divided in kinds
+        for decays, mesh in kinds
     ]
     betas, fused = (s.beta1, s.beta2), next(model.parameters()).is_cuda
     made: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW([g for g in groups if g["params"]], s.lr, betas, s.epsilon, fused=fused)
+        torch.optim.AdamW(groups, s.lr, betas, s.epsilon, fused=fused)
     ]
     if muon:  # Jordan et al. 2024; scaled to AdamW's rate, Liu et al. 2025, arXiv:2502.16982
         ordered = [w for w in model.parameters() if w in muon and w.requires_grad]

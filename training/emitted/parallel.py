@@ -3,8 +3,9 @@
 ddp     a copy of the model on each device; gradients are averaged (DistributedDataParallel)
 fsdp    rows of each weight, its gradient and its optimizer state on each device; a layer's weights
         are gathered when it runs (FSDP2; Zhao et al. 2023, arXiv:2304.11277)
-tp      a part of the heads and hidden units of each layer on each device; all devices compute the
-        same samples together (tensor parallelism; Shoeybi et al. 2019, arXiv:1909.08053)
+tp      a part of the heads and hidden units of each layer on each device of a group, which compute
+        the same samples together (tensor parallelism; Shoeybi et al. 2019, arXiv:1909.08053);
+        several groups compute different samples, and weights are sharded over them as by fsdp
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from functools import partial
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, Shard
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
@@ -33,11 +35,12 @@ DIVIDED: tuple[tuple[str, tuple[str, ...], str, int], ...] = ()
 # Tables with a bias of each head, and the attention that uses it.
 TABLES: tuple[tuple[str, str], ...] = ()
 # Modules that every device has in full and applies to its heads, such as norms of queries and keys,
-# and their attention: their gradients are summed over the devices.
+# and their attention: their gradients are summed over the group.
 SHARED: tuple[tuple[str, str], ...] = ()
 # What is in full on each device, and why; also norms, embeddings and heads.
 WHOLE: tuple[str, ...] = ()
-SUMMED: list[nn.Parameter] = []  # the weights of SHARED
+SUMMED: list[str] = []  # those of SHARED whose attention is divided, with `.*`
+GROUP: list[DeviceMesh] = []  # the devices over which this process's layers are divided
 SIGNALS: list[int] = []  # received; the step is finished and saved
 
 
@@ -59,8 +62,15 @@ def rank_and_ranks() -> tuple[int, int]:
 
 
 def group_and_groups(s: Settings) -> tuple[int, int]:
-    """Like `rank_and_ranks`, of the groups of devices that compute different samples."""
-    return (0, 1) if s.parallel == "tp" else rank_and_ranks()
+    """The group of this process and the number of groups, which compute different samples.
+
+    Exits with code 2 if the devices do not form groups of `tensor_size`.
+    """
+    rank, ranks = rank_and_ranks()
+    size = (s.tensor_size or ranks) if s.parallel == "tp" else 1
+    if ranks % size:
+        fail(f"tensor_size ({size}) must divide the number of devices ({ranks})")
+    return rank // size, ranks // size
 
 
 def record_signals() -> None:
@@ -94,39 +104,49 @@ def distribute(
             layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
         if s.compile:
             layer.compile()
-    if dist.is_initialized() and s.parallel == "fsdp":
-        shard(model, layers, bfloat16=s.bfloat16)
-        return model
-    model.to(device)
     if not dist.is_initialized():
-        return model
+        return model.to(device)
+    if s.parallel == "ddp":
+        devices = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(
+            model.to(device),
+            devices,
+            gradient_as_bucket_view=True,  # no copy of them
+        )
+    (_, ranks), (_, groups) = rank_and_ranks(), group_and_groups(s)
+    shape, names = (groups, ranks // groups), ("groups", "tensor")
+    mesh = init_device_mesh(device.type, shape, mesh_dim_names=names)
     if s.parallel == "tp":
-        divide(model, device)
-        return model
-    devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(model, devices, gradient_as_bucket_view=True)  # no copy of them
+        divide(model.to(device), mesh["tensor"])
+    if s.parallel == "fsdp" or groups > 1:
+        shard(model, layers, mesh["groups"], bfloat16=s.bfloat16)
+    return model
 
 
-def shard(model: nn.Module, layers: Iterable[nn.Module], *, bfloat16: bool) -> None:
-    """Keep only this process's rows of each weight. Exits with code 2 if that is not possible.
+def shard(
+    model: nn.Module, layers: Iterable[nn.Module], groups: DeviceMesh, *, bfloat16: bool
+) -> None:
+    """Keep only this group's rows of each weight. Exits with code 2 if that is not possible.
 
     bfloat16: gather weights in bfloat16; gradients are summed in float32
     """
     try:
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
     except ImportError:
-        fail(f"--parallel fsdp needs torch 2.6 or later; this is {torch.__version__}")
+        fail(f"sharding (fsdp) needs torch 2.6 or later; this is {torch.__version__}")
     if scalars := [name for name, weight in model.named_parameters() if weight.ndim == 0]:
-        fail(f"{scalars[0]} is a single number, which --parallel fsdp cannot shard; use ddp")
+        fail(f"{scalars[0]} is a single number, which cannot be sharded (fsdp); use ddp")
     dtype = torch.bfloat16 if bfloat16 else None
     policy = MixedPrecisionPolicy(dtype, torch.float32, cast_forward_inputs=False)
     for module in (*layers, model):
-        fully_shard(module, mp_policy=policy)
+        fully_shard(module, mesh=groups, mp_policy=policy)
 
 
-def divide(model: nn.Module, device: torch.device) -> None:
-    """Keep only this process's heads and hidden units. Exits with code 2 if they do not divide."""
-    from torch.distributed.device_mesh import init_device_mesh
+def divide(model: nn.Module, group: DeviceMesh) -> None:
+    """Keep only this process's heads and hidden units. Exits with code 2 if they do not divide.
+
+    group: the devices over which each layer is divided
+    """
     from torch.distributed.tensor.parallel import (
         ColwiseParallel,
         ParallelStyle,
@@ -134,43 +154,45 @@ def divide(model: nn.Module, device: torch.device) -> None:
         parallelize_module,
     )
 
-    rank, ranks = rank_and_ranks()
+    size = group.size()
     styles: dict[str, ParallelStyle] = {}
     whole = [*WHOLE]
     for module, columns, row, units in DIVIDED:
-        if units % ranks:
-            whole.append(f"{module}: {units} heads or hidden units, {ranks} devices")
+        if units % size:
+            whole.append(f"{module}: {units} heads or hidden units, {size} devices")
             continue
         tables = [table for table, attention in TABLES if attention == module]
         styles |= {name: ColwiseParallel() for name in tables}
         styles |= {f"{module}.{column}": ColwiseParallel() for column in columns}
         styles[f"{module}.{row}"] = RowwiseParallel()
     if not styles:
-        fail(f"--parallel tp: no layer can be divided over {ranks} devices ({'; '.join(whole)})")
-    if rank == 0:
+        fail(f"--parallel tp: no layer can be divided over {size} devices ({'; '.join(whole)})")
+    if rank_and_ranks()[0] == 0:
         for reason in whole:
             print(f"in full on each device: {reason}", flush=True)
-    parallelize_module(model, init_device_mesh(device.type, (ranks,)), styles)
+    parallelize_module(model, group, styles)
     shared = [name for name, module in SHARED if any(one.startswith(module) for one in styles)]
+    SUMMED[:] = [f"{name}.*" for name in shared]
+    GROUP[:] = [group]
+
+
+def sum_gradients(model: nn.Module) -> None:
+    """Sum the gradients of weights that each device of a group applied to its heads."""
     for name, weight in model.named_parameters():
-        if any(fnmatch(name, f"{one}.*") for one in shared):
-            SUMMED.append(weight)
+        if weight.grad is not None and any(fnmatch(name, pattern) for pattern in SUMMED):
+            dist.all_reduce(local(weight.grad), group=GROUP[0].get_group())
 
 
-def clip(weights: Iterable[nn.Parameter], limit: float) -> Tensor:
-    """Scale the gradients to a norm of at most `limit`; 0: no limit. Returns the norm before.
-
-    Before, `tp` sums the gradients of weights that each device applied to its heads.
-    """
-    for weight in SUMMED:
-        if weight.grad is not None:
-            dist.all_reduce(weight.grad)
-    graded = [weight for weight in weights if weight.grad is not None]
-    kinds = [[w for w in graded if isinstance(w, DTensor) is kind] for kind in (True, False)]
-    if not all(kinds):
+def clip(model: nn.Module, limit: float) -> Tensor:
+    """Scale the gradients to a norm of at most `limit`; 0: no limit. Returns the norm before."""
+    graded = [weight for weight in model.parameters() if weight.grad is not None]
+    meshes: dict[DeviceMesh | None, list[nn.Parameter]] = {}
+    for weight in graded:
+        meshes.setdefault(mesh_of(weight), []).append(weight)
+    if len(meshes) == 1:
         return whole(nn.utils.clip_grad_norm_(graded, limit or math.inf))
-    norms = [whole(nn.utils.clip_grad_norm_(each, math.inf)) for each in kinds]  # not scaled yet
-    norm: Tensor = torch.stack(norms).norm()
+    norms = [whole(nn.utils.clip_grad_norm_(each, math.inf)) for each in meshes.values()]
+    norm: Tensor = torch.stack(norms).norm()  # nothing is scaled yet
     for weight in graded if limit else ():
         assert weight.grad is not None
         local(weight.grad).mul_((limit / (norm + 1e-6)).clamp(max=1.0))
@@ -185,35 +207,63 @@ def synchronise(call: nn.Module, *, last: bool) -> None:
         call.require_backward_grad_sync = last
 
 
+def mesh_of(tensor: Tensor) -> DeviceMesh | None:
+    """The devices that have parts of a tensor. Fused operations take tensors of one mesh only."""
+    return tensor.device_mesh if isinstance(tensor, DTensor) else None
+
+
 def local(tensor: Tensor) -> Tensor:
-    """The rows of a tensor that this process has."""
+    """The part of a tensor that this process has."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """All rows of a tensor. Every process must call this."""
+    """All parts of a tensor. Every process must call this."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def by_rows(tensor: Tensor) -> bool:
-    """Whether each process has some rows of a tensor."""
-    return isinstance(tensor, DTensor) and tensor.placements[0] == Shard(0)
+def groups_of(model: nn.Module) -> tuple[int, int]:
+    """The group of this process and the number of groups over which the weights are sharded."""
+    for mesh in map(mesh_of, model.parameters()):
+        names = (mesh.mesh_dim_names if mesh else None) or ()
+        if mesh and "groups" in names:
+            return mesh.get_local_rank("groups"), mesh.size(names.index("groups"))
+    return 0, 1
+
+
+def rows_of(tensor: Tensor, group: int, groups: int) -> Tensor:
+    """The rows of a tensor that the devices of a group have. Every process must call this."""
+    mesh = mesh_of(tensor)
+    if mesh is None or (groups > 1 and mesh.mesh_dim_names == ("groups",)):
+        return local(tensor)
+    rows, part = whole(tensor), -(-tensor.size(0) // groups)
+    return rows[part * group : part * (group + 1)].clone()
+
+
+def parts(tensor: Tensor, axis: int) -> Iterator[tuple[int, int]]:
+    """How an axis of a tensor is divided, again and again: this process's part, how many parts."""
+    if isinstance(tensor, DTensor):
+        mesh = tensor.device_mesh
+        for n in reversed(range(mesh.ndim)):  # first over the devices of a group, then over groups
+            if getattr(tensor.placements[n], "dim", None) == axis:  # Shard, or one over another
+                yield mesh.get_local_rank(n), mesh.size(n)
 
 
 def first_row(tensor: Tensor) -> int:
     """Number of the first row that this process has; rows are distributed as by `torch.chunk`."""
-    if not by_rows(tensor):
-        return 0
-    (rank, ranks), rows = rank_and_ranks(), tensor.size(0)
-    return min(rows, rank * -(-rows // ranks))
+    first, rows = 0, tensor.size(0)
+    for number, count in parts(tensor, 0):
+        size = -(-rows // count)
+        begin = min(rows, number * size)
+        first, rows = first + begin, min(size, rows - begin)
+    return first
 
 
 def like(rows: Tensor, tensor: Tensor) -> Tensor:
     """This process's rows as a tensor that is sharded as another of the same shape."""
     if not isinstance(tensor, DTensor):
         return rows
+    for number, count in parts(tensor, 1):
+        rows = rows.chunk(count, 1)[number].contiguous()
     mesh, placements, size = tensor.device_mesh, tensor.placements, tensor.size()
-    if placements[0] == Shard(1):  # all rows were given
-        rank, ranks = rank_and_ranks()
-        rows = rows.chunk(ranks, 1)[rank].contiguous()
     return DTensor.from_local(rows, mesh, placements, shape=size, stride=tensor.stride())

@@ -56,6 +56,12 @@ class Settings:
         "divides heads and hidden units",
         words=("ddp", "fsdp", "tp"),
     )
+    tensor_size: int = option(
+        0,
+        "with tp, devices of a group that divides each layer; weights are sharded over the groups "
+        "as with fsdp; 0: one group",
+        least=0,
+    )
     compile: bool = option(False, "compile each layer with torch.compile")
     recompute: bool = option(False, "recompute activations in the backward pass to save memory")
     teacher_weights: str = option("", "safetensors file with the teacher's weights")

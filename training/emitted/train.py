@@ -35,6 +35,7 @@ from .parallel import (
     group_and_groups,
     record_signals,
     start_processes,
+    sum_gradients,
     synchronise,
     total,
     whole,
@@ -59,7 +60,7 @@ class Run:
         if settings.batch % self.together:
             fail(
                 f"batch ({settings.batch}) must be a multiple of micro_batch "
-                f"({settings.micro_batch}) x devices ({groups})"
+                f"({settings.micro_batch}) x groups of devices ({groups})"
             )
         data, length, seed = Path(settings.data), settings.length, settings.seed
         self.data = Samples(data, "train", length, seed)
@@ -126,7 +127,8 @@ class Run:
             loss = loss / max(1.0, count)
             torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
-        norm = clip(self.model.parameters(), self.settings.clip)
+        sum_gradients(self.model)
+        norm = clip(self.model, self.settings.clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, self.settings)
