@@ -107,7 +107,7 @@ class Size(int):
     def __mul__(self, other: Any) -> Any:
         if not isinstance(other, int):
             return int(self) * other
-        if other == 1:
+        if _is(other, 1):
             return self
         whole = _whole(self, other)
         return whole or self._join("*", other, int(self) * int(other))
@@ -115,20 +115,20 @@ class Size(int):
     def __rmul__(self, other: Any) -> Any:
         if not isinstance(other, int):
             return other * int(self)
-        if other == 1:
+        if _is(other, 1):
             return self
         return self._join("*", other, int(self) * int(other), swapped=True)
 
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, int):
             return int(self) + other
-        return self if other == 0 else self._join("+", other, int(self) + int(other))
+        return self if _is(other, 0) else self._join("+", other, int(self) + int(other))
 
     def __floordiv__(self, other: Any) -> Any:
         """The exact quotient. Raises IndivisibleError if it is not whole; `floor` rounds down."""
         if isinstance(other, int) and int(self) % int(other):
             raise IndivisibleError(self, Size.of(other))
-        if other == 1 or not isinstance(other, int):
+        if _is(other, 1) or not isinstance(other, int):
             return self.floor(other)
         return self._join("//", other, int(self) // int(other))
 
@@ -136,15 +136,15 @@ class Size(int):
         """The quotient, rounded down, as for patches of an image."""
         if not isinstance(other, int):
             return int(self) // other
-        return self if other == 1 else self._join("floor", other, int(self) // int(other))
+        return self if _is(other, 1) else self._join("floor", other, int(self) // int(other))
 
     def __sub__(self, other: Any) -> Any:
         if not isinstance(other, int):
             return int(self) - other
-        return self if other == 0 else self._join("-", other, int(self) - int(other))
+        return self if _is(other, 0) else self._join("-", other, int(self) - int(other))
 
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
-        return self if other == 1 else self._join("**", other, int(self) ** int(other))
+        return self if _is(other, 1) else self._join("**", other, int(self) ** int(other))
 
     def code(self, prefix: str = "") -> str:
         """The expression as Python source, with `prefix` before each field."""
@@ -155,6 +155,11 @@ class Size(int):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Size:
         return self
+
+
+def _is(other: int, neutral: int) -> bool:
+    """Is it this number for good? A field of the Config with this value may have another one."""
+    return other == neutral and not (isinstance(other, Size) and other.fields())
 
 
 class IndivisibleError(ArithmeticError):

@@ -94,16 +94,11 @@ def taken(
     k, v = np.repeat(k, run, axis=1), np.repeat(v, run, axis=1)
     seen = visible(layer, source, heads)
     found = np.where(seen, scores(layer, part, weights, q, k), -np.inf)
-    if part.sinks == "zero":
-        top = np.maximum(found.max(axis=-1, keepdims=True), 0)
-        powers = np.exp(found - top)
-        shares = powers / (np.exp(-top) + powers.sum(axis=-1, keepdims=True))
-    elif part.sinks:
-        sinks = np.broadcast_to(weights("sinks", heads)[:, None, None], (heads, len(x), 1))
-        shares = softmax(np.concatenate([found, sinks], axis=-1))
-    else:
-        shares = softmax(found)
-    shares = layer.tokens.dropped(shares, part.dropout)[..., : len(v)]
+    if part.sinks:
+        sinks = np.zeros(heads) if part.sinks == "zero" else weights("sinks", heads)
+        sinks = np.broadcast_to(sinks[:, None, None], (heads, len(x), 1))
+        found = np.concatenate([found, sinks], axis=-1)
+    shares = layer.tokens.dropped(softmax(found), part.dropout)[..., : len(v)]
     if part.talking_heads in ("weights", "both"):
         shares = np.einsum("gh,hts->gts", weights("mix_weights", heads, heads), shares)
     return np.einsum("hts,shv->thv", shares, v)

@@ -29,7 +29,7 @@ ABOVE_ONE = Range("x > 1", "> 1")
 FINITE = Range("abs(x) < torch.inf", "finite")
 
 RANGES = {
-    **dict.fromkeys(("dropout", "hidden_dropout", "drop_path"), RATE),
+    **dict.fromkeys(("dropout", "hidden_dropout", "drop_path", "label_dropout"), RATE),
     **dict.fromkeys(("eps", "latent_eps", "init_std"), NOT_NEGATIVE),
     "rope_theta": ABOVE_ONE,
     **dict.fromkeys(

@@ -37,6 +37,14 @@ def test_a_size_is_an_int(d_model: Size) -> None:
     assert d_model > 767
 
 
+def test_a_number_of_one_is_no_constant(d_model: Size) -> None:
+    """A Config may have another one."""
+    one = Size.of(Field("heads", 1))
+    assert (d_model // one).code() == "d_model // heads"
+    assert (d_model * one).code() == "d_model * heads"
+    assert (d_model // 1).code() == (1 * d_model).code() == "d_model"
+
+
 def test_arithmetic_carries_names(d_model: Size, heads: Size) -> None:
     cases = {
         "d_model": d_model,

@@ -46,8 +46,8 @@ class Config:
         for name, size in vars(self).items():
             if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
-        if not (abs(self.label_dropout) < torch.inf and self.eps >= 0):
-            raise ValueError(f"label_dropout must be finite, eps >= 0: {self}")
+        if not (0 <= self.label_dropout < 1 and self.eps >= 0):
+            raise ValueError(f"label_dropout must be in [0, 1), eps >= 0: {self}")
         if self.patch_size > self.image_size:
             raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.d_model % 4:
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 61b6a9604928af4bbb1304974318f06dded17d8f8074abbab88a2ead550ab716
+# sha256 of the above: cf095d2a5c676de67c7035424d3754f0f804f168e5446400c3a6332b5d781826

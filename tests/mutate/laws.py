@@ -60,9 +60,8 @@ def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
     """
     line, top = (mutant.path, mutant.line), mutant.scope.partition(".")[0]
     found = [one for one in stored if line in one.lines]
-    if not found:
-        names = {mutant.key, top, mutant.scope.rpartition(".")[2], f"{mutant.path}:{top}"} - {""}
-        found = [one for one in stored if names & one.words]
+    for names in ({mutant.key, top, f"{mutant.path}:{top}"}, {mutant.scope.rpartition(".")[2]}):
+        found = found or [one for one in stored if (names - {""}) & one.words]
     if not found:
         lines = {(mutant.path, number) for number in naming(mutant.path, top)}
         found = [one for one in stored if lines & one.lines]

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 from modelwright.backends.pytorch import emit_file
-from modelwright.backends.verify.laws.building import with_number
+from modelwright.backends.verify.laws.config import with_number
 from modelwright.compiler import lower
 from modelwright.compiler.display import show
 from modelwright.compiler.sizes import Field

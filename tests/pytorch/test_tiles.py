@@ -18,7 +18,7 @@ from torch._dynamo.testing import CompileCounter
 import modelwright as mw
 from modelwright.backends import oracle, reference
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
-from modelwright.backends.verify.laws.tiles import tiles_of
+from modelwright.backends.verify.laws.tiling import tiles_of
 from modelwright.compiler import ModuleGraph
 
 EXACT = 1e-12

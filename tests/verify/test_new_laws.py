@@ -11,7 +11,7 @@ import pytest
 import yaml
 from faults import SMALL
 
-from modelwright.backends.pytorch import BuildOptions
+from modelwright.backends.pytorch import BuildOptions, emit
 from modelwright.backends.pytorch.runtime import joined
 from modelwright.backends.verify import LAWS, read_document, verify
 from modelwright.backends.verify.compared import disagreements
@@ -86,6 +86,27 @@ def test_joined_weights_in_another_order(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "before", "after"),
+    [
+        ("dropout: 0.2", "nn.Dropout(config.dropout)", "nn.Dropout(0.2)"),
+        ("init: {std: 0.1}", "std=self.config.init_std", "std=0.1"),
+        ("init: {depth_scaled: true}", "2 * self.config.layers", "4"),
+        ("positions: learned", "length > self.config.max_positions", "length > 48"),
+        ("dropout: 0.2", "0 <= self.dropout < 1", "True"),
+    ],
+)
+def test_a_number_that_does_not_follow_its_field(more: str, before: str, after: str) -> None:
+    def planted(graph: Any) -> str:
+        text = emit(graph)
+        assert before in text
+        return text.replace(before, after)
+
+    text = SMALL.format(family="encoder-only") + f"head: language_model\n{more}\n"
+    assert failing(text, "config") == []
+    assert failing(text, "config", emit=planted) == ["config"]
+
+
 def test_options_in_every_combination() -> None:
     report = verify(loads(DECODER), laws=["options"], thorough=True)
     assert report.holds

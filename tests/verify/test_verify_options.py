@@ -35,6 +35,24 @@ FOUND = {
         " towers: {a: {pool: mean}, b: {pool: mean}}}\n",
         "init",
     ),
+    # the oracle dropped no weights of a sink that has no weight of its own
+    "dropout beside sinks of zero": (
+        SMALL.format(family="decoder-only").replace("heads: 4", "heads: 4, sinks: zero")
+        + "dropout: 0.2\nhead: language_model\n",
+        "dropout",
+    ),
+    # each tile has a dropout mask of its own
+    "dropout in tiles": (
+        SMALL.format(family="encoder-only").replace("heads: 4", "heads: 4, kernel: tiles")
+        + "mask: global(1:3)\ndropout: 0.2\nhead: language_model\n",
+        "dropout",
+    ),
+    # what was divided by a number of 1 stayed whole for other numbers
+    "a Config with two heads instead of one": (
+        SMALL.format(family="encoder-only").replace("{heads: 4}", "{type: fastformer, heads: 1}")
+        + "head: language_model\n",
+        "config",
+    ),
     # the number of blocks was that of the first sequence
     "random blocks, for any length": (
         SMALL.format(family="encoder-only") + "mask: blocks(3) | random(3, 1)\n",

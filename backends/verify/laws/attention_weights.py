@@ -14,7 +14,7 @@ from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere
 from ..observe import Observed, observing
 from ..subject import Subject
-from .tiles import tiles_of
+from .tiling import tiles_of
 
 CASES = ("plain", "padded left", "padded right", "every argument", "every argument, padded")
 DIRECTIONS = 8

@@ -8,6 +8,7 @@ rest.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -15,17 +16,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ....compiler.sizes import number
+from ....compiler.graph import ModuleGraph
+from ....compiler.sizes import Field, number
 from ...oracle import UnknownOptionError
-from ..arguments import Array
+from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 from .choice import tied_at
 from .equality import by_oracle
 from .lengths import of_length
+from .tiling import tiles_of
 
 CASES = ("plain", "padded left")
 ONE = "one token"
@@ -55,11 +58,17 @@ def dropout(subject: Subject) -> Measured | NotHere:
     for case, given in cases.items():
         if tied_at(subject, given):
             continue
-        with Drops(single=case == ONE), torch.random.fork_rng(devices=[]):
-            found = subject.results(given, model)
+        found = in_training(subject, model, given, Drops(single=case == ONE))
         for name in subject.graph.outputs:
             largest.compare(found[name], expected[case][name], f"in training, {case}: {name}")
     return largest.measured()
+
+
+def in_training(subject: Subject, model: nn.Module, data: Data, drops: Drops) -> dict[str, Tensor]:
+    """The outputs of a model in training mode, whose attention has one dropout mask, not tiles."""
+    module = sys.modules[type(model).__module__]
+    with tiles_of(module, 0), drops, torch.random.fork_rng(devices=[]):
+        return subject.results(data, model)
 
 
 @cache
@@ -173,6 +182,16 @@ def _count(subject: Subject, largest: Largest) -> None:
         largest.take(float("inf"), counted if len(drops.rates) != len(wanted) else "another rate")
 
 
+RATES = ("rate", "dropout")
+"""Attributes of ops with a rate of dropout."""
+
+
+def rate_fields(graph: ModuleGraph) -> set[str]:
+    """The names of the Config fields that are rates of dropout."""
+    values = [op.attrs.get(key) for op in graph.ops() for key in RATES]
+    return {value.name for value in values if isinstance(value, Field)}
+
+
 def rates(subject: Subject) -> list[float]:
     """The rates of all dropouts in one forward pass in training."""
     found = []
@@ -180,7 +199,7 @@ def rates(subject: Subject) -> list[float]:
         layers = subject.graph.layers_of(op.scope)
         block = subject.graph.block_of(op.scope)
         times = layers.order.count(block.name) if layers is not None and block is not None else 1
-        for key in ("rate", "dropout"):
+        for key in RATES:
             rate = number(op.attrs.get(key))
             found += [float(rate)] * times if isinstance(rate, (int, float)) and rate else []
     return sorted(found)

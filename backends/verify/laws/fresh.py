@@ -59,12 +59,13 @@ def initial(subject: Subject) -> Measured | NotHere:
     model = subject.fresh("float32")
     count = sum(weight.numel() for weight in model.parameters())
     fills = [filled(model, seed) for seed in range(FILLS if count < LARGE else 1)]
-    wrong = _wrong(subject, fills)
-    wrong += [f"a new model: {problem}" for problem in _wrong(subject, [constructed(subject)])]
+    wrong = unlike_spec(subject, fills)
+    kind = getattr(subject.module, subject.graph.class_name)
+    wrong += [f"a new model: {one}" for one in unlike_spec(subject, [constructed(kind)])]
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(fills[0])} weights")
 
 
-def _wrong(subject: Subject, fills: list[dict[str, Array]]) -> list[str]:
+def unlike_spec(subject: Subject, fills: list[dict[str, Array]]) -> list[str]:
     """Describe weights that are not those of the spec, from several runs of `init_weights`."""
     wanted = {weight.name: weight for weight in subject.graph.weights()}
     state = {name: np.stack([fill[name] for fill in fills]) for name in fills[0]}
@@ -91,17 +92,17 @@ def filled(model: nn.Module, seed: int) -> dict[str, Array]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model.init_weights()  # type: ignore[operator]
-    return _arrays(model)
+    return arrays(model)
 
 
-def constructed(subject: Subject) -> dict[str, Array]:
+def constructed(kind: Callable[[], nn.Module]) -> dict[str, Array]:
     """The weights of a new model, which its constructor initialises."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        return _arrays(getattr(subject.module, subject.graph.class_name)())
+        return arrays(kind())
 
 
-def _arrays(model: nn.Module) -> dict[str, Array]:
+def arrays(model: nn.Module) -> dict[str, Array]:
     return {name: value.double().numpy() for name, value in model.state_dict().items()}
 
 

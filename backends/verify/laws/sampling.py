@@ -198,7 +198,7 @@ def stopping(subject: Subject) -> Measured | NotHere:
         )
         if (problem := _script_wrong(subject, model, size, ends, rows))
     ]
-    wrong += _defaults_wrong(subject, model) + _limit_wrong(subject, model, size)
+    wrong += _defaults_wrong(subject, model) + limit_wrong(subject, model, size)
     nothing = _generated(subject, model, 2, max_new_tokens=0, eos_token_id=FIRST)
     if _new(subject, model, nothing):
         wrong.append("`max_new_tokens=0` generates tokens")
@@ -259,7 +259,7 @@ def _defaults_wrong(subject: Subject, model: nn.Module) -> list[str]:
     ]
 
 
-def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
+def limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
     """Check the maximum length: the last new token needs no position."""
     limit = subject.graph.limits.get(subject.cached)
     if limit is None:
