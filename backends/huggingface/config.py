@@ -208,8 +208,8 @@ def _read_generation(folder: Folder, data: dict[str, Any], values: Mapping[str, 
     keys = _GENERATION_KEYS if "pad" in tokens else {"pad": "pad_token_id", **_GENERATION_KEYS}
     problems: list[str] = []
     for ours, theirs in keys.items():
-        said = {theirs: folder.generation.get(theirs), "vocab_size": values["vocab_size"]}
-        found = filled({ours: Token(theirs)}, said, problems)
+        given = {theirs: folder.generation.get(theirs), "vocab_size": values["vocab_size"]}
+        found = filled({ours: Token(theirs)}, given, problems)
         tokens |= found
     if problems:
         raise CheckpointError(folder.path / GENERATION, problems)

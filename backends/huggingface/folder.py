@@ -70,9 +70,9 @@ class Folder:
         """A name for the model: that of the folder, unless it is generic, such as `model`."""
         parents = self.path.resolve().parents
         hub = parents[1].name.rpartition("--")[2] if len(parents) > 1 else ""
-        said = str(self.config.get("_name_or_path", "")).rstrip("/").rpartition("/")[2]
+        last = str(self.config.get("_name_or_path", "")).rstrip("/").rpartition("/")[2]
         named = hub if _SNAPSHOT.match(self.path.resolve().name) else self.path.resolve().name
-        for name in (named, said):
+        for name in (named, last):
             if not name_problem(name, MODEL_NAME) and name.lower() not in _COMMON_NAMES:
                 return name
         return str(self.config["model_type"]).replace("_", "-")

@@ -57,10 +57,10 @@ def _seq2seq_rows(emitted: EmittedFile) -> Rows:
 def _read(emitted: EmittedFile, stack: str, ids: str, word: str) -> list[dict[str, str]]:
     """First arguments of a stack's call: ids or embedded ids, and a memory."""
     table = table_of(emitted.graph, stack)
-    said = {"memory": "encoder_outputs[0]"}
+    arguments = {"memory": "encoder_outputs[0]"}
     if table is not None:
-        said["x"] = f"self.model.{table.name}({ids})"
-    return [{word: said.get(name, ids)} for name in emitted.required(stack)]
+        arguments["x"] = f"self.model.{table.name}({ids})"
+    return [{word: arguments.get(name, ids)} for name in emitted.required(stack)]
 
 
 def _passed(own: str, name: str, word: str) -> dict[str, str]:

@@ -84,11 +84,11 @@ def _at(spec: ModelSpec, path: Path) -> Any:
     return size(part, width) if isinstance(part, str) else part
 
 
-def size(said: str, width: int) -> int | str:
+def size(text: str, width: int) -> int | str:
     """A multiple of d_model as a number; other values unchanged."""
-    factor, _, rest = said.partition(" * ")
+    factor, _, rest = text.partition(" * ")
     if rest != "d_model":
-        return said
+        return text
     whole, _, parts = factor.partition("/")
     return int(whole) * width // int(parts or 1)
 
@@ -151,16 +151,16 @@ def _row(leaf: Row, value: Any, family: Family) -> Config:
 
 
 def _rotary(leaf: Rotary, value: Any, family: Family) -> Config:
-    said = None if leaf.layer_type else _turned(value)
-    if said is None:
+    parameters = None if leaf.layer_type else _turned(value)
+    if parameters is None:
         return {}
-    kind = said.pop("rope_type")
-    config: Config = {"rope_theta": said.pop("rope_theta")}
-    fraction = said.pop("partial_rotary_factor")
+    kind = parameters.pop("rope_type")
+    config: Config = {"rope_theta": parameters.pop("rope_theta")}
+    fraction = parameters.pop("partial_rotary_factor")
     if fraction != leaf.fraction:
         config["partial_rotary_factor"] = fraction
     if kind != "default":
-        config["rope_scaling"] = {"rope_type": kind, **said}
+        config["rope_scaling"] = {"rope_type": kind, **parameters}
     return config
 
 
@@ -169,11 +169,11 @@ def _turned(positions: Any) -> Config | None:
     found = [part for part in positions or () if isinstance(part, RotaryPositions)]
     if not found:
         return None
-    said, scaling = found[0], found[0].scaling
+    first, scaling = found[0], found[0].scaling
     config: Config = {
         "rope_type": "default" if scaling.type == "none" else scaling.type,
-        "rope_theta": float(said.theta),
-        "partial_rotary_factor": float(said.fraction),
+        "rope_theta": float(first.theta),
+        "partial_rotary_factor": float(first.fraction),
     }
     for ours, theirs in SCALINGS.get(scaling.type, {}).items():
         option = getattr(scaling, ours, None)
@@ -226,14 +226,14 @@ def _windows(spec: ModelSpec) -> Config:
 
 def _rotary_of_kinds(stack: Stack, kinds: list[str]) -> Config:
     """Rotary parameters by layer type, if they differ."""
-    said: dict[str, Config] = {}
+    by_kind: dict[str, Config] = {}
     for name, kind in zip(stack.order, kinds, strict=True):
         turned = _turned(stack.blocks[name].positions)
         if turned is not None:
-            said[kind] = turned
-    if len(said) < 2 or len({str(each) for each in said.values()}) == 1:
+            by_kind[kind] = turned
+    if len(by_kind) < 2 or len({str(each) for each in by_kind.values()}) == 1:
         return {}
-    return {"rope_parameters": said}
+    return {"rope_parameters": by_kind}
 
 
 _TURNS: dict[type, Callable[[Any, Any, Family], Config]] = {

@@ -57,12 +57,12 @@ def _usual(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     usual: dict[str, Any] = {}
     for key in blocks[0]:
         parts = [block.get(key) for block in blocks]
-        said = [part for part in parts if isinstance(part, Mapping) and "type" in part]
-        if len(said) < len(blocks):
+        typed = [part for part in parts if isinstance(part, Mapping) and "type" in part]
+        if len(typed) < len(blocks):
             continue
-        most = max(said, key=lambda value: (said.count(value), len(str(value))))
-        others = [value for value in said if value != most]
-        alone = len(others) * 2 > len(said) or len(others) == len(said) - 1
+        most = max(typed, key=lambda value: (typed.count(value), len(str(value))))
+        others = [value for value in typed if value != most]
+        alone = len(others) * 2 > len(typed) or len(others) == len(typed) - 1
         if not alone and all(value["type"] != most["type"] for value in others):
             usual[key] = most
     return usual
@@ -157,13 +157,15 @@ def _pattern(kinds: Sequence[str]) -> dict[str, Any]:
     """The shortest pattern and overrides that give these names."""
     best: tuple[int, dict[str, Any]] | None = None
     for period in range(1, len(kinds) + 1 if len(kinds) <= LONGEST else LONGEST + 1):
-        said = [Counter(kinds[i::period]).most_common(1)[0][0] for i in range(period)]
-        wrong = [i for i, kind in enumerate(kinds) if kind != said[i % period]]
+        kinds_of_period = [Counter(kinds[i::period]).most_common(1)[0][0] for i in range(period)]
+        wrong = [i for i, kind in enumerate(kinds) if kind != kinds_of_period[i % period]]
         runs = list(_runs(wrong, kinds))
-        length = len(list(groupby(said))) + 2 * len(runs)
+        length = len(list(groupby(kinds_of_period))) + 2 * len(runs)
         if best is None or length < best[0]:
             overrides = {_range(start, stop): kind for start, stop, kind in runs}
-            pattern = {"pattern": [_times(kind, list(same)) for kind, same in groupby(said)]}
+            pattern = {
+                "pattern": [_times(kind, list(same)) for kind, same in groupby(kinds_of_period)]
+            }
             best = length, pattern | ({"overrides": overrides} if overrides else {})
     assert best is not None
     return best[1]

@@ -49,8 +49,8 @@ class Layout:
     def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
         """Names of the tensors, for the indices in our name and its last part."""
         each = range(count) if "{e}" in self.theirs else range(1)
-        said = [self.theirs.replace("{e}", str(e)) for e in each]
-        return [name.format(*layer) + leaf for name in (*said, *self.beside)]
+        names = [self.theirs.replace("{e}", str(e)) for e in each]
+        return [name.format(*layer) + leaf for name in (*names, *self.beside)]
 
     def stored_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape of the (stacked) tensor that stores weights of these shapes."""

@@ -81,16 +81,16 @@ def with_parameters(values: Values, parameters: Mapping[str, Any] | None, **more
 
 def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
     """Merge `rope_scaling` into the parameters of these layer types (Gemma 3)."""
-    scaling, said = values.get("rope_scaling"), values.get("rope_parameters")
+    scaling, parameters = values.get("rope_scaling"), values.get("rope_parameters")
     if not scaling:
         return values
-    if not isinstance(scaling, Mapping) or not isinstance(said or {}, Mapping):
+    if not isinstance(scaling, Mapping) or not isinstance(parameters or {}, Mapping):
         raise RefusedError("`rope_scaling` and `rope_parameters` must be mappings")
     if "type" in scaling and "rope_type" not in scaling:
         raise RefusedError("`rope_scaling` must have `rope_type`; the library ignores `type` here")
-    merged: dict[str, Any] = dict(said or {})
+    merged: dict[str, Any] = dict(parameters or {})
     for layer_type in layer_types:
-        if said and not isinstance(said.get(layer_type), Mapping):
+        if parameters and not isinstance(parameters.get(layer_type), Mapping):
             raise RefusedError(
                 "if `rope_scaling` is set, `rope_parameters` must be a mapping by layer type"
             )
@@ -100,14 +100,14 @@ def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
 
 def of_layer_type(values: Values, layer_type: str) -> dict[str, Any]:
     """Rotary positions of a layer type; without parameters of its own, those of the model."""
-    said = stated(values)
-    if not said or (said.get(layer_type) is None and _is_by_layer_type(said)):
+    parameters = stated(values)
+    if not parameters or (parameters.get(layer_type) is None and _is_by_layer_type(parameters)):
         return Rotary()(with_parameters(values, None))
     return Rotary(layer_type=layer_type, by_layer_type=True)(values)
 
 
-def _is_by_layer_type(said: Mapping[str, Any]) -> bool:
-    return any(isinstance(each, Mapping) for each in said.values())
+def _is_by_layer_type(parameters: Mapping[str, Any]) -> bool:
+    return any(isinstance(each, Mapping) for each in parameters.values())
 
 
 @dataclass(frozen=True)
@@ -132,35 +132,35 @@ class Rotary:
     by_layer_type: bool = False
 
     def __call__(self, values: Values) -> dict[str, Any]:
-        said = self.parameters(values)
-        kind = said.get("rope_type", said.get("type", "default"))
+        parameters = self.parameters(values)
+        kind = parameters.get("rope_type", parameters.get("type", "default"))
         if not isinstance(kind, str):
             raise RefusedError(f"`rope_type` must be a string, not {kind!r}")
         spec: dict[str, Any] = {
             "type": "rotary",
-            "theta": _number("rope_theta", said.get("rope_theta", values.get(self.theta))),
-            "fraction": self._fraction(said, values),
+            "theta": _number("rope_theta", parameters.get("rope_theta", values.get(self.theta))),
+            "fraction": self._fraction(parameters, values),
             "layout": "interleaved" if self.interleaved else "half",
         }
         if kind != "default":
-            spec["scaling"] = _scaling(kind, said, values, self.scores)
+            spec["scaling"] = _scaling(kind, parameters, values, self.scores)
         return {key: value for key, value in spec.items() if value is not None}
 
     def parameters(self, values: Values) -> Mapping[str, Any]:
         """The library's parameters of this layer type."""
-        said = stated(values)
-        if not said or not (self.by_layer_type or _is_by_layer_type(said)):
+        parameters = stated(values)
+        if not parameters or not (self.by_layer_type or _is_by_layer_type(parameters)):
             original = values.get(_ORIGINAL)  # overrides the parameters
-            return said if original is None else {**said, _ORIGINAL: original}
-        inner = said.get(self.layer_type)
+            return parameters if original is None else {**parameters, _ORIGINAL: original}
+        inner = parameters.get(self.layer_type)
         if not isinstance(inner, Mapping):
             what = f"`{self.layer_type}`" if self.layer_type else "the whole model"
             raise RefusedError(f"`rope_parameters` has no entry for {what}")
         # the library looks for `truncate` at the wrong level, so it has no effect here
         return {key: value for key, value in inner.items() if key != "truncate"}
 
-    def _fraction(self, said: Mapping[str, Any], values: Values) -> float:
-        fraction = said.get(_PARTIAL, values.get(_PARTIAL))
+    def _fraction(self, parameters: Mapping[str, Any], values: Values) -> float:
+        fraction = parameters.get(_PARTIAL, values.get(_PARTIAL))
         if fraction is None or fraction == self.fraction:
             return self.fraction
         if not self.partial and self.fraction == 1:
@@ -190,18 +190,20 @@ def _option(key: str, value: Any) -> Any:
     return _number(key, value)
 
 
-def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -> dict[str, Any]:
+def _scaling(
+    kind: str, parameters: Mapping[str, Any], values: Values, scores: bool
+) -> dict[str, Any]:
     if kind not in SCALINGS:
         raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
-    missing = [f"`{key}`" for key in _NEEDED[kind] if said.get(key) is None]
-    if kind == "yarn" and "factor" not in said:  # null is a ratio of lengths in the library
+    missing = [f"`{key}`" for key in _NEEDED[kind] if parameters.get(key) is None]
+    if kind == "yarn" and "factor" not in parameters:  # null is a ratio of lengths in the library
         missing = ["`factor`"]
     if missing:
         raise RefusedError(f"rotary scaling `{kind}` needs {' and '.join(missing)}")
     scaling: dict[str, Any] = {"type": kind}
     for ours, theirs in SCALINGS[kind].items():
-        if said.get(theirs) is not None:
-            scaling[ours] = _option(theirs, said[theirs])
+        if parameters.get(theirs) is not None:
+            scaling[ours] = _option(theirs, parameters[theirs])
     if kind == "llama3" and scaling["high_freq_factor"] == scaling["low_freq_factor"]:
         scaling["high_freq_factor"] *= 1.000001  # Llama 4: a step, without interpolation
     longest = values.get("max_position_embeddings")
@@ -209,8 +211,8 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
         scaling.setdefault("original_max_positions", longest)
     if kind == "yarn" and "factor" not in scaling:
         scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
-    if kind == "longrope" and said.get("factor") is not None:
-        _longrope_factor(scaling, _number("factor", said["factor"]), longest)
+    if kind == "longrope" and parameters.get("factor") is not None:
+        _longrope_factor(scaling, _number("factor", parameters["factor"]), longest)
     return _multiplied(scaling, scores)
 
 

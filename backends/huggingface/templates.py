@@ -90,8 +90,8 @@ def imports(
                     continue
                 title = f".{modules[module]}" if node.level else module
                 imported = (_imported(alias, names) for alias in node.names)
-                said = {n for n in imported if n.split()[-1] in words or module == "__future__"}
-                found.setdefault(title, set()).update(said)
+                needed = {n for n in imported if n.split()[-1] in words or module == "__future__"}
+                found.setdefault(title, set()).update(needed)
     blocks: dict[int, list[str]] = {}
     for module in sorted(whole):
         blocks.setdefault(_group(module), []).append(f"import {module}")

@@ -98,16 +98,16 @@ def _compare(
             )
             continue
         move.theirs = [names.stored_as(name, tensors) for name in move.theirs]
-        said = " and ".join(move.ours)
+        joined = " and ".join(move.ours)
         wanted = move.layout.stored_shape(move.shapes)
         each = wanted[1:] if move.layout.stacked else wanted
         missing = [name for name in move.theirs if name not in tensors]
-        problems += [f"missing: {name} {each} (in the spec: {said})" for name in missing]
+        problems += [f"missing: {name} {each} (in the spec: {joined})" for name in missing]
         for name in move.theirs if not missing else ():
             if not move.layout.fits([tensors[name]], move.shapes):
                 problems.append(
                     f"shape of {name}: {tensors[name]} in the file, but {each} in the model "
-                    f"({said})"
+                    f"({joined})"
                 )
         read.update(move.theirs)
         moves.append(move)

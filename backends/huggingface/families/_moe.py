@@ -58,7 +58,7 @@ def several(hidden: str, count: str) -> Read:
 
 def sigmoid_router(values: Values) -> dict[str, Any]:
     """DeepSeek-V3's router: sigmoid scores, groups, and a bias that affects the choice only."""
-    said = {
+    options = {
         "score": "sigmoid",
         "normalize": values["norm_topk_prob"],
         "selection_bias": True,
@@ -66,8 +66,8 @@ def sigmoid_router(values: Values) -> dict[str, Any]:
     }
     if (values["n_group"] or 1) > 1:
         groups = {"count": values["n_group"], "top_k": values["topk_group"]}
-        said["groups"] = {**groups, "score": "top2_sum"}
-    return said
+        options["groups"] = {**groups, "score": "top2_sum"}
+    return options
 
 
 def dense_and_sparse(
@@ -95,7 +95,7 @@ def dense_and_sparse(
     layers: list[Layer] = []
     for (kind, block), is_sparse in zip(others, sparse, strict=True):
         names = kind, "sparse" if is_sparse else "dense"
-        name = "_".join(name for name, said in zip(names, differ, strict=True) if said)
+        name = "_".join(name for name, differs in zip(names, differ, strict=True) if differs)
         inner = filled(mixture if is_sparse else {**glu(dense), **biased}, values)
         layers.append((name, {**block, "feed_forward": inner}))
     return layers
@@ -103,11 +103,11 @@ def dense_and_sparse(
 
 def named_sparse(values: Values) -> list[bool]:
     """Whether each layer is sparse, by `mlp_layer_types`."""
-    said = values["mlp_layer_types"]
-    unknown = sorted(set(said) - {"dense", "sparse"})
+    types = values["mlp_layer_types"]
+    unknown = sorted(set(types) - {"dense", "sparse"})
     if unknown:
         raise RefusedError(f"`mlp_layer_types` has {', '.join(map(str, unknown))}")
-    return [kind == "sparse" for kind in said]
+    return [kind == "sparse" for kind in types]
 
 
 def sparse_after(first: int, values: Values) -> list[bool]:

@@ -29,10 +29,10 @@ class Token:
     name: str
 
     def __call__(self, values: Values) -> int | list[int] | None:
-        said = values.get(self.name)
-        ids = said if isinstance(said, list) else [said]
+        value = values.get(self.name)
+        ids = value if isinstance(value, list) else [value]
         if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids if one):
-            raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {said!r}")
+            raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {value!r}")
         size = values["vocab_size"]
         if size is None:
             raise RefusedError("`vocab_size` must be a number: special tokens are ids below it")
@@ -45,23 +45,23 @@ token = Token
 
 def _longest(values: Values) -> int:
     """`max_position_embeddings`, multiplied by the factor for dynamic NTK scaling."""
-    said: int = values["max_position_embeddings"]
+    value: int = values["max_position_embeddings"]
     scaling = stated(values)
     dynamic = "dynamic" in (scaling.get("rope_type"), scaling.get("type"))
-    return int(said * scaling.get("factor", 1)) if dynamic else said
+    return int(value * scaling.get("factor", 1)) if dynamic else value
 
 
 def _head_dim(values: Values) -> int | None:
     """Width of a head; None if it is d_model / heads."""
     usual, rest = divmod(values["hidden_size"], values["num_attention_heads"])
-    said: int = values.get("head_dim") or usual
-    return None if said == usual and not rest else said
+    value: int = values.get("head_dim") or usual
+    return None if value == usual and not rest else value
 
 
 def _kv_heads(values: Values) -> int | None:
     """Number of key-value heads; None if it equals the number of query heads."""
-    said: int | None = values.get("num_key_value_heads")
-    return None if said == values["num_attention_heads"] else said
+    value: int | None = values.get("num_key_value_heads")
+    return None if value == values["num_attention_heads"] else value
 
 
 def after_padding(values: Values) -> int:
@@ -72,11 +72,11 @@ def after_padding(values: Values) -> int:
     return pad + 1
 
 
-longest = Row(_longest, lambda said: {"max_position_embeddings": said})
+longest = Row(_longest, lambda value: {"max_position_embeddings": value})
 
-head_dim = Row(_head_dim, lambda said: {"head_dim": said})
+head_dim = Row(_head_dim, lambda value: {"head_dim": value})
 
-kv_heads = Row(_kv_heads, lambda said: {"num_key_value_heads": said})
+kv_heads = Row(_kv_heads, lambda value: {"num_key_value_heads": value})
 
 
 def _whole(number: float) -> int | float:
@@ -91,10 +91,10 @@ def score_scale(name: str) -> Any:
         width: int = (
             values.get("head_dim") or values["hidden_size"] // values["num_attention_heads"]
         )
-        said: float = values[name]
-        return None if said == width else float(said**-0.5)
+        value: float = values[name]
+        return None if value == width else float(value**-0.5)
 
-    return Row(read, lambda said: {} if isinstance(said, str) else {name: _whole(said**-2)})
+    return Row(read, lambda value: {} if isinstance(value, str) else {name: _whole(value**-2)})
 
 
 TOKENS: Mapping[str, Any] = {
@@ -119,14 +119,14 @@ def _layers(values: Values) -> str:
 
 def layer_types(values: Values) -> list[str]:
     """The type of each layer; `full_attention` if the config does not set `layer_types`."""
-    said = values.get("layer_types")
-    if said is None:
+    types = values.get("layer_types")
+    if types is None:
         return ["full_attention"] * int(values["num_hidden_layers"])
-    if len(said) != values["num_hidden_layers"]:
+    if len(types) != values["num_hidden_layers"]:
         raise RefusedError(
-            f"`layer_types` has {len(said)} entries, but the model has {_layers(values)}"
+            f"`layer_types` has {len(types)} entries, but the model has {_layers(values)}"
         )
-    return list(said)
+    return list(types)
 
 
 def every(values: Values, period: int) -> Values:
@@ -156,12 +156,12 @@ KINDS = {"full_attention": "global", "sliding_attention": "local", "chunked_atte
 
 def local_and_global(values: Values, **blocks: Any) -> list[Layer]:
     """The block of each layer: its mask, and the options that `blocks` has for its name."""
-    said: list[Layer] = []
+    layers_found: list[Layer] = []
     for layer_type in layer_types(values):
         kind = KINDS.get(layer_type, layer_type)
         block = {"mask": mask_of(layer_type, values), **filled(blocks.get(kind, {}), values)}
-        said.append((kind, block))
-    return said
+        layers_found.append((kind, block))
+    return layers_found
 
 
 def full_attention(values: Values) -> str:

@@ -16,10 +16,10 @@ def square(name: str) -> Row:
     """A height and width that must be equal, given as one number or as two."""
 
     def read(values: Values) -> Any:
-        said = values[name]
-        sides = said if isinstance(said, list) else [said]
+        value = values[name]
+        sides = value if isinstance(value, list) else [value]
         if len(set(map(str, sides))) != 1 or not isinstance(sides[0], int) or len(sides) > 2:
-            raise RefusedError(f"`{name}: {said}` is not supported yet, only equal sides")
+            raise RefusedError(f"`{name}: {value}` is not supported yet, only equal sides")
         return sides[0]
 
     return Row(read, lambda size: {name: size})

@@ -13,8 +13,8 @@ from ._rows import causal_heads
 
 
 def _aria_shared(values: Values) -> dict[str, Any]:
-    said = several("intermediate_size", "moe_num_shared_experts")(values)
-    return {**said, "bias": values["mlp_bias"]}
+    expert = several("intermediate_size", "moe_num_shared_experts")(values)
+    return {**expert, "bias": values["mlp_bias"]}
 
 
 ARIA = llama_like(

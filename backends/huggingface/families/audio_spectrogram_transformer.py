@@ -21,8 +21,8 @@ def _sides(*names: str) -> Row:
         bands, frames = (values[name] for name in names)
         return bands if bands == frames else [bands, frames]
 
-    def write(said: Any) -> dict[str, int]:
-        return dict(zip(names, pair(said), strict=True))
+    def write(value: Any) -> dict[str, int]:
+        return dict(zip(names, pair(value), strict=True))
 
     return Row(read, write)
 

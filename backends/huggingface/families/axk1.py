@@ -22,8 +22,8 @@ from .deepseek_v3 import (
 
 def _axk1_layers(values: Values) -> list[Layer]:
     """DeepSeek-V3's layers, with a second norm after the experts."""
-    said = {**V3_MIXTURE, "norm_placement": "sandwich"}
-    return dense_and_sparse(values, named_layers(values), said)
+    sparse_block = {**V3_MIXTURE, "norm_placement": "sandwich"}
+    return dense_and_sparse(values, named_layers(values), sparse_block)
 
 
 AXK1 = llama_like(

@@ -37,11 +37,11 @@ _IRRELEVANT = frozenset(
 
 def _positions(values: Values) -> Any:
     """Learned positions, relative tables per layer, one shared relative table, or several."""
-    said: list[Any] = ["learned"] if values["use_absolute_position_embeddings"] else []
+    positions: list[Any] = ["learned"] if values["use_absolute_position_embeddings"] else []
     for key, share in (("relative", "layer"), ("shared_relative", "stack")):
         if values[f"use_{key}_position_bias"]:
-            said.append({"type": "relative_table", "share": share})
-    return said[0] if len(said) == 1 else said or None
+            positions.append({"type": "relative_table", "share": share})
+    return positions[0] if len(positions) == 1 else positions or None
 
 
 def _note(values: Values) -> str:

@@ -88,12 +88,12 @@ COHERE2 = llama_like(
 
 def _compass_layers(values: Values) -> list[Layer]:
     """Layer types without an entry in `rope_parameters` have no positions."""
-    said = stated(values)
-    by_kind = any(isinstance(each, Mapping) or each is None for each in said.values())
+    parameters = stated(values)
+    by_kind = any(isinstance(each, Mapping) or each is None for each in parameters.values())
     blocks = {
         ours: {
             "positions": "none"
-            if by_kind and said.get(theirs) is None
+            if by_kind and parameters.get(theirs) is None
             else Rotary(layer_type=theirs, by_layer_type=True)(values)
         }
         for theirs, ours in KINDS.items()

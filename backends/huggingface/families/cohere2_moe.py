@@ -31,10 +31,10 @@ def _cohere_router(values: Values) -> dict[str, Any]:
 
 
 def _cohere_shared(values: Values) -> Any:
-    said = several("intermediate_size", "num_shared_experts")(values)
-    if said and values["shared_expert_combination_strategy"] != "sum":
+    expert = several("intermediate_size", "num_shared_experts")(values)
+    if expert and values["shared_expert_combination_strategy"] != "sum":
         raise RefusedError("the average of shared and chosen experts is not supported yet")
-    return said
+    return expert
 
 
 _COHERE_MIXTURE = {

@@ -27,10 +27,10 @@ def _cwm_rotary(values: Values) -> dict[str, Any]:
 
 def _cwm_layers(values: Values) -> list[Layer]:
     count = values["num_hidden_layers"]
-    said = values["layer_types"] or [
+    types = values["layer_types"] or [
         "sliding_attention" if i % 4 else "full_attention" for i in range(count)
     ]
-    return local_and_global({**values, "layer_types": said})
+    return local_and_global({**values, "layer_types": types})
 
 
 CWM = llama_like(

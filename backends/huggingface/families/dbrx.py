@@ -43,39 +43,39 @@ _UNREAD = IRRELEVANT | {
 
 
 def _part(values: Values, name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    said = values[name] or {}
-    for key in said:
+    part = values[name] or {}
+    for key in part:
         if key not in defaults and key not in _UNREAD:
             raise RefusedError(f"`{name}: {key}` is not a known option of dbrx")
-    return {**defaults, **{key: value for key, value in said.items() if key in defaults}}
+    return {**defaults, **{key: value for key, value in part.items() if key in defaults}}
 
 
 def _attention(values: Values) -> dict[str, Any]:
-    said = _part(values, "attn_config", _ATTENTION)
+    part = _part(values, "attn_config", _ATTENTION)
     heads = values["n_heads"]
     return {
         "heads": heads,
-        "kv_heads": None if said["kv_n_heads"] == heads else said["kv_n_heads"],
-        "clip_qkv": "none" if said["clip_qkv"] is None else said["clip_qkv"],
-        "dropout": said["attn_pdrop"],
+        "kv_heads": None if part["kv_n_heads"] == heads else part["kv_n_heads"],
+        "clip_qkv": "none" if part["clip_qkv"] is None else part["clip_qkv"],
+        "dropout": part["attn_pdrop"],
     }
 
 
 def _mixture(values: Values) -> dict[str, Any]:
-    said = _part(values, "ffn_config", _EXPERTS)
-    norm = said["moe_normalize_expert_weights"]
+    part = _part(values, "ffn_config", _EXPERTS)
+    norm = part["moe_normalize_expert_weights"]
     if norm not in (None, 1):
         raise RefusedError(f"`moe_normalize_expert_weights: {norm}` is not supported yet")
-    name = (said["ffn_act_fn"] or {"name": "silu"}).get("name", "silu")
+    name = (part["ffn_act_fn"] or {"name": "silu"}).get("name", "silu")
     if name not in ACTIVATIONS:
         raise RefusedError(f"`ffn_act_fn: {name}` is not supported yet")
     return {
         "type": "moe",
-        "experts": said["moe_num_experts"],
-        "top_k": said["moe_top_k"],
+        "experts": part["moe_num_experts"],
+        "top_k": part["moe_top_k"],
         "expert": {
             "type": "glu",
-            "d_ff": said["ffn_hidden_size"],
+            "d_ff": part["ffn_hidden_size"],
             "activation": ACTIVATIONS[name],
         },
         "router": {"normalize": norm is not None},

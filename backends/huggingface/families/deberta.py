@@ -16,10 +16,10 @@ _TERMS = {"c2p": "content_to_position", "p2c": "position_to_content"}
 
 
 def _disentangled(values: Values) -> dict[str, Any]:
-    said = values["pos_att_type"] or []
-    types = said.split("|") if isinstance(said, str) else said
+    terms = values["pos_att_type"] or []
+    types = terms.split("|") if isinstance(terms, str) else terms
     if not types or any(each.strip().lower() not in _TERMS for each in types):
-        raise RefusedError(f"`pos_att_type: {said}` is not supported yet, only c2p and p2c")
+        raise RefusedError(f"`pos_att_type: {terms}` is not supported yet, only c2p and p2c")
     names = {_TERMS[each.strip().lower()] for each in types}
     longest = values["max_relative_positions"]
     buckets = values.get("position_buckets", -1)

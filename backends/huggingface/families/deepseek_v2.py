@@ -16,24 +16,24 @@ from ._rows import SEQUENCE, causal_heads
 
 def _v2_router(values: Values) -> dict[str, Any]:
     method = values["topk_method"]
-    said: dict[str, Any] = {"normalize": False, "scale": values["routed_scaling_factor"]}
+    router: dict[str, Any] = {"normalize": False, "scale": values["routed_scaling_factor"]}
     if method == "group_limited_greedy":
-        said["groups"] = {"count": values["n_group"], "top_k": values["topk_group"]}
+        router["groups"] = {"count": values["n_group"], "top_k": values["topk_group"]}
     elif method != "greedy":
         raise RefusedError(f"`topk_method: {method}` is not supported yet")
-    return said
+    return router
 
 
 def _v2_layers(values: Values) -> list[Layer]:
     biased = {"bias": values["mlp_bias"]}
     wide = several("moe_intermediate_size", "n_shared_experts")(values)
-    said = mixture(
+    mixed = mixture(
         experts="n_routed_experts",
         router=_v2_router,
         shared_expert=wide and {**wide, **biased},
     )
     sparse = sparse_after(values["first_k_dense_replace"], values)
-    return dense_and_sparse(values, sparse, said, biased=biased)
+    return dense_and_sparse(values, sparse, mixed, biased=biased)
 
 
 DEEPSEEK_V2 = llama_like(

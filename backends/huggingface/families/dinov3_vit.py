@@ -18,10 +18,10 @@ def _biases(values: Values) -> list[str] | bool | None:
     return None if len(found) == len(parts) else found or False
 
 
-def _biases_back(said: Any) -> dict[str, bool]:
+def _biases_back(biases: Any) -> dict[str, bool]:
     parts = {"query": "query", "key": "key", "value": "value", "output": "proj"}
     return {
-        f"{theirs}_bias": said if isinstance(said, bool) else ours in said
+        f"{theirs}_bias": biases if isinstance(biases, bool) else ours in biases
         for ours, theirs in parts.items()
     }
 

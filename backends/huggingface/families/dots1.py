@@ -21,14 +21,14 @@ from ._rows import causal_heads, local_and_global
 
 def _dots_layers(values: Values) -> list[Layer]:
     """Layers from `max_window_layers` on have a window."""
-    said = values["layer_types"]
-    if said is None:
+    types = values["layer_types"]
+    if types is None:
         first = values["max_window_layers"] if values["sliding_window"] else 10**9
-        said = [
+        types = [
             "sliding_attention" if i >= first else "full_attention"
             for i in range(values["num_hidden_layers"])
         ]
-    others = local_and_global({**values, "layer_types": said})
+    others = local_and_global({**values, "layer_types": types})
     sparse = sparse_after(values["first_k_dense_replace"], values)
     return dense_and_sparse(values, sparse, SIGMOID_MIXTURE, others=others)
 

@@ -36,8 +36,8 @@ def _ernie_layers(values: Values) -> list[Layer]:
     sparse = [(i + 1) % step == 0 and first <= i <= last for i in range(count)]
     biased = {"bias": values["use_bias"]}
     shared_expert = several("moe_intermediate_size", "moe_num_shared_experts")(values)
-    said = {**_ERNIE_MIXTURE, "shared_expert": shared_expert and {**shared_expert, **biased}}
-    return dense_and_sparse(values, sparse, said, biased=biased)
+    mixed = {**_ERNIE_MIXTURE, "shared_expert": shared_expert and {**shared_expert, **biased}}
+    return dense_and_sparse(values, sparse, mixed, biased=biased)
 
 
 ERNIE4_5_MOE = llama_like(

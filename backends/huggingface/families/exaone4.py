@@ -12,8 +12,8 @@ from .smollm3 import ROTARY
 
 def _exaone_layers(values: Values) -> list[Layer]:
     """If some layers have a window, only those have rotary positions."""
-    said = values["sliding_window_pattern"]
-    period = len(said) if isinstance(said, str) else said
+    pattern = values["sliding_window_pattern"]
+    period = len(pattern) if isinstance(pattern, str) else pattern
     if values["sliding_window"] is None:
         period = 1
     return local_and_global(

@@ -33,8 +33,8 @@ def _neox_rotary(values: Values) -> dict[str, Any]:
     return Rotary(fraction=0.25)(older_rotary(values, 0.25))
 
 
-def _neox_rotary_back(said: Any) -> dict[str, Any]:
-    rotary = next((part for part in said if part.type == "rotary"), None)
+def _neox_rotary_back(positions: Any) -> dict[str, Any]:
+    rotary = next((part for part in positions if part.type == "rotary"), None)
     if rotary is None:
         return {}
     return {"rotary_pct": float(rotary.fraction), "rotary_emb_base": float(rotary.theta)}

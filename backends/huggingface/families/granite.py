@@ -19,8 +19,8 @@ MULTIPLIER_KEYS = keys(
 
 def _scale(values: Values) -> float | None:
     width = values.get("head_dim") or values["hidden_size"] // values["num_attention_heads"]
-    said: float = values["attention_multiplier"]
-    return None if said == width**-0.5 else said
+    value: float = values["attention_multiplier"]
+    return None if value == width**-0.5 else value
 
 
 MULTIPLIED: dict[str, Any] = {
@@ -48,8 +48,8 @@ GRANITE = llama_like(
 
 
 def _rotary(values: Values, theta: float | None) -> dict[str, Any]:
-    said = Rotary()(values)
-    return said if theta is None else {**said, "theta": theta}
+    positions = Rotary()(values)
+    return positions if theta is None else {**positions, "theta": theta}
 
 
 def swa_layers(values: Values) -> list[Layer]:

@@ -13,12 +13,12 @@ from ._rows import SEQUENCE, causal_heads
 
 def hunyuan_rotary(values: Values) -> dict[str, Any]:
     """Rotary positions; with "dynamic" scaling, `alpha` increases theta by a constant factor."""
-    said = Rotary().parameters(values)
-    alpha = said.get("alpha")
-    if said.get("rope_type", said.get("type")) != "dynamic" or not alpha:
+    parameters = Rotary().parameters(values)
+    alpha = parameters.get("alpha")
+    if parameters.get("rope_type", parameters.get("type")) != "dynamic" or not alpha:
         return Rotary()(values)
     width = values["head_dim"] or values["hidden_size"] // values["num_attention_heads"]
-    theta = said.get("rope_theta", values["rope_theta"]) * alpha ** (width / (width - 2))
+    theta = parameters.get("rope_theta", values["rope_theta"]) * alpha ** (width / (width - 2))
     return {"type": "rotary", "theta": theta}
 
 

@@ -16,10 +16,10 @@ def _alike(name: str) -> Any:
     """A number that may be given per layer, but must be the same in all layers."""
 
     def read(values: Values) -> int:
-        said = values[name] if isinstance(values[name], list) else [values[name]]
-        if len(set(said)) != 1:
+        numbers = values[name] if isinstance(values[name], list) else [values[name]]
+        if len(set(numbers)) != 1:
             raise RefusedError(f"`{name}` must be the same in all layers")
-        return int(said[0])
+        return int(numbers[0])
 
     return read
 

@@ -25,13 +25,13 @@ def _hy_layers(values: Values) -> list[Layer]:
     biased = {"bias": values["mlp_bias"]}
     wide = several("moe_intermediate_size", "num_shared_experts")(values)
     scale = values["router_scaling_factor"]
-    said = mixture(
+    mixed = mixture(
         router={"score": "sigmoid", "selection_bias": True, "scale": scale},
         shared_expert=wide and {**wide, **biased},
     )
     named = values["mlp_layer_types"] is not None
     sparse = named_sparse(values) if named else sparse_after(1, values)
-    return dense_and_sparse(values, sparse, said, biased=biased)
+    return dense_and_sparse(values, sparse, mixed, biased=biased)
 
 
 HY_V3 = llama_like(

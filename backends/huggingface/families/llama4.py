@@ -31,10 +31,10 @@ _UNIT = {"type": "head", "norm": {"affine": False}, "after_positions": True}
 
 def _turns(values: Values) -> list[bool]:
     """Which layers have rotary positions."""
-    said = values["no_rope_layers"]  # 1: rotary positions; 0: none
+    rotated = values["no_rope_layers"]  # 1: rotary positions; 0: none
     interval = values["no_rope_layer_interval"]
     return [
-        bool(said[i]) if said else (i + 1) % interval != 0
+        bool(rotated[i]) if rotated else (i + 1) % interval != 0
         for i in range(values["num_hidden_layers"])
     ]
 
@@ -67,8 +67,8 @@ def _layers(values: Values) -> list[Layer]:
         others.append((name if usual else f"{name}_{'rotary' if turned else 'still'}", block))
     step = values["interleave_moe_layer_step"]
     count = values["num_hidden_layers"]
-    said = values["moe_layers"]
-    sparse = range(step - 1, count, step) if said is None else said
+    listed = values["moe_layers"]
+    sparse = range(step - 1, count, step) if listed is None else listed
     return dense_and_sparse(
         values,
         [i in sparse for i in range(count)],

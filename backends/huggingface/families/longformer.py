@@ -17,8 +17,8 @@ def windows(layers: str) -> Callable[[Values], list[Layer]]:
     """A block for each window size; a window of n extends n / 2 tokens to each side."""
 
     def read(values: Values) -> list[Layer]:
-        said, count = values["attention_window"], values[layers]
-        each = [said] * count if isinstance(said, int) else list(said)
+        value, count = values["attention_window"], values[layers]
+        each = [value] * count if isinstance(value, int) else list(value)
         if len(each) != count:
             raise RefusedError(f"`attention_window` has {len(each)} entries for {count} layers")
         return [

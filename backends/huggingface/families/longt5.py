@@ -24,7 +24,7 @@ _LONG = t5_like(
     "longt5",
     "LongT5",
     reads=keys("local_radius"),
-    input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+    input_scale=Row(input_scale, lambda value: {"scale_decoder_outputs": value != 1}),
     own_defaults={"classifier_dropout": 0.0},
     fixed={"encoder_attention_type": "local"},
     tasks=False,

@@ -50,9 +50,9 @@ def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
     kind = Rotary(layer_type=layer_type, by_layer_type=True).parameters(values)
     usual = 0.334 if kind.get("rope_type", kind.get("type", "default")) == "default" else 1.0
     rotary = Rotary(layer_type=layer_type, fraction=usual, partial=True, by_layer_type=True)
-    said = rotary(values)
+    positions = rotary(values)
     width: int = values["head_dim"]
-    return {**said, "fraction": int(width * said["fraction"]) / width}
+    return {**positions, "fraction": int(width * positions["fraction"]) / width}
 
 
 def _layers(values: Values) -> list[Layer]:
@@ -75,8 +75,8 @@ def _layers(values: Values) -> list[Layer]:
 
 
 def _scale(values: Values) -> float:
-    said: float | None = values["attention_value_scale"]
-    return 1.0 if said is None else said
+    value: float | None = values["attention_value_scale"]
+    return 1.0 if value is None else value
 
 
 _NAMES: Names = {

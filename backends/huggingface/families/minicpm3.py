@@ -13,8 +13,8 @@ from ._rows import SEQUENCE, causal_heads
 
 
 def _depth(values: Values) -> float:
-    said = values["scale_depth"]
-    return 1.0 if said is None else float(said / math.sqrt(values["num_hidden_layers"]))
+    value = values["scale_depth"]
+    return 1.0 if value is None else float(value / math.sqrt(values["num_hidden_layers"]))
 
 
 def _width(values: Values) -> float:

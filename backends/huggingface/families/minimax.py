@@ -89,7 +89,7 @@ def _back(spec: Any) -> dict[str, Any]:
             raise OtherFamilyError("a layer has neither lightning nor rotary attention")
         weighed = {"alpha": block.residual.stream_scale, "beta": block.residual.scale}
         for part in ("linear_attn" if lightning else "full_attn", "mlp"):
-            config |= {f"{part}_{name}_factor": float(said) for name, said in weighed.items()}
+            config |= {f"{part}_{name}_factor": float(value) for name, value in weighed.items()}
         config["layer_types"].append("linear_attention" if lightning else "full_attention")
         heads = block.attention.heads
         config |= {

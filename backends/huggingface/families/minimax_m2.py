@@ -15,8 +15,8 @@ from .mixtral import MIXTRAL_MIXTURE, MIXTRAL_NAMES, MOE_PREFIX
 
 def _partial(values: Values) -> dict[str, Any]:
     """Rotary positions; older configs give the rotated width as `rotary_dim`."""
-    said = values["rotary_dim"]
-    fraction = 1.0 if said is None else said / values["head_dim"]
+    width = values["rotary_dim"]
+    fraction = 1.0 if width is None else width / values["head_dim"]
     return Rotary(fraction=fraction, partial=True)(values)
 
 

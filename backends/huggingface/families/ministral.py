@@ -13,8 +13,8 @@ from ._rows import ALL_TASKS, causal_heads, local_and_global, mask_of
 
 
 def _ministral_layers(values: Values) -> list[Layer]:
-    said = values["layer_types"] or ["sliding_attention"] * values["num_hidden_layers"]
-    return local_and_global({**values, "layer_types": said})
+    types = values["layer_types"] or ["sliding_attention"] * values["num_hidden_layers"]
+    return local_and_global({**values, "layer_types": types})
 
 
 MINISTRAL = llama_like(
@@ -40,16 +40,16 @@ _STRETCHED: dict[str, Any] = {
 
 
 def _growing(values: Values) -> list[dict[str, Any]]:
-    said = stated(values) or _STRETCHED
+    parameters = stated(values) or _STRETCHED
     first, slope = (
-        said.get(key) for key in ("original_max_position_embeddings", "llama_4_scaling_beta")
+        parameters.get(key) for key in ("original_max_position_embeddings", "llama_4_scaling_beta")
     )
     if first is None or slope is None:
         raise RefusedError(
             "`rope_parameters` must have `original_max_position_embeddings` and "
             "`llama_4_scaling_beta`"
         )
-    turned = Rotary()(with_parameters(values, said))
+    turned = Rotary()(with_parameters(values, parameters))
     grown = {"type": "temperature", "length": first, "slope": slope}
     return [turned, grown] if slope else [turned]
 

@@ -26,7 +26,7 @@ MOSHI = llama_like(
     spec={
         "input": {"vocab_size": lambda values: values["vocab_size"] + 1},
         "feed_forward": {
-            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": 2 * said})
+            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda value: {"ffn_dim": 2 * value})
         },
     },
     names={

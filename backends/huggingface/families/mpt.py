@@ -25,12 +25,12 @@ def _in_attention(name: str) -> Any:
     """A value of `attn_config`; the others must be those of MPT-7B."""
 
     def read(values: Values) -> Any:
-        said = values["attn_config"] or {}
+        part = values["attn_config"] or {}
         for key, wanted in _MPT_ATTENTION.items():
-            if said.get(key, wanted) != wanted:
-                text = f"`attn_config: {{{key}: {said[key]}}}` is not supported"
+            if part.get(key, wanted) != wanted:
+                text = f"`attn_config: {{{key}: {part[key]}}}` is not supported"
                 raise RefusedError(f"{text}, only {wanted}")
-        return said.get(name)
+        return part.get(name)
 
     return read
 

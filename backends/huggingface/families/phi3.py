@@ -14,13 +14,13 @@ from ._rows import QKV, TOKENS_TOO, causal_heads, mask_of
 
 def _rotary_3(values: Values) -> dict[str, Any]:
     """The library reads the older names `su` and `yarn` as LongRoPE."""
-    said = stated(values)
-    kind = said.get("rope_type", said.get("type", "default"))
+    parameters = stated(values)
+    kind = parameters.get("rope_type", parameters.get("type", "default"))
     if kind not in ("default", "longrope", "su", "yarn"):
         raise RefusedError(f"rotary scaling `{kind}` is not supported; phi3 uses LongRoPE")
     if kind in ("su", "yarn"):
-        said = {**said, "rope_type": "longrope"}
-    return Rotary(partial=True)(with_parameters(values, said))
+        parameters = {**parameters, "rope_type": "longrope"}
+    return Rotary(partial=True)(with_parameters(values, parameters))
 
 
 PHI3 = llama_like(

@@ -18,8 +18,8 @@ def _rotary(values: Values) -> dict[str, Any]:
     """Rotary positions; LongRoPE needs explicit `short_mscale` and `long_mscale`."""
     spec = Rotary()(values)
     if "scaling" in spec:
-        said = Rotary().parameters(values)
-        factors = {key: said.get(key) for key in ("short_mscale", "long_mscale")}
+        parameters = Rotary().parameters(values)
+        factors = {key: parameters.get(key) for key in ("short_mscale", "long_mscale")}
         if spec["scaling"]["type"] != "longrope" or None in factors.values():
             raise RefusedError(
                 "phimoe supports only `longrope` with `short_mscale` and `long_mscale`"

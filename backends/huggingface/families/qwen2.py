@@ -11,16 +11,16 @@ from ._rows import ALL_TASKS, causal_heads, local_and_global
 
 def qwen_layers(values: Values) -> list[Layer]:
     """Layers from `max_window_layers` on have a window, if `use_sliding_window` is true."""
-    said = values["layer_types"]
-    if said is None:
+    types = values["layer_types"]
+    if types is None:
         switch = values["sliding_window"] is not None and values["use_sliding_window"]
         first = values["max_window_layers"] if switch else values["num_hidden_layers"]
-        said = [
+        types = [
             "sliding_attention" if index >= first else "full_attention"
             for index in range(values["num_hidden_layers"])
         ]
     window = values["sliding_window"] if values["use_sliding_window"] else None
-    return local_and_global({**values, "layer_types": said, "sliding_window": window})
+    return local_and_global({**values, "layer_types": types, "sliding_window": window})
 
 
 QWEN_KEYS = keys("num_key_value_heads use_sliding_window sliding_window max_window_layers")

@@ -29,14 +29,14 @@ _QWEN2_MIXTURE = mixture(
 
 def _qwen2_layers(values: Values) -> list[Layer]:
     """With `use_sliding_window`, every other layer before `max_window_layers` has a window."""
-    said = values["layer_types"]
-    if said is None:
+    types = values["layer_types"]
+    if types is None:
         first = values["max_window_layers"] if values["use_sliding_window"] else 0
-        said = [
+        types = [
             "full_attention" if i % 2 or i >= first else "sliding_attention"
             for i in range(values["num_hidden_layers"])
         ]
-    others = local_and_global({**values, "layer_types": said})
+    others = local_and_global({**values, "layer_types": types})
     return dense_and_sparse(
         values, qwen_sparse(values, "num_experts"), _QWEN2_MIXTURE, others=others
     )

@@ -21,7 +21,7 @@ AFTER_PADDING = {
 AFTER_PADDING_SPEC: Mapping[str, Any] = {
     "max_positions": Row(
         lambda values: values["max_position_embeddings"] - after_padding(values),
-        lambda said: {"max_position_embeddings": said + 2},  # correct if the pad id is 1
+        lambda value: {"max_position_embeddings": value + 2},  # correct if the pad id is 1
     ),
     "positions": AFTER_PADDING,
 }

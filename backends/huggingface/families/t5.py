@@ -31,25 +31,25 @@ def _feed_forward(values: Values) -> dict[str, Any]:
     }
 
 
-def _feed_forward_back(said: Any) -> dict[str, Any]:
-    if said.type not in ("mlp", "glu"):
+def _feed_forward_back(part: Any) -> dict[str, Any]:
+    if part.type not in ("mlp", "glu"):
         raise OtherFamilyError("its feed-forward is not one of T5's")
     names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
-    name = names.get(said.activation.type, "")
-    kind = f"gated-{name}" if said.type == "glu" else said.activation.type
-    return {"feed_forward_proj": kind, "d_ff": said.d_ff}
+    name = names.get(part.activation.type, "")
+    kind = f"gated-{name}" if part.type == "glu" else part.activation.type
+    return {"feed_forward_proj": kind, "d_ff": part.d_ff}
 
 
 def input_scale(values: Values) -> str | None:
     """Version 1.0 (tied) scales by 1/√d_model before the head; version 1.1 (untied) does not."""
-    said = values.get("scale_decoder_outputs")
-    scaled = values["tied_as_written"] is not False if said is None else said
+    value = values.get("scale_decoder_outputs")
+    scaled = values["tied_as_written"] is not False if value is None else value
     return "1/sqrt_d_model" if scaled else None
 
 
 def decoder_layers(values: Values) -> int:
-    said = values["num_decoder_layers"]
-    layers: int = values["num_layers"] if said is None else said
+    value = values["num_decoder_layers"]
+    layers: int = values["num_layers"] if value is None else value
     return layers
 
 
@@ -75,13 +75,13 @@ def spec_of(share: str) -> dict[str, Any]:
         },
         "attention": {
             "heads": Key("num_heads"),
-            "head_dim": Row(_head_dim, lambda said: {"d_kv": said}),
+            "head_dim": Row(_head_dim, lambda value: {"d_kv": value}),
             "scale": "none",
         },
         "feed_forward": Row(_feed_forward, _feed_forward_back),
         "encoder": {"layers": Key("num_layers")},
         "decoder": {
-            "layers": Row(decoder_layers, lambda said: {"num_decoder_layers": said}),
+            "layers": Row(decoder_layers, lambda value: {"num_decoder_layers": value}),
             "input": {"tied": "encoder"},
             "positions": {"bidirectional": False},
         },
@@ -229,7 +229,7 @@ def encoder_alone(family: Family, name: str, tasks: bool) -> Family:
 T5 = t5_like(
     "t5",
     "T5",
-    input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+    input_scale=Row(input_scale, lambda value: {"scale_decoder_outputs": value != 1}),
 )
 
 FAMILIES = (T5,)

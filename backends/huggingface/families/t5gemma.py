@@ -27,8 +27,8 @@ _STACK = {key: value for key, value in GEMMA2.spec.items() if key not in ("famil
 def _both_ways(values: Values) -> dict[str, Any]:
     """The encoder's layers; windows extend `sliding_window` tokens to each side."""
     masks = {"global": "full", "local": f"band({values['sliding_window']})"}
-    said = local_and_global(values)
-    return folded([(kind, {"mask": masks[kind]}) for kind, _ in said])
+    layers = local_and_global(values)
+    return folded([(kind, {"mask": masks[kind]}) for kind, _ in layers])
 
 
 def _stack(key: str) -> Read:

@@ -89,8 +89,8 @@ def _convolutions(values: Values) -> list[dict[str, Any]]:
     In the library, these norms use torch's default eps, so `layer_norm_eps` must equal it.
     """
     if values["layer_norm_eps"] != 1e-5:
-        said = values["layer_norm_eps"]
-        raise RefusedError(f"`layer_norm_eps: {said}` is not supported; known: 1e-05")
+        value = values["layer_norm_eps"]
+        raise RefusedError(f"`layer_norm_eps: {value}` is not supported; known: 1e-05")
     kind = values["feat_extract_norm"]
     if kind not in ("group", "layer"):
         raise RefusedError(f"`feat_extract_norm: {kind}` is not supported; known: group, layer")
@@ -111,8 +111,8 @@ def _convolutions(values: Values) -> list[dict[str, Any]]:
 def _stem_activation(values: Values) -> str | None:
     name, usual = (ACTIVATIONS.get(values[k]) for k in ("feat_extract_activation", "hidden_act"))
     if name is None:
-        said = values["feat_extract_activation"]
-        raise RefusedError(f"`feat_extract_activation: {said}` is not supported yet")
+        value = values["feat_extract_activation"]
+        raise RefusedError(f"`feat_extract_activation: {value}` is not supported yet")
     return None if name == usual else name
 
 
