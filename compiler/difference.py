@@ -107,7 +107,7 @@ class _Comparison:
             spec = self.before if part is one else self.after
             for name, field in type(part).model_fields.items():
                 place = (*path, field.alias or name)
-                if name != "type" and _is_said(spec, part, name, place):
+                if name != "type" and _is_written(spec, part, name, place):
                     mine, theirs = _ordered(getattr(part, name), part is one)
                     yield from self.values(mine, theirs, place, place)
 
@@ -127,7 +127,7 @@ class _Comparison:
             part, spec, place = (
                 (one, self.before, here) if name in left else (other, self.after, there)
             )
-            if _is_said(spec, part, name, place):
+            if _is_written(spec, part, name, place):
                 mine, theirs = _ordered(getattr(part, name), part is one)
                 yield from self.values(mine, theirs, here, there)
 
@@ -165,7 +165,7 @@ def _mark(spec: ModelSpec, path: Path) -> Mark | None:
     return place.node.mark if place.found and place.node.mark.why != "default" else None
 
 
-def _is_said(spec: ModelSpec, part: Part, name: str, path: Path) -> bool:
+def _is_written(spec: ModelSpec, part: Part, name: str, path: Path) -> bool:
     """Whether the value is written; for a spec from Python, whether it differs from the default."""
     if spec._tree is not None:
         return _mark(spec, path) is not None

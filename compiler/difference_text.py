@@ -104,7 +104,7 @@ def difference(
 
 def _words(found: Difference) -> list[str]:
     rows = [("", *found.names)]
-    rows += [(f"  {c.path}", _said(c.before), _said(c.after)) for c in found.changes]
+    rows += [(f"  {c.path}", _shown(c.before), _shown(c.after)) for c in found.changes]
     first, *lines = table(rows, "<<<", indent="")
     text = ["differences", first]
     for line, change in zip(lines, found.changes, strict=True):
@@ -112,7 +112,7 @@ def _words(found: Difference) -> list[str]:
     return text
 
 
-def _said(side: Side) -> str:
+def _shown(side: Side) -> str:
     return f"{side.text} ({side.where})" if side.where else side.text
 
 

@@ -138,7 +138,7 @@ class Links:
 
     def _part(self, part: Box | Frame, ops: list[Op]) -> Item:
         inside = {tuple(op.origin) for op in ops}
-        # What is said of a stack or a kind of layer as a whole is not said of each part of it.
+        # What holds of a stack or a kind of layer as a whole is not repeated for each part of it.
         asked = {path for path in inside if len(path) > 4 or path[:1] != ("stacks",)}
         item = Item({("op", op.number) for op in ops}, {steps(part.spec)} if part.spec else asked)
         item.asked |= asked
@@ -179,7 +179,7 @@ class Links:
 
     def _resolved(self) -> Iterator[tuple[int, Item]]:
         for path, line in self.written.resolved.items():
-            yield line, Item(values={path}, yaml=self.written.said(path))
+            yield line, Item(values={path}, yaml=self.written.lines_of(path))
 
     # -- what asked for them
 
@@ -233,7 +233,7 @@ class Links:
 
     def _lines_of(self, stack: str, keys: tuple[str, ...]) -> set[int]:
         paths = [("stacks", stack, key) for key in keys]
-        return {line for line, said in self.written.lines.items() if said.intersection(paths)}
+        return {line for line, written in self.written.lines.items() if written.intersection(paths)}
 
 
 def places_of(shape: Iterable[Any]) -> set[Path]:

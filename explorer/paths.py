@@ -64,7 +64,7 @@ class Written:
             return set(self.extends)
         return {mark.line} if mark.line and mark.why != "--set" else set()
 
-    def said(self, path: Path) -> set[int]:
+    def lines_of(self, path: Path) -> set[int]:
         """The line where exactly this path is written; empty for what the text does not say."""
         place = locate(self.tree, path)
         mark = place.node.at
@@ -72,7 +72,7 @@ class Written:
 
     def top(self, keys: Iterable[str]) -> set[int]:
         """The lines of keys of the model itself."""
-        return {line for key in keys for line in self.said((key,))}
+        return {line for key in keys for line in self.lines_of((key,))}
 
     def _stands_for_all(self, path: Path, mark: Mark) -> bool:
         """Is this the place of the document, which a part has that no line of it names?"""

@@ -67,11 +67,11 @@ class Explorer(anywidget.AnyWidget):
         if path == "page":
             self.send({"view": view, "page": themed(self._page, message.get("theme"))})
             return
-        said = {"view": view, "id": message.get("id")}
+        reply = {"view": view, "id": message.get("id")}
         try:
-            self.send({**said, "said": self._reply(path, json.loads(message.get("body", "")))})
+            self.send({**reply, "said": self._reply(path, json.loads(message.get("body", "")))})
         except Exception as error:
-            self.send({**said, "failed": f"{type(error).__name__}: {error}"})
+            self.send({**reply, "failed": f"{type(error).__name__}: {error}"})
             raise
 
     def _reply(self, path: Any, asked: dict[str, Any]) -> str:

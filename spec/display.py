@@ -158,8 +158,8 @@ class _Printer:
         return plain in self.unused or (*plain, "type") in self.unused
 
     def line(self, pad: str, key: str, text: str, origin: str) -> str:
-        said = f"{pad}{key}: {text}"
-        return f"{said:<{COLUMN}} # {origin}" if origin else said
+        line = f"{pad}{key}: {text}"
+        return f"{line:<{COLUMN}} # {origin}" if origin else line
 
     def origin(self, path: Path) -> str:
         return origin(self.spec, path) if self.origins else ""

@@ -26,26 +26,26 @@ def summary(cls: type[Part]) -> str:
 @cache
 def options(cls: type[Part]) -> dict[str, str]:
     """Key -> description, for every key of a part and its bases."""
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Part):
-            said |= _own_options(base)
+            found |= _own_options(base)
     keys = [key_of(name, field) for name, field in cls.model_fields.items()]
-    return {key: said[key] for key in keys if key in said}
+    return {key: found[key] for key in keys if key in found}
 
 
 def _own_options(cls: type[Part]) -> dict[str, str]:
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     current = ""
     for line in inspect.cleandoc(cls.__doc__ or "").splitlines():
         if match := _option(cls, line):
             current = match[1]
-            said[current] = match[2]
+            found[current] = match[2]
         elif current and line.startswith(" "):
-            said[current] += " " + line.strip()
+            found[current] += " " + line.strip()
         else:
             current = ""
-    return said
+    return found
 
 
 def _option(cls: type[Part], line: str) -> re.Match[str] | None:

@@ -154,16 +154,16 @@ class Explainer:
     def unknown_type(self, error: ErrorDetails) -> SpecError:
         path, context = (*error["loc"],), error["ctx"]
         node = locate(self.tree, path).node
-        said = node.get("type")
-        mark = said.mark if said else node.mark
-        if said and not isinstance(said.value, str):
-            return SpecError(mark, f"`type` must be a word, not {shown(said.value)}")
+        kind = node.get("type")
+        mark = kind.mark if kind else node.mark
+        if kind and not isinstance(kind.value, str):
+            return SpecError(mark, f"`type` must be a word, not {shown(kind.value)}")
         return SpecError(mark, _none_of("type", context["given"], context["options"]))
 
     def plugin(self, error: ErrorDetails) -> SpecError:
         node = locate(self.tree, (*error["loc"],)).node
-        said = node.get("type")
-        return SpecError(said.mark if said else node.mark, str(error["ctx"]["text"]))
+        kind = node.get("type")
+        return SpecError(kind.mark if kind else node.mark, str(error["ctx"]["text"]))
 
     def no_type(self, error: ErrorDetails) -> SpecError:
         node = locate(self.tree, (*error["loc"],)).node
@@ -233,11 +233,11 @@ def _inherited(path: Sequence[int | str], missing: set[Path]) -> bool:
 
 def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:
     """Remove duplicates; a value that fails in several stacks is one problem."""
-    said: set[tuple[Mark, str]] = set()
+    reported: set[tuple[Mark, str]] = set()
     for problem in problems:
         start = problem.message.split(" must be ")[0]
-        if (problem.mark, start) not in said:
-            said.add((problem.mark, start))
+        if (problem.mark, start) not in reported:
+            reported.add((problem.mark, start))
             yield problem
 
 

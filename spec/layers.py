@@ -52,15 +52,15 @@ class OrderNode(Node):
 
 def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     """Fill `layers` with the pattern, then apply overrides. `base`: the stack's block keys."""
-    said = stack.get("layers")
-    count = said.value if said and isinstance(said.value, int) else 0
+    layers = stack.get("layers")
+    count = layers.value if layers and isinstance(layers.value, int) else 0
     count = count if 0 <= count <= MOST_LAYERS and not isinstance(count, bool) else 0
     reading.layers += count
-    if said is not None and reading.layers > MOST_LAYERS:
-        reading.stop(said, f"a model has at most {MOST_LAYERS:,} layers in all its stacks")
+    if layers is not None and reading.layers > MOST_LAYERS:
+        reading.stop(layers, f"a model has at most {MOST_LAYERS:,} layers in all its stacks")
     blocks = _named(stack, base, reading)
     cycle = _cycle(stack, blocks, reading)
-    if not cycle and _is_zero(said) and base.get("attention") is None:
+    if not cycle and _is_zero(layers) and base.get("attention") is None:
         return Order(blocks, bytearray())  # without layers, required keys of blocks may be missing
     if not cycle:
         blocks = {**blocks, ONLY_BLOCK: blocks.get(ONLY_BLOCK, base)}

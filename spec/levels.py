@@ -217,8 +217,8 @@ def resolve_block(block: Node, reading: Reading) -> Node:
         return block
     items = {key: expand(key, node) for key, node in block.items()}
     words = {w: items[w] for w in DEFAULTS}
-    said = items["sublayers"].value if "sublayers" in items else []
-    if said is BROKEN or said != []:
+    sublayers = items["sublayers"].value if "sublayers" in items else []
+    if sublayers is BROKEN or sublayers != []:
         for key in ("attention", "cross_attention", "feed_forward"):
             written = leaves(items[key]) if key in items else ()
             for leaf in [leaf for _, leaf in written if leaf.value != "none"]:
@@ -257,13 +257,13 @@ def _sublayers(items: Words, block: Node, words: Words) -> Node:
 
 def _complete_branches(items: Words, block: Node) -> None:
     """The three branches of a block; cross-attention inherits options of attention."""
-    said = items.get("attention")
+    written = items.get("attention")
     attention = items.setdefault("attention", defaulted({}, block))
     items.setdefault("feed_forward", defaulted({}, block))
     cross = items.setdefault("cross_attention", expand("cross_attention", defaulted("none", block)))
     if has_type("cross_attention", cross, "none") or not isinstance(cross.value, dict):
         return
-    if said is None and "heads" not in cross.value:  # report a missing `heads` once
+    if written is None and "heads" not in cross.value:  # report a missing `heads` once
         items["cross_attention"] = expand("cross_attention", defaulted("none", block))
     elif isinstance(attention.value, dict) and not has_type("attention", attention, "none"):
         items["cross_attention"] = merge("attention", attention, cross, Reading())
@@ -321,7 +321,7 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
 
 def _vocabulary(head: Node, stacks: dict[str, Node], tree: Node) -> Words:
     """The vocab_size of the head's stack, or of the model."""
-    said = head.get("stack")
-    stack = stacks.get(said.value) if said and isinstance(said.value, str) else None
+    name = head.get("stack")
+    stack = stacks.get(name.value) if name and isinstance(name.value, str) else None
     found = (stack.get("vocab_size") if stack else None) or tree.get("vocab_size")
     return {} if found is None else {"vocab_size": found}

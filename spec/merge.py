@@ -129,8 +129,8 @@ def expand(key: str, node: Node) -> Node:
 
 def type_of(key: str, node: Node) -> object:
     """The type of a component, or its default type."""
-    said = node.get("type")
-    return COMPONENTS[key].default if said is None else said.value
+    kind = node.get("type")
+    return COMPONENTS[key].default if kind is None else kind.value
 
 
 def has_type(key: str, node: Node | None, name: str) -> bool:

@@ -20,12 +20,12 @@ def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises SpecErrors if the levels are inconsistent.
     """
     reading = Reading()
-    said: dict[str, Any] = _unpacked(data)
-    family = said.pop("family", None) if "stacks" in said else None
-    for stack in said.get("stacks", {}).values():
+    unpacked: dict[str, Any] = _unpacked(data)
+    family = unpacked.pop("family", None) if "stacks" in unpacked else None
+    for stack in unpacked.get("stacks", {}).values():
         if isinstance(stack, dict) and stack.get("order"):
             stack["pattern"] = stack.pop("order")
-    tree = from_data(said, Mark("<python>", 0, 0))
+    tree = from_data(unpacked, Mark("<python>", 0, 0))
     resolved = resolve(tree, Path(), reading)
     if reading.problems:
         raise ValueError(str(SpecErrors(reading.problems)))
@@ -38,10 +38,10 @@ def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
 def _unpacked(value: Any) -> Any:
     """Parts as plain data, without unset options."""
     if isinstance(value, Part):
-        said = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
+        unpacked = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
         if "type" in type(value).model_fields:
-            said["type"] = type(value).model_fields["type"].default
-        return {k.removesuffix("_"): v for k, v in said.items() if v is not None}
+            unpacked["type"] = type(value).model_fields["type"].default
+        return {k.removesuffix("_"): v for k, v in unpacked.items() if v is not None}
     if isinstance(value, Mapping):
         return {k: _unpacked(v) for k, v in value.items() if v is not None}
     if isinstance(value, (list, tuple)):

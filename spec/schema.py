@@ -67,9 +67,9 @@ def _family_rules() -> list[Json]:
 
 
 def _closed(properties: Json, description: str = "") -> Json:
-    said = {"description": description} if description else {}
+    described = {"description": description} if description else {}
     return {
-        **said,
+        **described,
         "type": "object",
         "properties": dict(sorted(properties.items())),
         "additionalProperties": False,
@@ -80,11 +80,11 @@ def _keys(cls: type[Part]) -> Json:
     """All keys of a part, with descriptions."""
     meaning = options(cls)
     return {
-        key: _said(_value(key, shape), meaning.get(key, "")) for key, shape in shapes(cls).items()
+        key: _noted(_value(key, shape), meaning.get(key, "")) for key, shape in shapes(cls).items()
     }
 
 
-def _said(schema: Json, description: str) -> Json:
+def _noted(schema: Json, description: str) -> Json:
     return {"description": description, **schema} if description else schema
 
 
@@ -93,14 +93,14 @@ def _stack_keys() -> Json:
     del keys["order"]
     blocks = {**_named({"$ref": "#/$defs/block"}), "maxProperties": MOST_BLOCKS}
     blocks["propertyNames"] = BLOCK_NAME_JSON
-    keys["blocks"] = _said(blocks, options(Stack)["blocks"])
+    keys["blocks"] = _noted(blocks, options(Stack)["blocks"])
     entry = {"type": "string", "pattern": ENTRY.pattern.replace(r"\Z", "$")}
-    keys["pattern"] = _said({"type": "array", "items": entry, "minItems": 1}, WRITTEN["pattern"])
+    keys["pattern"] = _noted({"type": "array", "items": entry, "minItems": 1}, WRITTEN["pattern"])
     layer = f"^(?:{LAYER.pattern.replace(chr(92) + 'Z', '')})$"
     change = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/block"}]}
     overrides = {"type": "object", "patternProperties": {layer: change}}
-    keys["overrides"] = _said({**overrides, "additionalProperties": False}, WRITTEN["overrides"])
-    keys["extends"] = _said({**_FILE, "pattern": "^[^#]+#[^#]+$"}, WRITTEN["extends"])
+    keys["overrides"] = _noted({**overrides, "additionalProperties": False}, WRITTEN["overrides"])
+    keys["extends"] = _noted({**_FILE, "pattern": "^[^#]+#[^#]+$"}, WRITTEN["extends"])
     return keys
 
 
@@ -109,13 +109,13 @@ def _model_keys() -> Json:
     stack = {"$ref": "#/$defs/stack"}
     stacks = {**_named(stack), "minProperties": 1, "maxProperties": MOST_STACKS}
     stacks["propertyNames"] = NAME_JSON
-    keys["stacks"] = _said(stacks, options(ModelSpec)["stacks"])
+    keys["stacks"] = _noted(stacks, options(ModelSpec)["stacks"])
     heads = {"propertyNames": NAME_JSON, "maxProperties": MOST_STACKS}
     keys["heads"] = {**keys["heads"], **heads}
-    keys["head"] = _said({"$ref": "#/$defs/head"}, WRITTEN["head"])
-    keys["extends"] = _said({**_FILE, "pattern": "^[^#]+$"}, WRITTEN["extends"])
+    keys["head"] = _noted({"$ref": "#/$defs/head"}, WRITTEN["head"])
+    keys["extends"] = _noted({**_FILE, "pattern": "^[^#]+$"}, WRITTEN["extends"])
     for name in ("encoder", "decoder"):
-        keys[name] = _said(stack, WRITTEN[name])
+        keys[name] = _noted(stack, WRITTEN[name])
     return keys
 
 
@@ -165,10 +165,10 @@ def _component(tagged: Tagged) -> Json:
     every = {key: some[0] if len(some) == 1 else {"anyOf": some} for key, some in variants.items()}
     rules = []
     for name, keys in by_type.items():
-        said = {"properties": {"type": {"const": name}}, "required": ["type"]}
+        condition = {"properties": {"type": {"const": name}}, "required": ["type"]}
         own = {key: schema for key, schema in keys.items() if len(variants[key]) > 1}
         names = {"propertyNames": {"enum": ["type", *keys]}}
-        rules.append({"if": said, "then": {"properties": own, **names} if own else names})
+        rules.append({"if": condition, "then": {"properties": own, **names} if own else names})
     default = {} if tagged.default is None else {"default": tagged.default}
     mapping = {
         "type": "object",

@@ -35,15 +35,15 @@ def report_shadowed(
         if id(node.mark) in live or _is_elsewhere(node.mark, own):
             continue
         replaced = reading.replaced.get(id(node.mark), [])
-        said = _name(path)
-        text = f"`{said}: {shown(node.value).strip('`')}` has no effect"
+        name = _name(path)
+        text = f"`{name}: {shown(node.value).strip('`')}` has no effect"
         others = [other for other in replaced if _is_other(node, other)]
         if any(_is_list_of_parts(other) for other in others) and BRANCHES.intersection(path):
             text += ": `sublayers` replace it; remove it"
         elif any(isinstance(other.value, dict) for other in others):
             text += ": an inner level replaces it by another type; remove it"
         elif others:
-            text += f": all inner levels set their own `{said}`; remove it"
+            text += f": all inner levels set their own `{name}`; remove it"
         elif alone and path[0] in INWARD - ONLY_MODEL and not replaced:
             text += ": every stack takes this from the file that it extends; write it in the stack"
         else:
@@ -71,8 +71,8 @@ def _live(surface: Mapping[str, Node], resolved: Mapping[str, Node]) -> Iterator
 def _idle_blocks(stack: Node, surface: Node) -> set[str]:
     """The blocks of a stack that no layer is, although there are layers enough for them."""
     used = {node.value for node in stack.value["order"].value}
-    said = surface.get("layers")
-    if not used or said is None or said.mark.why == "--set":
+    layers = surface.get("layers")
+    if not used or layers is None or layers.mark.why == "--set":
         return set()
     rule = stack.value["order"].rule
     cut = rule.pattern[len(stack.value["order"].value) :] if rule else ()

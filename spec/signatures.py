@@ -123,5 +123,5 @@ def _down(node: Node | None, part: str | int) -> Node | None:
 
 
 def _type_data(node: Node | None) -> dict[str, Any]:
-    said = node.get("type") if node else None
-    return {} if said is None else {"type": said.value}
+    kind = node.get("type") if node else None
+    return {} if kind is None else {"type": kind.value}

@@ -181,11 +181,11 @@ def _about_key(line: str) -> str:
 
 
 def _in_our_words(error: yaml.MarkedYAMLError) -> str:
-    said = f"{error.problem or ''}"
+    problem = f"{error.problem or ''}"
     for pattern, words in YAML_SAYS:
-        if match := re.search(pattern, said):
+        if match := re.search(pattern, problem):
             return match.expand(words)
-    return f"this is not YAML: {said}"
+    return f"this is not YAML: {problem}"
 
 
 @dataclass

@@ -113,7 +113,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
         if defaults and key not in defaults:
             reading.problem(node, f"family `{kind}` has no `{key}`")
     mark = replace(family.mark, why="family")
-    return {name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()} or {
+    return {name: (from_data(data, mark), own.get(name)) for name, data in defaults.items()} or {
         name: (None, node) for name, node in own.items()
     }
 

@@ -58,13 +58,13 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
 
 def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading], *, sideways: bool) -> Box:
     """The name of a stack that is not drawn, at the height of its lowest line."""
-    said = f"{words(stack)} states"
-    size = text_width(said, FONT_SIZES[TITLE]) + 8, 18.0
+    label = f"{words(stack)} states"
+    size = text_width(label, FONT_SIZES[TITLE]) + 8, 18.0
     width, height = size[::-1] if sideways else size
     y = min(reading.points[0][1] for reading in wanted)
-    lines = [Line(said)]
+    lines = [Line(label)]
     box = Box(
-        f"{stack}.states", "text", "text", x - 8 - width / 2, y, width, height, lines, stack, said
+        f"{stack}.states", "text", "text", x - 8 - width / 2, y, width, height, lines, stack, label
     )
     drawing.boxes.append(box)
     return box

@@ -124,8 +124,8 @@ def _both(found: Difference, options: DrawOptions) -> bytes:
         root.append(one)
         x += wide + GAP
     kinds = {kind for places in marked for kind in places.values()}
-    said = [f"{sign} {kind}" for kind, sign in SIGNS.items() if kind in kinds]
-    _words(root, " · ".join(said), (x - GAP) / 2, 22, SMALL, colours.muted)
+    legend = [f"{sign} {kind}" for kind, sign in SIGNS.items() if kind in kinds]
+    _words(root, " · ".join(legend), (x - GAP) / 2, 22, SMALL, colours.muted)
     return written(root)
 
 

@@ -35,10 +35,10 @@ def _line(graph: ModuleGraph, part: Part, costs: OpCosts) -> str:
     share = 100 * flops / (costs.total[1] or 1.0)
     if share < LEAST and 100 * weights < LEAST * costs.total[0]:
         return ""
-    said = [f"{_counted(weights, _UNITS)} weights"] if weights else []
+    parts = [f"{_counted(weights, _UNITS)} weights"] if weights else []
     if flops:
-        said.append("< 1 % FLOPs" if share < 1 else f"{share:.0f} % FLOPs")
-    return " · ".join(said)
+        parts.append("< 1 % FLOPs" if share < 1 else f"{share:.0f} % FLOPs")
+    return " · ".join(parts)
 
 
 def _counted(number: float, units: tuple[tuple[float, str], ...]) -> str:

@@ -49,8 +49,8 @@ def _cost(parts: list[tuple[int, list[Run]]]) -> int:
 
 def phrases(order: Sequence[str]) -> list[str]:
     """One phrase for each part of the order, first layers first."""
-    said = []
+    texts = []
     for times, group in fold(order):
         text = ", ".join(f"{count} {kind}" for count, kind in group)
-        said.append(f"({text}) × {times}" if times > 1 else text)
-    return said
+        texts.append(f"({text}) × {times}" if times > 1 else text)
+    return texts

@@ -31,13 +31,13 @@ class Framed(Beside):
         frame.top = max(top, frame.bottom + 3 * PADDING)
         room = frame.top - frame.bottom - 20 if self._sideways else -frame.left - 26
         frame.name = shorten(name, FONT_SIZES[NAME], room)
-        frame.count = count.said()
+        frame.count = count.text()
         self._frame = frame.parent
         if self._sideways and name:
             frame.left -= 0 if self._mirrored else LINE
             frame.right += LINE if self._mirrored else 0
         if frame.parent and count.large:
-            self._corner(frame, count.said())
+            self._corner(frame, count.text())
         else:
             self._outside_of(frame, count)
 

@@ -17,7 +17,7 @@ class Count:
     large: str = ""
     small: tuple[str, ...] = ()
 
-    def said(self) -> str:
+    def text(self) -> str:
         return ", ".join(part for part in (self.large, *self.small) if part)
 
 
@@ -50,11 +50,11 @@ def groups_of(order: Sequence[str], blocks: list[Scope]) -> list[Group]:
     before: list[str] = []
     for index, (times, runs) in enumerate(folded):
         if index not in home:
-            said = ", ".join(f"{count} {kind}" for count, kind in runs)
+            counts = ", ".join(f"{count} {kind}" for count, kind in runs)
             if found:
-                note(found[-1], f"then {said}")
+                note(found[-1], f"then {counts}")
             else:
-                before.append(f"after {said}")
+                before.append(f"after {counts}")
         elif times > 1:
             inner = [(by_name[k], _count(n, by_name[k], least=2)) for n, k in runs]
             found.append(Group(inner, Count(f"{times}×", tuple(before))))

@@ -86,7 +86,7 @@ def _convolution(graph: ModuleGraph, ops: list[Op], convolutions: list[Op]) -> S
     first = convolutions[0]
     kinds = (("separable", len(convolutions) > 1), ("causal", first.attrs.get("causal")))
     dilation = int(first.attrs["dilation"])
-    words_of = [f"{plain(int(first.attrs['kernel']))} wide", *(w for w, said in kinds if said)]
+    words_of = [f"{plain(int(first.attrs['kernel']))} wide", *(w for w, there in kinds if there)]
     words_of += [f"dilation {plain(dilation)}"] * (dilation > 1)
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
     return Said("feed_forward", "Convolution", (", ".join(words_of), *activations))

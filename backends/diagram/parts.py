@@ -277,8 +277,8 @@ class Parts:
             if scope_of is not None and scope_of.role == "module":
                 crossed = any(source in stacks for source in part.outside)
                 inner = part.region in self._opened
-                said = say(self.graph, scope_of, part.ops, crossed=crossed, inner=inner)
-                part.look, part.title, part.lines = said.look, said.title, said.lines
+                described = say(self.graph, scope_of, part.ops, crossed=crossed, inner=inner)
+                part.look, part.title, part.lines = described.look, described.title, described.lines
                 self._compare(part, stacks)
                 part.ports = self._ports(part)
             elif scope_of is not None and scope_of.role == "layers":

@@ -308,8 +308,8 @@ class Placer(Framed):
         frame = self._open(path, path, cursor.y + gap)
         cursor = self._block(path, u, Cursor(frame.bottom + 2, cursor.tails))
         several = len(self.parts.blocks(scope.path)) > 1
-        said = f"layer {index} · {name}" if several else f"layer {index}"
-        self._close(frame, mark, cursor.y + PADDING + 6, said, Count())
+        title = f"layer {index} · {name}" if several else f"layer {index}"
+        self._close(frame, mark, cursor.y + PADDING + 6, title, Count())
         rename(self.out, mark, path, f"{scope.path}.{index}")
         tails = [
             Tail(renamed(t.key, path, f"{scope.path}.{index}"), t.points) for t in cursor.tails

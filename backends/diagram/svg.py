@@ -101,8 +101,8 @@ class _Writer:
             css += f" marked {part.mark}"
             inside += self.outline(part.mark, middle, size)
         data = {"path": part.path, "spec": part.spec, "source": part.source}
-        said = "".join(f" data-{k}={quoteattr(clean(v))}" for k, v in data.items() if v)
-        attributes = f"class={quoteattr(css)} id={quoteattr(identity(part.id))}{said}"
+        more = "".join(f" data-{k}={quoteattr(clean(v))}" for k, v in data.items() if v)
+        attributes = f"class={quoteattr(css)} id={quoteattr(identity(part.id))}{more}"
         return f"<g {attributes}><title>{text(tip)}</title>{inside}</g>"
 
     def outline(self, mark: str, middle: Point, size: Point) -> str:

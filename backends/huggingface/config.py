@@ -13,7 +13,7 @@ from .families._rows import Token
 from .family import Family, Head
 from .folder import CONFIG, GENERATION, Folder
 from .irrelevant import HARMLESS_VALUES, IRRELEVANT
-from .layers import folded, said_once, without_replaced
+from .layers import common_once, folded, without_replaced
 from .layouts import Layout
 from .rotary import ROTARY_KEYS
 from .unsupported import CLASS_REASONS
@@ -183,7 +183,7 @@ def spec_data(
     if problems:
         raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
     _read_generation(folder, data, values)
-    return without_replaced(said_once(data))
+    return without_replaced(common_once(data))
 
 
 _GENERATION_KEYS = {

@@ -100,10 +100,10 @@ def _without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     return {name: less if name == key else data[name] for name in data} if less else rest
 
 
-def said_once(data: Mapping[str, Any]) -> dict[str, Any]:
+def common_once(data: Mapping[str, Any]) -> dict[str, Any]:
     """Move keys that both stacks have in common to the top level.
 
-    >>> said_once({"encoder": {"layers": 2, "attention": {"heads": 4}},
+    >>> common_once({"encoder": {"layers": 2, "attention": {"heads": 4}},
     ...            "decoder": {"layers": 3, "attention": {"heads": 4}}})
     {'attention': {'heads': 4}, 'encoder': {'layers': 2}, 'decoder': {'layers': 3}}
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...spec import ModelSpec, SpecErrors, from_data
-from .layers import folded, said_once, without_replaced
+from .layers import common_once, folded, without_replaced
 from .text import shortest, yaml_text
 
 SPEC_KEY = "spec"
@@ -55,7 +55,7 @@ def _by_family(spec: ModelSpec) -> dict[str, Any] | None:
     if len(names) == 1:
         return {**data, **_folded(stacks[names[0]])}
     folded_stacks = {name: _folded(stack) for name, stack in stacks.items()}
-    return without_replaced(said_once({**data, **folded_stacks}))
+    return without_replaced(common_once({**data, **folded_stacks}))
 
 
 def _folded(stack: Mapping[str, Any]) -> dict[str, Any]:

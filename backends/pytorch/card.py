@@ -28,7 +28,7 @@ def write_card(
     """The docstring: kind of model, weights by part, command to rebuild, names of axes."""
     document, name = graph.source, graph.name
     source = clean(document.name or f"{name}.yaml")
-    changes, unsaid = said_changes(document.sets)
+    changes, omitted = repeated_changes(document.sets)
     commands: list[str] = []
     written = f"{source} (sha256 {document.sha[:12]}). To rebuild it"
     if source == IMPORTED:
@@ -45,7 +45,7 @@ def write_card(
     lines += [
         *wrap(f"Written by modelwright {__version__} from {written}:"),
         *commands,
-        *unsaid,
+        *omitted,
         "",
         *table(graph),
         "",
@@ -71,7 +71,7 @@ def command(words: list[str]) -> list[str]:
     return [part for line in lines for part in wrap(line)]
 
 
-def said_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def repeated_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """The `--set` options to repeat in the command, and a line about omitted ones."""
     plain = [text for text in sets if re.fullmatch(r"[ -~]{1,80}", text) and not QUOTES & {*text}]
     left = len(sets) - len(plain)

@@ -203,10 +203,10 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
         if known == Counts():  # as every size, 1 or more
             continue
         test, words = _refused(known, Dot(SELF, field.name))
-        said = f"{field.name} must be {words}"
-        error = Raise(call("ValueError", Format((f"{said}, not ", Dot(SELF, field.name)))))
+        text = f"{field.name} must be {words}"
+        error = Raise(call("ValueError", Format((f"{text}, not ", Dot(SELF, field.name)))))
         if width(error, depth=3) > LONG:  # for a long name
-            error = Raise(call("ValueError", constant(said)))
+            error = Raise(call("ValueError", constant(text)))
         made = written_for(If(test, (error,)), scope.path, field.origin)
         found.setdefault(made, _LayerCheck((field.name,), made))
     return list(found.values())

@@ -327,9 +327,9 @@ def _parameters(
         if not absent.get(p.name):
             key, own = given.get(p.name, ("", None))
             default = p.default if own is None else constant(own)
-            said = NOWHERE if own is None else frozenset({("tokens", key)})
+            origins = NOWHERE if own is None else frozenset({("tokens", key)})
             name = names.get(p.name, p.name)
-            found.append(Parameter(name, p.annotation, default, origins=said))
+            found.append(Parameter(name, p.annotation, default, origins=origins))
         if p.name == "max_new_tokens":
             found += [replace(given, by_default=True).parameter() for given in slots.given]
     return found

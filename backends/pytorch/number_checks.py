@@ -81,8 +81,8 @@ def _words(fields: list[Field]) -> str:
     by_range: dict[Range, list[str]] = {}
     for field in fields:
         by_range.setdefault(_range(field), []).append(field.name)
-    said = [(_listed(names), found.words) for found, names in by_range.items()]
-    first, *others = said
+    ranges = [(_listed(names), found.words) for found, names in by_range.items()]
+    first, *others = ranges
     return ", ".join([f"{first[0]} must be {first[1]}", *map(" ".join, others)])
 
 

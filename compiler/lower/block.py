@@ -206,11 +206,11 @@ def _each(parts: list[Branch], placements: list[str]) -> str:
     """`a norm before attention and no norm at feed-forward.`"""
     if len({*placements}) == 1 and len(parts) > 1:
         return f"with {SHORTLY[placements[0]]} each."
-    said = [
+    clauses = [
         f"{SHORTLY[place]} {branch.name.replace('_', '-')}"
         for place, branch in zip(placements, parts, strict=True)
     ]
-    return f"{', '.join(said[:-1])} and {said[-1]}."
+    return f"{', '.join(clauses[:-1])} and {clauses[-1]}."
 
 
 def _sequential(

@@ -67,11 +67,11 @@ def lower_language_model(
     return logits
 
 
-def _input_scale(b: Builder, said: float | str, width: Dim) -> Field | float:
-    if said == "1/sqrt_d_model":
+def _input_scale(b: Builder, scale: float | str, width: Dim) -> Field | float:
+    if scale == "1/sqrt_d_model":
         assert width.size is not None
         return InverseRoot.of(1, width.size)
-    return b.field("head_input_scale", float(said), at=("input_scale",))
+    return b.field("head_input_scale", float(scale), at=("input_scale",))
 
 
 def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim) -> str:

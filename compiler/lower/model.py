@@ -406,12 +406,12 @@ def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
 
     The length of an override `0..n` with a named block is a field of the Config.
     """
-    said = getattr(peek(stack, "order"), "rule", None)  # a plain tuple has no rule
-    if said is None:
+    written = getattr(peek(stack, "order"), "rule", None)  # a plain tuple has no rule
+    if written is None:
         return None
     counts: dict[str, int] = {}
     overrides = []
-    for one in said.overrides:
+    for one in written.overrides:
         key, count = f"{one.block}_layers", None
         named = one.block in stack.order and one.first == 0 <= one.last
         if named and counts.setdefault(key, one.last) == one.last:
@@ -419,7 +419,7 @@ def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
         overrides.append(Override(one.first, one.last, one.block, one.becomes, count))
     blocks = {name: peek(stack, "blocks")[name] for name in dict.fromkeys(stack.order)}
     shared = tuple(name for name, block in blocks.items() if block.share)
-    rule = LayerRule(said.pattern, tuple(overrides), said.last, shared, tuple(blocks))
+    rule = LayerRule(written.pattern, tuple(overrides), written.last, shared, tuple(blocks))
     return rule if rule.order(int(stack.layers)) == tuple(stack.order) else None
 
 

@@ -67,13 +67,13 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
 
 
 def two_sizes(
-    b: Builder, sides: int | tuple[int, int], said: str, key: str, down: str, across: str
+    b: Builder, sides: int | tuple[int, int], option: str, key: str, down: str, across: str
 ) -> tuple[Size, Size]:
     """Two sizes, from one number or a list of two at the key `said`."""
     if isinstance(sides, int):
-        both = b.size(key, sides, at=(said,))
+        both = b.size(key, sides, at=(option,))
         return both, both
-    return b.size(down, sides[0], at=(said, 0)), b.size(across, sides[1], at=(said, 1))
+    return b.size(down, sides[0], at=(option, 0)), b.size(across, sides[1], at=(option, 1))
 
 
 def _fitting(side: Size, patch: Size, step: Size) -> Size:

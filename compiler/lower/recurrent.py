@@ -164,12 +164,12 @@ def _attention(
         vector = ""
         if attention.score == "additive":
             vector = b.op("score_vector", name="score", heads=ONE, width=head)
-        said = "none" if vector and attention.scale is None else attention.scale
+        scale = "none" if vector and attention.scale is None else attention.scale
         return (key, value, mask, vector), {
             "query": head,
             "context": source,
             "query_bias": _has_bias(attention, "query"),
-            "scale": lower_scale(b, said, head, ()),
+            "scale": lower_scale(b, scale, head, ()),
         }
 
 

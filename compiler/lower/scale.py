@@ -13,7 +13,7 @@ from .rotary import YARN, score_growth
 
 
 def lower_scale(
-    b: Builder, said: float | str | None, head: Dim, positions: Iterable[Any] = ()
+    b: Builder, scale: float | str | None, head: Dim, positions: Iterable[Any] = ()
 ) -> Field | float | None:
     """The scale of the scores; None is 1/sqrt(head_dim). `said` is the value of the spec.
 
@@ -21,30 +21,30 @@ def lower_scale(
     positions change the default because they add terms.
     """
     positions = tuple(positions)
-    said = None if said == "by_layer" else said
+    scale = None if scale == "by_layer" else scale
     times = 1 + sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
     assert head.size is not None
     growth = score_growth(b, positions)
     if growth is not None:
-        return _grown(b, said, InverseRoot.of(times, head.size), *growth)
-    if said is None:
+        return _grown(b, scale, InverseRoot.of(times, head.size), *growth)
+    if scale is None:
         return InverseRoot.of(times, head.size) if times > 1 else None
-    return 1.0 if said == "none" else b.field("scale", float(said))
+    return 1.0 if scale == "none" else b.field("scale", float(scale))
 
 
 def _grown(
-    b: Builder, said: float | str | None, root: InverseRoot, growth: float, term: Term
+    b: Builder, scale: float | str | None, root: InverseRoot, growth: float, term: Term
 ) -> Field:
     """The scale times the square of what YaRN lets the scores grow by."""
     square, plain = ("**", "growth", 2), 1.0
-    if said is None:
+    if scale is None:
         plain, width = root, root.width.tree
         inner = width if root.times == 1 else ("*", root.times, width)
         result: Term = ("*", ("**", inner, -0.5), square)
-    elif said == "none":
+    elif scale == "none":
         result = square
     else:
-        plain = float(said)
+        plain = float(scale)
         result = ("*", b.field("plain_scale", plain, at=("scale",)), square)
     title = f"The attention scale, with the growth of scores ({YARN})."
     return b.derived("scale", plain * growth**2, Formula(title, (("growth", term),), result))

@@ -132,12 +132,12 @@ def asked_kernel(graph: ModuleGraph, stack: str) -> str:
 
 def _mark(graph: ModuleGraph, attend: Op, tiles: Tiling | None, reason: str, mask: Op) -> None:
     """Write the decision on an attention; a reason that says more about its kernel stays."""
-    said = attend.attrs["reason"]
+    why = attend.attrs["reason"]
     if tiles and not reason:
-        said = why_tiles(mask.attrs["formula"], tiles)
+        why = why_tiles(mask.attrs["formula"], tiles)
     elif reason and attend.attrs["kernel"] == "sdpa" and not is_known(attend.attrs["formula"]):
-        said = f"one dense mask: {reason}"
-    graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": said})
+        why = f"one dense mask: {reason}"
+    graph.replace_op(attend.number, attrs={**attend.attrs, "tiles": tiles, "reason": why})
 
 
 def why_tiles(formula: Formula, tiles: Tiling) -> str:

@@ -255,10 +255,10 @@ def separate_global_named(
                 f"{position.type} positions cannot be combined with `separate_global`",
             )
     if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
-        said = ", ".join(map(str, masks(block)))
+        listed = ", ".join(map(str, masks(block)))
         yield Finding(
             (*path, "attention", "separate_global"),
-            f"`separate_global` needs a `global(…)` in the mask, not `{said}`",
+            f"`separate_global` needs a `global(…)` in the mask, not `{listed}`",
         )
 
 
@@ -278,7 +278,7 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
         if part.score not in ("additive", "distance"):
             continue
         for option in [
-            name for name in ("softcap", "sinks", "separate_global") if _said(part, name)
+            name for name in ("softcap", "sinks", "separate_global") if _sets(part, name)
         ]:
             yield Finding(
                 (*path, key, option), f"`{option}` needs `score: dot`, not `{part.score}`"
@@ -318,7 +318,7 @@ def talking_heads_alone(
                 )
 
 
-def _said(part: Mha, option: str) -> bool:
+def _sets(part: Mha, option: str) -> bool:
     return getattr(part, option) not in (False, "none")
 
 

@@ -59,11 +59,11 @@ def vocabulary_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
     if not isinstance(head, LanguageModel) or head.vocab_size is not None:
         return
     stack = _stack(spec, head)
-    said = stack is not None and any(  # reported by the law of the stack
+    reported = stack is not None and any(  # reported by the law of the stack
         isinstance(s, Tokens) and s.vocab_size is None and s.tied == "none"
         for s in members(stack.input)
     )
-    if stack is not None and not said:
+    if stack is not None and not reported:
         yield Finding(
             path,
             "`vocab_size` is missing; set it in this head or in its stack",

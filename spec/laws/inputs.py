@@ -337,8 +337,8 @@ def _other_norm(norm: Norm | None) -> str:
         return f"`{norm.type}`" if norm else "another"
     options = norm.model_dump(exclude={"type", "eps"})
     plain = LayerNorm().model_dump()
-    said = [f"{key}: {value}".lower() for key, value in options.items() if value != plain[key]]
-    return f"a `layernorm` with `{', '.join(said)}`"
+    changes = [f"{key}: {value}".lower() for key, value in options.items() if value != plain[key]]
+    return f"a `layernorm` with `{', '.join(changes)}`"
 
 
 def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:

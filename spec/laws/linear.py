@@ -25,9 +25,9 @@ def summed(block: Block) -> Iterator[tuple[str, Summed]]:
 
 def head_width(part: Summed, stack: Stack) -> int | None:
     """The width of a head, given or derived; None if unknown."""
-    said = getattr(part, "head_dim", None)
-    if said is not None:
-        return int(said)
+    width = getattr(part, "head_dim", None)
+    if width is not None:
+        return int(width)
     return None if stack.d_model % part.heads else stack.d_model // part.heads
 
 
@@ -57,12 +57,12 @@ def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
     if not isinstance(part, Summed) or not isinstance(block.mask, (Mask, tuple)):
         return
     known = ("full",) if isinstance(part, Fastformer) else ("causal", "full")
-    said = ", ".join(map(str, masks(block)))
-    if said not in known:
+    listed = ", ".join(map(str, masks(block)))
+    if listed not in known:
         wanted = " or ".join(f"`{word}`" for word in known)
         yield Finding(
             (*path, "mask"),
-            f"attention of type `{part.type}` supports only the mask {wanted}, not `{said}`",
+            f"attention of type `{part.type}` supports only the mask {wanted}, not `{listed}`",
         )
 
 

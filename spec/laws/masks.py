@@ -40,8 +40,8 @@ def masks_allow_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
             )
     if not wrong and masks(block) != written:
         shorter = masks(block)
-        said, short = (str(x[0]) if len(x) == 1 else _listed(x) for x in (written, shorter))
-        text = f"the mask `{said}` means the same as `{short}`; write that"
+        long, short = (str(x[0]) if len(x) == 1 else _listed(x) for x in (written, shorter))
+        text = f"the mask `{long}` means the same as `{short}`; write that"
         yield Finding(place, text, warning=True)
 
 

@@ -39,13 +39,13 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
         if abs(width - round(width)) > 1e-6 or round(width) % 2 or width < 2:
             whole = width / position.fraction
             part = "" if position.fraction == 1 else f" ({position.fraction:g} of {whole:g})"
-            said: Path = ("positions", i)
+            option: Path = ("positions", i)
             if isinstance(block.attention, Mla):
-                said = ("attention", "rope_dim")
+                option = ("attention", "rope_dim")
             elif isinstance(block.attention, Headed) and block.attention.head_dim:
-                said = ("attention", "head_dim")
+                option = ("attention", "head_dim")
             yield Finding(
-                (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
+                (*path, *(option if position.fraction == 1 else ("positions", i, "fraction"))),
                 "rotary positions rotate pairs of features, so the number of rotated features "
                 f"per head, {width:g}{part}, must be even",
             )

@@ -97,12 +97,12 @@ def no_circles(spec: ModelSpec) -> Iterator[Finding]:
     reads: dict[str, list[Reference]] = {}
     for reference in references(spec):
         reads.setdefault(reference.reader, []).append(reference)
-    said: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     for start in reads:
         for way in _ways_back(start, reads):
             stacks = frozenset(r.reader for r in way)
-            if stacks not in said:
-                said.add(stacks)
+            if stacks not in reported:
+                reported.add(stacks)
                 circle = " -> ".join([way[0].reader, *(r.source for r in way)])
                 yield Finding(way[0].path, f"circular dependency between stacks: {circle}")
 

@@ -37,9 +37,9 @@ def labelled(title: str, maps: Sequence[HeatMap]) -> Sheet:
         right, y = max(right, x - BETWEEN), bottom + BETWEEN
     key, bottom = legend(LEFT, y + 4)
     groups.append(key)
-    said = "; ".join(filter(None, (f"{m.tip}: {mostly(m)}" for m in maps if mostly(m))))
+    summary = "; ".join(filter(None, (f"{m.tip}: {mostly(m)}" for m in maps if mostly(m))))
     width = max(right, LEFT + WHOLE) + LEFT
-    return Sheet(title, f"{title}. {said}", width, bottom + TOP, groups, "attention")
+    return Sheet(title, f"{title}. {summary}", width, bottom + TOP, groups, "attention")
 
 
 def _pitch(maps: Sequence[HeatMap]) -> float:

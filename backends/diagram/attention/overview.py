@@ -42,8 +42,8 @@ def overview(title: str, maps: Sequence[HeatMap]) -> Sheet:
         y += 15
         key.words.append(Words(line, LEFT, y, SMALL, anchor="start"))
     groups.append(key)
-    said = f"{title}: {len(modules)} attentions of {len(heads)} heads, rows are queries."
-    return Sheet(title, said, width, y + TOP, groups, "attention")
+    summary = f"{title}: {len(modules)} attentions of {len(heads)} heads, rows are queries."
+    return Sheet(title, summary, width, y + TOP, groups, "attention")
 
 
 def _longest(one: HeatMap) -> int:

@@ -107,8 +107,8 @@ def colour(paint: Paint, theme: str) -> str:
 def preferred(term: Sequence[Formula]) -> int:
     """The preferred paint of a term, as an index of `PAINTS`."""
     names = [literal.name for literal in term if isinstance(literal, Atom)]
-    said = [name for name in SAYS_MORE if name in names]
-    role = ROLES[said[0] if said else names[-1]] if names else "rest"
+    telling = [name for name in SAYS_MORE if name in names]
+    role = ROLES[telling[0] if telling else names[-1]] if names else "rest"
     return [paint.name for paint in PAINTS].index(role)
 
 

@@ -92,9 +92,9 @@ def lay_out(title: str, panels: Sequence[Panel], notes: Sequence[str]) -> Sheet:
             bottoms.append(bottom)
         y = max(bottoms) + TOP + 10
     legend, bottom = _legend(panels, paints, notes, y, width)
-    said = [f"{title}: the pairs of a query and a key that each mask admits."]
-    said += [f"{p.title}: {'; '.join(p.lines)}." for p in panels]
-    return Sheet(f"{title}: masks", " ".join(said), width, bottom + BOTTOM, [*groups, legend])
+    sentences = [f"{title}: the pairs of a query and a key that each mask admits."]
+    sentences += [f"{p.title}: {'; '.join(p.lines)}." for p in panels]
+    return Sheet(f"{title}: masks", " ".join(sentences), width, bottom + BOTTOM, [*groups, legend])
 
 
 # -- a panel

@@ -71,8 +71,8 @@ def _dark(sheet: Sheet, name: str) -> str:
 def _group(group: Group, theme: str, place: Place | None) -> str:
     data = ""
     if group.origin and place is not None:
-        said = dict(zip(("spec", "source"), place(group.origin), strict=True))
-        data = "".join(f" data-{key}={quoteattr(clean(v))}" for key, v in said.items() if v)
+        origin = dict(zip(("spec", "source"), place(group.origin), strict=True))
+        data = "".join(f" data-{key}={quoteattr(clean(v))}" for key, v in origin.items() if v)
     inside = [_patch(patch, theme) for patch in group.patches]
     inside += [_words(words, theme) for words in group.words]
     head = f'<g class="{group.css}" id=""{data}><title>{text(group.tip)}</title>'

@@ -44,7 +44,7 @@ def read_definitions(text: str) -> dict[str, Any]:
     found = [n for n in ast.parse(text).body if isinstance(n, (ast.ClassDef, ast.FunctionDef))]
     made = {}
     for node in found:
-        reader.said = node.lineno
+        reader.used_to = node.lineno
         made[node.name] = reader.statement(node)
         reader.refuse_lost(node.lineno, node.end_lineno or node.lineno)
     return made
@@ -67,20 +67,20 @@ class _Reader:
 
     def __init__(self, notes: dict[int, tuple[str, bool]]) -> None:
         self.notes = notes
-        self.said = 0  # the last line whose comments were used
+        self.used_to = 0  # the last line whose comments were used
         self.taken: set[int] = set()  # lines whose comments are in the tree
 
     def block(self, body: list[ast.stmt]) -> Iterator[Statement]:
         for node in body:
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-            for line in range(self.said + 1, first):
+            for line in range(self.used_to + 1, first):
                 note, alone = self.notes.get(line, ("", False))
                 if alone:
                     self.taken.add(line)
                     yield Comment(note)
-            self.said = max(self.said, first)
+            self.used_to = max(self.used_to, first)
             yield self.statement(node)
-            self.said = max(self.said, node.end_lineno or first)
+            self.used_to = max(self.used_to, node.end_lineno or first)
 
     def note(self, line: int | None) -> str:
         note, alone = self.notes.get(line or 0, ("", False))
@@ -184,7 +184,7 @@ def _function(reader: _Reader, node: ast.FunctionDef) -> Any:
     doc, body = _documented(node)
     signature = [node.returns, *ast.walk(node.args)]
     ends = [getattr(part, "end_lineno", 0) for part in ([node.body[0]] if doc else signature)]
-    reader.said = max(reader.said, node.lineno, *ends)
+    reader.used_to = max(reader.used_to, node.lineno, *ends)
     result = read_expression(node.returns) if node.returns else constant(None)
     return Function(
         node.name,

@@ -27,9 +27,9 @@ def dropout_rate(f: Writer, op: Op) -> list[Any]:
     if rate is None:
         return []
     value = expression("rate if self.training else 0.0", rate=f.number(rate))
-    said = Set(Name("dropout"), value)
-    if said not in f.body:
-        f.say(said, op=op)
+    named = Set(Name("dropout"), value)
+    if named not in f.body:
+        f.say(named, op=op)
     return [Name("dropout")]
 
 

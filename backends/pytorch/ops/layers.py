@@ -43,8 +43,8 @@ def _check_sides(f: Writer, op: Op, image: Any, height: Any, width: Any) -> None
         f.say(*statements(SQUARE, image=image, side=f.number(height), message=message), op=op)
     else:
         sides = {"side": f.number(height), "across": f.number(width)}
-        said = (expression("height"), " x ", expression("width"))
-        message = Format((shape, " pixels, but images have ", *said))
+        size = (expression("height"), " x ", expression("width"))
+        message = Format((shape, " pixels, but images have ", *size))
         f.say(*statements(OBLONG, image=image, **sides, message=message), op=op)
 
 
@@ -181,9 +181,9 @@ def joined_linear(f: Writer, op: Op) -> None:
     ]
     bound = [f.bind(value, title) for value, title in zip(values, titles, strict=True)]
     each = call(Dot(f.own(op, joined_name(op)), "each"), x)
-    said = Set(names(*bound), each, f.note(*values))
-    said = said if width(said) <= LONG - 8 else Set(said.target, each)
-    f.say(written_for(said, *[part.number for part in together]))
+    made = Set(names(*bound), each, f.note(*values))
+    made = made if width(made) <= LONG - 8 else Set(made.target, each)
+    f.say(written_for(made, *[part.number for part in together]))
 
 
 def linear_again(f: Writer, op: Op) -> Any:

@@ -79,18 +79,18 @@ def attention_inputs(
     """
     query = compared[0]
     *_, heads, _, head = b.shape(query)
-    said = "none" if score == "additive" and part.scale is None else part.scale
+    scale = "none" if score == "additive" and part.scale is None else part.scale
     if memory is not None:
         mask, bias = lower_memory_mask(b, memory), ""
     else:
         with b.beside("mask"):
             mask = lower_mask(b, state, block.mask, heads)
-        query, bias = _bias(b, state, block, said, compared, scaled_for or head, project)
+        query, bias = _bias(b, state, block, scale, compared, scaled_for or head, project)
         for other in lower_biases(b, state, part, heads):
             bias = b.op("add", bias, other, out="bias") if bias else other
     options: dict[str, Any] = {
         "scale": _scale(
-            b, said, scaled_for or head, head, () if memory is not None else block.positions
+            b, scale, scaled_for or head, head, () if memory is not None else block.positions
         ),
         "softcap": softcap,
         "dropout": weights_rate(b, part, state.branch),
@@ -123,10 +123,10 @@ def attention_inputs(
 
 
 def _scale(
-    b: Builder, said: float | str | None, scaled_for: Dim, head: Dim, positions: tuple[Any, ...]
+    b: Builder, scale: float | str | None, scaled_for: Dim, head: Dim, positions: tuple[Any, ...]
 ) -> Field | float | None:
     """The scale of the scores; None is that of queries of this width, 1/sqrt(head)."""
-    found = lower_scale(b, said, scaled_for, positions)
+    found = lower_scale(b, scale, scaled_for, positions)
     if found is None and scaled_for is not head:
         return InverseRoot.of(1, Size.of(scaled_for.size or 0))
     return found
@@ -136,7 +136,7 @@ def _bias(
     b: Builder,
     state: StackState,
     block: Block,
-    scale_said: float | str | None,
+    given_scale: float | str | None,
     compared: Compared,
     scaled_for: Dim,
     project: Project | None,
@@ -146,8 +146,8 @@ def _bias(
     *_, heads, _, _ = b.shape(query)
     width = Size.of(scaled_for.size or 0)
     total = ""
-    said = lower_scale(b, scale_said, scaled_for, block.positions)
-    scale = InverseRoot.of(1, width) if said is None else said
+    scale = lower_scale(b, given_scale, scaled_for, block.positions)
+    scale = InverseRoot.of(1, width) if scale is None else scale
     for index, position in enumerate(block.positions):
         with b.beside("positions", index), b.within(position.type):
             if isinstance(position, (Alibi, RelativeBias, RelativeTable)):
