@@ -307,6 +307,22 @@ class TransformerXl(Part):
     type: Literal["transformer_xl"] = "transformer_xl"
 
 
+class Shaw(Part):
+    """Relative keys and values: vectors of the distance of two tokens are added to keys and values,
+    k_j + a_{j - i} and v_j + b_{j - i} (Shaw et al., 2018, arXiv:1803.02155, eq. 3 and 4). Each
+    layer has its own vectors, the same for all heads, from the furthest earlier key to the furthest
+    later one.
+
+    max_distance: larger distances share the vector of this one, so there are 2 · max_distance + 1
+    values: whether values have such vectors too
+    """
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["shaw"] = "shaw"
+    max_distance: Count = 16
+    values: Flag = True
+
+
 Position = Annotated[
     Nothing
     | Learned
@@ -318,7 +334,8 @@ Position = Annotated[
     | RelativeBias
     | RelativeTable
     | Disentangled
-    | TransformerXl,
+    | TransformerXl
+    | Shaw,
     Tagged("positions", "none"),
 ]
 declare(Position)

@@ -351,7 +351,7 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
     if op.arg("mix_scores"):
         scores = f"mixed {scores}"
     weights = f"mixed softmax({scores})" if op.arg("mix_weights") else f"softmax({scores})"
-    return f"{weights} · v"
+    return f"{weights} · v" + (" and of distances" if op.arg("vectors") else "")
 
 
 def _rotation(op: Op, graph: ModuleGraph) -> str:

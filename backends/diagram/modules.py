@@ -218,6 +218,8 @@ def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
         found.append("softmax1" if sinks.kind == "zero_sinks" else "sinks")
     if attend.arg("mix_scores") or attend.arg("mix_weights"):
         found.append("talking heads")
+    if attend.arg("vectors"):
+        found.append("values of distances")
     if attend.attrs.get("score"):
         found.append(f"{attend.attrs['score']} scores")
     if any(op.kind == "l2_normalize" for op in before):

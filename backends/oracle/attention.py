@@ -7,10 +7,11 @@ import numpy as np
 from ...spec.attention import LinearAttention, Mha, Mla
 from ...spec.norm import RmsNorm
 from ...spec.part import Nothing
-from ...spec.positions import Rotary
+from ...spec.positions import Rotary, Shaw
 from .context import Layer, Memory
 from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
+from .relative import pair_vectors
 from .rotary import query_growth, rotated
 from .scores import added, scale_of, scores, unit
 from .weights import Array, Weights, has_bias
@@ -101,7 +102,12 @@ def taken(
     shares = layer.tokens.dropped(softmax(found), part.dropout)[..., : len(v)]
     if part.talking_heads in ("weights", "both"):
         shares = np.einsum("gh,hts->gts", weights("mix_weights", heads, heads), shares)
-    return np.einsum("hts,shv->thv", shares, v)
+    y = np.einsum("hts,shv->thv", shares, v)
+    for position in layer.positions:
+        if isinstance(position, Shaw) and position.values:  # Shaw et al., 2018, eq. 3
+            table = weights("relative_values.weight", 2 * position.max_distance + 1, v.shape[-1])
+            y += np.einsum("hts,tsv->thv", shares, pair_vectors(position, layer.tokens, table))
+    return y
 
 
 def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable
+from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, Shaw
 from .context import Tokens
 from .positions import sinusoids
 from .weights import Array
@@ -67,6 +67,14 @@ def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array, dropout: 
         places = table[i - np.arange(count) + count]
         scores[:, i] = np.einsum("he,hed,jd->hj", q[i] + bias, rows, places)
     return scores
+
+
+def pair_vectors(position: Shaw, tokens: Tokens, table: Array) -> Array:
+    """(T, T, E) from a table (2k + 1, E): a_ij = w_clip(j - i, k), from w_-k to w_k (Shaw et al.,
+    2018, arXiv:1803.02155, section 3.2).
+    """
+    most, index = position.max_distance, tokens.index
+    return table[[[min(max(j - i, -most), most) + most for j in index] for i in index]]
 
 
 def slopes(heads: int, kind: str = "floor") -> Array:

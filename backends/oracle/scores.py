@@ -8,7 +8,14 @@ import numpy as np
 
 from ...spec.attention import Mha, Pairwise
 from ...spec.model import Block
-from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
+from ...spec.positions import (
+    Alibi,
+    Disentangled,
+    RelativeBias,
+    RelativeTable,
+    Shaw,
+    TransformerXl,
+)
 from .branches import branches, kind_of, own
 from .context import Layer
 from .pointwise import normalize
@@ -16,6 +23,7 @@ from .relative import (
     alibi,
     disentangled,
     distance_table,
+    pair_vectors,
     relative_bias,
     relative_table,
     rows_of,
@@ -97,6 +105,10 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
         elif isinstance(position, Disentangled):
             keys, queries = position_vectors(layer, part, weights, position, width)
             found += scale * disentangled(position, layer.tokens, q, k, keys, queries)
+        elif isinstance(position, Shaw):  # Shaw et al., 2018, eq. 4
+            table = weights("relative_keys.weight", 2 * position.max_distance + 1, width)
+            vectors = pair_vectors(position, layer.tokens, table)
+            found += scale * np.einsum("the,tse->hts", q, vectors)
     found = found + score_biases(layer, part, weights, heads)
     return found + added(layer, weights, heads, scale)
 

@@ -4,7 +4,8 @@ attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of que
         et al. 2023, arXiv:2305.13245; attention sinks: OpenAI 2025,
         arXiv:2508.10925; with the score 0: Miller 2023, "Attention Is Off By One"; talking
         heads: Shazeer et al. 2020, arXiv:2003.02436; mixing vectors of shared queries:
-        Cordonnier et al. 2020, arXiv:2006.16362
+        Cordonnier et al. 2020, arXiv:2006.16362; vectors of distances added to values: Shaw et al.
+        2018, arXiv:1803.02155
 """
 
 from __future__ import annotations
@@ -129,7 +130,11 @@ def attend(call: Call) -> Array:
                 scores = np.column_stack([scores, np.full(queries, sinks[h])])
             weights[b][h] = softmax(scores)[:, :keys]
     weights = _mixed(call.optional("mix_weights"), weights)
-    return np.asarray(weights @ np.repeat(v, heads // key_heads, axis=-3))
+    result = np.asarray(weights @ np.repeat(v, heads // key_heads, axis=-3))
+    added, places = call.optional("vectors"), call.optional("places")
+    if added is None or places is None:
+        return result
+    return np.asarray(result + np.einsum("bhts,tse->bhte", weights, added[places]))
 
 
 def _mixed(matrix: Array | None, x: Array) -> Array:

@@ -193,6 +193,8 @@ def relative_places(call: Call) -> Array:
         most = buckets
     if call.attrs["rule"] == "all":
         most = call.tokens
+    if call.attrs["rule"] == "pair":  # from the most distant earlier key to the later one
+        return np.asarray(np.clip(-behind, -most, most) + most)
     return np.asarray(np.minimum(np.maximum(behind, -most), most - 1) + most)
 
 
@@ -204,6 +206,8 @@ def relative_positions(call: Call) -> Array:
 def position_scores(call: Call) -> Array:
     """Dot products of contents with the vectors of relative positions, (B, H, T, S)."""
     x, positions, places = call.given("x"), call.given("positions"), call.given("places")
+    if positions.ndim == 2:  # the same for all heads
+        positions = np.broadcast_to(positions, (x.shape[1], *positions.shape))
     of_pairs = positions[:, places]  # (H, T, S, E)
     form = "bhte,htse->bhts" if call.attrs["side"] == "query" else "bhse,htse->bhts"
     return np.asarray(np.einsum(form, x, of_pairs))

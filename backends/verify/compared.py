@@ -27,6 +27,7 @@ Temperature: slope=0.1 offset=0
 Alibi: slopes=floor before_scale=false
 RelativeBias: buckets=32 max_distance=128 bidirectional=true share=stack
 RelativeTable: axes=2 share=layer
+Shaw: max_distance=16 values=true
 Disentangled: buckets=256 max_distance=512 share_projections=false normalize=false
 Llama3: low_freq_factor=1 high_freq_factor=4
 Yarn: beta_fast=32 beta_slow=1 mscale=1 mscale_all_dims=0 truncate=true

@@ -3,6 +3,7 @@
 disentangled    He et al. 2020, arXiv:2006.03654; buckets and shared projections: He et al. 2021,
                 arXiv:2111.09543
 transformer_xl  Dai et al. 2019, arXiv:1901.02860
+shaw            Shaw et al. 2018, arXiv:1803.02155
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from ...spec.model import Block
 from ...spec.part import Nothing
-from ...spec.positions import Disentangled
+from ...spec.positions import Disentangled, Shaw
 from ..axes import Dim, S, T
 from ..sizes import Field, Size
 from .builder import Builder
@@ -131,6 +132,42 @@ def lower_transformer_xl(
     bias = _scaled(b, scores, contents)
     query = b.op("head_bias", contents.query, name="content_bias", out="q", **sizes)
     return query, bias
+
+
+def lower_relative_keys(b: Builder, state: StackState, position: Shaw, contents: Contents) -> str:
+    """The scaled scores of queries with the vectors of distances, (B, H, T, S)."""
+    table, places = _vectors(b, state, position, "relative_keys", b.width(contents.query))
+    scores = b.op("position_scores", contents.query, table, places, side="query", out="bias")
+    return _scaled(b, scores, contents)
+
+
+def lower_relative_values(
+    b: Builder, state: StackState, block: Block, value: str
+) -> tuple[str, str]:
+    """The vectors of distances that are added to values, and the row of each pair; or ""."""
+    for index, position in enumerate(block.positions):
+        if isinstance(position, Shaw) and position.values:
+            with b.beside("positions", index), b.within(position.type):
+                return _vectors(b, state, position, "relative_values", b.width(value))
+    return "", ""
+
+
+def _vectors(
+    b: Builder, state: StackState, position: Shaw, name: str, width: Dim
+) -> tuple[str, str]:
+    """A table (U, E) of a layer, and the row of each pair (T, S)."""
+    most = b.size("max_distance", position.max_distance)
+    with b.in_scope(state.scope):
+        places = b.op(
+            "relative_places",
+            out="places",
+            shape=(T, S if state.cached else T),
+            rule="pair",
+            buckets=None,
+            max_distance=most,
+            stack=state.name,
+        )
+    return b.op("table", name=name, shape=(Dim("U", 2 * most + 1), width)), places
 
 
 def _dropped(b: Builder, block: Block, relative: str) -> str:

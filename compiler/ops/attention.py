@@ -25,7 +25,10 @@ def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     keys = elements(k[-2:-1]) + (1 if op.arg("sinks") else 0)
     pairs = elements(q[:-1]) * keys
     mixed = sum(bool(op.arg(slot)) for slot in MIXING) * elements(q[1:2])
-    return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:]) + 2 * pairs * mixed
+    placed = Poly()
+    if op.arg("vectors"):  # of all distances, before the sum over them
+        placed = 2 * elements(q[:-1]) * elements(values[op.arg("vectors")].shape)
+    return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:]) + 2 * pairs * mixed + placed
 
 
 def score_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -219,6 +222,8 @@ def _written_out(s: Saving) -> Iterator[Kept]:
         yield from (operand(s, "q"), *_keys_or_values(s, "k"))
         if kernel == "explicit" or s.given("mix_scores"):
             yield Own("float", scores)  # the tanh, or the scores before they are mixed
+    if s.given("vectors"):  # the attention weights of each distance
+        yield from (Own("float", s.rows("q") * elements(s.shape("vectors")[:1])), "places")
     if s.given("mix_weights"):
         yield Own("float", scores)  # the attention weights after they are mixed
     yield from _keys_or_values(s, "v")
@@ -320,10 +325,14 @@ ROWS: dict[str, Row] = {
         "value is 0. Query head h uses key head h // (H/K). With attr score `distance`, q k^T "
         "is replaced by -|q - k|^2; with `additive`, by vector . tanh(q + k). mix_scores (H, H) "
         "mixes the heads of the scores before the bias is added, mix_weights those of the "
-        "attention weights. attrs: scale (a "
+        "attention weights. With vectors (U, E) and places (T, S), vectors[places] is added to "
+        "the values of each pair. attrs: scale (a "
         "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, "
         "kernel, asked (`dense` or `tiles` where the spec says so)",
-        ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?", "mix_scores?", "mix_weights?"),
+        (
+            *("q", "k", "v", "mask?", "bias?", "sinks?", "vector?", "mix_scores?", "mix_weights?"),
+            *("vectors?", "places?"),
+        ),
         attend_shape,
         flops=attend_flops,
         part="attention",

@@ -70,7 +70,9 @@ def masked_stores(s: Saving) -> tuple[str, Poly]:
 def position_scores_saves(s: Saving) -> Iterator[Kept]:
     """Contents, positions repeated for each sequence, scores of all positions, and indices."""
     positions = s.shape("positions")
-    yield from (s.own("x"), Own("float", Poly.of("B") * elements(positions)))
+    yield s.own("x")
+    if len(positions) > 2:
+        yield Own("float", Poly.of("B") * elements(positions))
     yield from (Own("float", s.rows("x") * elements(positions[-2:-1])), "places")
 
 
@@ -223,7 +225,7 @@ ROWS: dict[str, Row] = {
         "r. With rule `log`, r is `buckets`, and d is first replaced by d if |d| <= h, else "
         "sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - 1) / h))), with h = "
         "buckets // 2. With rule `each`, r is `max_distance`; with `all`, r is the number of "
-        "tokens",
+        "tokens. With rule `pair`, it is clamp(-d, -r, r) + r",
         (),
         declared,
         dtype="int",
@@ -239,7 +241,7 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "stack"),
     ),
     "position_scores": Row(
-        "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . "
+        "inputs x (B, H, T or S, E), positions (H, U, E) or (U, E), places (T, S): x . "
         "positions[place], where x is that of the query or of the key (attr `side`)",
         ("x", "positions", "places"),
         position_shape,

@@ -5,7 +5,7 @@
            extra key, whose value is 0
     distance   sdpa+bias, with a bias that turns dot products into squared distances
     additive   additive scores, computed explicitly
-    mixed      explicit scores and weights, whose heads are mixed
+    mixed      explicit scores and weights, whose heads are mixed or whose pairs have own values
     explicit   explicit scores, softmax and sum, for options that SDPA does not support
 
 The attribute `implicit` of a mask op says what None means: `causal` or `full`; "" if the mask is
@@ -68,6 +68,8 @@ def _kernel(op: Op) -> tuple[str, str]:
         return "distance", "the squared lengths of the keys are added to the scores"
     if op.arg("mix_scores") or op.arg("mix_weights"):
         return "mixed", "the fused kernel cannot mix the heads"
+    if op.arg("vectors"):
+        return "mixed", "the fused kernel has no values of pairs"
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
     if op.arg("sinks"):

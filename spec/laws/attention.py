@@ -9,9 +9,10 @@ from ..branches import branch_blocks
 from ..embedding import has_grid
 from ..masks import atoms
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, RelativeBias, RelativeTable, Rotary, TransformerXl, acts_on
+from ..positions import RelativeBias, RelativeTable, Rotary, acts_on
 from .findings import Finding, Path, members, parts
 from .masks import masks
+from .relative import MEETING
 
 MOST_PROJECTED = 10_000_000
 
@@ -249,7 +250,7 @@ def separate_global_named(
             "`separate_global` needs a single mask for all heads, not a list",
         )
     for i, position in enumerate(members(block.positions)):
-        if isinstance(position, (Disentangled, TransformerXl)):
+        if isinstance(position, MEETING):
             yield Finding(
                 (*path, "positions", i),
                 f"{position.type} positions cannot be combined with `separate_global`",
@@ -288,7 +289,7 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
                 (*path, key, "scale"), f"`by_layer` needs `score: dot`, not `{part.score}`"
             )
         for i, position in enumerate(members(block.positions)):
-            if isinstance(position, (Disentangled, TransformerXl)):
+            if isinstance(position, MEETING):
                 yield Finding(
                     (*path, "positions", i),
                     f"{position.type} positions need `score: dot`, not `{part.score}`",

@@ -1,4 +1,4 @@
-"""Laws of `disentangled` and `transformer_xl` positions, and of tables of distances."""
+"""Laws of positions whose scores depend on contents, and of tables of distances."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from ..attention import Mha, Pairwise
 from ..embedding import has_grid
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, RelativeTable, Rotary, TransformerXl
+from ..positions import Disentangled, RelativeTable, Rotary, Shaw, TransformerXl
 from .findings import Finding, Path, members
 from .inputs import known_length
 
-MEETING = (Disentangled, TransformerXl)
+MEETING = (Disentangled, TransformerXl, Shaw)
+"""Positions whose scores depend on contents."""
 
 
 def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -49,7 +50,7 @@ def terms_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
 def positions_meet_contents(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    """They need kv_heads equal to heads, and no rotary positions."""
+    """There may be one of them, without rotary positions; most need kv_heads equal to heads."""
     part = block.attention
     found = [p for p in members(block.positions) if isinstance(p, MEETING)]
     for i, position in enumerate(members(block.positions)):
@@ -72,11 +73,31 @@ def positions_meet_contents(
                 (*path, "positions", i),
                 f"{position.type} positions are not supported with attention of type `{part.type}`",
             )
+        if isinstance(position, Shaw):
+            continue
         if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
             yield Finding(
                 (*path, "attention", "kv_heads"),
                 f"with {position.type} positions, kv_heads ({part.kv_heads}) must equal heads "
                 f"({part.heads})",
+            )
+
+
+ALONE = {"softcap": "none", "sinks": False, "talking_heads": "none"}
+"""Options that cannot be combined with relative keys and values, and their usual values."""
+
+
+def relative_vectors_alone(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """Options that would act on the scores of contents only, or need another kernel."""
+    if not any(isinstance(position, Shaw) for position in members(block.positions)):
+        return
+    for option, usual in ALONE.items():
+        if getattr(block.attention, option, usual) != usual:
+            yield Finding(
+                (*path, "attention", option),
+                f"`{option}` cannot be combined with shaw positions; remove one of them",
             )
 
 
@@ -130,6 +151,7 @@ LAWS = (
     log_buckets_fit,
     terms_once,
     positions_meet_contents,
+    relative_vectors_alone,
     relative_sinusoids,
     scaled_by_layer,
     distances_are_limited,

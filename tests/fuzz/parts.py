@@ -24,7 +24,9 @@ from .masks import random_mask
 from .values import LENGTH, WIDTHS, literal_words, values_of
 
 Data = dict[str, Any]
-MEETING = (positions.Disentangled, positions.TransformerXl)
+MEETING = (positions.Disentangled, positions.TransformerXl, positions.Shaw)
+MEETS = ("disentangled", "transformer_xl", "shaw")
+"""Their types."""
 
 
 @dataclass
@@ -156,18 +158,22 @@ class Parts:
             rest += ["rotary"] * (3 * (place.image and not place.signal))
             first = [self.dice.one(rest)] if self.dice.often(0.55) else []
             found += first
-            if first and first[0] not in ("disentangled", "transformer_xl"):
-                more = [n for n in rest if n not in ("disentangled", "transformer_xl", *first)]
+            if first and first[0] not in MEETS:
+                more = [n for n in rest if n not in (*MEETS, *first)]
                 found += [self.dice.one(more)] if self.dice.often(0.25) else []
         found = [self._of_a_sequence(place, kind) for kind in found]
         return [self._with_type(self.of_type("positions", kind, place), kind) for kind in found]
 
     @staticmethod
     def _of_a_sequence(place: Place, kind: str) -> str:
-        """A table of all distances in place of some of the tables of buckets."""
+        """A table of all distances in place of some of the tables of buckets, and relative keys in
+        place of some disentangled positions.
+        """
         dice = seeded(place.d_model + place.heads)  # of its own: the other draws stay as they were
         fits = kind == "relative_bias" and "max_positions" in place.sizes and not place.queries
         image = place.image and not place.signal
+        if kind == "disentangled" and dice.often(0.4):
+            return "shaw"
         return "relative_table" if fits and not image and dice.often(0.4) else kind
 
     @staticmethod
@@ -248,7 +254,7 @@ class Parts:
             said["head_dim"] = width
         elif not width and (not implied or self.dice.often(0.2)):
             said["head_dim"] = self.dice.one((4, 5, 6))
-        meets = place.has("disentangled", "transformer_xl")
+        meets = place.has(*MEETS)
         fits = [n for n in (heads, 1, 2, 3) if heads % n == 0]
         if meets or not self.dice.often(0.35):
             said["kv_heads"] = None
@@ -291,6 +297,8 @@ class Parts:
             said["talking_heads"] = self.dice.one(kinds)
         if score in ("additive", "distance") or said["talking_heads"] not in (None, "none"):
             said |= {"softcap": None, "sinks": None}
+        if place.has("shaw"):
+            said |= {"softcap": None, "sinks": None, "talking_heads": None}
         if score in ("additive", "distance"):
             self.said.add(("Mha", "score", score))
         said["clip_qkv"] = self.dice.one((0.7, "none")) if self.dice.often(0.15) else None

@@ -21,7 +21,7 @@ from modelwright.spec.signatures import shapes
 from modelwright.spec.simpler_masks import simplest
 
 from .dice import Dice, drawn, seeded
-from .parts import Data, Parts, Place, buildable
+from .parts import MEETS, Data, Parts, Place, buildable
 from .pruned import pruned
 from .values import LENGTH, VOCABULARY, WIDTHS
 
@@ -83,7 +83,7 @@ KERNELS = {
 }
 HEADED = ("differential", "collaborative")
 """Types of attention with options of `mha`."""
-BIASED = ("alibi", "relative_bias", "relative_table", "disentangled", "transformer_xl")
+BIASED = ("alibi", "relative_bias", "relative_table", *MEETS)
 OF_DISTANCE = ("alibi", "relative_bias")
 """Biases that tiles can have: one of them, without another bias, and not a table per layer."""
 
@@ -580,7 +580,7 @@ class Specs(Parts):
             part["positions"] = [dict(one) for one in place.given]
 
     def attention_of(self, place: Place) -> Any:
-        meets = place.has("disentangled", "transformer_xl")
+        meets = place.has(*MEETS)
         if place.latent and not meets:
             return self.of_type("attention", "mla", place)
         if place.summed:
@@ -605,7 +605,7 @@ class Specs(Parts):
         mask = self.mask(place)
         plain = multi and not attention.get("talking_heads")
         plain = plain and attention.get("score", "dot") == "dot"
-        meets = place.has("disentangled", "transformer_xl")
+        meets = place.has(*MEETS)
         if "global" in str(simplest(parse_mask(mask))) and plain and not meets and dice.often(0.5):
             attention["separate_global"] = True
             self.said.add(("Mha", "separate_global", "True"))

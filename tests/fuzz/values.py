@@ -77,6 +77,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("RelativeBias", "buckets"): (8, 12, 4),
     ("RelativeBias", "max_distance"): (20, 9, 128),
     ("RelativeTable", "axes"): (2,),
+    ("Shaw", "max_distance"): (3, 1, 40),
     ("Disentangled", "buckets"): (8, 4, "none"),
     ("Disentangled", "max_distance"): (20, 9, 64),
     ("LinearScaling", "factor"): (2, 1.5),

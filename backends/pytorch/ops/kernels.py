@@ -289,6 +289,13 @@ def mixed(f: Writer, op: Op) -> Any:
 def _mixed_sum(f: Writer, op: Op, weights: Expr, v: Expr) -> Any:
     """The sum of the values with weights that are mixed, if they are."""
     dropout = dropout_rate(f, op)
+    if op.arg("vectors"):
+        if dropout:
+            f.assign("weights", call("F.dropout", weights, *dropout), "", op)
+            weights = Name("weights")
+        placed = call("sum_of_places", weights, *f.given(op, "vectors", "places"))
+        total = call("weighted_sum", weights, v)
+        return expression("total + placed", total=total, placed=placed)
     if not op.arg("mix_weights"):
         return call("weighted_sum", weights, v, *dropout)
     dropped = call("F.dropout", weights, *dropout) if dropout else weights

@@ -63,6 +63,9 @@ def relative_positions(f: Writer, op: Op) -> Any:
 
 
 def relative_places(f: Writer, op: Op) -> Any:
+    if op.attrs["rule"] == "pair":
+        most = f.number(op.attrs["max_distance"])
+        return call("clipped_places", f.new_places(op), f.end(), most)
     log = op.attrs["rule"] == "log"
     sizes = [op.attrs["buckets"], op.attrs["max_distance"]] if log else [op.attrs["max_distance"]]
     numbers = [f.end()] if op.attrs["rule"] == "all" else [f.number(size) for size in sizes]
@@ -71,6 +74,8 @@ def relative_places(f: Writer, op: Op) -> Any:
 
 
 def position_scores(f: Writer, op: Op) -> Any:
+    if len(f.graph.values[op.arg("positions")].shape) == 2:
+        return call("scores_of_places", *f.given(op, "x", "positions", "places"))
     names = {"query": "content_to_position", "key": "position_to_content"}
     return call(names[op.attrs["side"]], *f.given(op, "x", "positions", "places"))
 

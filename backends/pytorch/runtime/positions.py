@@ -275,6 +275,30 @@ def relative_places(positions: Tensor, end: int, max_distance: int) -> Tensor:
     return distance.clamp(-max_distance, max_distance - 1) + max_distance
 
 
+def clipped_places(positions: Tensor, end: int, max_distance: int) -> Tensor:
+    """Index of each distance k - q in a table of 2 * max_distance + 1 rows, (T, S) (Shaw et al.
+    2018, arXiv:1803.02155).
+    """
+    distance = torch.arange(end, device=positions.device) - positions[:, None]  # (T, S)
+    return distance.clamp(-max_distance, max_distance) + max_distance
+
+
+def scores_of_places(q: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
+    """Products of queries (B, H, T, E) and the vectors (U, E) of their places (T, S), (B, H, T, S)
+    (Shaw et al. 2018, arXiv:1803.02155).
+    """
+    scores = q @ vectors.T  # (B, H, T, U)
+    return scores.gather(-1, places.expand(*scores.shape[:2], -1, -1))
+
+
+def sum_of_places(weights: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
+    """The sum of the vectors (U, E) of all places (T, S), with these attention weights
+    (B, H, T, S): (B, H, T, E) (Shaw et al. 2018, arXiv:1803.02155).
+    """
+    totals = weights.new_zeros(*weights.shape[:-1], len(vectors))  # (B, H, T, U)
+    return totals.scatter_add(-1, places.expand_as(weights), weights) @ vectors
+
+
 def relative_log_places(positions: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
     """Index of each distance q - k in a table, (T, S). In each direction, half of the buckets hold
     one distance, the others grow logarithmically (DeBERTa v3, He et al. 2021, arXiv:2111.09543).

@@ -82,6 +82,7 @@ def lower_mha(
             score=part.score,
             talking_heads=part.talking_heads,
             project=_of_positions(b, part, sizes),
+            value=value,
         )
         y = inputs.attend(b, query, key, value)
         if part.separate_global:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....spec.model import Block
-from ....spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
+from ....spec.positions import (
+    Alibi,
+    Disentangled,
+    RelativeBias,
+    RelativeTable,
+    Shaw,
+    TransformerXl,
+)
 from ...axes import Dim
 from ...formula import Atom
 from ...sizes import Field, InverseRoot, Size
@@ -19,7 +26,13 @@ from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..positions import lower_score_bias
 from ..reads import consume
-from ..relative import Contents, lower_disentangled, lower_transformer_xl
+from ..relative import (
+    Contents,
+    lower_disentangled,
+    lower_relative_keys,
+    lower_relative_values,
+    lower_transformer_xl,
+)
 from ..scale import lower_scale
 from ..state import Memory, StackState
 from .biases import lower_biases
@@ -38,7 +51,8 @@ Project = Callable[[str, str, bool], str]
 class AttentionInputs:
     """The mask, bias, sinks and options of the attend op.
 
-    joining: mask, bias, sinks, score vector, and matrices that mix the heads; "" if absent
+    joining: mask, bias, sinks, score vector, matrices that mix the heads, vectors that are added to
+        values and their places; "" if absent
     by_layer: whether scores are divided by the layer's number
     """
 
@@ -68,6 +82,7 @@ def attention_inputs(
     talking_heads: str = "none",
     project: Project | None = None,
     scaled_for: Dim | None = None,
+    value: str = "",
 ) -> tuple[str, AttentionInputs]:
     """The scaled query, and the mask, bias and options of the attend op.
 
@@ -75,6 +90,7 @@ def attention_inputs(
     sinks: whether each head has a learned sink; `zero`: a sink with the score 0
     talking_heads: what is mixed across heads: `none`, `scores`, `weights` or `both`
     project: projection function of `Contents`, for positions whose scores depend on content
+    value: the values, for positions that add to them
     scaled_for: width whose root the default scale divides by; None: that of the queries
     """
     query = compared[0]
@@ -118,7 +134,12 @@ def attention_inputs(
         else ""
         for what in ("scores", "weights")
     ]
-    joining = (mask, bias, sink, vector, *mixing)
+    placed = (
+        ("", "")
+        if memory is not None or not value
+        else lower_relative_values(b, state, block, value)
+    )
+    joining = (mask, bias, sink, vector, *mixing, *placed)
     return b.rename(query, "q"), AttentionInputs(joining, options, part.scale == "by_layer")
 
 
@@ -156,6 +177,10 @@ def _bias(
                 assert project is not None, "refused by the laws"
                 contents = Contents(query, key, heads, scale, project)
                 bias = lower_disentangled(b, state, block, position, contents)
+            elif isinstance(position, Shaw):
+                assert project is not None, "refused by the laws"
+                contents = Contents(query, key, heads, scale, project)
+                bias = lower_relative_keys(b, state, position, contents)
             elif isinstance(position, TransformerXl):
                 assert project is not None, "refused by the laws"
                 consume(position)

@@ -35,6 +35,7 @@ from parallel import (
     group_and_groups,
     record_signals,
     start_processes,
+    sum_gradients,
     synchronise,
     total,
     whole,
@@ -59,7 +60,7 @@ class Run:
         if settings.batch % self.together:
             fail(
                 f"batch ({settings.batch}) must be a multiple of micro_batch "
-                f"({settings.micro_batch}) x devices ({groups})"
+                f"({settings.micro_batch}) x groups of devices ({groups})"
             )
         data, length, seed = Path(settings.data), settings.length, settings.seed
         self.data = Samples(data, "train", length, seed)
@@ -126,7 +127,8 @@ class Run:
             loss = loss / max(1.0, count)
             torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
-        norm = clip(self.model.parameters(), self.settings.clip)
+        sum_gradients(self.model)
+        norm = clip(self.model, self.settings.clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, self.settings)
@@ -261,4 +263,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: b31fc31c2229ad77a1ff708733e9b16326e458975052d0a154ac6fd0dee2be1d
+# sha256 of the above: 2bf6766b5c55ffa9dd8b1abb5b37d355366ac3b6401fd8d464272d691eee9e41
