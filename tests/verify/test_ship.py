@@ -80,8 +80,8 @@ PLANTED = {
     ),
     "cross-attention to padding": (
         "t5_small",
-        "self.cross_attention(h, memory, mask, cache)",
-        "self.cross_attention(h, memory, None, cache)",
+        "self.cross_attention(h, mask, cache=cache, memory=memory)",
+        "self.cross_attention(h, None, cache=cache, memory=memory)",
         ["numbers", "padding_does_not_change_outputs"],
     ),
     "values without a gradient": (
