@@ -135,8 +135,7 @@ def plan(
           --memory-bandwidth 900 --bandwidth 30
       modelwright plan gpt2.yaml --devices 8 --device h100 --tokens 1e10 --json | jq .best
 
-    Weights, gradients and optimizer state are those of `modelwright train`; its layout tp does not
-    divide the vocabulary.
+    Weights, gradients and optimizer state are those of `modelwright train`.
     """
     graph = load_graph(spec, sets)
     from ..compiler.plan import PlanError, Request, make_plan

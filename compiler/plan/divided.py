@@ -13,7 +13,7 @@ Divided = tuple[str, tuple[str, ...], str, int]
 
 
 def tensor_slots(graph: ModuleGraph) -> dict[str, Any]:
-    """DIVIDED, TABLES, SHARED and WHOLE of `emitted/parallel.py`."""
+    """The constants of `emitted/parallel.py` that say what is divided."""
     split = divisible(graph)
     made: dict[tuple[str, tuple[str, ...], str], int] = {}
     tables: dict[tuple[str, str], None] = {}
@@ -26,13 +26,18 @@ def tensor_slots(graph: ModuleGraph) -> dict[str, Any]:
             norms = [n for n in sorted(region.inner) if graph.op(n).weights]
             names = (_template(graph, n).replace("{layer}", "*") for n in norms)
             shared |= dict.fromkeys((name, key[0]) for name in names)
-    reasons = tuple(reason for reason in split.replicated if not reason.startswith("vocabulary"))
+    words = [graph.op(number) for number in split.vocabulary]
+    embeddings = [_template(graph, op.number) for op in words if op.kind == "embedding"]
+    heads = [op for op in words if op.kind == "linear"]
     divided = tuple((*key, units) for key, units in made.items())
     return {
         "DIVIDED": divided,
         "TABLES": tuple(tables),
         "SHARED": tuple(shared),
-        "WHOLE": reasons,
+        "EMBEDDINGS": tuple(dict.fromkeys(embeddings)),
+        "HEADS": tuple(_template(graph, op.number) for op in heads if not op.weights[0].tied),
+        "TIED": any(op.weights[0].tied for op in heads),
+        "WHOLE": split.replicated,
     }
 
 

@@ -242,20 +242,36 @@ class _Finder:
 
     def vocabulary(self) -> Iterator[int]:
         """Divide token embeddings and language-model heads over the vocabulary."""
-        names = {head.name for head in self.graph.heads.values() if head.kind == "language_model"}
-        outputs = {self.graph.outputs[name] for name in names if name in self.graph.outputs}
-        words = {stack.vocab_size for stack in self.graph.stack_facts.values()}
-        for op in self.graph.ops():
-            embeds = op.kind == "embedding" and op.weights and int(op.weights[0].shape[0]) in words
-            if not embeds and not (op.kind == "linear" and outputs & {*op.outputs}):
-                continue
+        sizes = {stack.vocab_size for stack in self.graph.stack_facts.values()}
+        models = any(head.kind == "language_model" for head in self.graph.heads.values())
+        ops = [op for op in self.graph.ops() if not self.graph.block_of(op.scope) and op.weights]
+        tables = [op for op in ops if op.kind == "embedding"]
+        heads = [op for op in ops if op.kind == "linear" and models]
+        for op in ops:
             count = int(op.weights[0].shape[0])
-            if count % self.size:
+            if count not in sizes or op not in (*tables, *heads):
+                continue
+            table = op.weights[0].tied or self.name(op)
+            readers = [
+                one
+                for one in self.graph.ops()
+                if one not in tables and any(weight.tied == table for weight in one.weights)
+            ]
+            alone = [one for one in readers if one in heads and len(one.weights) == 1]
+            if readers and (readers != alone or len(readers) > 1 or readers[0].scope):
+                reason = "the head that has its weight also has others, such as a bias"
+                self.reasons.append((table.rpartition(".")[0], reason))
+            elif count % self.size:
                 reason = f"its size ({count}) is not a multiple of {self.size}"
                 self.reasons.append(("vocabulary", reason))
-                continue
-            self.axes[op.number] = 0
-            yield op.number
+            else:
+                self.axes[op.number] = 0
+                yield op.number
+
+    def name(self, op: Op) -> str:
+        """The name of the first weight of an op."""
+        scope = self.graph.scopes[op.scope].weights
+        return f"{scope}.{op.name}.{op.weights[0].name}".lstrip(".")
 
     def find_others(self) -> None:
         """Name experts, and matrices inside layers for which no reason was found."""

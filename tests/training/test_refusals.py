@@ -58,7 +58,10 @@ def test_damaged_data(case: str, script: Script, tokens: Path, tmp_path: Path) -
 
 
 SETTINGS = {
-    "batch": ({"batch": 10}, "batch (10) must be a multiple of micro_batch (4) x groups of devices (1)"),
+    "batch": (
+        {"batch": 10},
+        "batch (10) must be a multiple of micro_batch (4) x groups of devices (1)",
+    ),
     "length": ({"length": 1_000_000}, "fewer than two sequences of 1000000"),
     "weights": ({"weights": "nowhere.safetensors"}, "nowhere.safetensors cannot be read"),
     "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; expected one of: data"),

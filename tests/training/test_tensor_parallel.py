@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 GPT = """
 name: gpt
 family: decoder-only
-vocab_size: 256
+vocab_size: 257
 max_positions: 32
 d_model: 48
 layers: 2
@@ -102,15 +102,17 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
 
 
 DIVIDED = {
-    "tiny_gpt": 60, "tiny_llama": 28, "tiny_t5": 34, "tiny_bert": 24, "tiny_deepseek": 12,
-    "tiny_encoder_decoder": 64, "tiny_differential": 6, "tiny_lightning": 4,
-    "tiny_talking_heads": 8, "softcap": 24, "alibi": 8, "qk_norm": 28, "experts": 16, "image": 24,
+    "tiny_gpt": 61, "tiny_llama": 30, "tiny_t5": 35, "tiny_bert": 25, "tiny_deepseek": 14,
+    "tiny_encoder_decoder": 65, "tiny_differential": 7, "tiny_lightning": 6,
+    "tiny_talking_heads": 10, "softcap": 25, "alibi": 9, "qk_norm": 30, "experts": 18, "image": 24,
 }  # fmt: skip
 """Examples and specs, and how many of their weights are divided: none of latent attention or of
 experts, and with ALiBi only those of feed-forwards.
 """
 OTHERS = {
-    "softcap": GPT.replace("heads: 4", "heads: 4, softcap: 5.0"),
+    "softcap": GPT.replace("heads: 4", "heads: 4, softcap: 5.0").replace(
+        "tied: true", "tied: true, softcap: 9"
+    ),
     "alibi": GPT.replace("learned", "alibi"),
     "qk_norm": LLAMA,
     "experts": LLAMA.replace(

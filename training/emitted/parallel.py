@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 from functools import partial
 
@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Replicate
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
@@ -37,7 +37,12 @@ TABLES: tuple[tuple[str, str], ...] = ()
 # Modules that every device has in full and applies to its heads, such as norms of queries and keys,
 # and their attention: their gradients are summed over the group.
 SHARED: tuple[tuple[str, str], ...] = ()
-# What is in full on each device, and why; also norms, embeddings and heads.
+# Embeddings and heads that are divided by the words of the vocabulary; logits are gathered.
+EMBEDDINGS: tuple[str, ...] = ()
+HEADS: tuple[str, ...] = ()
+# Whether the model's method `logits` has the weight of such an embedding.
+TIED: bool = False
+# What is in full on each device, and why; also norms.
 WHOLE: tuple[str, ...] = ()
 SUMMED: list[str] = []  # those of SHARED whose attention is divided, with `.*`
 GROUP: list[DeviceMesh] = []  # the devices over which this process's layers are divided
@@ -167,13 +172,22 @@ def divide(model: nn.Module, group: DeviceMesh) -> None:
         styles[f"{module}.{row}"] = RowwiseParallel()
     if not styles:
         fail(f"--parallel tp: no layer can be divided over {size} devices ({'; '.join(whole)})")
+    styles |= {name: RowwiseParallel(input_layouts=Replicate()) for name in EMBEDDINGS}
+    styles |= {name: ColwiseParallel(output_layouts=Replicate()) for name in HEADS}
     if rank_and_ranks()[0] == 0:
         for reason in whole:
             print(f"in full on each device: {reason}", flush=True)
     parallelize_module(model, group, styles)
+    if TIED:
+        model.logits = partial(gathered, model.logits, group)  # type: ignore[assignment]
     shared = [name for name, module in SHARED if any(one.startswith(module) for one in styles)]
     SUMMED[:] = [f"{name}.*" for name in shared]
     GROUP[:] = [group]
+
+
+def gathered(logits: Callable[[Tensor], Tensor], group: DeviceMesh, x: Tensor) -> Tensor:
+    """Logits (B, T, V), of which each device of a group computes those of its words."""
+    return whole(logits(DTensor.from_local(x, group, [Replicate()])))
 
 
 def sum_gradients(model: nn.Module) -> None:
