@@ -16,6 +16,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 from functools import partial
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -179,7 +180,8 @@ def divide(model: nn.Module, group: DeviceMesh) -> None:
             print(f"in full on each device: {reason}", flush=True)
     parallelize_module(model, group, styles)
     if TIED:
-        model.logits = partial(gathered, model.logits, group)  # type: ignore[assignment]
+        method: Any = model.logits
+        model.logits = partial(gathered, method, group)  # type: ignore[assignment]
     shared = [name for name, module in SHARED if any(one.startswith(module) for one in styles)]
     SUMMED[:] = [f"{name}.*" for name in shared]
     GROUP[:] = [group]
