@@ -9,6 +9,7 @@ from .bases import made_by
 from .classes import Written
 from .code.nodes import Call, Dot, If, Name, Parameter, Statement
 from .code.read import constant, expression
+from .code.scope import bound_by
 from .code.walk import change, rebuilt, union
 from .plan import FilePlan, Given
 
@@ -108,7 +109,12 @@ class Joint:
 
 
 def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
-    """How two classes with equal weights could become one; None if their parameters do not fit."""
+    """How two classes with equal weights could become one; None if their parameters do not fit.
+
+    Also None if the lowering gives no docstring for both.
+    """
+    if not cross.scope.general:
+        return None
     given, read = plan.given(own.scope.path), plan.given(cross.scope.path)
     if len(given) + 1 != len(own.forward.parameters) or made_by(own) != made_by(cross):
         return None
@@ -121,6 +127,9 @@ def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
     names = {g.name for g in (*masks, *others)}
     mask = Name(names.pop() if len(names) == 1 else "mask")
     renamed = {Name(g.name): mask for g in (*masks, *others) if g.name != mask.id}
+    set_there = set().union(*map(bound_by, (*own.forward.body, *cross.forward.body)))
+    if renamed and mask.id in set_there:  # another mask has this name
+        return None
     lacking = {g.name for g in given if g.kind == "causal"} | ({mask.id} if not others else set())
     optional = any(g.optional for g in (*masks, *others)) or not others
     parameters = list(own.forward.parameters)

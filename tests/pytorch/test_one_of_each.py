@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 from emitted_texts import ALL, built, tree
+from small_examples import FOLDER
+
+from modelwright.backends.pytorch import emit_file
+from modelwright.compiler import lower
+from modelwright.spec import load
 
 
 def functions(name: str) -> dict[str, list[str]]:
@@ -101,6 +107,14 @@ def test_attention_to_a_memory_is_that_to_tokens_with_other_keys() -> None:
         assert [one for one in classes(name) if one.endswith("Attention")] == ["Attention"]
         assert "memory: Tensor | None=None" in written(name, "Attention")
         assert "cache=cache, memory=memory)" in written(name, "DecoderBlock")
+
+
+def test_attentions_without_a_docstring_for_both_stay_two_classes() -> None:
+    """Such as those of plug-ins, whose lowering gives each a title of its own."""
+    graph = lower(load(FOLDER / "tiny_t5.yaml"))
+    for path, scope in graph.scopes.items():
+        graph.scopes[path] = replace(scope, general="")
+    assert "class CrossAttention(Projections):" in emit_file(graph).text
 
 
 def test_attention_to_a_memory_with_other_inputs_is_another_class() -> None:
