@@ -54,6 +54,6 @@ OPTIONAL: dict[str, type] = {"q_lora_rank": int}
 UNREAD = TRAINED | {"pretraining_tp", "qk_head_dim"}
 
 
-def turned(values: Values) -> dict[str, Any]:
+def latent_rotary(values: Values) -> dict[str, Any]:
     """Rotary positions that pair neighbouring features, unless `rope_interleave` is false."""
     return Rotary(interleaved=values["rope_interleave"], scores=True)(values)

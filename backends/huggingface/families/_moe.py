@@ -46,7 +46,7 @@ def mixture(
     return {"type": "moe", **sizes, "expert": glu(hidden), **more}
 
 
-def several(hidden: str, count: str) -> Read:
+def wide_shared(hidden: str, count: str) -> Read:
     """A shared expert with the width of `count` experts; None if the count is 0."""
 
     def read(values: Values) -> Any:
@@ -115,13 +115,13 @@ def sparse_after(first: int, values: Values) -> list[bool]:
     return [index >= first for index in range(values["num_hidden_layers"])]
 
 
-def predicted(values: Values) -> tuple[str, ...]:
+def skipped_tensors(values: Values) -> tuple[str, ...]:
     """Tensors to skip, including multi-token prediction layers, which follow the model's own."""
     count, more = values["num_hidden_layers"], values["num_nextn_predict_layers"] or 0
     return (*UNUSED, *(rf"layers\.{count + index}\..*" for index in range(more)))
 
 
-def separate(
+def separate_experts(
     place: str, gate: str = "gate_proj", up: str = "up_proj", down: str = "down_proj"
 ) -> Names:
     """Experts with separate tensors."""
@@ -132,7 +132,7 @@ def separate(
     }
 
 
-def together(gate_up: str, down: str) -> Names:
+def fused_experts(gate_up: str, down: str) -> Names:
     """Experts in two tensors: gate and up, concatenated, and down."""
     both = f"{PART}.experts.gate", f"{PART}.experts.up"
     return {
@@ -157,7 +157,7 @@ def selection_bias(name: str = "mlp.gate.e_score_correction_bias") -> Names:
     return {f"{PART}.selection_bias": f"layers.{{}}.{name}"}
 
 
-EXPERTS: Names = {**router(), **separate("mlp.experts")}
+EXPERTS: Names = {**router(), **separate_experts("mlp.experts")}
 """Names of Qwen and most other models."""
 
 SIGMOID_NAMES: Names = {**EXPERTS, **selection_bias(), **shared("mlp.shared_experts")}
@@ -173,5 +173,5 @@ GROUP_ALIASES = {"num_local_experts": "n_routed_experts"}
 SIGMOID_MIXTURE = mixture(
     experts="n_routed_experts",
     router=sigmoid_router,
-    shared_expert=several("moe_intermediate_size", "n_shared_experts"),
+    shared_expert=wide_shared("moe_intermediate_size", "n_shared_experts"),
 )

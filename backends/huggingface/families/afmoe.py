@@ -14,10 +14,10 @@ from ._moe import (
     mixture,
     router,
     selection_bias,
-    separate,
-    several,
+    separate_experts,
     shared,
     sparse_after,
+    wide_shared,
 )
 from ._rows import causal_heads, every, local_and_global
 
@@ -25,7 +25,7 @@ WINDOWED_OPTIONAL: dict[str, type] = {"layer_types": list, "sliding_window": int
 
 _AFMOE_MIXTURE = mixture(
     router={"score": "sigmoid", "selection_bias": True, "scale": Key("route_scale")},
-    shared_expert=several("moe_intermediate_size", "num_shared_experts"),
+    shared_expert=wide_shared("moe_intermediate_size", "num_shared_experts"),
 )
 
 _SANDWICH: Names = {
@@ -80,7 +80,7 @@ AFMOE = llama_like(
         **QK_NORMS,
         "layers.{}.attention.output_gate": "layers.{}.self_attn.gate_proj",
         **router("mlp.router.gate"),
-        **separate("mlp.experts"),
+        **separate_experts("mlp.experts"),
         **selection_bias("mlp.expert_bias"),
         **shared("mlp.shared_experts"),
     },

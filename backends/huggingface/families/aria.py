@@ -8,12 +8,12 @@ from ..defaults import keys
 from ..layouts import Layout
 from ..values import Key, Values
 from ._llama_like import llama_like
-from ._moe import PART, TRAINED, glu, mixture, router, several, shared
+from ._moe import PART, TRAINED, glu, mixture, router, shared, wide_shared
 from ._rows import causal_heads
 
 
 def _aria_shared(values: Values) -> dict[str, Any]:
-    expert = several("intermediate_size", "moe_num_shared_experts")(values)
+    expert = wide_shared("intermediate_size", "moe_num_shared_experts")(values)
     return {**expert, "bias": values["mlp_bias"]}
 
 

@@ -14,9 +14,9 @@ from ._moe import (
     dense_and_sparse,
     mixture,
     named_sparse,
-    several,
     shared,
     sparse_after,
+    wide_shared,
 )
 from ._rows import causal_heads, layer_types, local_and_global
 from .afmoe import WINDOWED_OPTIONAL
@@ -31,7 +31,7 @@ def _cohere_router(values: Values) -> dict[str, Any]:
 
 
 def _cohere_shared(values: Values) -> Any:
-    expert = several("intermediate_size", "num_shared_experts")(values)
+    expert = wide_shared("intermediate_size", "num_shared_experts")(values)
     if expert and values["shared_expert_combination_strategy"] != "sum":
         raise RefusedError("the average of shared and chosen experts is not supported yet")
     return expert
@@ -61,14 +61,14 @@ def _cohere_layers(values: Values) -> list[Layer]:
         values = {**values, "layer_types": _cohere_kinds(values, first)}
     named = values["mlp_layer_types"] is not None
     sparse = named_sparse(values) if named else sparse_after(first, values)
-    turned = filled({"positions": COHERE_ROTARY}, values)
+    rotary = filled({"positions": COHERE_ROTARY}, values)
     others: list[Layer] = []
     for (kind, block), layer_type, is_sparse in zip(
         local_and_global(values), layer_types(values), sparse, strict=True
     ):
         window = layer_type == "sliding_attention" and values["sliding_window"] is not None
         forced = not is_sparse and values["prefix_dense_sliding_window_pattern"] == 1
-        others.append((kind, {**block, **(turned if window or forced else {})}))
+        others.append((kind, {**block, **(rotary if window or forced else {})}))
     wide = values["prefix_dense_intermediate_size"] or values["intermediate_size"]
     return dense_and_sparse(values, sparse, _COHERE_MIXTURE, dense=lambda _: wide, others=others)
 

@@ -10,7 +10,7 @@ from ..rotary import Rotary
 from ..values import RefusedError, Values
 from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
 from ._llama_like import llama_like
-from ._moe import EXPERTS, dense_and_sparse, mixture, several, shared, sparse_after
+from ._moe import EXPERTS, dense_and_sparse, mixture, shared, sparse_after, wide_shared
 from ._rows import SEQUENCE, causal_heads
 
 
@@ -26,7 +26,7 @@ def _v2_router(values: Values) -> dict[str, Any]:
 
 def _v2_layers(values: Values) -> list[Layer]:
     biased = {"bias": values["mlp_bias"]}
-    wide = several("moe_intermediate_size", "n_shared_experts")(values)
+    wide = wide_shared("moe_intermediate_size", "n_shared_experts")(values)
     mixed = mixture(
         experts="n_routed_experts",
         router=_v2_router,

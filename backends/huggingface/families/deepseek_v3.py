@@ -8,26 +8,26 @@ from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..values import Values
-from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD, turned
+from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD, latent_rotary
 from ._llama_like import llama_like
 from ._moe import (
     EXPERTS,
     dense_and_sparse,
     mixture,
     named_sparse,
-    predicted,
     selection_bias,
-    several,
     shared,
     sigmoid_router,
+    skipped_tensors,
     sparse_after,
+    wide_shared,
 )
 from ._rows import TOKENS_TOO, causal_heads
 
 V3_MIXTURE = mixture(
     experts="n_routed_experts",
     router=sigmoid_router,
-    shared_expert=several("moe_intermediate_size", "n_shared_experts"),
+    shared_expert=wide_shared("moe_intermediate_size", "n_shared_experts"),
 )
 
 V3_KEYS = keys(
@@ -45,7 +45,7 @@ V3_NAMES: Names = {
     **shared("mlp.shared_experts"),
 }
 
-V3_SPEC: dict[str, Any] = {"positions": turned, "attention": LATENT, "feed_forward": None}
+V3_SPEC: dict[str, Any] = {"positions": latent_rotary, "attention": LATENT, "feed_forward": None}
 
 V3_ALIASES = {"num_local_experts": "n_routed_experts"}
 
@@ -67,7 +67,7 @@ DEEPSEEK_V3 = llama_like(
     spec=V3_SPEC,
     layers=_v3_layers,
     names=V3_NAMES,
-    unused=predicted,
+    unused=skipped_tensors,
     heads=causal_heads("DeepseekV3", tasks=TOKENS_TOO),
 )
 

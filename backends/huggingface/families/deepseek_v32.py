@@ -11,7 +11,7 @@ from ..family import Family, Names
 from ..layers import Layer
 from ..values import Values
 from ._llama_like import llama_like
-from ._moe import dense_and_sparse, predicted
+from ._moe import dense_and_sparse, skipped_tensors
 from ._rows import causal_heads, changed
 from .axk1 import AXK1
 from .deepseek_v3 import V3_MIXTURE, V3_NAMES, named_layers
@@ -33,7 +33,7 @@ def _note(values: Values) -> str:
 
 
 def _unused(values: Values) -> tuple[str, ...]:
-    return (*predicted(values), r"layers\.\d+\.self_attn\.indexer\..*")
+    return (*skipped_tensors(values), r"layers\.\d+\.self_attn\.indexer\..*")
 
 
 def with_key_index(model_type: str, name: str, **more: Any) -> Family:

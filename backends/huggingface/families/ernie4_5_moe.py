@@ -15,8 +15,8 @@ from ._moe import (
     TRAINED,
     dense_and_sparse,
     mixture,
-    several,
     shared,
+    wide_shared,
 )
 from ._rows import causal_heads
 
@@ -24,7 +24,7 @@ _ERNIE_MIXTURE = mixture(
     experts="moe_num_experts",
     top_k="moe_k",
     router={"selection_bias": True},
-    shared_expert=several("moe_intermediate_size", "moe_num_shared_experts"),
+    shared_expert=wide_shared("moe_intermediate_size", "moe_num_shared_experts"),
 )
 
 
@@ -35,7 +35,7 @@ def _ernie_layers(values: Values) -> list[Layer]:
     last = count - 1 if last == -1 else last
     sparse = [(i + 1) % step == 0 and first <= i <= last for i in range(count)]
     biased = {"bias": values["use_bias"]}
-    shared_expert = several("moe_intermediate_size", "moe_num_shared_experts")(values)
+    shared_expert = wide_shared("moe_intermediate_size", "moe_num_shared_experts")(values)
     mixed = {**_ERNIE_MIXTURE, "shared_expert": shared_expert and {**shared_expert, **biased}}
     return dense_and_sparse(values, sparse, mixed, biased=biased)
 

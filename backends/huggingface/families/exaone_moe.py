@@ -16,14 +16,14 @@ from ._moe import (
     mixture,
     named_sparse,
     selection_bias,
-    several,
     sigmoid_router,
     sparse_after,
+    wide_shared,
 )
 from ._rows import causal_heads, every, local_and_global
 
 _EXAONE_MIXTURE = mixture(
-    router=sigmoid_router, shared_expert=several("moe_intermediate_size", "num_shared_experts")
+    router=sigmoid_router, shared_expert=wide_shared("moe_intermediate_size", "num_shared_experts")
 )
 
 

@@ -15,7 +15,7 @@ from ._moe import (
     SIGMOID_NAMES,
     TRAINED,
     dense_and_sparse,
-    predicted,
+    skipped_tensors,
     sparse_after,
 )
 from ._rows import causal_heads
@@ -50,7 +50,7 @@ GLM4_MOE = llama_like(
     },
     layers=_after_the_first,
     names={**SIGMOID_NAMES, **QK_NORMS},
-    unused=predicted,
+    unused=skipped_tensors,
     heads=causal_heads("Glm4Moe", tasks=()),
 )
 

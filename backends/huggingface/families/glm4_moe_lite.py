@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._latent import UNREAD
 from ._llama_like import llama_like
-from ._moe import dense_and_sparse, predicted
+from ._moe import dense_and_sparse, skipped_tensors
 from ._rows import causal_heads
 from .deepseek_v3 import (
     NAMED_OPTIONAL,
@@ -29,7 +29,7 @@ GLM4_MOE_LITE = llama_like(
     spec=V3_SPEC,
     layers=lambda values: dense_and_sparse(values, named_layers(values), V3_MIXTURE),
     names=V3_NAMES,
-    unused=predicted,
+    unused=skipped_tensors,
     heads=causal_heads("Glm4MoeLite", tasks=()),
 )
 

@@ -16,10 +16,10 @@ BIASED_HEAD = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bi
 
 def _turned(values: Values) -> dict[str, Any]:
     width = values["n_embd"] // values["n_head"]
-    turned = values["rotary_dim"]
-    if turned is None:
+    rotated = values["rotary_dim"]
+    if rotated is None:
         raise RefusedError("`rotary_dim: null` is not supported")
-    return {"type": "rotary", "layout": "interleaved", "fraction": turned / width}
+    return {"type": "rotary", "layout": "interleaved", "fraction": rotated / width}
 
 
 _NOT_GPT_J = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")

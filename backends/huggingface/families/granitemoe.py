@@ -7,7 +7,7 @@ from ..family import Names
 from ..layouts import Layout
 from ..values import IfSet
 from ._llama_like import llama_like
-from ._moe import PART, TRAINED, glu, mixture, router, together
+from ._moe import PART, TRAINED, fused_experts, glu, mixture, router
 from ._rows import causal_heads
 from .granite import DIVIDED, MULTIPLIED, MULTIPLIER_KEYS, swa_layers
 
@@ -19,7 +19,9 @@ _SPEC = {**MULTIPLIED, "feed_forward": _MIXTURE}
 
 _NAMES: Names = {
     **router("block_sparse_moe.router.layer"),
-    **together("block_sparse_moe.input_linear.weight", "block_sparse_moe.output_linear.weight"),
+    **fused_experts(
+        "block_sparse_moe.input_linear.weight", "block_sparse_moe.output_linear.weight"
+    ),
 }
 
 GRANITEMOE = llama_like(
@@ -71,7 +73,9 @@ GRANITEMOE_SWA = llama_like(
     layers=swa_layers,
     names={
         **router("block_sparse_moe.router"),
-        **together("block_sparse_moe.experts.gate_up_proj", "block_sparse_moe.experts.down_proj"),
+        **fused_experts(
+            "block_sparse_moe.experts.gate_up_proj", "block_sparse_moe.experts.down_proj"
+        ),
         **_SHARED,
         "layers.{}.attention.sinks": "layers.{}.self_attn.sinks",
     },

@@ -7,7 +7,7 @@ from typing import Any
 from ..defaults import keys
 from ..values import RefusedError, Values
 from ._llama_like import llama_like
-from ._moe import TRAINED, glu, mixture, router, separate, shared
+from ._moe import TRAINED, glu, mixture, router, separate_experts, shared
 from ._rows import SEQUENCE, causal_heads
 from .hunyuan_v1_dense import HUNYUAN_NORMS, HUNYUAN_SPEC
 
@@ -43,7 +43,7 @@ HUNYUAN_MOE = llama_like(
     names={
         **HUNYUAN_NORMS,
         **router("mlp.gate.wg"),
-        **separate("mlp.experts"),
+        **separate_experts("mlp.experts"),
         **shared("mlp.shared_mlp"),
     },
     heads=causal_heads("HunYuanMoEV1", tasks=SEQUENCE),

@@ -13,17 +13,17 @@ from ._moe import (
     named_sparse,
     router,
     selection_bias,
-    separate,
-    several,
+    separate_experts,
     shared,
     sparse_after,
+    wide_shared,
 )
 from ._rows import causal_heads
 
 
 def _hy_layers(values: Values) -> list[Layer]:
     biased = {"bias": values["mlp_bias"]}
-    wide = several("moe_intermediate_size", "num_shared_experts")(values)
+    wide = wide_shared("moe_intermediate_size", "num_shared_experts")(values)
     scale = values["router_scaling_factor"]
     mixed = mixture(
         router={"score": "sigmoid", "selection_bias": True, "scale": scale},
@@ -51,7 +51,7 @@ HY_V3 = llama_like(
     layers=_hy_layers,
     names={
         **router("mlp.router.gate"),
-        **separate("mlp.experts"),
+        **separate_experts("mlp.experts"),
         **selection_bias("mlp.expert_bias"),
         **shared("mlp.shared_mlp"),
         **QK_NORMS,

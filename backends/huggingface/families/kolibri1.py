@@ -12,11 +12,11 @@ from ._rows import causal_heads, every, local_and_global
 
 
 def _kolibri_layers(values: Values) -> list[Layer]:
-    turned = Rotary()
+    rotary = Rotary()
     return local_and_global(
         every(values, 5),
-        local={"positions": turned},
-        **{"global": {"positions": IfSet("sliding_window", "none", turned)}},
+        local={"positions": rotary},
+        **{"global": {"positions": IfSet("sliding_window", "none", rotary)}},
     )
 
 

@@ -29,7 +29,7 @@ _MIXTURE = mixture(
 _UNIT = {"type": "head", "norm": {"affine": False}, "after_positions": True}
 
 
-def _turns(values: Values) -> list[bool]:
+def _rotary_layers(values: Values) -> list[bool]:
     """Which layers have rotary positions."""
     rotated = values["no_rope_layers"]  # 1: rotary positions; 0: none
     interval = values["no_rope_layer_interval"]
@@ -39,7 +39,7 @@ def _turns(values: Values) -> list[bool]:
     ]
 
 
-def _still(values: Values) -> Any:
+def _without_rotary(values: Values) -> Any:
     """Positions of a layer without RoPE: temperature scaling of queries, or none."""
     if not values["attn_temperature_tuning"]:
         return "none"
@@ -52,19 +52,19 @@ def _still(values: Values) -> Any:
 
 
 def _layers(values: Values) -> list[Layer]:
-    turns = _turns(values)
-    kinds = ["chunked_attention" if turned else "full_attention" for turned in turns]
+    rotary_layers = _rotary_layers(values)
+    kinds = ["chunked_attention" if rotary else "full_attention" for rotary in rotary_layers]
     types = layer_types({**values, "layer_types": values["layer_types"] or kinds})
     others: list[Layer] = []
-    for layer_type, turned in zip(types, turns, strict=True):
+    for layer_type, rotary in zip(types, rotary_layers, strict=True):
         local = layer_type == "chunked_attention"
         name = "local" if local else "global"
         block: dict[str, Any] = {"mask": mask_of(layer_type, values)}
-        block["positions"] = Rotary(interleaved=True)(values) if turned else _still(values)
-        if values["use_qk_norm"] and turned:
+        block["positions"] = Rotary(interleaved=True)(values) if rotary else _without_rotary(values)
+        if values["use_qk_norm"] and rotary:
             block["attention"] = {"qk_norm": _UNIT}
-        usual = local is turned
-        others.append((name if usual else f"{name}_{'rotary' if turned else 'still'}", block))
+        usual = local is rotary
+        others.append((name if usual else f"{name}_{'rotary' if rotary else 'still'}", block))
     step = values["interleave_moe_layer_step"]
     count = values["num_hidden_layers"]
     listed = values["moe_layers"]

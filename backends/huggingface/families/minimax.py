@@ -13,7 +13,7 @@ from ..layers import Layer
 from ..layouts import Layout
 from ..values import Key, OtherFamilyError, RefusedError, Values, filled
 from ._llama_like import NAMES, ROTARY, SPEC, llama_like
-from ._moe import TRAINED, mixture, router, separate
+from ._moe import TRAINED, mixture, router, separate_experts
 from ._rows import ALL_TASKS, causal_heads, head_dim, mask_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _back(spec: Any) -> dict[str, Any]:
 _NAMES: Names = {
     **NAMES,
     **router(f"{_PLACE}.gate"),
-    **separate(f"{_PLACE}.experts", "w1", "w3", "w2"),
+    **separate_experts(f"{_PLACE}.experts", "w1", "w3", "w2"),
     "layers.{}.attention.output_norm": "layers.{}.self_attn.norm",
     "layers.{}.attention.output_gate": "layers.{}.self_attn.output_gate",
 }

@@ -49,9 +49,9 @@ def _growing(values: Values) -> list[dict[str, Any]]:
             "`rope_parameters` must have `original_max_position_embeddings` and "
             "`llama_4_scaling_beta`"
         )
-    turned = Rotary()(with_parameters(values, parameters))
+    rotary = Rotary()(with_parameters(values, parameters))
     grown = {"type": "temperature", "length": first, "slope": slope}
-    return [turned, grown] if slope else [turned]
+    return [rotary, grown] if slope else [rotary]
 
 
 MINISTRAL3 = llama_like(

@@ -7,14 +7,14 @@ from ..family import Names
 from ..layers import Layer
 from ..values import Values
 from ._llama_like import llama_like
-from ._moe import TRAINED, mixture, router, separate
+from ._moe import TRAINED, mixture, router, separate_experts
 from ._rows import ALL_TASKS, causal_heads, mask_of
 
 MOE_PREFIX = "block_sparse_moe"
 
 MIXTRAL_NAMES: Names = {
     **router(f"{MOE_PREFIX}.gate"),
-    **separate(f"{MOE_PREFIX}.experts", "w1", "w3", "w2"),
+    **separate_experts(f"{MOE_PREFIX}.experts", "w1", "w3", "w2"),
 }
 
 MIXTRAL_MIXTURE = mixture("intermediate_size", experts="num_local_experts")
