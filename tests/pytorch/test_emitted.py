@@ -37,7 +37,7 @@ MOST_LINES = {
     "bert_base": 190,
     "t5_small": 388,
     "transformer_base": 375,
-    "gemma3_1b": 343,
+    "gemma3_1b": 342,
     "mixtral_8x7b": 345,
     "deepseek_v3": 450,
     "llama4_scout": 470,
