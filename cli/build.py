@@ -62,12 +62,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--kernel",
-    type=click.Choice(["auto", "dense", "tiles"]),
+    type=click.Choice(["auto", "dense", "tiles", "flex"]),
     default="auto",
     show_default=True,
-    help="Compute sparse masks as one dense mask, or in tiles of queries with the keys that they "
-    "may see. `auto` does what the spec says (`attention.kernel`), by default what is faster; "
-    "`inspect --kernels` prints it.",
+    help="Compute sparse masks as one dense mask, in tiles of queries with the keys that they may "
+    "see, or with FlexAttention (`flex`: needs CUDA). `auto` does what the spec says "
+    "(`attention.kernel`), by default what is faster; `inspect --kernels` prints it.",
 )
 @force_option
 @quiet
@@ -82,7 +82,7 @@ def build(
     attention_weights: bool,
     loader: str | None,
     experts: Literal["split", "grouped"],
-    kernel: Literal["auto", "dense", "tiles"],
+    kernel: Literal["auto", "dense", "tiles", "flex"],
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports only torch.

@@ -8,6 +8,7 @@ from .formula import Formula
 from .graph import ModuleGraph, Op
 from .mask_users import HeadGroup, head_groups, mask_of
 from .passes.choose_tiles import is_known, why_tiles
+from .passes.use_flex import CUDA, why_no_flex
 from .tiling import Tiling
 
 EVERY = "it computes every score, also those that the mask excludes"
@@ -18,12 +19,15 @@ NO_MASK = "every query attends to every key"
 
 def lacks(graph: ModuleGraph, attend: Op, *, crosses: bool) -> dict[str, str]:
     """Kernel, as `build --kernel` names it -> why this attention does not use it."""
-    if attend.attrs.get("tiles"):
-        return _instead_of_tiles(attend.attrs["formula"])
     mask = mask_of(graph, attend)
     if crosses:
-        return {"tiles": MEMORY}
-    return {"tiles": NO_MASK if mask is None else mask.attrs.get("tiles_reason") or NO_MASK}
+        return {"tiles": MEMORY, "flex": MEMORY}
+    if mask is None:
+        return {"tiles": NO_MASK, "flex": NO_MASK}
+    flex = {"flex": why_no_flex(graph, attend) or CUDA}
+    if attend.attrs.get("tiles"):
+        return {**_instead_of_tiles(attend.attrs["formula"]), **flex}
+    return {"tiles": mask.attrs.get("tiles_reason") or NO_MASK, **flex}
 
 
 def _instead_of_tiles(formula: Formula) -> dict[str, str]:
@@ -49,6 +53,6 @@ def kernels_of_groups(graph: ModuleGraph, attend: Op) -> tuple[GroupKernel, ...]
         reason, lacking = attend.attrs["reason"], lacks(graph, attend, crosses=False)
         if tiled:
             reason = attrs["tiles_reason"] or why_tiles(attrs["formula"], Tiling((attrs["tiles"],)))
-            lacking = _instead_of_tiles(attrs["formula"])
+            lacking = {**lacking, **_instead_of_tiles(attrs["formula"])}
         found.append(GroupKernel(group, str(attrs["formula"]), tiled, reason, lacking))
     return tuple(found)

@@ -123,5 +123,7 @@ def test_options_of_the_file_are_those_of_build() -> None:
     assert "tiles" in model.forward.__func__.__globals__["__doc__"]
     with pytest.raises(TypeError, match="unknown option `kernels`; expected one of: gradient_"):
         mw.compile(spec, kernels="tiles")  # type: ignore[call-arg]
-    with pytest.raises(BuildError, match="kernel must be one of auto, dense, tiles, not tile"):
+    with pytest.raises(
+        BuildError, match="kernel must be one of auto, dense, tiles, flex, not tile"
+    ):
         mw.emit(spec, kernel="tile")  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from ...compiler.graph import ModuleGraph
 from ...compiler.passes.choose_tiles import choose_tiles
 from ...compiler.passes.join_projections import join_projections
 from ...compiler.passes.keep_weights import keep_weights, why_no_weights
+from ...compiler.passes.use_flex import refused, use_flex
 from ...compiler.passes.use_tiles import use_tiles, without_tiles
 from .bases import with_bases
 from .caches import cache_class
@@ -25,6 +26,7 @@ from .code.scope import Names, UnboundNameError, bound_by, notes_of
 from .code.show import WIDTH, show
 from .config import config_class
 from .file_classes import plan_file
+from .flex import flex_constants
 from .generate import generate_method
 from .group_queries import grouped_attention
 from .grouped import require_grouped
@@ -60,6 +62,9 @@ TORCH_IMPORTS = {
     "safe_open": "from safetensors import safe_open",
     "nn": "from torch import Tensor, nn",
     "F": "from torch.nn import functional as F",
+    "AuxRequest": "from torch.nn.attention.flex_attention import AuxRequest",
+    "BlockMask": "from torch.nn.attention.flex_attention import BlockMask",
+    "flex_attention": "from torch.nn.attention.flex_attention import flex_attention",
     "checkpoint": "from torch.utils.checkpoint import checkpoint",
 }
 """Global name -> the line that imports it."""
@@ -119,6 +124,10 @@ def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:
         )
     if dense or options.kernel == "dense":
         return without_tiles(graph)
+    if options.kernel == "flex":
+        if reason := refused(graph):
+            raise BuildError(f"--kernel flex does not apply to {graph.name}: {reason}")
+        return use_flex(graph)
     if options.kernel == "tiles":
         graph = choose_tiles(graph, forced=True)
         reasons = [op.attrs["tiles_reason"] for op in graph.ops() if op.attrs.get("tiles_reason")]
@@ -183,7 +192,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     grouped = grouped_attention(read)
     helpers += grouped
     read.add(grouped)
-    own += tile_constants(graph, read.outer)
+    own += [*tile_constants(graph, read.outer), *flex_constants(read.outer)]
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])
     bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]
@@ -212,7 +221,7 @@ def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
     name = f"{module_name(graph.name)}.py"
     card = write_card(graph, notes, name, options.words(), options.torch)
     standard = "\n".join(_joined([line for name, line in IMPORTS.items() if name in outer]))
-    third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
+    third = "\n".join(_joined([line for name, line in TORCH_IMPORTS.items() if name in outer]))
     return f'"""{card}\n"""\n\n{standard}\n\n{third}\n\n\n'
 
 

@@ -22,6 +22,7 @@ FILES = (
     "functions",
     "differences",
     "tiles",
+    "flex",
     "ranges",
     "experts",
     "sampling",

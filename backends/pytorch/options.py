@@ -9,7 +9,7 @@ from .loader import Loader
 from .static import BuildError
 
 Experts = Literal["split", "grouped"]
-Kernel = Literal["auto", "dense", "tiles"]
+Kernel = Literal["auto", "dense", "tiles", "flex"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class BuildOptions:
     static_cache            allocate the whole key-value cache up front, so that no shape of a step
                             depends on the number of cached tokens and it is compiled only once
     kernel                  `dense`: one mask over all keys; `tiles`: runs of queries, each with the
-                            keys that it may see, at any length; `auto`: what the spec says
+                            keys that it may see, at any length; `flex`: FlexAttention, for CUDA
+                            (PyTorch >= 2.9); `auto`: what the spec says
                             (`attention.kernel`), else tiles for long sequences where the mask is
                             sparse
     loader                  the table of a published checkpoint's weight names; the file then has a
@@ -44,13 +45,14 @@ class BuildOptions:
         if self.kernel not in get_args(Kernel):
             known = ", ".join(get_args(Kernel))
             raise BuildError(f"kernel must be one of {known}, not {self.kernel}")
-        if self.kernel == "tiles" and self.static_cache:
+        if self.kernel in ("tiles", "flex") and self.static_cache:
             raise BuildError(
-                "--kernel tiles does not apply to --static-cache, whose shapes are fixed"
+                f"--kernel {self.kernel} does not apply to --static-cache, whose shapes are fixed"
             )
-        if self.kernel == "tiles" and self.attention_weights:
+        if self.kernel in ("tiles", "flex") and self.attention_weights:
             raise BuildError(
-                "--kernel tiles does not apply to --attention-weights, which computes all pairs"
+                f"--kernel {self.kernel} does not apply to --attention-weights, which computes "
+                "all pairs"
             )
         if self.experts not in get_args(Experts):
             known = " or ".join(get_args(Experts))
@@ -70,7 +72,9 @@ class BuildOptions:
     @property
     def torch(self) -> str:
         """The lowest version of PyTorch that the file supports."""
-        return "2.10" if self.experts == "grouped" else "2.5"
+        if self.experts == "grouped":
+            return "2.10"
+        return "2.9" if self.kernel == "flex" else "2.5"
 
 
 USUAL = BuildOptions()

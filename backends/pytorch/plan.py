@@ -24,6 +24,7 @@ ANNOTATIONS = {
     "tensor": "Tensor",
     "tiles": "list[Tile]",
     "tiles of heads": "list[list[Tile]]",
+    "block mask": "BlockMask",
     "table": "Tensor",
     "causal": "bool",
     "cache": "Cache | None",
@@ -464,6 +465,8 @@ class FilePlan:
     def kind(self, value: str) -> str:
         """Is a value a tensor, or a mask in tiles, or one for each group of heads?"""
         producer = self.graph.producer(value)
+        if producer is not None and producer.kind == "mask" and producer.attrs.get("flex"):
+            return "block mask"
         if producer is None or not producer.attrs.get("tiles"):
             return "tensor"
         return "tiles of heads" if producer.kind == "head_masks" else "tiles"

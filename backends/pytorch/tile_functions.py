@@ -28,6 +28,7 @@ from .code.nodes import (
 )
 from .code.read import call, constant, expression, names, statements
 from .code.walk import written_for
+from .flex import flex_function
 from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
 from .ops.masks import OF_KEYS, atoms_of, mask_names, mask_sizes, tiles_name, window_like
 from .tile_ranges import data_of, edges, may_see
@@ -43,6 +44,9 @@ def mask_functions(
     """
     found, borrowed = [], []
     for name, ops in masks.items():
+        if ops[-1].attrs.get("flex"):
+            found.append(flex_function(name, ops))
+            continue
         tiled = [op for op in ops if op.attrs.get("tiles")]
         window = window_like(graph, tiled[-1]) if tiled else None
         if window is not None and len(tiled) == len(ops):

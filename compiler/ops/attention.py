@@ -347,6 +347,7 @@ ROWS: dict[str, Row] = {
             "reason?",
             "causal?",
             "tiles?",
+            "flex?",
             "score?",
             "asked?",
         ),

@@ -72,6 +72,7 @@ ROWS: dict[str, Row] = {
             "tiles?",
             "tiles_reason?",
             "forced?",
+            "flex?",
             "kept?",
         ),
         stores=mask_stores,

@@ -188,7 +188,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="float",
         part="positions",
-        attrs=("shape", "heads", "rule", "scale", "stack"),
+        attrs=("shape", "heads", "rule", "scale", "stack", "flex?"),
     ),
     "grid_offsets": Row(
         "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "

@@ -13,6 +13,7 @@ from ..code.walk import change
 from ..patterns import by_layer
 from ..sizes import config_expression, over_bound
 from ..writer import SELF, Writer
+from .flex import flex
 from .kernels import KERNELS, tiled
 from .row import Row
 
@@ -101,6 +102,8 @@ def _of_layer(layers: Scope, kept: dict[str, Any], number: Callable[[Any], Any])
 
 
 def attend(f: Writer, op: Op) -> Any:
+    if op.attrs.get("flex"):
+        return flex(f, op)
     if op.attrs.get("tiles"):
         return tiled(f, op)
     return KERNELS[op.attrs["kernel"]](f, op)

@@ -95,8 +95,8 @@ def ends_of(f: Writer, op: Op, data: list[Any]) -> tuple[Any, Any, list[Any]]:
 
 
 def tiled(op: Op) -> bool:
-    """Is a mask emitted as tiles?"""
-    return bool(op.attrs.get("tiles"))
+    """Is a mask emitted as tiles, or as a mask of blocks?"""
+    return bool(op.attrs.get("tiles") or op.attrs.get("flex"))
 
 
 def tiles_name(mask: str) -> str:

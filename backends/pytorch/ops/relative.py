@@ -9,10 +9,13 @@ from ..code.nodes import Name
 from ..code.read import call, constant, expression
 from ..code.walk import written_for
 from ..writer import Writer
+from .flex import slopes
 from .row import Row
 
 
 def alibi(f: Writer, op: Op) -> Any:
+    if op.attrs.get("flex"):
+        return slopes(f, op)
     name = "alibi_bias_ceil" if op.attrs["rule"] == "ceil" else "alibi_bias"
     heads, scale = f.number(op.attrs["heads"].size), op.attrs["scale"]
     factor = constant(1.0) if scale is None else f.number(scale)
