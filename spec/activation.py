@@ -76,6 +76,17 @@ class Swish(Part):
     beta: Positive = 1.0
 
 
+class Xielu(Part):
+    """α_p x² + βx for x > 0, else α_n (exp(min(x, ε)) - 1 - x) + βx, with two learned numbers for
+    each feed-forward: α_p = ln(1 + exp(alpha_p)) and α_n = β + ln(1 + exp(alpha_n)), both 0.8 at
+    the start of training (Huang and Schlag, 2024, arXiv:2411.13010; Apertus). β = 0.5 and ε = -1e-6
+    are weights `beta` and `eps` that are not trained. Only in feed-forwards of type `mlp` and
+    `glu`; the experts of a mixture share the numbers.
+    """
+
+    type: Literal["xielu"] = "xielu"
+
+
 Activation = Annotated[
     Gelu
     | GeluTanh
@@ -87,7 +98,8 @@ Activation = Annotated[
     | Sigmoid
     | Softplus
     | Identity
-    | Swish,
+    | Swish
+    | Xielu,
     Tagged("activation", "gelu"),
 ]
 declare(Activation)

@@ -193,7 +193,7 @@ HELPER_CLASSES = frozenset(
     AnyOffsetRMSNorm BiasedOffsetLayerNorm BiasedOffsetPerHeadLayerNorm BiasedPerHeadLayerNorm
     BiasedRouter Checkpoint JoinedLinear KeysOfTile NarrowingRMSNorm OffsetLayerNorm
     OffsetPerHeadLayerNorm OffsetPerHeadRMSNorm OffsetRMSNorm PerHeadLayerNorm PerHeadRMSNorm Router
-    Stored Tile WideningLinear
+    Stored Tile WideningLinear XIELU
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -123,6 +123,7 @@ ACTIVATIONS = {
     "relu2": "ReLU²",
     "silu": "SiLU",
     "swish": "swish",
+    "xielu": "xIELU",
     "elu_features": "ELU + 1",
 }
 

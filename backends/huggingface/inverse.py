@@ -80,7 +80,8 @@ def _at(spec: ModelSpec, path: Path) -> Any:
     width = next(iter(spec.stacks.values())).d_model
     if part is None and path[-1] in ("head_dim", "kv_heads"):
         heads = _at(spec, (*path[:-1], "heads"))
-        return heads if path[-1] == "kv_heads" or not heads else width // heads
+        maps = 2 if _at(spec, (*path[:-1], "type")) == "differential" else 1
+        return heads if path[-1] == "kv_heads" or not heads else width // (maps * heads)
     return size(part, width) if isinstance(part, str) else part
 
 

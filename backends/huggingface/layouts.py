@@ -29,6 +29,7 @@ class Layout:
     stored: shape in the checkpoint, if it differs, as for `reshape`
     beside: further tensors that our weight stacks after `theirs`
     halves: in each of this many groups of rows, the two halves are swapped
+    dealt: rows are stored in two runs of this many groups; ours take a group of each in turn
     factor: factor of the weight, where the library multiplies the layer's output instead
     """
 
@@ -39,6 +40,7 @@ class Layout:
     stored: Callable[[Values], Shape] | None = None
     beside: tuple[str, ...] = ()
     halves: Read | None = None
+    dealt: Read | None = None
     factor: Read | None = None
 
     @property
@@ -84,6 +86,8 @@ class Layout:
             tensor = tensor.swapaxes(-1, -2)
         if self.halves is not None:
             tensor = _swapped(tensor, self.halves(values))
+        if self.dealt is not None:
+            tensor = _turned(tensor, 2, self.dealt(values))
         if self.factor is not None:
             tensor = tensor * self.factor(values)
         if len(shapes) == 1:
@@ -114,6 +118,8 @@ class Layout:
             whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
         if self.halves is not None:
             whole = _swapped(whole, self.halves(values))
+        if self.dealt is not None:
+            whole = _turned(whole, self.dealt(values), 2)
         if self.factor is not None:
             whole = whole / self.factor(values)
         if self.transposed and whole.ndim > 1:
@@ -133,6 +139,11 @@ def _swapped(tensor: Any, groups: int) -> Any:
     """Swap the two halves of each group of rows."""
     parts = tensor.reshape(groups, 2, -1)
     return parts[:, [1, 0]].reshape(tensor.shape)
+
+
+def _turned(tensor: Any, runs: int, groups: int) -> Any:
+    """Runs of groups of rows, as groups of one from each run."""
+    return tensor.reshape(runs, groups, -1).swapaxes(0, 1).reshape(tensor.shape)
 
 
 @dataclass(frozen=True)

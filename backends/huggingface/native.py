@@ -150,6 +150,10 @@ def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
             part["head_dim"] = part["head_dim"] or width // heads
             part["value_dim"] = part["value_dim"] or part["head_dim"]
             part["scale"] = part["scale"] or part["head_dim"] ** -0.5
+        if part.get("type") == "differential":
+            part["kv_heads"] = part["kv_heads"] or part["heads"]
+            part["head_dim"] = part["head_dim"] or width // (2 * part["heads"])
+            part["scale"] = part["scale"] or part["head_dim"] ** -0.5
         settled[branch] = part
     part = dict(block["feed_forward"])
     if isinstance(part.get("d_ff"), str):

@@ -86,8 +86,6 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(
         ["sew", "sew-d"], "frames are pooled before the layers and upsampled after them"
     ),
-    "apertus": "its activation function has learned parameters (xIELU)",
-    "diffllama": "it has differential attention, which is not supported",
     "doge": "its masks depend on the values, which is not supported",
     "hrm_text": "its layers are applied repeatedly to two states, which is not supported",
     "cpmant": "it prepends learned prompts and adds segment biases to the scores",

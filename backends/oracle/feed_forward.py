@@ -21,13 +21,13 @@ def hidden(part: Hidden, norm: Any, weights: Weights, x: Array, tokens: Tokens) 
         out = x.shape[-1] if name == "down" else size
         return weights.linear(name, y, out, bias=has_bias(part, name))
 
-    inside = combine(part, project("up", x), lambda: project("gate", x))
+    inside = combine(part, weights, project("up", x), lambda: project("gate", x))
     if part.inner_norm:
         inside = normalize(norm, weights, "inner_norm", inside)
     return project("down", tokens.dropped(inside, part.hidden_dropout))
 
 
-def combine(part: Hidden, up: Array, gate: Any) -> Array:
+def combine(part: Hidden, weights: Weights, up: Array, gate: Any) -> Array:
     """activation(up) (Vaswani et al., 2017, arXiv:1706.03762, eq. 2), or activation(gate) · up
     (Shazeer, 2020, arXiv:2002.05202, eq. 5).
 
@@ -35,12 +35,12 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
     `linear_offset` is added to up.
     """
     if isinstance(part, Mlp):
-        return activate(part.activation, up)
+        return activate(part.activation, up, weights)
     assert isinstance(part, Glu)
     open_ = gate()
     if part.clamp != "none":
         open_, up = np.minimum(open_, part.clamp), np.clip(up, -part.clamp, part.clamp)
-    return activate(part.activation, open_) * (up + part.linear_offset)
+    return activate(part.activation, open_, weights) * (up + part.linear_offset)
 
 
 def expert(part: Hidden, norm: Any, weights: Weights, number: int, x: Array) -> Array:
@@ -52,7 +52,7 @@ def expert(part: Hidden, norm: Any, weights: Weights, number: int, x: Array) -> 
         z: Array = weights(name)[number] @ y
         return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
 
-    h = combine(part, project("up", x), lambda: project("gate", x))
+    h = combine(part, weights, project("up", x), lambda: project("gate", x))
     if part.inner_norm and not isinstance(norm, Nothing):
         own = Weights({f"n.{key}": weights(f"inner_norm_{key}")[number] for key in keys_of(norm)})
         h = normalize(norm, own, "n", h)

@@ -30,7 +30,7 @@ ConvLayer: channels kernel stride dilation separable normalize=False|channels|fr
 Features: size bias; LearnedInput: tokens
 StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
-Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity:; Swish: beta
+Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity Xielu:; Swish: beta
 Learned Sinusoidal: offset skip_padding=False|mask|tokens
 Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus_one
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.activation import Swish
+from ...spec.activation import Swish, Xielu
 from ...spec.norm import LayerNorm
 from ...spec.part import Nothing
 from .weights import Array, Weights
@@ -48,10 +48,17 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def activate(activation: Any, x: Array) -> Array:
-    """An activation. Swish: x sigmoid(βx) (Ramachandran et al. 2017, arXiv:1710.05941)."""
+def activate(activation: Any, x: Array, weights: Weights | None = None) -> Array:
+    """An activation. Swish: x sigmoid(βx) (Ramachandran et al. 2017, arXiv:1710.05941). xIELU:
+    Huang and Schlag, 2024, arXiv:2411.13010, section 3, and their code for x near 0.
+    """
     if isinstance(activation, Swish):
         return x * sigmoid(activation.beta * x)
+    if isinstance(activation, Xielu) and weights is not None:
+        up, down = (softplus(weights(f"activation.alpha_{side}", 1)) for side in "pn")
+        beta, eps = (weights(f"activation.{name}") for name in ("beta", "eps"))
+        left = (beta + down) * (np.expm1(np.minimum(x, eps)) - x)
+        return np.where(x > 0, up * x**2, left) + beta * x
     return ACTIVATIONS[activation.type](x)
 
 

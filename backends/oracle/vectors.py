@@ -26,8 +26,11 @@ def project(stack: Stack, source: StackInput, weights: Weights, row: Memory) -> 
     if not isinstance(part, Hidden):
         return weights.linear(name, x, width, bias=bool(part.bias))
     inside, size = weights.below(name), int(size_of(part.d_ff, width))
-    up = inside.linear("up", x, size, bias=has_bias(part, "up"))
-    h = combine(part, up, lambda: inside.linear("gate", x, size, bias=has_bias(part, "gate")))
+
+    def layer(name: str) -> Array:
+        return inside.linear(name, x, size, bias=has_bias(part, name))
+
+    h = combine(part, inside, layer("up"), lambda: layer("gate"))
     h = row.tokens.dropped(h, part.hidden_dropout)
     return inside.linear("down", h, width, bias=has_bias(part, "down"))
 

@@ -110,7 +110,7 @@ class Initial:
         initial = weight.initial
         if initial.kind != "normal":
             fill = {"ones": 1.0, "zeros": 0.0}.get(initial.kind, initial.value)
-            return Way(fill, note=initial_note(op))
+            return Way(fill, note=initial_note(op, weight))
         if initial.value:
             return Way(std=initial.value)
         each = op.kind == "expert_linear" and self.init.std is None

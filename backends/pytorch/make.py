@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.graph import Op
+from ...compiler.graph import Op, Weight
 from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement
 from .code.read import call, constant, expression
 from .code.walk import written_for
@@ -111,9 +111,11 @@ def make_dropout(f: Writer, op: Op) -> list[Statement]:
 FILLED = {0.0: "torch.zeros(width)", 1.0: "torch.ones(width)"}
 
 
-def initial_note(op: Op) -> str:
+def initial_note(op: Op, weight: Weight) -> str:
     """Explains an initial value that is a logarithm."""
-    value = op.weights[0].initial.value
+    value = weight.initial.value
+    if weight.name in ("alpha_p", "alpha_n"):
+        return f"log(exp({math.log1p(math.exp(value)):.6g}) - 1)"
     return (
         f"log(1 / {math.exp(-value):.6g})" if op.kind == "exp_scale" and value not in FILLED else ""
     )
@@ -128,7 +130,7 @@ def make_vector(f: Writer, op: Op) -> list[Statement]:
         filled = expression("torch.full((width,), value)", width=width, value=constant(value))
     fixed = None if weight.trained else constant(False)
     made = _called("nn.Parameter", filled, requires_grad=fixed)
-    return [Set(Dot(SELF, op.name), made, initial_note(op))]
+    return [Set(Dot(SELF, op.name), made, initial_note(op, weight))]
 
 
 def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:
@@ -174,6 +176,11 @@ def make_parameters(f: Writer, op: Op) -> list[Statement]:
     return attribute(op.name, _called("nn.Parameter", made, requires_grad=fixed))
 
 
+def make_activation(f: Writer, op: Op) -> list[Statement]:
+    """The module of an activation with learned numbers."""
+    return attribute(op.name, call("XIELU")) if op.weights else []
+
+
 def make_attend(f: Writer, op: Op) -> list[Statement]:
     """The module that attention weights pass through, if they are kept."""
     if not op.attrs.get("kept"):
@@ -212,6 +219,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "layer_norm": make_norm,
     "rms_norm": make_norm,
     "dropout": make_dropout,
+    "activation": make_activation,
     "learned_scale": make_vector,
     "exp_scale": make_vector,
     "add_bias": make_vector,

@@ -116,11 +116,20 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+def xielu(x: Array, alpha_p: Array, alpha_n: Array, beta: Array, eps: Array) -> Array:
+    """The integral of a line for x > 0 and of an exponential for x < 0, plus beta * x."""
+    slope_p, slope_n = np.log1p(np.exp(alpha_p)), beta + np.log1p(np.exp(alpha_n))
+    below = slope_n * (np.expm1(np.minimum(x, eps)) - x)
+    return np.asarray(beta * x + np.where(x > 0, slope_p * x**2, below))
+
+
 def activation(call: Call) -> Array:
     x, name = call.given("x"), call.attrs["function"]
     if name == "swish":
         result: Array = x * sigmoid(call.value("beta") * x)
         return result
+    if name == "xielu":
+        return xielu(x, **call.weights)
     return FUNCTIONS[name](x)
 
 

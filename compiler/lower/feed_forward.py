@@ -39,7 +39,8 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
         return x
     with b.at("activation"):
         beta = b.field("beta", activation.beta) if activation.type == "swish" else None
-        return b.op("activation", x, function=activation.type, beta=beta)
+        name = "activation" if activation.type == "xielu" else ""  # it has weights
+        return b.op("activation", x, name=name, function=activation.type, beta=beta)
 
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
@@ -138,6 +139,7 @@ NAMES = {
     "relu2": "squared ReLU",
     "silu": "SiLU",
     "swish": "Swish",
+    "xielu": "xIELU",
 }
 SOURCES = {
     "gelu": "Hendrycks, Gimpel 2016, arXiv:1606.08415",
@@ -146,6 +148,7 @@ SOURCES = {
     "relu": "Vaswani et al. 2017, arXiv:1706.03762",
     "silu": "Elfwing et al. 2017, arXiv:1702.03118",
     "swish": "Ramachandran et al. 2017, arXiv:1710.05941",
+    "xielu": "Huang, Schlag 2024, arXiv:2411.13010",
     "relu2": "So et al. 2021, arXiv:2109.08668",
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from ..axes import Shape
 from ..cost import Poly
 from ..graph import Initial, Weight
-from ..sizes import number
+from ..sizes import Size, number
 from .row import ZEROS, Attrs, Inputs, Row, broadcast, same
 from .saved import OUT, Kept, Own, Saves, Saving, keeps, view
 
@@ -23,6 +24,19 @@ def head_weights(attrs: Attrs) -> tuple[Weight, ...]:
 def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     initial = Initial("constant", attrs["initial"]) if "initial" in attrs else ZEROS
     return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
+
+
+XIELU = (
+    Weight("alpha_p", (Size.of(1),), Initial("constant", math.log(math.expm1(0.8)))),
+    Weight("alpha_n", (Size.of(1),), Initial("constant", math.log(math.expm1(0.8 - 0.5)))),
+    Weight("beta", (), Initial("constant", 0.5), trained=False),
+    Weight("eps", (), Initial("constant", -1e-6), trained=False),
+)
+"""The numbers of xIELU at the start, where both slopes are 0.8."""
+
+
+def activation_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return XIELU if attrs["function"] == "xielu" else ()
 
 
 def chunk_shapes(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -46,6 +60,11 @@ def _of_elu(s: Saving) -> Iterator[Kept]:
     yield from ("x", s.own("x"), s.own("x"))
 
 
+def _of_xielu(s: Saving) -> Iterator[Kept]:
+    """Both branches: alpha_p * x, exp(x) - 1 and its difference to x, and which one is chosen."""
+    yield from ("x", Own("float", 3 * s.size("x")), s.own("x", "bool"))
+
+
 ACTIVATIONS: dict[str, Saves] = {
     "gelu": keeps("x"),
     "gelu_tanh": keeps("x"),
@@ -58,6 +77,7 @@ ACTIVATIONS: dict[str, Saves] = {
     "sigmoid": keeps(OUT),
     "softplus": keeps("x"),
     "elu_features": _of_elu,
+    "xielu": _of_xielu,
 }
 
 
@@ -100,8 +120,10 @@ def modulate_saves(s: Saving) -> Iterator[Kept]:
 
 ROWS: dict[str, Row] = {
     "activation": Row(
-        "the function `function` (and `beta` for swish)",
+        "the function `function` (and `beta` for swish; xielu has two learned numbers)",
         ("x",),
+        same,
+        activation_weights,
         attrs=("function", "beta?"),
         saves=activation_saves,
     ),

@@ -12,6 +12,7 @@ from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
 from . import (
+    activation,
     attention,
     branches,
     condition,
@@ -51,7 +52,12 @@ STACK_LAWS: tuple[Law, ...] = (
     *streams.STACK_LAWS,
 )
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
-SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
+SPEC_LAWS: tuple[Law, ...] = (
+    *wiring.LAWS,
+    *inputs.SPEC_LAWS,
+    *activation.SPEC_LAWS,
+    *doubts.SPEC_LAWS,
+)
 
 
 def findings(spec: ModelSpec) -> Iterator[Finding]:

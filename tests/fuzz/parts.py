@@ -111,7 +111,8 @@ class Parts:
 
     def value(self, cls: type[Part], key: str, shape: Shape, place: Place) -> Any:
         if shape.kind == "component" and shape.tagged is not None:
-            return self.component(shape.tagged, place)
+            learned = key == "activation" and not issubclass(cls, feed_forward.Hidden)
+            return self.component(shape.tagged, place, *("xielu",) * learned)
         if shape.kind == "part" and shape.cls is not None:
             return self.part(shape.cls, place, {}, self.rate)
         if shape.kind == "list" and shape.inner is not None and literal_words(shape.inner.leaf):

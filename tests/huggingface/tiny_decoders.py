@@ -118,6 +118,8 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
         {**GROUPED, **MULTIPLIERS, **WINDOW, "layer_rope_theta": [1e4, 100.0, 0, 1000.0]},
     ),
     "granite_swa plain": ("GraniteSWAForCausalLM", {**GROUPED, **WINDOW}),
+    "apertus": ("ApertusForCausalLM", {**GROUPED, "attention_bias": True}),
+    "diffllama": ("DiffLlamaForCausalLM", {**GROUPED, "attention_bias": True}),
     "smollm3": ("SmolLM3ForCausalLM", {**GROUPED, "num_hidden_layers": 4}),
     "smollm3 windows": (
         "SmolLM3ForCausalLM",

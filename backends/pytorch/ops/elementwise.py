@@ -24,8 +24,10 @@ ACTIVATIONS = {
 
 
 def activation(f: Writer, op: Op) -> Any:
-    x = f.arg(op, "x")
     function = op.attrs["function"]
+    if op.weights:
+        return module_call(f, op)
+    x = f.arg(op, "x")
     if function in ACTIVATIONS:
         return expression(ACTIVATIONS[function], x=x)
     if function == "swish":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .grouped import grouped_attention
@@ -12,6 +12,23 @@ from .grouped import grouped_attention
 def quick_gelu(x: Tensor) -> Tensor:
     """GELU approximated by a sigmoid (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
     return x * torch.sigmoid(1.702 * x)
+
+
+class XIELU(nn.Module):
+    """xIELU, with learned slopes on both sides of 0 (Huang and Schlag 2024, arXiv:2411.13010)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alpha_p = nn.Parameter(torch.empty(1))
+        self.alpha_n = nn.Parameter(torch.empty(1))
+        self.beta = nn.Parameter(torch.empty(()), requires_grad=False)
+        self.eps = nn.Parameter(torch.empty(()), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        positive = F.softplus(self.alpha_p) * x * x
+        slope = self.beta + F.softplus(self.alpha_n)
+        negative = slope * (torch.expm1(torch.minimum(x, self.eps)) - x)
+        return torch.where(x > 0, positive, negative) + self.beta * x
 
 
 def swish(x: Tensor, beta: float) -> Tensor:

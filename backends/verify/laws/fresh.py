@@ -115,6 +115,8 @@ def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
     name = weight.weight.name.rpartition(".")[2]  # a recurrence has several, as query.bias
     if name == "bias" or _starts_at_zero(subject, op):
         return 0.0
+    if name in XIELU:
+        return XIELU[name]
     initial = weight.weight.initial
     if OPS[op.kind].plugin and initial.kind != "normal":
         return {"zeros": 0.0, "ones": 1.0}.get(initial.kind, initial.value)
@@ -168,6 +170,10 @@ def _added_bias(subject: Subject, op: Op) -> float:
     of_scores = subject.graph.layers_of(op.scope) is None and op.name == "bias"
     return -10.0 if of_scores and _contrastive(subject) is not None else 0.0
 
+
+XIELU = {"alpha_p": math.log(math.exp(0.8) - 1), "alpha_n": math.log(math.exp(0.3) - 1)}
+XIELU |= {"beta": 0.5, "eps": -1e-6}
+"""The numbers of xIELU: log(1 + exp(a)) is 0.8, or 0.8 - beta."""
 
 CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
     "layer_norm": _identity,
