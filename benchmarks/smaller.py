@@ -46,7 +46,11 @@ SETTINGS: dict[str, Any] = {
     "batch": 8, "micro_batch": 8, "length": 128, "lr": 4e-3, "eval_every": 0, "eval_steps": 16,
     "save_every": 1000, "log_every": 50,
 }  # fmt: skip
-TAUGHT = {"labels": "", "labels and logits": "logits", "labels, logits and relations": "logits,relations"}
+TAUGHT = {
+    "labels": "",
+    "labels and logits": "logits",
+    "labels, logits and relations": "logits,relations",
+}
 KINDS = ("int8", "int8-dynamic", "int4", "float8")
 TOKENS, PROMPT = 32, 64
 Row = list[str]
