@@ -30,7 +30,7 @@ FINITE = Range("abs(x) < torch.inf", "finite")
 
 RANGES = {
     **dict.fromkeys(("dropout", "hidden_dropout", "drop_path", "label_dropout"), RATE),
-    **dict.fromkeys(("eps", "latent_eps", "init_std"), NOT_NEGATIVE),
+    **dict.fromkeys(("balance_loss", "eps", "init_std", "latent_eps", "z_loss"), NOT_NEGATIVE),
     "rope_theta": ABOVE_ONE,
     **dict.fromkeys(
         ("beta", "capacity_factor", "clamp", "clip_qkv", "embedding_scale", "logit_softcap",

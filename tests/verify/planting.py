@@ -64,6 +64,12 @@ def plant(fault: dict[str, str]) -> None:
     install(Mutant(fault["path"], 0, "", "planted", *place, fault["before"], fault["after"]))
 
 
+def model_of(name: str) -> dict[str, Any]:
+    """The data of a model of the faults' own."""
+    own: dict[str, Any] = WRITTEN["models"][name]
+    return own if "stacks" in own else {**WRITTEN["small"], **own}
+
+
 def failing(example: str, laws: tuple[str, ...]) -> list[str]:
     """The laws that fail on an example, or on a model of the faults' own."""
     from modelwright.backends.verify import verify
@@ -73,8 +79,7 @@ def failing(example: str, laws: tuple[str, ...]) -> list[str]:
     if example not in WRITTEN["models"]:
         report = verify(ROOT / "examples" / f"{example}.yaml", laws=laws)
         return [one.law for one in report.failures]
-    own = WRITTEN["models"][example]
-    data = own if "stacks" in own else {**WRITTEN["small"], **own}
+    data = model_of(example)
     report = verify(loads(yaml.safe_dump(data)), laws=laws, document=Document(data))
     return [one.law for one in report.failures]
 

@@ -47,6 +47,18 @@ FOUND = {
         + "mask: global(1:3)\ndropout: 0.2\nhead: language_model\n",
         "dropout",
     ),
+    # each group of heads has a dropout mask of its own
+    "dropout in groups of heads": (
+        SMALL.format(family="decoder-only")
+        + "mask: [causal & window(5), causal & strided(4)]\ndropout: 0.2\nhead: language_model\n",
+        "dropout",
+    ),
+    # random numbers are drawn in another order, tile by tile
+    "a static cache beside groups of heads in tiles": (
+        SMALL.format(family="decoder-only")
+        + "mask: [causal & window(5), causal & strided(4)]\ndropout: 0.2\nhead: language_model\n",
+        "options",
+    ),
     # what was divided by a number of 1 stayed whole for other numbers
     "a Config with two heads instead of one": (
         SMALL.format(family="encoder-only").replace("{heads: 4}", "{type: fastformer, heads: 1}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -18,12 +20,17 @@ from ...pytorch.static import why_not_static
 from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import Subject
-from .cached import steps
+from .cached import reading_stream, steps
 from .choice import tied_at
 from .derivatives import total
+from .dropping import Scales
 from .equality import FLOOR
 from .fresh import initial
 from .generating import generation
+from .sampling import generated
+
+MORE = 3
+"""New tokens for which a static cache has room, and by how many more it has."""
 
 # -- build options
 
@@ -107,27 +114,60 @@ def _same(subject: Subject, other: Subject, words: str, largest: Largest) -> Non
             wrong = float("inf") if name == "init" and measured.error else measured.error
             largest.take(wrong, f"{words}, {name}: {measured.where}")
     _same_training(subject, other, words, largest)
+    if "--static-cache" in words and hasattr(other.model, "generate"):
+        _capacities(other, words, largest)
+
+
+def _capacities(other: Subject, words: str, largest: Largest) -> None:
+    """`generate` fills a static cache of any capacity; one that is too small is an error."""
+    limit = int(other.graph.limits.get(other.cached) or 10**9)
+    if reading_stream(other).longest + 2 * MORE > limit:
+        return
+    model, given = other.fresh(), {"max_new_tokens": MORE, "temperature": 0.0, "eos_token_id": None}
+    file, made = vars(sys.modules[type(model).__module__]), []
+    kind = file["Cache"]
+
+    def cache(capacity: int, *more: Any) -> Any:
+        made.append(capacity)
+        return kind(capacity, *more)
+
+    file["Cache"] = cache
+    try:
+        usual = generated(other, model, 1, **given)
+        least = made[-1]
+        wider = generated(other, model, 1, capacity=least + MORE, **given)
+        largest.compare(wider, usual, f"{words}, a cache with more room")
+        if made[-1] != least + MORE:
+            largest.take(float("inf"), f"{words}: a cache of {made[-1]}, not {least + MORE}")
+        try:
+            generated(other, model, 1, capacity=least - 1, **given)
+        except ValueError:
+            return
+    finally:
+        file["Cache"] = kind
+    largest.take(float("inf"), f"{words}: a cache of {least - 1} for {least} tokens is no error")
 
 
 def _same_training(subject: Subject, other: Subject, words: str, largest: Largest) -> None:
     """Outputs in training mode, and the norm of the gradient of all weights.
 
-    Not compared for attention weights with sinks and dropout: the sinks are dropped otherwise.
+    Other files may drop in another order, so a factor stands for dropout. Torch does not apply it
+    to layers that are recomputed: these are compared with random dropout, or by their outputs.
     """
-    sunk = any(op.kind == "attend" and op.arg("sinks") and op.attrs["dropout"] is not None
-               for op in subject.graph.ops())  # fmt: skip
-    if sunk and "--attention-weights" in words:
-        return
+    factor = words != "--gradient-checkpointing"
+    outputs_only = factor and "--gradient-checkpointing" in words
     found = []
     for one in (subject, other):
         model = one.fresh().train()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), Scales() if factor else nullcontext():
             torch.manual_seed(0)  # recomputation must use the same dropout masks
             value = total(one, model, one.data("plain"))()
             value.backward()  # type: ignore[no-untyped-call]
         grads = [w.grad.square().sum() for w in model.parameters() if w.grad is not None]
         found.append([float(value.detach()), float(torch.stack(grads).sum().sqrt())])
-    largest.compare(found[1], found[0], f"{words}: training outputs and gradient norm")
+    for what in range(1 if outputs_only else 2):
+        where = f"{words}: {('training outputs', 'gradient norm in training')[what]}"
+        largest.compare(found[1][what], found[0][what], where)
 
 
 # -- shared weights

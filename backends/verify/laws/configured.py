@@ -19,6 +19,7 @@ from .dropping import Drops, chances, in_training
 from .equality import by_oracle
 from .fresh import arrays, unlike_spec
 from .lengths import LONGEST, of_length
+from .losses import compare_routers, router_losses
 from .sampling import limit_wrong
 
 
@@ -59,6 +60,9 @@ def compare(
         found = other.results(data, model)
         for result, values in expected.items():
             largest.compare(found[result], values, f"{where}{case}: {result}")
+        if hasattr(model, "auxiliary_loss"):
+            routed = router_losses(other, model, data)
+            compare_routers(other, routed, data, f"{where}{case}, losses of routers", largest)
         _in_training(other, model, data, f"{where}{case}, in training", largest)
     if limited and hasattr(model, "generate"):
         size = int(graph.values[next(iter(graph.outputs.values()))].shape[-1].size or 0)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -67,8 +69,35 @@ def dropout(subject: Subject) -> Measured | NotHere:
 def in_training(subject: Subject, model: nn.Module, data: Data, drops: Drops) -> dict[str, Tensor]:
     """The outputs of a model in training mode, whose attention has one dropout mask, not tiles."""
     module = sys.modules[type(model).__module__]
-    with tiles_of(module, 0), drops, torch.random.fork_rng(devices=[]):
+    with tiles_of(module, 0), by_head(module, drops), drops, torch.random.fork_rng(devices=[]):
         return subject.results(data, model)
+
+
+@contextmanager
+def by_head(module: ModuleType, drops: Drops) -> Iterator[None]:
+    """Tell which group of heads attends, where groups have masks of their own."""
+    file = vars(module)
+    before = file.get("attention_by_head")
+    if before is None:
+        yield
+        return
+
+    def counted(q: Tensor, k: Tensor, v: Tensor, tiles: Any, tiled: Any, attend: Any) -> Tensor:
+        group = iter(range(len(tiles)))
+
+        def next_group(*arguments: Any) -> Any:
+            drops.group = next(group), len(tiles)
+            return tiled(*arguments)
+
+        found: Tensor = before(q, k, v, tiles, next_group, attend)
+        drops.group = 0, 1
+        return found
+
+    file["attention_by_head"] = counted
+    try:
+        yield
+    finally:
+        file["attention_by_head"] = before
 
 
 @cache
@@ -101,6 +130,7 @@ class Drops(TorchFunctionMode):
     def __init__(self, *, single: bool = False) -> None:
         super().__init__()
         self.single = single
+        self.group = 0, 1  # which of how many equal groups of heads attends now
         self.rates: list[float] = []
 
     def __torch_function__(
@@ -108,7 +138,7 @@ class Drops(TorchFunctionMode):
     ) -> Any:
         given = kwargs or {}
         instead = INSTEAD.get(getattr(func, "__name__", ""))
-        more = {"single": self.single} if instead is _attention else {}
+        more = {"single": self.single, "group": self.group} if instead is _attention else {}
         rate, result = instead(*args, **given, **more) if instead else (0.0, None)
         if rate:
             self.rates.append(rate)
@@ -141,6 +171,7 @@ def _attention(
     enable_gqa: bool = False,
     *,
     single: bool = False,
+    group: tuple[int, int] = (0, 1),
 ) -> Instead:
     """Attention with dropout on the weights, (B, H, T, E), equal to fused kernels."""
     if not dropout_p:
@@ -157,9 +188,10 @@ def _attention(
         scores = scores + attn_mask
     weights = scores.softmax(-1).nan_to_num(0.0)
     of_heads = weights.flatten(1, 2).unsqueeze(2) if single else weights
-    _, dropped = _dropout(of_heads, dropout_p)
+    number, groups = group
+    _, dropped = _dropout(of_heads.repeat(1, groups, 1, 1), dropout_p)
     assert dropped is not None
-    return dropout_p, dropped.view_as(weights) @ value
+    return dropout_p, dropped.chunk(groups, dim=1)[number].view_as(weights) @ value
 
 
 INSTEAD: dict[str, Callable[..., Instead]] = {
@@ -167,6 +199,24 @@ INSTEAD: dict[str, Callable[..., Instead]] = {
     "bernoulli_": _bernoulli,
     "scaled_dot_product_attention": _attention,
 }
+
+
+class Scales(TorchFunctionMode):
+    """Replaces dropout by a factor 1 + rate, which does not depend on how a tensor is divided."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        given = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name == "bernoulli_":
+            return args[0].fill_(1)
+        if name == "dropout":
+            rate, result = _dropout(*args, **given)
+            return args[0] if result is None else args[0] * (1 + rate)
+        rate = given.get("dropout_p", 0.0) if name == "scaled_dot_product_attention" else 0.0
+        result = func(*args, **{**given, "dropout_p": 0.0} if rate else given)
+        return result * (1 + rate) if rate else result
 
 
 # -- models that the oracle does not support

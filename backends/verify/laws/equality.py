@@ -70,10 +70,17 @@ def by_oracle(
 ) -> dict[str, Array]:
     """The oracle's outputs for a spec and data; in training with deterministic dropout."""
     spec = spec or subject.spec
-    with np.errstate(all="ignore"):
-        found = run(spec, subject.weights, data, drawn, chances)
+    found = all_by_oracle(subject, data, chances, spec)
     hidden = list(spec.stacks)[-1]  # the output of a model without heads
     return {name: found.get(name, found[hidden]) for name in subject.graph.outputs}
+
+
+def all_by_oracle(
+    subject: Subject, data: Data, chances: Chances | None, spec: ModelSpec
+) -> dict[str, Array]:
+    """The same with all hidden states, and `auxiliary_loss` if experts are routed."""
+    with np.errstate(all="ignore"):
+        return run(spec, subject.weights, data, drawn, chances)
 
 
 def reference(subject: Subject) -> Measured | NotHere:

@@ -6,17 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ....spec.branches import branch_blocks, sights
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ....spec.masks import parse_mask
 from ....spec.simpler_masks import admits_future
+from ...oracle import OracleError
 from ...reference.call import Call
 from ...reference.experts import losses_of_router
 from ...reference.interpreter import Results
-from ..arguments import Array
+from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
+from .equality import all_by_oracle
 
 IGNORED = -100
 
@@ -32,11 +35,14 @@ def loss(subject: Subject) -> Measured | NotHere:
     kinds = (LanguageModel, Classifier, Contrastive, PatchesHead)
     trained = len(heads) == 1 and isinstance(heads[0], kinds)
     judge: Any = getattr(subject.model, "loss", None)
+    largest = Largest()
+    if hasattr(subject.model, "auxiliary_loss"):
+        _compare_routers(subject, largest)
     if not trained:
-        return NotHere("there is no single head with a loss")
+        no = "there is no single head with a loss"
+        return largest.measured(f"routers only: {no}") if largest.compared else NotHere(no)
     if judge is None:
         return Measured(float("inf"), 0, "the model has no `loss`")
-    largest = Largest()
     scores = next(iter(subject.results(subject.data("plain")).values()))
     head, said = heads[0], scores.double().cpu().numpy()
     if isinstance(head, Contrastive):
@@ -52,7 +58,7 @@ def loss(subject: Subject) -> Measured | NotHere:
         expected = _of_labels(said, labels, shifted=_predicts_next(subject, head))
     largest.compare(judge(scores, *given).reshape(1), [expected], "loss")
     if hasattr(subject.model, "auxiliary_loss"):
-        _compare_routers(subject, largest)
+        _in_training(subject, (scores, *given), expected, largest)
     narrow = scores.to(torch.bfloat16)
     half, wide = judge(narrow, *given), judge(narrow.float(), *given)
     if half.dtype != torch.float32 or not torch.equal(half, wide):
@@ -60,20 +66,48 @@ def loss(subject: Subject) -> Measured | NotHere:
     return largest.measured()
 
 
-def _compare_routers(subject: Subject, largest: Largest) -> None:
-    """Compare the losses that routers keep in training with those of the reference.
+def _in_training(
+    subject: Subject, given: tuple[Any, ...], expected: float, largest: Largest
+) -> None:
+    """In training, `loss` includes what routers have kept."""
+    model: Any = subject.fresh()
+    kept = float(router_losses(subject, model, subject.data("plain")))
+    router_losses(subject, model, subject.data("plain"), read=False)
+    model.training = True
+    largest.compare(model.loss(*given).reshape(1), [expected + kept], "loss in training")
 
-    Only routers are in training mode, so nothing is dropped.
-    """
+
+def _compare_routers(subject: Subject, largest: Largest) -> None:
+    """Compare the losses that routers keep in training with those of reference and oracle."""
     for case in ("plain", "padded left", "padded right"):
-        model: Any = subject.fresh()
         data, watch = subject.data(case), RouterLosses()
         subject.reference(data, watch=watch)
-        for module in model.modules():
-            module.training = hasattr(module, "router")
-        subject.results(data, model)
-        found = model.auxiliary_loss().reshape(1)
+        found = router_losses(subject, subject.fresh(), data)
         largest.compare(found, [watch.total], f"the losses of routers ({case})")
+        compare_routers(subject, found, data, f"the losses of routers ({case})", largest)
+
+
+def compare_routers(
+    subject: Subject, found: Tensor, data: Data, where: str, largest: Largest
+) -> None:
+    """Compare the losses of routers with those of the oracle, which does not use the graph."""
+    try:
+        expected = all_by_oracle(subject, data, None, subject.spec)["auxiliary_loss"]
+    except OracleError:
+        return
+    largest.compare(found, [expected], f"{where}, compared with the oracle")
+
+
+def router_losses(subject: Subject, model: Any, data: Data, *, read: bool = True) -> Tensor:
+    """What routers keep, (1,): only they are in training mode, so nothing is dropped.
+
+    read: whether it is taken away from them
+    """
+    for module in model.modules():
+        module.training = hasattr(module, "router")
+    subject.results(data, model)
+    model.eval()
+    return model.auxiliary_loss().reshape(1) if read else torch.zeros(1)
 
 
 class RouterLosses:

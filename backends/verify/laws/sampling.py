@@ -65,7 +65,7 @@ def sampling(subject: Subject) -> Measured | NotHere:
             torch.random.fork_rng(devices=[]),
         ):
             torch.manual_seed(0)
-            tokens = _generated(subject, model, ROWS, max_new_tokens=1, eos_token_id=None, **given)
+            tokens = generated(subject, model, ROWS, max_new_tokens=1, eos_token_id=None, **given)
         for parity in (0, 1):
             counts = np.bincount(tokens[parity::2, -1], minlength=size)
             problem = _unlike(counts, probabilities(scores[parity], **given))
@@ -102,7 +102,7 @@ def _in_low_precision(subject: Subject, model: nn.Module, table: Tensor) -> list
         torch.random.fork_rng(devices=[]),
         Narrow() as narrow,
     ):
-        _generated(subject, model, 4, max_new_tokens=1, eos_token_id=None, **SETTINGS[-1])
+        generated(subject, model, 4, max_new_tokens=1, eos_token_id=None, **SETTINGS[-1])
     return [f"`{name}` of logits in bfloat16 is computed in bfloat16" for name in narrow.found[:1]]
 
 
@@ -199,7 +199,7 @@ def stopping(subject: Subject) -> Measured | NotHere:
         if (problem := _script_wrong(subject, model, size, ends, rows))
     ]
     wrong += _defaults_wrong(subject, model) + limit_wrong(subject, model, size)
-    nothing = _generated(subject, model, 2, max_new_tokens=0, eos_token_id=FIRST)
+    nothing = generated(subject, model, 2, max_new_tokens=0, eos_token_id=FIRST)
     if _new(subject, model, nothing):
         wrong.append("`max_new_tokens=0` generates tokens")
     return Measured(len(wrong), 0, wrong[0] if wrong else "scripts, defaults and the last position")
@@ -208,7 +208,7 @@ def stopping(subject: Subject) -> Measured | NotHere:
 def _script_wrong(subject: Subject, model: nn.Module, size: int, ends: Ends, rows: int) -> str:
     table = torch.nn.functional.one_hot(torch.tensor(SCRIPT[:rows]), size).double()
     with _fixed(subject, model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
-        found = _generated(
+        found = generated(
             subject,
             model,
             rows,
@@ -271,13 +271,13 @@ def limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
     given = {"max_new_tokens": room, "temperature": 0.0, "eos_token_id": None}
     with _fixed(subject, model, lambda step, rows: table):
         try:
-            found = _generated(subject, model, 1, **given)
+            found = generated(subject, model, 1, **given)
         except ValueError as error:
             return [f"{room} new tokens fit into max_positions, but: {error}"]
         if found.shape[1] != int(limit) + 1:
             return [f"{found.shape[1]} tokens, not {int(limit) + 1}"]
         try:
-            _generated(subject, model, 1, **{**given, "max_new_tokens": room + 1})
+            generated(subject, model, 1, **{**given, "max_new_tokens": room + 1})
         except ValueError:
             return []
     return ["more tokens than max_positions are generated without an error"]
@@ -328,7 +328,7 @@ def _fixed(
             del vars(module)[name]
 
 
-def _generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
+def generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
     """All tokens of `rows` copies of the same prompt, (rows, T)."""
     name = _source(model)
     stream = reading_stream(subject)

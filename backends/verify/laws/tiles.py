@@ -15,7 +15,7 @@ from ..rounding import STEPS
 from ..subject import Subject
 from .cached import PIECES, pieces
 from .derivatives import total
-from .dropping import Drops
+from .dropping import Scales
 from .equality import FLOOR
 from .tiling import tiles_of
 
@@ -102,15 +102,14 @@ def _low_precision(subject: Subject, largest: Largest) -> None:
 
 
 def _dropouts(subject: Subject, largest: Largest) -> None:
-    """In training, tiles drop attention weights at the same rates as one mask."""
-    data, rates = subject.data("plain"), []
+    """In training, tiles drop attention weights where one mask does, and at the same rates."""
+    data, found = subject.data("plain"), []
     for size in (0, 3):
         model = subject.fresh().train()
-        with tiles_of(subject.module, size), torch.random.fork_rng(devices=[]), Drops() as drops:
-            subject.results(data, model)
-        rates.append(set(drops.rates))
-    if rates[0] != rates[1]:
-        largest.take(float("inf"), f"dropout of {rates[1] or 0} in tiles, not {rates[0] or 0}")
+        with tiles_of(subject.module, size), Scales():
+            found.append(subject.results(data, model))
+    for name, value in found[1].items():
+        largest.compare(value, found[0][name], f"in training, tiles of 3: {name}")
 
 
 def _steps(subject: Subject, largest: Largest) -> None:
