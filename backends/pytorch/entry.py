@@ -17,6 +17,7 @@ OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", 
 """Arguments whose names begin with the prefix of their stack, since other stacks may read them."""
 
 NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
+TWO_AXES = "(1, 1, *x.shape)[-2:]  # check_shapes refuses other axes"
 
 
 def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statement]:
@@ -27,9 +28,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     tokens, limit = Name(anchor), f.graph.limits.get(stack)
     found: list[Statement] = []
     if checked and ids:
-        found += statements(
-            "batch, length = (1, 1, *x.shape)[-2:]  # check_shapes refuses other axes", x=tokens
-        )
+        found += statements(f"batch, length = {TWO_AXES}", x=tokens)
     elif checked:
         found += statements("batch, length, _ = x.shape", x=tokens)
     elif f.cached or f.uses_end or limit is not None:
@@ -71,7 +70,7 @@ def checks_of_part(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     integers = [g for g in given if (v := f.graph.values.get(g.value)) and v.dtype == "int"]
     own = [g for g in integers if g is first or owner_of(f.graph, g.name) == stack]
     group = [g for g in own if _labels(f, g) == part]
-    sizes = "(1, 1, *x.shape)[-2:]" if first in group else "x.shape[:2]"
+    sizes = TWO_AXES if first in group else "x.shape[:2]"
     both = statements(f"batch, length = {sizes}", x=Name(first.name))
     shape = expression("(batch, length)")
     return [*both, *_check(f, shape, group)] if group else []

@@ -105,6 +105,10 @@ def add_axis(f: Writer, op: Op) -> Any:
 
 def insert_tokens(f: Writer, op: Op) -> Any:
     x, at = f.arg(op, "x"), op.attrs["at"]
+    if not isinstance(x, Name):  # it is read twice
+        name = f.bind(op.arg("x"), "x")
+        f.assign(name, x, f.note(op.arg("x")))
+        x = Name(name)
     tokens = expression("tokens.expand(x.size(0), -1, -1)", tokens=f.own(op), x=x)
     if int(at) == 0:
         return expression("torch.cat([tokens, x], dim=1)", tokens=tokens, x=x)

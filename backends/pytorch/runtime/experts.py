@@ -61,9 +61,9 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
 
 
 def balance_loss(shares: Tensor, chosen: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """X * sum(f * P) over experts (Switch Transformers, Fedus et al. 2021, arXiv:2101.03961).
+    """X * sum(f * p) over experts (Switch Transformers, Fedus et al. 2021, arXiv:2101.03961).
 
-    f is the mean number of choices of an expert per token, P the mean of its share (B, T, X).
+    f is the mean number of choices of an expert per token, p the mean of its share (B, T, X).
     """
     counts = F.one_hot(chosen, shares.size(-1)).sum(-2).to(shares.dtype)  # (B, T, X)
     load = mean_of_tokens(counts, attention_mask)  # (X,)
