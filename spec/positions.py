@@ -18,7 +18,7 @@ from .scalars import (
     Whole,
 )
 
-Place = Literal["input", "queries and keys", "scores"]
+Place = Literal["input", "layer", "queries and keys", "scores"]
 
 
 class LinearScaling(Part):
@@ -157,6 +157,22 @@ class Sinusoidal(Part):
     denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
     offset: Whole = 0
     skip_padding: Padding = False
+
+
+class Coordinate(Part):
+    """Sines and cosines of the position and, added to them, of the step t, both added to the input
+    of each layer, whose number is t = 1, 2, … (Universal Transformer; Dehghani et al., 2018,
+    arXiv:1807.03819, eq. 6 and 7). With `share: true`, all steps have the same weights. Adaptive
+    halting is not supported: the number of steps would depend on the data.
+
+    layout: `concat`: all sines, then all cosines; or `interleaved`
+    denominator: as for `sinusoidal`
+    """
+
+    acts_on: ClassVar[Place] = "layer"
+    type: Literal["coordinate"] = "coordinate"
+    layout: OneOf[Literal["concat", "interleaved"]] = "concat"
+    denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
 
 
 class Convolution(Part):
@@ -327,6 +343,7 @@ Position = Annotated[
     Nothing
     | Learned
     | Sinusoidal
+    | Coordinate
     | Convolution
     | Rotary
     | Temperature

@@ -148,6 +148,16 @@ blocks:
 pattern: [turned * 3, nope]
 ```
 
+A Universal Transformer (Dehghani et al., 2018, arXiv:1807.03819) repeats one layer and tells it the
+step:
+
+```yaml
+layers: 6
+share: true
+positions: coordinate
+norm_placement: post
+```
+
 ## Variants
 
 `extends: base.yaml` starts from that file and merges this document into it by rule 3; `name` is not

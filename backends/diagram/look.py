@@ -224,6 +224,7 @@ LOOKS: dict[str, Look] = {
     "mask": Look("unseen"),
     "shift": Look("pill", "other", _shift),
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
+    "step_sinusoid": Look("wave", "position", _const("Sinusoid of the step")),
     "grid_sinusoid": Look(
         "wave", "position", _const("Sinusoidal positions"), _const("rows and columns")
     ),

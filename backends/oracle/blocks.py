@@ -3,12 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...spec.attention import Collaborative, Differential, Fastformer, LinearAttention, Mha, Mla
 from ...spec.condition import AdaLnZero
 from ...spec.feed_forward import Glu, Mlp, Moe
 from ...spec.masks import Atom
 from ...spec.model import Block
 from ...spec.part import Nothing
+from ...spec.positions import Coordinate
 from ...spec.residual import Joining, Parallel
 from ...spec.sublayers import Conv, Recurrence
 from .attention import mha, mla
@@ -22,6 +25,7 @@ from .feed_forward import feed_forward
 from .gates import joined_by, through, weighed
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear
+from .positions import sinusoids
 from .recurrent import recurrence
 from .weights import Array, Weights, unknown
 
@@ -90,6 +94,11 @@ def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Ar
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
     """One layer, (T, D) -> (T, D). memories: stack -> its output."""
     parts = branches(block)
+    for position in block.positions:
+        if isinstance(position, Coordinate):  # Dehghani et al., 2018, arXiv:1807.03819, eq. 6, 7
+            kind = {"layout": position.layout, "denominator": position.denominator}
+            for numbers in (layer.tokens.positions, np.array([layer.number + 1])):
+                x = x + sinusoids(numbers, x.shape[-1], **kind)
 
     def view(key: str) -> tuple[Layer, Any]:
         part = parts[key]

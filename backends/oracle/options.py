@@ -37,6 +37,7 @@ Convolution: kernel groups activation; TransformerXl:; Temperature: length slope
 Rotary: theta fraction layout=half|interleaved axes=1|2 coordinates=index|centred scaling
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
 RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=1|2
+Coordinate: layout=concat|interleaved denominator=half|half_minus_one
 Shaw: max_distance values; Disentangled: terms buckets max_distance share_projections normalize
 LinearScaling DynamicScaling Llama3 Yarn: factor
 DynamicScaling Llama3 Yarn LongRope: original_max_positions

@@ -34,6 +34,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "head_masks": masks.head_masks,
     "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,
+    "step_sinusoid": positions.step_sinusoid,
     "grid_sinusoid": positions.grid_sinusoid,
     "rope_table": rotary.rope_table,
     "grid_rope_table": rotary.grid_rope_table,

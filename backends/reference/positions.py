@@ -38,6 +38,12 @@ def sinusoid(call: Call) -> Array:
     return _sinusoids(call, call.given("positions"), int(call.attrs["width"].size))
 
 
+def step_sinusoid(call: Call) -> Array:
+    """The same of the number of the layer, from 1, (D,)."""
+    table = _sinusoids(call, np.array([call.layer + 1]), int(call.attrs["width"].size))
+    return np.asarray(table[0])
+
+
 def grid_sinusoid(call: Call) -> Array:
     """Sinusoids of the rows and of the columns side by side, (T, D); zeros for tokens before."""
     rows, columns = (int(size) for size in call.attrs["grid"])

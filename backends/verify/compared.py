@@ -20,6 +20,7 @@ ConvStem: argument=input_features layout=channels axes=1 padded=true project=fal
 ConvLayer: stride=1 dilation=1 separable=false normalize=false gated=false
 Features: argument=inputs_embeds
 Learned: offset=0 skip_padding=false
+Coordinate: layout=concat denominator=half
 Sinusoidal: axes=1 layout=concat denominator=half offset=0 skip_padding=false
 Convolution: kernel=128 groups=16 activation=gelu
 Rotary: theta=10000 fraction=1 layout=half axes=1 coordinates=index scaling=none

@@ -31,6 +31,7 @@ from .convolution import lower_conv
 from .experts import lower_experts
 from .feed_forward import lower_feed_forward
 from .norm import has_norm, lower_norm
+from .positions import lower_layer_positions
 from .reads import peek, plain
 from .recurrent import lower_recurrence
 from .state import StackState
@@ -118,6 +119,7 @@ def _placement(branch: Branch) -> str:
 def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """Lower one layer: hidden states (B, T, D) to hidden states (B, T, D)."""
     parts = branches(b, state, block)
+    x = lower_layer_positions(b, state, block, x)
     state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parallel = len(parts) > 1 and block.residual.type == "parallel"
     places = [(branch.name, _placement(branch)) for branch in parts]

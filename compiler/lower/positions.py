@@ -10,10 +10,13 @@ relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...spec.model import Block
 from ...spec.positions import (
     Alibi,
     Convolution,
+    Coordinate,
     Learned,
     RelativeBias,
     RelativeTable,
@@ -97,6 +100,22 @@ def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
                 x = _sinusoidal(b, state, position, x)
             elif isinstance(position, Convolution):
                 x = lower_convolution(b, state, position, x)
+    return x
+
+
+def lower_layer_positions(b: Builder, state: StackState, block: Block, x: str) -> str:
+    """Add the sinusoids of positions and of the layer to the input of a layer."""
+    for index, position in enumerate(block.positions):
+        if isinstance(position, Coordinate):
+            with b.beside("positions", index):
+                width: Any = b.width(x)
+                kind = {"layout": position.layout, "denominator": position.denominator}
+                with b.in_scope(state.scope):
+                    places = token_positions(b, state)
+                    whole: Any = {"shape": (B, T, width), "width": width, **kind}
+                    table = b.op("sinusoid", places, out="coordinates", **whole)
+                step = b.op("step_sinusoid", shape=(width,), width=width, out="step", **kind)
+                x = b.op("add", b.op("add", x, table), step, out="x")
     return x
 
 

@@ -25,6 +25,8 @@ def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     keys = elements(k[-2:-1]) + (1 if op.arg("sinks") else 0)
     pairs = elements(q[:-1]) * keys
     mixed = sum(bool(op.arg(slot)) for slot in MIXING) * elements(q[1:2])
+    if number(op.attrs["heads"].size) == 1:  # it is multiplied by a number
+        mixed = Poly()
     placed = Poly()
     if op.arg("vectors"):  # of all distances, before the sum over them
         placed = 2 * elements(q[:-1]) * elements(values[op.arg("vectors")].shape)

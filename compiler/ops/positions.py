@@ -125,6 +125,15 @@ ROWS: dict[str, Row] = {
         part="positions",
         attrs=("shape", "width", "layout", "denominator", "typed?"),
     ),
+    "step_sinusoid": Row(
+        "the same of the layer's number, counted from 1",
+        (),
+        declared,
+        dtype="float",
+        part="positions",
+        attrs=("shape", "width", "layout", "denominator"),
+        uses_layer=True,
+    ),
     "grid_sinusoid": Row(
         "the sinusoids of the patches of a grid (rows, columns) in row-major order, after `front` "
         "tokens with zeros: half of the width for each axis, in this `order`, with the index of "

@@ -70,7 +70,7 @@ def no_scores(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
     if not isinstance(block.attention, Summed):
         return
     for i, position in enumerate(members(block.positions)):
-        if acts_on(position) not in ("input", None):
+        if acts_on(position) not in ("input", "layer", None):
             yield Finding(
                 (*path, "positions", i),
                 f"{position.type} positions act on attention scores, which attention of type "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..attention import Mha, Pairwise
 from ..embedding import has_grid
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, RelativeTable, Rotary, Shaw, TransformerXl
+from ..positions import Coordinate, Disentangled, RelativeTable, Rotary, Shaw, TransformerXl
 from .findings import Finding, Path, members
 from .inputs import known_length
 
@@ -113,6 +113,28 @@ def relative_sinusoids(
             )
 
 
+def coordinates_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """`coordinate` positions need pairs, and one axis of tokens, each with a position."""
+    sources = members(stack.input)
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, Coordinate):
+            continue
+        least = 4 if position.denominator == "half_minus_one" else 2
+        if stack.d_model % 2 or stack.d_model < least:
+            yield Finding(
+                (*path, "positions", i),
+                f"coordinate positions are pairs of sine and cosine, so d_model ({stack.d_model}) "
+                "must be even" + (f" and at least {least}" if least > 2 else ""),
+            )
+        front = any(getattr(source, "prefix_tokens", 0) for source in sources)
+        if front or stack.streams or any(has_grid(source) for source in sources):
+            yield Finding(
+                (*path, "positions", i),
+                "coordinate positions count the tokens of one sequence; they cannot be combined "
+                "with an image, `prefix_tokens` or `streams`",
+            )
+
+
 def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """`by_layer` cannot be combined with positions that scale their scores."""
     if getattr(block.attention, "scale", None) != "by_layer":
@@ -153,6 +175,7 @@ LAWS = (
     positions_meet_contents,
     relative_vectors_alone,
     relative_sinusoids,
+    coordinates_fit,
     scaled_by_layer,
     distances_are_limited,
 )

@@ -175,6 +175,8 @@ class Parts:
         image = place.image and not place.signal
         if kind == "disentangled" and dice.often(0.4):
             return "shaw"
+        if kind == "sinusoidal" and not (place.image or place.queries) and dice.often(0.3):
+            return "coordinate"
         return "relative_table" if fits and not image and dice.often(0.4) else kind
 
     @staticmethod

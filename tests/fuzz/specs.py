@@ -374,7 +374,7 @@ class Specs(Parts):
         if len(blocks) == 1 and stack["layers"] and "overrides" not in stack and _tiled(stack):
             words = ["tiles"]
         dice = seeded(len(repr(stack)))  # of its own: the other draws stay as they were
-        if dice.often(0.25):
+        if dice.often(0.4):
             word = dice.one(words)
             for part in parts:
                 part["kernel"] = word

@@ -58,15 +58,24 @@ def shift(f: Writer, op: Op) -> Any:
     return expression(template, x=x, amount=constant(abs(amount)))
 
 
+def step_sinusoid(f: Writer, op: Op) -> Any:
+    step = expression("torch.tensor(n + 1, device=x.device)", n=f.layer(), x=f.like)
+    return _sinusoids(f, op, step, f.like)
+
+
 def sinusoid(f: Writer, op: Op) -> Any:
+    typed = op.attrs.get("typed")  # times may be integers
+    like = Dot(f.own(op, typed), "weight") if typed else f.like
+    return _sinusoids(f, op, f.arg(op, "positions"), like)
+
+
+def _sinusoids(f: Writer, op: Op, positions: Any, like: Any) -> Any:
     width: Size = op.attrs["width"].size
     denominator = f.number(width // 2)
     if op.attrs["denominator"] == "half_minus_one":
         denominator = expression("half - 1", half=denominator)
     name = SINUSOIDS[op.attrs["layout"]]
-    typed = op.attrs.get("typed")  # times may be integers
-    like = Dot(f.own(op, typed), "weight") if typed else f.like
-    return call(name, f.arg(op, "positions"), f.number(width), denominator, like=like)
+    return call(name, positions, f.number(width), denominator, like=like)
 
 
 SINUSOIDS = {
@@ -129,5 +138,6 @@ ROWS: dict[str, Row] = {
     "position_ids": position_ids,
     "shift": shift,
     "sinusoid": sinusoid,
+    "step_sinusoid": step_sinusoid,
     "grid_sinusoid": grid_sinusoid,
 }
