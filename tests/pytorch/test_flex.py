@@ -213,3 +213,33 @@ def test_flex_on_cuda_equals_one_dense_mask(name: str) -> None:
         found.append([y, *(w.grad for w in model.parameters() if w.grad is not None)])
     for one, other in zip(*found, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+# -- a kernel that reads the table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "mask", ["causal & window(100)", "causal & documents", "causal & (window(60) | keys(0:2))"]
+)
+def test_a_compiled_kernel_reads_the_table(mask: str) -> None:
+    """`torch.compile` makes one for the CPU too (without sinks), which skips what the table lacks.
+
+    It needs a C++ compiler.
+    """
+    torch._dynamo.reset()
+    spec = mw.loads(DECODER, sets=(f"mask={mask}", "attention.kv_heads=2", "d_model=64"))
+    flex, dense = (mw.compile(spec, kernel=kernel).eval() for kernel in ("flex", "dense"))
+    dense.load_state_dict(flex.state_dict())
+    ids = torch.randint(0, 40, (2, 400), generator=torch.Generator().manual_seed(2))
+    data = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    data["attention_mask"][1, :140] = 0
+    if "documents" in mask:
+        data["document_ids"] = torch.arange(400).div(150, rounding_mode="floor").repeat(2, 1)
+    file = vars(sys.modules[type(flex).__module__])
+    file["flex_attention"] = file["compiled_flex_attention"]
+    with torch.no_grad():
+        expected = dense(**data)
+        assert torch.allclose(flex(**data), expected, atol=1e-5)
+        file["merge_ranges"] = lambda ranges, end: (slice(0, 1),)
+        assert not torch.allclose(flex(**data), expected, atol=1e-2)
