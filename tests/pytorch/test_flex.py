@@ -16,6 +16,7 @@ from test_tile_ranges import LENGTH as TOKENS
 from test_tile_ranges import MASKS, SPEC, data_of, defined
 from test_tiles import CASES, DECODER, DECODERS, ENCODER, EXACT, LENGTH, arguments
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 import modelwright as mw
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
@@ -243,3 +244,19 @@ def test_a_compiled_kernel_reads_the_table(mask: str) -> None:
         assert torch.allclose(flex(**data), expected, atol=1e-5)
         file["merge_ranges"] = lambda ranges, end: (slice(0, 1),)
         assert not torch.allclose(flex(**data), expected, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_steps_and_lengths_share_compiled_kernels() -> None:
+    torch._dynamo.reset()
+    spec = mw.loads(DECODER, sets=("mask=causal & window(100)",))
+    model = mw.compile(spec, kernel="flex").eval()
+    file, count = vars(sys.modules[type(model).__module__]), CompileCounter()
+    file["flex_attention"] = torch.compile(file["flex_attention"], backend=count)
+    cache = file["Cache"](320)
+    with torch.no_grad():
+        for size in (300, *[1] * 12):
+            model(torch.zeros(2, size, dtype=torch.long), cache=cache)
+        for size in range(200, 1200, 100):
+            model(torch.zeros(2, size, dtype=torch.long))
+    assert count.frame_count <= 3
