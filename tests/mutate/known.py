@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,14 @@ from .tracing import Line, traced
 
 RANDOM = 260
 """Random specs, beside the examples made small and the specs that were written for the oracle."""
+SEARCHED, FEW = 1500, 3
+"""Random specs beyond these, up to this number, which run a line that fewer than `FEW` of those
+before it run."""
 LAWFUL = 6
 """The laws of `verify` are tried with every sixth of them: seconds each."""
 COSTS = 0.02
-"""Relative: what a report of costs may be off."""
+"""Relative: what a report of costs may be off. No mutant may be further off than the unchanged
+compiler is, which is mostly a single number of four bytes."""
 QUICK = ("costs", "init", "dropout", "loss")
 """Laws that are tried with every spec: a fault of theirs shows on few, and in no result."""
 NEAR = 1e-9
@@ -39,9 +44,11 @@ class Known:
     text, files: as it is written, and the files beside it that it extends
     lines: of the areas, that run when it is read, lowered and emitted
     words: kinds of its ops, and names of the helpers that its file has
+    printed: the lines of its files, as built without options and with each
     weights, cases: of each case, the arguments and the right results
     laws: those of `verify` that hold, and their seconds
     quick: of the quick ones, those that hold
+    costs: how far off the report of costs is
     seconds: to compile it and to run the cases
     """
 
@@ -54,6 +61,8 @@ class Known:
     cases: tuple[tuple[Arrays, Arrays], ...]
     laws: dict[str, float] = field(default_factory=dict)
     quick: frozenset[str] = frozenset()
+    costs: float = COSTS
+    printed: frozenset[str] = frozenset()
     seconds: float = 0.0
 
 
@@ -68,7 +77,6 @@ class Written:
 
 def written_specs() -> Iterator[Written]:
     """Every spec that may judge a mutant."""
-    from fuzz.specs import random_spec
     from fuzz.specs import written as yaml_of
     from oracle.mended import GROUPS
     from oracle.test_oracle_combinations import SPECS
@@ -83,10 +91,17 @@ def written_specs() -> Iterator[Written]:
         yield Written(name, yaml_of(data))
     for group in GROUPS:
         yield from (Written(name, text) for name, text in group.items())
-    for seed in range(RANDOM):
-        document = random_spec(seed)
-        files = {name: yaml_of(data) for name, data in document.files.items()}
-        yield Written(f"seed {seed}", document.text, files)
+    yield from map(random_written, range(RANDOM))
+
+
+def random_written(seed: int) -> Written:
+    """A random spec."""
+    from fuzz.specs import random_spec
+    from fuzz.specs import written as yaml_of
+
+    document = random_spec(seed)
+    files = {name: yaml_of(data) for name, data in document.files.items()}
+    return Written(f"seed {seed}", document.text, files)
 
 
 def read(written: Written | Known) -> Any:
@@ -122,6 +137,7 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
         except SpecErrors:
             return None
         text = emit_file(graph).text
+    printed = lines_of(text, *built(spec, graph))
     begun = time.process_time()
     model = compiled(spec)
     parameters, weights = set(inspect.signature(model.forward).parameters), numpy_weights(model)
@@ -141,8 +157,24 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
         if near and not any(same(data, other) for other, _ in cases):
             cases.append((data, {name: right[name] for name in found}))
     laws = holding(spec) if lawful else {}
+    quick, costs = quickly_held(spec)
     return Known(written.name, written.text, written.files, frozenset(lines), words_of(graph, text),
-                 weights, tuple(cases), laws, quick(spec), spent)  # fmt: skip
+                 weights, tuple(cases), laws, quick, costs, printed, spent)  # fmt: skip
+
+
+def built(spec: Any, graph: Any) -> Iterator[str]:
+    """The files of a spec with each build option that is possible, and with all."""
+    from modelwright.backends.pytorch import emit_file
+    from modelwright.backends.verify.laws.building import combinations
+    from modelwright.backends.verify.subject import Subject
+
+    for options in combinations(Subject(spec, graph, "", {})):
+        yield emit_file(graph, options).text
+
+
+def lines_of(*texts: str) -> frozenset[str]:
+    """The lines of some files, without what stands in front of them."""
+    return frozenset(line.strip() for text in texts for line in text.splitlines())
 
 
 def words_of(graph: Any, text: str) -> frozenset[str]:
@@ -153,16 +185,18 @@ def words_of(graph: Any, text: str) -> frozenset[str]:
     return frozenset(words | {graph.init.kind})
 
 
-def quick(spec: Any) -> frozenset[str]:
-    """The quick laws that hold; costs are as near as their page says."""
+def quickly_held(spec: Any) -> tuple[frozenset[str], float]:
+    """The quick laws that hold; costs are as near as their page says, and how near they are."""
     from modelwright.backends.verify import verify
 
     found = verify(spec, full_size=True, laws=QUICK).findings
-    return frozenset(one.law for one in found if keeps(one))
+    costs = next(one.error for one in found if one.law == "costs")
+    held = frozenset(one.law for one in found if keeps(one))
+    return held, COSTS if costs is None else float(costs)
 
 
-def keeps(finding: Any) -> bool:
-    near = finding.law != "costs" or (finding.error is not None and finding.error <= COSTS)
+def keeps(finding: Any, costs: float = COSTS) -> bool:
+    near = finding.law != "costs" or (finding.error is not None and finding.error <= costs + 1e-9)
     return bool(finding.holds and finding.error is not None and near)
 
 
@@ -195,14 +229,47 @@ def make(path: Path = CACHE / "specs") -> None:
 
     torch.manual_seed(0)
     path.mkdir(parents=True, exist_ok=True)
+    times = Counter[Line]()
     for number, written in enumerate(written_specs()):
-        out = path / f"{number:04}.pickle"
-        if out.exists() and pickle.loads(out.read_bytes())[0] == (written, digest()):
-            continue
-        found = known(written, lawful=number % LAWFUL == 0)
-        out.write_bytes(pickle.dumps(((written, digest()), found)))
-        took = f"{found.seconds:.2f} s, laws {sum(found.laws.values()):.1f} s" if found else "no"
-        print(f"{written.name}: {took}", flush=True)
+        found = _made(path, number, written, lawful=number % LAWFUL == 0)
+        times.update(found.lines if found else ())
+    for seed in range(RANDOM, SEARCHED):
+        written = random_written(seed)
+        if any(times[line] < FEW for line in run_by(written)):
+            found = _made(path, MORE + seed, written, lawful=seed % LAWFUL == 0)
+            times.update(found.lines if found else ())
+
+
+MORE = 5000
+"""Numbers of the files of specs that were searched begin here."""
+
+
+def _made(path: Path, number: int, written: Written, *, lawful: bool) -> Known | None:
+    """What is known of a spec, from its file or new."""
+    out, state = path / f"{number:04}.pickle", (written, digest())
+    if out.exists():
+        before, found = pickle.loads(out.read_bytes())
+        if before == state:
+            return found  # type: ignore[no-any-return]
+    found = known(written, lawful=lawful)
+    out.write_bytes(pickle.dumps((state, found)))
+    took = f"{found.seconds:.2f} s, laws {sum(found.laws.values()):.1f} s" if found else "no"
+    print(f"{written.name}: {took}", flush=True)
+    return found
+
+
+def run_by(written: Written) -> set[Line]:
+    """The lines that run when a spec is read, lowered and emitted; none if it is refused."""
+    from modelwright.backends.pytorch import emit_file
+    from modelwright.compiler import lower
+    from modelwright.spec import SpecErrors
+
+    with traced() as lines:
+        try:
+            emit_file(lower(read(written)))
+        except SpecErrors:
+            return set()
+    return lines
 
 
 def stored(path: Path = CACHE / "specs") -> list[Known]:

@@ -55,11 +55,14 @@ def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any
 def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
     """All that run a mutant's line, the quickest first.
 
-    A line of a table, or of the runtime, does not run: what has its row or its helper does, then
+    A line of a table, or of the runtime, does not run: what has its row, its helper or the line in
+    a file does, then
     what runs the functions that name it, and without any what runs something of its file.
     """
     line, top = (mutant.path, mutant.line), mutant.scope.partition(".")[0]
     found = [one for one in stored if line in one.lines]
+    if "/runtime/" in mutant.path:
+        found = found or [one for one in stored if written_at(*line) in one.printed]
     for names in ({mutant.key, top, f"{mutant.path}:{top}"}, {mutant.scope.rpartition(".")[2]}):
         found = found or [one for one in stored if (names - {""}) & one.words]
     if not found:
@@ -68,6 +71,12 @@ def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
     if not found and "/runtime/" not in mutant.path:
         found = [one for one in stored if any(path == mutant.path for path, _ in one.lines)]
     return found
+
+
+@cache
+def written_at(path: str, number: int) -> str:
+    """A line of a file, without what stands in front of it."""
+    return (ROOT / path).read_text(encoding="utf-8").splitlines()[number - 1].strip()
 
 
 @cache
@@ -105,7 +114,7 @@ def quickly(known: Known, spec: Any) -> None:
     from modelwright.backends.verify import verify
 
     for found in verify(spec, full_size=True, laws=known.quick).findings:
-        if not keeps(found):
+        if not keeps(found, known.costs):
             raise Found(f"law {found.law}: {found.error} at {found.where} on {known.name}")
 
 
