@@ -56,7 +56,7 @@ def activate(activation: Any, x: Array, weights: Weights | None = None) -> Array
         return x * sigmoid(activation.beta * x)
     if isinstance(activation, Xielu) and weights is not None:
         up, down = (softplus(weights(f"activation.alpha_{side}", 1)) for side in "pn")
-        beta, eps = (weights(f"activation.{name}") for name in ("beta", "eps"))
+        beta, eps = (weights(f"activation.{name}", 1) for name in ("beta", "eps"))
         left = (beta + down) * (np.expm1(np.minimum(x, eps)) - x)
         return np.where(x > 0, up * x**2, left) + beta * x
     return ACTIVATIONS[activation.type](x)

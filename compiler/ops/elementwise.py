@@ -29,8 +29,8 @@ def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
 XIELU = (
     Weight("alpha_p", (Size.of(1),), Initial("constant", math.log(math.expm1(0.8)))),
     Weight("alpha_n", (Size.of(1),), Initial("constant", math.log(math.expm1(0.8 - 0.5)))),
-    Weight("beta", (), Initial("constant", 0.5), trained=False),
-    Weight("eps", (), Initial("constant", -1e-6), trained=False),
+    Weight("beta", (Size.of(1),), Initial("constant", 0.5), trained=False),
+    Weight("eps", (Size.of(1),), Initial("constant", -1e-6), trained=False),
 )
 """The numbers of xIELU at the start, where both slopes are 0.8."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..defaults import keys
+from ..layouts import Layout
 from ..rotary import Rotary, stated, with_parameters
 from ..values import ACTIVATIONS, Key, Values
 from ._llama_like import MLP, QK_NORMS, llama_like
@@ -42,6 +43,12 @@ APERTUS = llama_like(
         "layers.{}.attention_norm": "layers.{}.attention_layernorm",
         "layers.{}.feed_forward_norm": "layers.{}.feedforward_layernorm",
         "layers.{}.feed_forward.activation": "layers.{}.mlp.act_fn",
+        **{
+            f"layers.{{}}.feed_forward.activation.{name}": Layout(
+                f"layers.{{}}.mlp.act_fn.{name}", stored=lambda values: ()
+            )
+            for name in ("beta", "eps")
+        },
     },
     heads=causal_heads("Apertus", tasks=("TokenClassification",)),
 )

@@ -21,8 +21,8 @@ class XIELU(nn.Module):
         super().__init__()
         self.alpha_p = nn.Parameter(torch.empty(1))
         self.alpha_n = nn.Parameter(torch.empty(1))
-        self.beta = nn.Parameter(torch.empty(()), requires_grad=False)
-        self.eps = nn.Parameter(torch.empty(()), requires_grad=False)
+        self.beta = nn.Parameter(torch.empty(1), requires_grad=False)
+        self.eps = nn.Parameter(torch.empty(1), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         positive = F.softplus(self.alpha_p) * x * x
