@@ -39,9 +39,8 @@ def sinusoid(call: Call) -> Array:
 
 
 def step_sinusoid(call: Call) -> Array:
-    """The same of the number of the layer, from 1, (D,)."""
-    table = _sinusoids(call, np.array([call.layer + 1]), int(call.attrs["width"].size))
-    return np.asarray(table[0])
+    """The same of the number of the layer, from 1, (1, D)."""
+    return _sinusoids(call, np.array([call.layer + 1]), int(call.attrs["width"].size))
 
 
 def grid_sinusoid(call: Call) -> Array:

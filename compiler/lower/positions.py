@@ -114,7 +114,7 @@ def lower_layer_positions(b: Builder, state: StackState, block: Block, x: str) -
                     places = token_positions(b, state)
                     whole: Any = {"shape": (B, T, width), "width": width, **kind}
                     table = b.op("sinusoid", places, out="coordinates", **whole)
-                step = b.op("step_sinusoid", shape=(width,), width=width, out="step", **kind)
+                step = b.op("step_sinusoid", shape=(ONE, width), width=width, out="step", **kind)
                 x = b.op("add", b.op("add", x, table), step, out="x")
     return x
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...spec.embedding import Patches, Source
-from ..axes import B, T
+from ..axes import B, M, T
 from ..sizes import Size
 from .builder import Builder
 from .patches import inserted
@@ -38,7 +38,7 @@ def with_learned(b: Builder, state: StackState, mask: str) -> str:
                 "pad_mask",
                 mask,
                 out=b.graph.values[mask].name,
-                shape=(B, T),
+                shape=(B, M if inside and place.stack != state.name else T),
                 front=state.unmasked,
                 optional=True,
             )

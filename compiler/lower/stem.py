@@ -48,8 +48,12 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                     y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
                 x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
-        with b.as_long_as(Dim("G", _pixels(state.grid)) if image and state.front else state.own):
-            x = b.op("flatten_image" if image else "swap_axes", x, out="x")
+        if image:
+            length = Dim("G", _pixels(state.grid)) if state.front else state.own
+            x = b.op("flatten_image", x, out="x", length=length)
+        else:
+            with b.as_long_as(state.own):
+                x = b.op("swap_axes", x, out="x")
         x = _projected(b, state, source, x)
         return lower_input_scale(b, source.scale, x, state.width)
 

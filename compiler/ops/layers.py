@@ -121,7 +121,7 @@ def convolved_image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 def flat_image_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     batch, width, *_ = inputs["x"].shape
-    return [(batch, T, width)]
+    return [(batch, attrs["length"], width)]
 
 
 def channels_last_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -285,9 +285,10 @@ ROWS: dict[str, Row] = {
         saves=keeps("x"),
     ),
     "flatten_image": Row(
-        "(B, D, height, width) to (B, T, D), in row-major order",
+        "(B, D, height, width) to (B, T, D), in row-major order; length: the number of positions",
         ("x",),
         flat_image_shape,
+        attrs=("length",),
         view=view("x"),
     ),
     "channels_last": Row(

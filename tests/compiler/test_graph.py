@@ -50,6 +50,8 @@ def test_inputs_have_names() -> None:
         "vector",
         "mix_scores",
         "mix_weights",
+        "vectors",
+        "places",
     )
     assert [graph.values[attend.arg(slot)].name for slot in "qkv"] == ["q", "k", "v"]
     assert attend.first == attend.arg("q")
@@ -80,7 +82,7 @@ def test_a_slot_may_hold_several() -> None:
 
 def test_rows_name_their_inputs() -> None:
     attend, concat = OPS["attend"], OPS["concat"]
-    assert attend.filled(("q", "k", "v", "mask")) == ("q", "k", "v", "mask", *[""] * 5)
+    assert attend.filled(("q", "k", "v", "mask")) == ("q", "k", "v", "mask", *[""] * 7)
     assert attend.named(4) == ("q", "k", "v", "mask")
     assert concat.named(3) == ("parts",) * 3
     for row, inputs, message in (

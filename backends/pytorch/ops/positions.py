@@ -59,7 +59,7 @@ def shift(f: Writer, op: Op) -> Any:
 
 
 def step_sinusoid(f: Writer, op: Op) -> Any:
-    step = expression("torch.tensor(n + 1, device=x.device)", n=f.layer(), x=f.like)
+    step = expression("torch.tensor([n + 1], device=x.device)", n=f.layer(), x=f.like)
     return _sinusoids(f, op, step, f.like)
 
 

@@ -86,4 +86,6 @@ ROWS: dict[str, Variation] = {
         "init={type: normal, depth_scaled: true}",
     ),
     **{f"activation {a}": decoder(f"activation={a}") for a in ACTIVATIONS},
+    "activation xielu": decoder("feed_forward={activation: xielu}"),
+    "activation xielu, gated": encoder("feed_forward={type: glu, d_ff: 24, activation: xielu}"),
 }

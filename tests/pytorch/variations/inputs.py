@@ -156,7 +156,7 @@ ROWS: dict[str, Variation] = {
         "head=none",
     ),
     "learned_tokens": encoder(
-        "input={prefix_tokens: 2, width: 8, add: {kind_ids: 3}, normalize: true}",
+        "input={prefix_tokens: 2, width: 8, add: {token_type_ids: 3}, normalize: true}",
         "positions={type: learned, skip_padding: mask, offset: 1}",
         "head={type: classifier, classes: 3, pool: {type: first, tokens: 2}}",
     ),

@@ -48,6 +48,11 @@ POSITIONS = {
     "max_distance: 20, share_projections: true, normalize: true}, alibi]",
     "transformer_xl": "transformer_xl",
     "transformer_xl_and_distances": "[transformer_xl, {type: relative_bias}]",
+    "shaw": "{type: shaw, max_distance: 3}",
+    "shaw_keys": "{type: shaw, max_distance: 20, values: false}",
+    "coordinate": "coordinate",
+    "coordinate_interleaved": "{type: coordinate, layout: interleaved, "
+    "denominator: half_minus_one}",
     "learned_rotary_alibi": "[learned, rotary, alibi]",
     "learned_relative_alibi": "[learned, {type: relative_bias}, alibi]",
 }
