@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .sampling import samples_of
+from .sampling import check_length, samples_of
 from .tasks import task_of
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def quantize_spec(
         return Quantized(model, quantize(model, kind))
     limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
     size = length or min([1024, *limits])
+    check_length(graph, size)
     read = samples_of(task_of(graph, model), data, "val", size)
     if read.count < 1:
         read = samples_of(task_of(graph, model), data, "train", size)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .emitted.settings import Settings
 from .errors import TrainingError
 from .recipes import RECIPES
+from .sampling import check_length
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def settings_of(
         made["micro_batch"] = math.gcd(made["batch"], made["micro_batch"])
     if not made["data"]:
         raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
+    if task.kind == "text":
+        check_length(graph, made["length"])
     return made
 
 
@@ -53,6 +56,8 @@ def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str
     limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
     made = {one.name: one.default for one in fields(Settings)}
     length = int(given.get("length", min([LONGEST, *limits])))
+    if task.kind == "text":
+        check_length(graph, length)
     made |= {"length": length, "flops": training_flops(graph, task, length)}
     d_model = max(stack.d_model for stack in graph.stack_facts.values())
     return made | RECIPES[recipe](d_model, made | given, given)

@@ -6,10 +6,22 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import TrainingError
 from .tasks import Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from ..compiler import ModuleGraph
+
+
+def check_length(graph: ModuleGraph, length: int) -> None:
+    """Raise TrainingError for a sequence length that a model's positions do not reach."""
+    if length < 1:
+        raise TrainingError(f"length must be at least 1, not {length}")
+    for limit in map(int, graph.limits.values()):
+        if length > limit:
+            raise TrainingError(f"length ({length}) is larger than max_positions ({limit})")
 
 
 def samples_of(task: Task, data: Path, split: str, length: int, seed: int = 0) -> Any:

@@ -117,6 +117,20 @@ def test_a_loss_that_is_no_number(script: Script, tmp_path: Path) -> None:
     assert script.run(out)[0] == 0
 
 
+def test_weights_that_are_no_numbers(script: Script, tmp_path: Path) -> None:
+    """0 / 0 in AdamW, after a finite loss: such weights are not saved."""
+    out = tmp_path / "run"
+    for steps, kept in ((1, "nothing was saved"), (5, "step-00000004 is kept")):
+        code, _, said = script.run(out, steps=steps, epsilon=0.0)
+        assert code == 2, said
+        assert f"step {steps - 1}: numbers of " in said
+        assert f"are not finite any more; {kept}" in said.replace(f"{out}/", "")
+        assert not (out / "weights.safetensors").exists()
+        if steps == 1:
+            assert script.run(out, steps=4)[0] == 0
+            (out / "weights.safetensors").unlink()
+
+
 def test_a_full_disk(script: Script, tmp_path: Path) -> None:
     """The checkpoint before stays; training goes on, and fails where the last cannot be kept."""
     out = tmp_path / "run"

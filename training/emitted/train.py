@@ -33,6 +33,7 @@ from .parallel import (
     clip,
     distribute,
     group_and_groups,
+    local,
     record_signals,
     start_processes,
     sum_gradients,
@@ -150,6 +151,8 @@ class Run:
                 continue
             self.report(done, pending, time.perf_counter() - clock)
             pending = []
+            if saves or evaluates:
+                self.check_weights(done)
             if (evaluates or done == settings.steps) and not stopped and self.held_out.count > 0:
                 self.evaluate(done)
             if saves:
@@ -175,10 +178,9 @@ class Run:
         self.log.write(lines)
         for line in lines:
             if not math.isfinite(line["loss"] + line["norm"]):
-                kept = checkpoints.find(self.out)
                 fail(
                     f"step {line['step']}: the loss is {line['loss']}, the norm of the gradient "
-                    f"{line['norm']}; " + (f"{kept[-1]} is kept" if kept else "nothing was saved")
+                    f"{line['norm']}; {self.kept()}"
                 )
         left = (settings.steps - done) * seconds / len(pending)
         self.log.say(
@@ -186,6 +188,18 @@ class Run:
             f"{self.utilization(speed)}  {left:,.0f} s left",
             stays=False,
         )
+
+    def check_weights(self, done: int) -> None:
+        """Exit with code 2, before saving, if a weight is not finite after a step."""
+        wrong = [n for n, w in self.model.named_parameters() if not local(w).isfinite().all()]
+        if total(len(wrong))[0]:
+            name = f" of {wrong[0]}" if wrong else ""
+            fail(f"step {done - 1}: numbers{name} are not finite any more; {self.kept()}")
+
+    def kept(self) -> str:
+        """What is left when training fails."""
+        found = checkpoints.find(self.out)
+        return f"{found[-1]} is kept" if found else "nothing was saved"
 
     def utilization(self, speed: float) -> str:
         """Model FLOPs utilization (Chowdhery et al. 2022), if the peak is known."""
