@@ -9,10 +9,10 @@ from ...compiler.plan.divided import tensor_slots
 def tensor_plan(graph: ModuleGraph) -> dict[str, str]:
     """Module -> style of `transformers`; `*` stands for the number of a layer.
 
-    It divides the modules that `parallel.py` of a run divides, except those that the library's
-    plans cannot express: modules of some layers only, since `*` means all, and attention with a
-    table of biases for each head. The number of devices must divide heads, key-value heads and
-    hidden units.
+    It divides the modules that `parallel.py` of a run divides, except embeddings and heads, and
+    those that the library's plans cannot express: modules of some layers only, since `*` means all,
+    and attention with a table of biases for each head. The number of devices must divide heads,
+    key-value heads and hidden units.
     """
     slots = tensor_slots(graph)
     with_table = {attention for _, attention in slots["TABLES"]}

@@ -67,6 +67,7 @@ SETTINGS = {
     "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; expected one of: data"),
     "type": ({"steps": 1.5}, "steps must be of type int, not 1.5"),
     "least": ({"steps": 0}, "steps must be at least 1, not 0"),
+    "tensor_size": ({"tensor_size": 2}, "tensor_size has no effect with ddp; choose"),
     "word": ({"schedule": "linear"}, "schedule must be one of cosine, wsd"),
 }
 

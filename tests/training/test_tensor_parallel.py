@@ -77,7 +77,7 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
     given = {"data": str(tokens), "batch": 8, "micro_batch": 4, "steps": 6, "lr": 0.003}
     given |= {"length": 24, "warmup": 2, "clip": 0.5, "schedule": "constant", **changes}
     script = prepare(mw.loads(text), tmp_path / "run", given).script
-    trained(script, 1, "--out", str(tmp_path / "one"))
+    trained(script, 1, "--out", str(tmp_path / "one"), "--tensor-size", "0")
     trained(script, processes, "--out", str(tmp_path / "tp"), "--parallel", "tp")
     expected = numbers(tmp_path / "one")
     assert len(expected) == 12
@@ -96,7 +96,7 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
         stored = {path.name for path in (tmp_path / "mixed" / "step-00000002").iterdir()}
         files = {f"{kind}-0000{n}-of-00002" for kind in ("weights", "moments") for n in (1, 2)}
         assert stored == {"run.json", *(f"{name}.safetensors" for name in files)}
-        trained(script, 2, *words, "--parallel", "fsdp", "--steps", "4")
+        trained(script, 2, *words, "--parallel", "fsdp", "--tensor-size", "0", "--steps", "4")
         trained(script, 4, *words, "--parallel", "tp", "--steps", "6")
         assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
 

@@ -3,9 +3,10 @@
 ddp     a copy of the model on each device; gradients are averaged (DistributedDataParallel)
 fsdp    rows of each weight, its gradient and its optimizer state on each device; a layer's weights
         are gathered when it runs (FSDP2; Zhao et al. 2023, arXiv:2304.11277)
-tp      a part of the heads and hidden units of each layer on each device of a group, which compute
-        the same samples together (tensor parallelism; Shoeybi et al. 2019, arXiv:1909.08053);
-        several groups compute different samples, and weights are sharded over them as by fsdp
+tp      a part of the heads and hidden units of each layer, and of the vocabulary, on each device of
+        a group; they compute the same samples together (tensor parallelism; Shoeybi et al. 2019,
+        arXiv:1909.08053). Groups compute different samples; weights are sharded over them as by
+        fsdp
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Settings:
     parallel: str = option(
         "ddp",
         "on several devices, ddp copies the model, fsdp shards weights and optimizer state, tp "
-        "divides heads and hidden units",
+        "divides heads, hidden units and the vocabulary",
         words=("ddp", "fsdp", "tp"),
     )
     tensor_size: int = option(
@@ -120,4 +120,7 @@ def checked(values: dict[str, Any]) -> Settings:
             fail(f"{name} must be one of {', '.join(limits['words'])}, not {value}")
         if limits["least"] is not None and not value >= limits["least"]:
             fail(f"{name} must be at least {limits['least']}, not {value}")
-    return Settings(**values)
+    made = Settings(**values)
+    if made.tensor_size and made.parallel != "tp":
+        fail(f"tensor_size has no effect with {made.parallel}; choose --tensor-size 0")
+    return made
