@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import BadInputError, print_error, print_result, reporting_errors
+from .console import BadInputError, note, print_error, print_result, reporting_errors
 from .options import SPEC, load_spec, quiet, read_spec, sets_option
+
+if TYPE_CHECKING:
+    from ..compiler import ModuleGraph
 
 
 @click.command()
@@ -33,6 +36,10 @@ def check(
     The exit code is 0 when all specs are valid and 2 otherwise. With --json each problem has
     severity, file, line, column, message and hint; line and column count from 1, and are 0 for
     errors of the whole file.
+
+    A note names each stack that accepts sequences longer than max_positions, the longest of
+    training: the model computes them, with what quality is unknown. It does not count as a
+    warning.
     """
     if as_json:
         failed = _check_as_json(specs, sets, strict)
@@ -50,7 +57,7 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
     try:
         with reporting_errors():
             spec = load_spec(path, sets)
-            lower(spec)
+            graph = lower(spec)
     except BadInputError as error:
         error.show()
         return False
@@ -61,7 +68,19 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
         return False
     if not ctx.meta.get("quiet"):
         print_result(f"{printable(path)}: ok")
+        for text in beyond_training(graph):
+            note(f"note: {text}")
     return True
+
+
+def beyond_training(graph: ModuleGraph) -> list[str]:
+    """A sentence for each stack whose positions do not end at `max_positions`."""
+    return [
+        f"`{stack}` accepts sequences longer than its max_positions, {fact.max_positions:,}, "
+        "the longest of training"
+        for stack, fact in graph.stack_facts.items()
+        if fact.max_positions is not None and stack not in graph.limits
+    ]
 
 
 def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool) -> bool:
@@ -76,14 +95,14 @@ def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool)
     for path in specs:
         try:
             spec = read_spec(path, sets)
-            lower(spec)  # also finds options without effect
+            graph = lower(spec)  # also finds options without effect
             found = [warning.to_json("warning") for warning in spec.located_warnings]
-            ok = not (strict and found)
+            ok, notes = not (strict and found), beyond_training(graph)
         except SpecErrors as error:
             found = [problem.to_json("error") for problem in error.problems]
-            ok = False
+            ok, notes = False, []
         problems += found
-        files.append({"file": printable(path), "ok": ok})
+        files.append({"file": printable(path), "ok": ok, "notes": notes})
     ok = all(file["ok"] for file in files)
     print_result(json_text({"ok": ok, "files": files, "problems": problems}))
     return not ok

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -24,8 +25,8 @@ PYTHON = Path(__file__).parent / "python"
 PYODIDE = (
     "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip",
 )  # fmt: skip
-PACKAGES = ("annotated_types", "pydantic", "typing_inspection", "yaml")
-MODULES = ("typing_extensions",)
+PACKAGES = ("pydantic", "yaml")
+"""Packages that this one imports; those that pydantic requires are found by its version."""
 OWN = ("backends/diagram", "backends/pytorch", "compiler", "explorer", "spec")
 """The folders of this package that the page needs; of all others, files at the top only."""
 WORKER = "python.js"
@@ -113,12 +114,20 @@ def _files() -> Iterator[tuple[str, Path]]:
     inner = [path for folder in OWN for path in (root / folder).rglob("*.py")]
     for path in (*tops, *inner, *EXAMPLES.glob("*.yaml")):
         yield f"modelwright/{path.relative_to(root).as_posix()}", path
-    for name in PACKAGES:
-        folder = _place(name).parent
-        for path in folder.rglob("*.py"):
-            yield f"{name}/{path.relative_to(folder).as_posix()}", path
-    for name in MODULES:
-        yield f"{name}.py", _place(name)
+    for name in (*PACKAGES, *_of_pydantic()):
+        place = _place(name)
+        if place.name != "__init__.py":  # a package of one module
+            yield place.name, place
+            continue
+        for path in place.parent.rglob("*.py"):
+            yield f"{name}/{path.relative_to(place.parent).as_posix()}", path
+
+
+def _of_pydantic() -> list[str]:
+    """The packages in Python that the installed pydantic requires, without its extras."""
+    required = [line for line in requires("pydantic") or () if "extra ==" not in line]
+    names = [re.split(r"[^\w-]", line)[0].replace("-", "_") for line in required]
+    return [name for name in names if name != "pydantic_core"]  # that one is not in Python
 
 
 def _place(name: str) -> Path:

@@ -71,7 +71,7 @@ def test_one_valid_file_as_json(folder: Path) -> None:
     result = type_in("check", "--json", "-", stdin=TINY)
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert found == {"ok": True, "files": [{"file": "-", "ok": True}], "problems": []}
+    assert found == {"ok": True, "files": [{"file": "-", "ok": True, "notes": []}], "problems": []}
 
 
 @pytest.mark.parametrize("more", [[], ["--json"], ["--quiet"]])
@@ -273,3 +273,27 @@ def test_the_format_is_an_option_or_the_suffix(folder: Path, command: str) -> No
     result = type_in(command, *specs, "-o", folder / "x.jpg")
     assert result.exit_code == 2
     assert "the suffix must name a format" in result.stderr
+
+
+ROTARY = TINY + "positions: rotary\nmax_positions: 32\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        pytest.param(ROTARY, True, id="rotary"),
+        pytest.param(ROTARY.replace("rotary", "alibi"), True, id="alibi"),
+        pytest.param(ROTARY.replace("rotary", "learned"), False, id="a table ends"),
+        pytest.param(TINY + "positions: rotary\n", False, id="no longest sequence"),
+    ],
+)
+def test_lengths_beyond_training_are_noted(tmp_path: Path, text: str, noted: bool) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(text)
+    result = type_in("check", spec, "--strict")  # a note is no warning
+    assert (result.stdout, result.exit_code) == (f"{spec}: ok\n", 0)
+    said = "`decoder` accepts sequences longer than its max_positions, 32, the longest of training"
+    assert result.stderr == (f"note: {said}\n" if noted else "")
+    assert type_in("check", spec, "-q").output == ""
+    (file,) = json.loads(type_in("check", spec, "--json").stdout)["files"]
+    assert file["notes"] == ([said] if noted else [])
