@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from .axes import Dim, Shape
+from .axes import Shape
 
 Monomial = tuple[str, ...]
 
@@ -41,8 +42,10 @@ class Poly:
     __radd__ = __add__
 
     def __mul__(self, other: Poly | float) -> Poly:
+        if not isinstance(other, Poly):
+            return Poly(tuple([(k, v * other) for k, v in self.terms])) if other else Poly()
         return self._collect(
-            [(tuple(sorted(a + b)), x * y) for a, x in self.terms for b, y in Poly.of(other).terms]
+            [(tuple(sorted(a + b)), x * y) for a, x in self.terms for b, y in other.terms]
         )
 
     __rmul__ = __mul__
@@ -70,19 +73,20 @@ class Poly:
 
 def elements(shape: Shape) -> Poly:
     """Number of elements of a tensor of this shape."""
-    total = Poly.of(1)
+    number, total = 1, Poly.of(1)
     for dim in shape:
-        total = total * _length(dim)
-    return total
+        if dim.size is not None:
+            number *= int(dim.size)
+        else:
+            total = total * (elements(dim.parts) if dim.parts else _named(dim.label))
+    return total * number
 
 
-def _length(dim: Dim) -> Poly | int:
-    if dim.size is not None:
-        return int(dim.size)
-    if dim.parts:
-        return elements(dim.parts)
+@lru_cache(maxsize=256)
+def _named(label: str) -> Poly:
+    """The length of an axis called `T`, `2*T`, `M-1` or `2*T-8`."""
     total = Poly.of(1)
-    product, _, less = dim.label.partition("-")  # `T`, `2*T`, `M-1` or `2*T-8`
+    product, _, less = label.partition("-")
     for factor in product.split("*"):
         total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
     return total + -int(less) if less else total

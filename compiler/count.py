@@ -156,6 +156,7 @@ class Lengths:
         self.graph = graph
         self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
         self.of_heads = _read_by_heads(graph)
+        self._found: dict[int, dict[str, Value]] = {}
 
     def of_memory(self, op: Op) -> bool:
         """Whether the outputs of this op have the length of a memory."""
@@ -169,6 +170,11 @@ class Lengths:
 
     def values(self, op: Op) -> dict[str, Value]:
         """The values of an op, with M for lengths of a memory."""
+        if op.number not in self._found:
+            self._found[op.number] = self._values(op)
+        return self._found[op.number]
+
+    def _values(self, op: Op) -> dict[str, Value]:
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
         if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
             return {name: _with_tokens(each, axes) for name, each in touched.items()}
@@ -237,5 +243,5 @@ def _measured_axis(dim: Dim, length: Dim) -> Dim:
     product, _, less = dim.label.partition("-")
     times, _, letter = product.rpartition("*")
     if letter not in ("T", "S", "M") or not (times or "1").isdigit():
-        return replace(dim, parts=as_long_as(dim.parts, length))
+        return replace(dim, parts=as_long_as(dim.parts, length)) if dim.parts else dim
     return (length.times(int(times)) if times else length).less(int(less or 0))

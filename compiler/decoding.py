@@ -63,7 +63,8 @@ class StepLengths(Lengths):
 def _known(shape: Shape, known: dict[str, Dim]) -> Shape:
     """The shape with these axes in place of those of the same letter."""
     return tuple(
-        known.get(dim.label) or replace(dim, parts=_known(dim.parts, known)) for dim in shape
+        known.get(dim.label) or (replace(dim, parts=_known(dim.parts, known)) if dim.parts else dim)
+        for dim in shape
     )
 
 

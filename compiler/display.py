@@ -8,17 +8,20 @@ from ..spec.display import shown_lines
 from ..spec.errors import SpecErrors
 from ..spec.model import ModelSpec
 from ..spec.support import refusals
+from .graph import ModuleGraph
 from .lower.model import unused_if_written
 from .lower.reads import Path
 
 
-def show(spec: ModelSpec) -> str:
+def show(spec: ModelSpec, graph: ModuleGraph | None = None) -> str:
     """The spec as YAML with all values and defaults, and a comment with the origin of each.
 
     The output is a spec itself, of the same model. Options that would be errors if they were
     written, since nothing uses them, are comments, and so are derived values.
+
+    graph: of this spec, which says what it uses; None: the spec is lowered for that
     """
-    return "".join(f"{line}\n" for line in _lines(spec, origins=True))
+    return "".join(f"{line}\n" for line in _lines(spec, graph, origins=True))
 
 
 def to_yaml(spec: ModelSpec) -> str:
@@ -27,13 +30,13 @@ def to_yaml(spec: ModelSpec) -> str:
     Blocks that no layer uses and options without effect are omitted, so the specs can differ in
     these.
     """
-    lines = _lines(spec, origins=False)
+    lines = _lines(spec, None, origins=False)
     return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))
 
 
-def _lines(spec: ModelSpec, *, origins: bool) -> list[str]:
+def _lines(spec: ModelSpec, graph: ModuleGraph | None, *, origins: bool) -> list[str]:
     unused: set[Path] = set()
     if not any(refusals(spec)):  # what cannot be lowered is shown whole
         with suppress(SpecErrors):
-            unused = unused_if_written(spec)
+            unused = unused_if_written(spec) if graph is None else graph.source.unused()
     return shown_lines(spec, unused, origins=origins)

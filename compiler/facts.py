@@ -152,6 +152,9 @@ class SourceFact:
     description  text for the docstring
     family       decoder-only, encoder-only, encoder-decoder, or ""
     plugins      files of the plug-ins that the spec uses
+    find         path -> the place where its value was written
+    digest       SHA-256 of the resolved spec
+    unused       paths of the options that would be errors if every value were written
     """
 
     name: str = ""
@@ -162,6 +165,7 @@ class SourceFact:
     plugins: tuple[str, ...] = ()
     find: Callable[[Origin], Mark | None] = field(default=_nowhere, repr=False)
     digest: Callable[[], str] = field(default=str, repr=False)
+    unused: Callable[[], set[Origin]] = field(default=set, repr=False)
 
     @cached_property
     def sha(self) -> str:

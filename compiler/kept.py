@@ -59,6 +59,7 @@ def kept_by_training(
     checkpointed: bool = False,
     tiles: TileCounts | None = None,
     parts: Mapping[str, int] | None = None,
+    lengths: Lengths | None = None,
 ) -> Kept:
     """Elements that autograd saves in a training step, including the loss.
 
@@ -67,11 +68,13 @@ def kept_by_training(
     checkpointed  with `--gradient-checkpointing`: only the inputs of layers
     tiles         what tiles read for the number of tokens; None: sequences too short for tiles
     parts         value -> number of devices that each compute an equal part of it
+    lengths       those of the graph, where several counts share them
 
     Without padding and other optional arguments. Not counted are weights, gradients, the optimizer,
     arguments, and tensors that are freed before the backward pass.
     """
-    count = _Count(graph, fused=fused, narrow=narrow, tiles=tiles, parts=parts or {})
+    lengths = lengths or Lengths(graph)
+    count = _Count(lengths, fused=fused, narrow=narrow, tiles=tiles, parts=parts or {})
     return count.kept(checkpointed=checkpointed)
 
 
@@ -80,16 +83,17 @@ class _Count:
 
     def __init__(
         self,
-        graph: ModuleGraph,
+        lengths: Lengths,
         *,
         fused: bool,
         narrow: bool,
         tiles: TileCounts | None,
         parts: Mapping[str, int],
     ) -> None:
+        graph = lengths.graph
         self.graph, self.fused, self.narrow, self.tiles = graph, fused, narrow, tiles
         self.parts = parts
-        self.lengths = Lengths(graph)
+        self.lengths = lengths
         self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
         self.streams = {enter: s.path for s in graph.scopes.values() for enter, _ in s.carries}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from . import report_text
 from .computed import computed_share, computed_shares, flops_share
 from .cost import Poly
 from .costs import BYTES, Activations, Costs, Decoding
-from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
+from .count import Lengths, active_weights, attends, flops_by_part, stored_layers, weights_by_part
 from .decoding import cached, decoding_step
 from .graph import ModuleGraph
 from .kept import kept_by_training
@@ -116,10 +117,10 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
 def _activations(
     graph: ModuleGraph, at: dict[str, int], dtype: str, tiles: TileCounts
 ) -> Activations:
-    narrow = BYTES[dtype] < 4
-    cpu = kept_by_training(graph, narrow=narrow, tiles=tiles)
-    gpu = kept_by_training(graph, narrow=narrow, fused=True, tiles=tiles)
-    less = kept_by_training(graph, narrow=narrow, checkpointed=True, tiles=tiles)
+    counted = partial(
+        kept_by_training, graph, narrow=BYTES[dtype] < 4, tiles=tiles, lengths=Lengths(graph)
+    )
+    cpu, gpu, less = counted(), counted(fused=True), counted(checkpointed=True)
     return Activations(
         cpu=in_bytes(cpu.total, at, dtype),
         gpu=in_bytes(gpu.total, at, dtype),

@@ -7,10 +7,10 @@ graph of the last few texts is kept.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backends.diagram import DrawError, DrawOptions, draw
 from ..backends.diagram.compare import draw_difference
@@ -66,7 +66,7 @@ def _code(asked: Request, folder: Path | None) -> Answer:
     spec, graph = _read(asked.text, asked.name, folder)
     emitted = emit_file(graph)
     costs, note = _report(graph, asked)
-    resolved = show(spec)
+    resolved = show(spec, graph)
     drawn = _drawn(graph, asked.depth, asked.costs, asked.theme), Parts(graph, _options(asked))
     links = Links(spec, graph, drawn, emitted, costs.weight_rows, (asked.text, resolved))
     return {
@@ -131,17 +131,42 @@ _ANSWERS: dict[str, Callable[[Request, Path | None], Answer]] = {
 
 
 def _read(text: str, name: str, folder: Path | None) -> tuple[ModelSpec, ModuleGraph]:
-    """The spec of a text and its graph; kept where no other file has a say. Raises SpecErrors."""
-    if folder is None or "extends" not in text:
-        return _kept(text, name)
-    spec = loads(text, name, folder=folder)
-    return spec, lower(spec)
+    """The spec of a text and its graph; kept while the files that it extends stay as they are.
+
+    Raises SpecErrors.
+    """
+    key = text, name, folder
+    kept = _KEPT.get(key)
+    if kept is None or kept.states != _states(kept.spec.bases):
+        spec = loads(text, name, folder=folder)
+        kept = _Kept(spec, lower(spec), _states(spec.bases))
+        while len(_KEPT) >= MOST_KEPT:
+            _KEPT.pop(next(iter(_KEPT)), None)
+        _KEPT[key] = kept
+    return kept.spec, kept.graph
 
 
-@lru_cache(maxsize=8)
-def _kept(text: str, name: str) -> tuple[ModelSpec, ModuleGraph]:
-    spec = loads(text, name)
-    return spec, lower(spec)
+class _Kept(NamedTuple):
+    spec: ModelSpec
+    graph: ModuleGraph
+    states: list[tuple[int, int]]
+
+
+MOST_KEPT = 8
+_KEPT: dict[tuple[str, str, Path | None], _Kept] = {}
+
+
+def _states(files: Iterable[Path]) -> list[tuple[int, int]]:
+    """What differs after a file was written: its time and size; (0, 0) for one that is gone."""
+    found = []
+    for file in files:
+        try:
+            state = file.stat()
+        except OSError:
+            found.append((0, 0))
+        else:
+            found.append((state.st_mtime_ns, state.st_size))
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from .answer import answer
+from .memory import collect_less
 from .request import RequestError
 from .start import EXAMPLES, start
 
@@ -28,6 +29,7 @@ def ask(path: str, body: str, file: str = "null") -> str:
 
 def _answer(path: str, asked: dict[str, Any], file: dict[str, str] | None) -> dict[str, Any]:
     if path == "start":
+        collect_less()
         return start(file)
     if path == "run":
         return {"error": NO_TORCH}

@@ -81,18 +81,20 @@ class Links:
         numbers: dict[Any, int] = {}
 
         def coded(things: Iterable[Any]) -> list[int]:
-            return sorted(numbers.setdefault(thing, len(numbers)) for thing in things)
+            return sorted([numbers.setdefault(thing, len(numbers)) for thing in things])
 
         def item(one: Item) -> dict[str, Any]:
-            lists = {
-                "own": coded(one.own),
-                "modules": coded(thing for thing in one.own if thing[0] == "scope"),
-                "values": coded(one.values),
-                "reads": coded(one.reads),
-                "yaml": sorted(one.yaml),
-                "resolved": sorted(one.resolved),
-            }
-            found: dict[str, Any] = {key: value for key, value in lists.items() if value}
+            found: dict[str, Any] = {}
+            if one.own:
+                found["own"] = coded(one.own)
+                modules = [thing for thing in one.own if thing[0] == "scope"]
+                found |= {"modules": coded(modules)} if modules else {}
+            for key in ("values", "reads"):
+                if things := getattr(one, key):
+                    found[key] = coded(things)
+            for key in ("yaml", "resolved"):
+                if lines := getattr(one, key):
+                    found[key] = sorted(lines)
             return found | ({"until": one.until} if one.until else {})
 
         return {

@@ -110,4 +110,5 @@ def _sealed(spec: ModelSpec, resolved: Node, name: str, reading: Reading) -> Mod
     spec = spec.model_copy(update={"stacks": stacks})
     spec._tree, spec._source_name = resolved, name
     spec._warnings, spec._notes = tuple(reading.warnings), tuple(reading.notes)
+    spec._bases = tuple(reading.documents)
     return spec

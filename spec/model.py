@@ -27,6 +27,8 @@ from .scalars import BlockName, Entries, Flag, Id, Ids, Layers, ModelName, Name,
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .errors import Mark, SpecError
     from .source import Node
 
@@ -184,6 +186,7 @@ class ModelSpec(Part, Displayed):
     _warnings: tuple[SpecError, ...] = PrivateAttr(())
     _notes: tuple[str, ...] = PrivateAttr(())
     _sets: tuple[str, ...] = PrivateAttr(())
+    _bases: tuple[Path, ...] = PrivateAttr(())
 
     @model_validator(mode="before")
     @classmethod
@@ -212,6 +215,11 @@ class ModelSpec(Part, Displayed):
         if self._tree is None:
             raise ValueError("this spec was not read from a text, so its values have no places")
         return self._tree
+
+    @property
+    def bases(self) -> tuple[Path, ...]:
+        """The files that were read because of `extends`, without symbolic links."""
+        return self._bases
 
     @property
     def sets(self) -> tuple[str, ...]:

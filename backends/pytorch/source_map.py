@@ -19,6 +19,7 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op
 from .code.layout import Printed
+from .code.nodes import Origins
 
 VERSION = 2
 Table = dict[str, Any]
@@ -40,20 +41,23 @@ def source_map(
     scopes: dict[str, Table] = {}
     places: dict[Any, Table | None] = {}
     for number, line in enumerate(lines, start=offset + 1):
-        if not line.origins:
+        origins = line.origins
+        if not origins:
             continue
-        own = sorted(o for o in line.origins if isinstance(o, int) and (o in graph or o in lowered))
-        paths = sorted(o for o in line.origins if isinstance(o, str))
+        own = sorted(o for o in origins if isinstance(o, int) and (o in graph or o in lowered))
+        paths = sorted(o for o in origins if isinstance(o, str))
         for op in own:
             found = op_of(op)
             ops.setdefault(str(op), {"kind": found.kind, "scope": found.scope, "name": found.name})
         for path in paths:
             scopes.setdefault(path, {"role": graph.scopes[path].role})
-        asked = _asked(graph, [op_of(op) for op in own], paths, line)
+        asked = _asked(graph, [op_of(op) for op in own], paths, origins)
         entry: Table = {"line": number, "ops": own, "scopes": paths}
         entry["spec"] = [".".join(map(str, origin)) for origin in asked]
         if asked:
-            source = places.setdefault(asked[0], _source(graph, asked[0]))
+            if asked[0] not in places:
+                places[asked[0]] = _source(graph, asked[0])
+            source = places[asked[0]]
             entry |= {"source": source} if source is not None else {}
         entries.append(entry)
     return {
@@ -67,10 +71,10 @@ def source_map(
     }
 
 
-def _asked(graph: ModuleGraph, ops: list[Op], scopes: list[str], line: Printed) -> list[Any]:
+def _asked(graph: ModuleGraph, ops: list[Op], scopes: list[str], origins: Origins) -> list[Any]:
     """The paths of the spec that asked for a line, each once: of ops, of values, of scopes."""
     made = [op.origin for op in reversed(ops)]
-    values = sorted((o for o in line.origins if isinstance(o, tuple)), key=repr)
+    values = sorted((o for o in origins if isinstance(o, tuple)), key=repr)
     return list(dict.fromkeys([*made, *values, *(graph.scopes[path].origin for path in scopes)]))
 
 

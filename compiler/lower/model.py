@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from ...spec.attention import Mha
 from ...spec.branches import branch_blocks, kind_of, sights
@@ -57,6 +58,7 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     if unused and (unused := _unused_in_all_blocks(spec, unused)):
         raise SpecErrors(unused)
     b.name_fields(spec)
+    b.graph.source = replace(b.graph.source, unused=partial(_unused_paths, spec, reads))
     return b.graph
 
 
@@ -65,8 +67,11 @@ def unused_if_written(spec: ModelSpec) -> set[Path]:
 
     Raises SpecErrors for a spec that cannot be lowered.
     """
-    options = unused_values(spec, _lowered(spec)[1])
-    return {plain_path(option.path) for option in options}
+    return _unused_paths(spec, _lowered(spec)[1])
+
+
+def _unused_paths(spec: ModelSpec, reads: set[Path]) -> set[Path]:
+    return {plain_path(option.path) for option in unused_values(spec, reads)}
 
 
 def _lowered(spec: ModelSpec) -> tuple[Builder, set[Path]]:

@@ -167,3 +167,14 @@ def test_answers_need_no_torch_and_no_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "starlette", "uvicorn", "networkx"} & set(done.stdout.split())
+
+
+def test_a_changed_base_is_read_again(tmp_path: Path) -> None:
+    base = tmp_path / "base.yaml"
+    base.write_text(SMALL, encoding="utf-8")
+    asked = {"ask": "code", "text": "extends: base.yaml\nname: more\n", "name": "more.yaml"}
+    assert "layers: int = 2" in answer(asked, tmp_path)["code"]
+    base.write_text(SMALL.replace("layers: 2", "layers: 13"), encoding="utf-8")
+    assert "layers: int = 13" in answer(asked, tmp_path)["code"]
+    base.unlink()
+    assert "there is no file" in answer(asked, tmp_path)["problems"][0]["message"]

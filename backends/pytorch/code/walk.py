@@ -101,7 +101,17 @@ def walk(*found: Any) -> Iterator[Any]:
 
 def origins_in(*found: Any) -> Origins:
     """The origins of these nodes and all descendants."""
-    origins = [node.origins for node in walk(*found) if node.origins]
+    origins: list[Origins] = []
+    waiting = list(found)  # as in `walk`; this is done for every line
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind is tuple:
+            waiting.extend(part)
+        elif kind in CHILDREN:
+            if part.origins:
+                origins.append(part.origins)
+            waiting.extend(CHILDREN[kind](part))
     return NOWHERE.union(*origins) if origins else NOWHERE
 
 
