@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,20 @@ def _refuse_foreign(path: Path) -> None:
             raise CheckpointError(path, [what])
 
 
+QUANTIZATION = "quantization"
+"""Metadata key of the files of `modelwright quantize`, with the kind."""
+
+
+def quantized_problem(kind: str) -> str:
+    """What is wrong with a file of `modelwright quantize` where float weights are needed."""
+    return f"these weights are quantized ({kind}); give the float weights"
+
+
+def _refuse_quantized(path: Path, metadata: Mapping[str, str]) -> None:
+    if kind := metadata.get(QUANTIZATION):
+        raise CheckpointError(path, [quantized_problem(kind)])
+
+
 def not_floating(name: str, dtype: str) -> str | None:
     """What is wrong with a tensor of a dtype that weights cannot have: integers, masks, complex
     numbers, 8-bit floats. None for F16, BF16, F32 and F64.
@@ -91,6 +105,7 @@ def read_header(path: Path) -> dict[str, tuple[Shape, str]]:
 
     try:
         with safe_open(path, framework="np") as file:
+            _refuse_quantized(path, file.metadata() or {})
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
     except _broken_safetensors() as error:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..training.emitted.settings import Settings
-from .console import fail, note
+from .console import note
 from .options import FOLDER, SPEC, WEIGHTS, load_spec, quiet, reads_spec
 
 OWN = ("data", "weights", "teacher_weights", "out", "spec", "flops")
@@ -102,41 +102,22 @@ def train(
     """
     read = load_spec(spec, sets)
     taught = None if teacher is None else load_spec(teacher, ())
-    from ..training.errors import TrainingError
-    from ..training.runs import prepare, run_script
+    from ..training.runs import REFUSED, prepare, run_script
+    from ..training.undo import undone_if_refused
 
-    paths = {"weights": weights, "teacher_weights": teacher_weights}
-    for path in paths.values():
-        if path is not None:
-            _check(path)
-    paths["data"] = data
+    paths = {"data": data, "weights": weights, "teacher_weights": teacher_weights}
     given = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {name: value for name, value in settings.items() if value is not None}
-    try:
-        prepared = prepare(
-            read, output, given, recipe, taught, start_from_teacher=start_from_teacher
-        )
-    except TrainingError as error:
-        fail(str(error))
-    for path in prepared.kept:
-        note(f"{path} was modified by hand; it is used as it is")
-    if write_only:
-        note(f"wrote {output}; train with `torchrun {prepared.script}`")
-        return
-    code = run_script(prepared.script, devices)
+    with undone_if_refused(output):
+        made = prepare(read, output, given, recipe, taught, start_from_teacher=start_from_teacher)
+        for path in made.kept:
+            note(f"{path} was modified by hand; it is used as it is")
+        if write_only:
+            note(f"wrote {output}; train with `torchrun {made.script}`")
+            return
+        code = run_script(made.script, devices)
+        if code == REFUSED:
+            raise click.exceptions.Exit(code)
     if code:
         raise click.exceptions.Exit(code if code > 0 else 1)
     note(f"wrote {output / 'weights.safetensors'}")
-
-
-def _check(weights: Path) -> None:
-    """Fail if `train.py`, which uses only torch and safetensors, cannot read a file."""
-    from ..backends.checkpoint_errors import CheckpointError
-    from ..backends.checkpoint_readers import is_pickle, read_header
-
-    try:
-        if is_pickle(weights):
-            fail(f"{weights} is a PyTorch pickle; `train` starts from a safetensors file")
-        read_header(weights)
-    except CheckpointError as error:
-        fail(str(error))

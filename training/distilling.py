@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import TrainingError
 from .layer_names import layer_names
 from .tasks import Task
+from .weight_files import load_float_weights
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
@@ -203,11 +204,10 @@ def initial_weights(
     from safetensors.torch import save_file
 
     from ..backends.pytorch import compile as compile_model
-    from ..backends.pytorch import load_weights
 
     ours, theirs = (layer_names(graph, "--start-from-teacher") for graph in (student, teacher))
     model = compile_model(teacher)
-    load_weights(model, settings["teacher_weights"])
+    load_float_weights(model, settings["teacher_weights"])
     stored, pairs = model.state_dict(), layer_pairs(student, teacher, settings["layer_pairs"])
     renamed = {ours[n]: theirs[m] for n, m in pairs}
     made = {}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
+from .emitted.files import TrainingError
 
-class TrainingError(Exception):
-    """Text, a tokenizer, token files or settings are invalid; the message says which and why."""
+__all__ = ["TrainingError"]

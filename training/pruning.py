@@ -24,6 +24,7 @@ from .prunable import Prunable, prunable
 from .sampling import check_length, loss_of, samples_of
 from .smaller import Units, smaller_spec, smaller_weights
 from .tasks import task_of
+from .weight_files import load_float_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -104,7 +105,6 @@ def prune(
     Raises TrainingError for a model from which these parts cannot be removed.
     """
     from ..backends.pytorch import compile as compile_model
-    from ..backends.pytorch import load_weights
     from ..compiler import lower
 
     wanted = {kind: Amount.of(text) for kind, text in (("heads", heads), ("d_ff", d_ff)) if text}
@@ -113,7 +113,7 @@ def prune(
     graph = lower(spec)
     parts, names = prunable(graph), layer_names(graph, "pruning")
     model = compile_model(graph).eval()
-    load_weights(model, weights)
+    load_float_weights(model, weights)
     task = task_of(graph, model)
     (stack,) = graph.stack_facts.values()
     size = length or min(1024, stack.max_positions or 1024)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .sampling import check_length, samples_of
 from .tasks import task_of
+from .weight_files import load_float_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,13 +52,12 @@ def quantize_spec(
     Raises QuantizationError, WeightsError, and TrainingError for a head that cannot be measured.
     """
     from ..backends.pytorch import compile as compile_model
-    from ..backends.pytorch import load_weights
     from ..backends.pytorch.quantized import quantize
     from ..compiler import lower
 
     graph = lower(spec)
     model = compile_model(graph).eval()
-    load_weights(model, weights)
+    load_float_weights(model, weights)
     if data is None:
         return Quantized(model, quantize(model, kind))
     limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]

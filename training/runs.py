@@ -24,6 +24,8 @@ from .distilling import check_tasks, check_teacher, distill_slots, initial_weigh
 from .errors import TrainingError
 from .run_settings import settings_of
 from .tasks import Task, layers_of, task_of
+from .undo import undone_if_refused
+from .weight_files import check_weights
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
 """Modules that are equal in all runs."""
+REFUSED = 2
+"""Exit code of a script that refuses its input."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ def prepare(
     stored = _stored(spec, run)
     settings = settings_of(student.graph, student.task, stored, given, recipe)
     teacher = teacher or _stored_teacher(run)
+    for name in ("weights", "teacher_weights"):
+        if given.get(name):
+            check_weights(Path(settings[name]))
     check_teacher(teacher is not None, settings, given, starts=start_from_teacher)
     taught = None if teacher is None else _Trained.of(teacher)
     if taught is not None:
@@ -181,11 +188,10 @@ def _stored_teacher(run: Path) -> ModelSpec | None:
 
 
 def command(script: Path, devices: int = 1) -> list[str]:
-    """The command that runs a script on several devices of this machine."""
+    """The command that runs a script on several devices of this machine, and has its exit code."""
     if devices == 1:
         return [sys.executable, str(script)]
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
-    return [sys.executable, *launcher, str(script)]
+    return [sys.executable, "-m", f"{__package__}.launcher", str(devices), str(script)]
 
 
 def run_script(script: Path, devices: int = 1) -> int:
@@ -229,10 +235,14 @@ def train(
     paths = {"weights": weights, "teacher_weights": teacher_weights}
     given = {"data": str(data), **settings}
     given |= {name: str(path) for name, path in paths.items() if path is not None}
-    prepared = prepare(
-        source, Path(output), given, recipe, teacher, start_from_teacher=start_from_teacher
-    )
-    code = run_script(prepared.script, devices)
+    run = Path(output)
+    with undone_if_refused(run):
+        script = prepare(
+            source, run, given, recipe, teacher, start_from_teacher=start_from_teacher
+        ).script
+        code = run_script(script, devices)
+        if code == REFUSED:
+            raise TrainingError(f"{script} ended with exit code {code}")
     if code:
-        raise TrainingError(f"{prepared.script} ended with exit code {code}")
-    return Path(output)
+        raise TrainingError(f"{script} ended with exit code {code}")
+    return run

@@ -27,7 +27,7 @@ def check_length(graph: ModuleGraph, length: int) -> None:
 def samples_of(task: Task, data: Path, split: str, length: int, seed: int = 0) -> Any:
     """The `Samples` of a task, with the constants of its model.
 
-    Exits with code 2 for data that are damaged or of another kind, as a run does.
+    Raises TrainingError for data that are damaged or of another kind, as a run does.
     """
     found = importlib.util.find_spec(f".emitted.{task.module}", __package__)
     assert found is not None

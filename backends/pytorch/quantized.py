@@ -20,13 +20,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoint_readers import QUANTIZATION
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 KINDS = ("int8", "int8-dynamic", "int4", "float8")
 """Kinds of quantization."""
-KEY = "quantization"
+KEY = QUANTIZATION
 """Metadata key of a file, and the attribute of a model, with the kind."""
 
 GROUP = 32

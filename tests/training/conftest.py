@@ -29,6 +29,7 @@ import contextlib, io, json, os, resource, signal, sys, time
 import torch
 from pathlib import Path
 from modelwright.training.emitted import train
+from modelwright.training.emitted.files import TrainingError
 from modelwright.training.emitted.settings import checked
 torch.set_num_threads(1)
 weight = torch.nn.Parameter(torch.ones(2, 2))  # so that no fork has to import what a step needs
@@ -52,8 +53,9 @@ def child(job, pipe):
         try:
             Path(out).mkdir(exist_ok=True)
             train.Run(checked(job["settings"]), Path(out)).run()
-        except SystemExit as error:
-            code = error.code
+        except TrainingError as error:
+            code = 2
+            print(error)
     os.write(pipe, json.dumps([code, count, said.getvalue()[-4000:]]).encode())
     os._exit(0)
 

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 import modelwright as mw
 from modelwright.cli import cli
+from modelwright.training.emitted.checkpoints import Stored
+from modelwright.training.errors import TrainingError
 from modelwright.training.quantizing import quantize_spec
 from modelwright.training.sampling import loss_of, samples_of
 from modelwright.training.tasks import task_of
@@ -47,6 +49,26 @@ def test_loss_and_divergence(spec: mw.ModelSpec, weights: Path, tokens: Path) ->
     assert made.divergence == pytest.approx(float((p.exp() * (p - q)).sum(-1).mean()), rel=1e-3)
 
 
+def check_quantized_is_refused(spec: Path, weights: Path, tokens: Path) -> None:
+    """By all commands that need float weights, and by the script of a run."""
+    given = ("--weights", weights)
+    new = ("-o", spec.with_name("new"))
+    data = ("--data", tokens)
+    for words in (
+        ("export", spec, *given, *new),
+        ("prune", spec, *given, *data, "--layers", "1", "-o", spec.with_name("new.yaml")),
+        ("train", spec, *given, *data, *new),
+        ("train", spec, "--teacher", spec, "--teacher-weights", weights, *data, *new),
+        ("quantize", spec, *given, "--to", "int8", "-o", spec.with_name("new.safetensors")),
+    ):
+        result = type_in(*words)
+        assert result.exit_code == 2, words
+        assert "these weights are quantized (int8); give the float weights" in result.stderr
+        assert not list(spec.parent.glob("new*"))
+    with pytest.raises(TrainingError, match="are quantized"):
+        Stored(weights)
+
+
 def test_the_command(spec: mw.ModelSpec, weights: Path, tokens: Path, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(mw.to_yaml(spec), encoding="utf-8")
     output = tmp_path / "int8.safetensors"
@@ -61,6 +83,7 @@ def test_the_command(spec: mw.ModelSpec, weights: Path, tokens: Path, tmp_path: 
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("The")
+    check_quantized_is_refused(tmp_path / "spec.yaml", output, tokens)
     result = type_in(*words, output)
     assert (result.exit_code, "not overwritten (use --force)" in result.stderr) == (2, True)
     result = type_in(*words, tmp_path / "int8.pt")

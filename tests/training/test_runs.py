@@ -21,6 +21,7 @@ from modelwright.training.errors import TrainingError
 from modelwright.training.runs import prepare
 from modelwright.training.sampling import samples_of
 from modelwright.training.tasks import task_of
+from modelwright.training.undo import undone_if_refused
 
 SPEC = """name: small
 family: {family}
@@ -270,6 +271,53 @@ def test_from_python(small: Path, tmp_path: Path) -> None:
         mw.train(small, "tokens", tmp_path / "run", recipe="bert")
     with pytest.raises(TrainingError, match=r"train\.py ended with exit code 2"):
         mw.train(small, tmp_path / "nowhere", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_refused_run_changes_nothing(small: Path, tmp_path: Path) -> None:
+    """New files are removed and others get their content back, unless a step was completed."""
+    run = tmp_path / "run"
+    words = ("train", small, "-o", run, "--data", "x", "--write-only")
+    assert type_in(*words).exit_code == 0
+    before = {path: path.read_bytes() for path in run.iterdir()}
+
+    def refused(name: str) -> None:
+        with undone_if_refused(run):
+            assert type_in(*words, "--steps", "7").exit_code == 0
+            (run / name).write_text("{}\n")
+            raise TrainingError
+
+    with pytest.raises(TrainingError):
+        refused("other")
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    with pytest.raises(TrainingError):
+        refused("log.jsonl")
+    assert json.loads((run / "settings.json").read_text())["steps"] == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_refusal_is_said_once(
+    devices: int, small: Path, tokens: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By one process of several, with exit code 2; the folder stays as it was."""
+    run = tmp_path / "run"
+    words = ("train", small, "-o", run, "--devices", str(devices), "--batch", "8", "--steps", "2")
+    result = type_in(*words, "--micro-batch", "3", "--data", tokens)
+    said = capfd.readouterr().err
+    assert result.exit_code == 2
+    assert said == (
+        f"Error: batch (8) must be a multiple of micro_batch (3) x groups of devices ({devices})\n"
+    )
+    assert not run.exists()
+    words = (*words, "--micro-batch", "4", "--data", tokens)
+    assert type_in(*words).exit_code == 0
+    before = (run / "settings.json").read_bytes()
+    capfd.readouterr()
+    assert type_in(*words, "--length", "8").exit_code == 2
+    said = capfd.readouterr().err
+    assert (said.count("another length"), said.count("\n")) == (1, 1)
+    assert (run / "settings.json").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .files import fail
-from .parallel import first_row, groups_of, like, local, rank_and_ranks, rows_of, total
+from .parallel import agreed, first_row, groups_of, like, local, rank_and_ranks, rows_of
 
 
 def find(out: Path) -> list[Path]:
@@ -74,11 +74,11 @@ def save(
         fresh.rename(path)
 
     for action, acts in ((begin, rank == 0), (write, writes), (complete, rank == 0)):
-        wrong = attempt(action, path) if acts else ""
-        if total(bool(wrong))[0]:
+        wrong = agreed(attempt(action, path) if acts else "")
+        if wrong:
             if rank == 0:
                 shutil.rmtree(fresh, ignore_errors=True)
-            return wrong or f"{path} could not be written by another process"
+            return wrong
     if rank == 0:
         for old in set(path.parent.glob("step-*")) - set(find(path.parent)[-keep:]):
             remove(old)
@@ -140,7 +140,7 @@ def load(path: Path, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
 
 
 def load_weights(model: nn.Module, stored: Stored) -> None:
-    """Load all weights. Exit code 2 unless all of them fit."""
+    """Load all weights. Raises TrainingError unless all of them fit."""
     found, wanted = stored.shapes, model.state_dict()
     wrong = [f"{name} is missing" for name in wanted.keys() - found.keys()]
     wrong += [f"{name} is not in the model" for name in found.keys() - wanted.keys()]
@@ -162,7 +162,7 @@ class Stored:
 
     path: a file, or a folder with `NAME.safetensors` or `NAME-00001-of-00004.safetensors`, …
 
-    Exits with code 2 if one of them is missing or cannot be read.
+    Raises TrainingError if one of them is missing or cannot be read.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -175,6 +175,8 @@ class Stored:
             self.files: list[Any] = [safe_open(file, "pt") for file in paths]
         except (OSError, SafetensorError) as error:
             fail(f"{self.path} cannot be read: {error}")
+        if kind := (self.files[0].metadata() or {}).get("quantization"):
+            fail(f"{self.path}: these weights are quantized ({kind}); give the float weights")
         self.shapes: dict[str, tuple[int, ...]] = {}
         for file in self.files:
             for key in file.keys():  # noqa: SIM118 - it is not a dict

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,10 +16,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 
+class TrainingError(Exception):
+    """Text, a tokenizer, token files or settings are invalid; the message says which and why."""
+
+
 def fail(message: str) -> NoReturn:
-    """Stop with a message about the input and exit code 2."""
-    print(f"Error: {message}", file=sys.stderr, flush=True)
-    raise SystemExit(2)
+    """Refuse the input; `train.py` prints the message and ends with exit code 2."""
+    raise TrainingError(message)
 
 
 class Folder:
@@ -29,7 +31,7 @@ class Folder:
     kind: what the documents are: text, pairs, labelled
     vocabulary: vocab_size of the model
 
-    Exits with code 2 for a folder that is missing, damaged, or of another kind.
+    Raises TrainingError for a folder that is missing, damaged, or of another kind.
     """
 
     def __init__(self, path: Path, kind: str, vocabulary: int) -> None:
@@ -48,7 +50,7 @@ class Folder:
             fail(f"{path} has a vocabulary of {known}, but the model has vocab_size {vocabulary}")
 
     def array(self, name: str, dtype: str, count: int | None = None) -> Any:
-        """A file as an array (count,). Exits with code 2 if it is missing or has another size."""
+        """A file as an array (count,). Raises TrainingError if it is missing or of another size."""
         path, kind = self.path / name, np.dtype(dtype)
         if not path.is_file():
             fail(f"{path} is missing; `modelwright data` writes it")
@@ -68,7 +70,7 @@ class Folder:
         return tokens, ends
 
     def check(self, name: str, ids: Any, starts: Iterable[int]) -> None:
-        """Exit with code 2 if an id in `ids` (B, T) is outside the vocabulary.
+        """Raise TrainingError if an id in `ids` (B, T) is outside the vocabulary.
 
         starts: for each row, the index of its first token, or the number of its document
         """

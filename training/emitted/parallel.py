@@ -14,9 +14,11 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,7 +73,7 @@ def rank_and_ranks() -> tuple[int, int]:
 def group_and_groups(s: Settings) -> tuple[int, int]:
     """The group of this process and the number of groups, which compute different samples.
 
-    Exits with code 2 if the devices do not form groups of `tensor_size`.
+    Raises TrainingError if the devices do not form groups of `tensor_size`.
     """
     rank, ranks = rank_and_ranks()
     size = (s.tensor_size or ranks) if s.parallel == "tp" else 1
@@ -97,6 +99,45 @@ def total(*numbers: float) -> list[float]:
     if dist.is_initialized():
         dist.all_reduce(sums)  # on the CPU, without waiting for a device
     return sums.tolist()
+
+
+def agreed(message: str) -> str:
+    """The first message that a process has, in all of them; "" if none has one."""
+    messages = [message]
+    if dist.is_initialized():
+        messages *= dist.get_world_size()
+        dist.all_gather_object(messages, message)
+    return next(filter(None, messages), "")
+
+
+def first_to_fail() -> bool:
+    """Whether no other process that torchrun started on this machine has failed before: it alone
+    says why. The others lose the connection to it.
+    """
+    file = os.environ.get("TORCHELASTIC_ERROR_FILE")  # ATTEMPT/RANK/error.json
+    try:
+        if file:
+            (Path(file).parents[1] / "failed").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        pass  # said several times rather than not at all
+    return True
+
+
+def end_processes(code: int) -> None:
+    """End this process, unless it is the only one and has no error. One of several waits until all
+    have written their files.
+    """
+    if not dist.is_initialized():
+        if code:
+            raise SystemExit(code)
+        return
+    if not code:
+        total(0)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    os._exit(code)  # threads of gloo sometimes abort a process that exits normally
 
 
 def distribute(
@@ -133,7 +174,7 @@ def distribute(
 def shard(
     model: nn.Module, layers: Iterable[nn.Module], groups: DeviceMesh, *, bfloat16: bool
 ) -> None:
-    """Keep only this group's rows of each weight. Exits with code 2 if that is not possible.
+    """Keep only this group's rows of each weight. Raises TrainingError if that is not possible.
 
     bfloat16: gather weights in bfloat16; gradients are summed in float32
     """
@@ -150,7 +191,7 @@ def shard(
 
 
 def divide(model: nn.Module, group: DeviceMesh) -> None:
-    """Keep only this process's heads and hidden units. Exits with code 2 if they do not divide.
+    """Keep only this process's heads and hidden units. Raises TrainingError if none can be divided.
 
     group: the devices over which each layer is divided
     """

@@ -107,7 +107,7 @@ def _stored(path: Path) -> dict[str, Any]:
 
 
 def checked(values: dict[str, Any]) -> Settings:
-    """Settings of these values; exit code 2 for an unknown name or a value out of range."""
+    """Settings of these values; TrainingError for an unknown name or a value out of range."""
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
         if name not in known:

@@ -12,26 +12,28 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor
 
 from . import checkpoints
-from .files import fail
+from .files import TrainingError, fail
 from .log import Log
 from .model import Model
 from .objective import Objective
 from .optimizers import learning_rate, make_optimizers
 from .parallel import (
     SIGNALS,
+    agreed,
     clip,
     distribute,
+    end_processes,
+    first_to_fail,
     group_and_groups,
     local,
     record_signals,
@@ -166,7 +168,7 @@ class Run:
         self.finish()
 
     def report(self, done: int, pending: list[Tensor], seconds: float) -> None:
-        """Log the steps up to `done`. Exits with code 2, before saving, if a loss is not finite."""
+        """Log the steps up to `done`. Raises TrainingError if a loss is not finite."""
         settings = self.settings
         numbers = total(*torch.cat(pending).tolist())
         speed = len(pending) * settings.batch * self.data.size / seconds
@@ -190,11 +192,10 @@ class Run:
         )
 
     def check_weights(self, done: int) -> None:
-        """Exit with code 2, before saving, if a weight is not finite after a step."""
-        wrong = [n for n, w in self.model.named_parameters() if not local(w).isfinite().all()]
-        if total(len(wrong))[0]:
-            name = f" of {wrong[0]}" if wrong else ""
-            fail(f"step {done - 1}: numbers{name} are not finite any more; {self.kept()}")
+        """Raise TrainingError, before saving, if a weight is not finite after a step."""
+        wrong = (n for n, w in self.model.named_parameters() if not local(w).isfinite().all())
+        if name := agreed(next(wrong, "")):
+            fail(f"step {done - 1}: numbers of {name} are not finite any more; {self.kept()}")
 
     def kept(self) -> str:
         """What is left when training fails."""
@@ -227,8 +228,8 @@ class Run:
         self.log.say(f"{done}/{self.settings.steps}  {words}")
 
     def save(self, done: int, *, last: bool) -> None:
-        """Write a checkpoint. If it fails, training continues; exits with code 2 after the last
-        step.
+        """Write a checkpoint. If it fails, training continues; after the last step, raises
+        TrainingError.
         """
         path, about = self.out / f"step-{done:08d}", {"step": done, **self.identity}
         keep = self.settings.keep
@@ -260,17 +261,21 @@ class Run:
 def main() -> None:
     """Train with the settings of settings.json and the command line."""
     record_signals()
-    here = Path(__file__).resolve().parent
-    settings = read_settings(here / "settings.json")
-    out = Path(settings.out or here)
+    here, code = Path(__file__).resolve().parent, 0
     try:
+        settings = read_settings(here / "settings.json")
+        out = Path(settings.out or here)
         out.mkdir(parents=True, exist_ok=True)
         Run(settings, out).run()
-    except OSError as error:
-        fail(str(error))
-    if dist.is_initialized():
-        total(0)  # wait until all have written their files
-        os._exit(0)  # threads of gloo sometimes abort a process that exits normally
+    except (TrainingError, OSError) as error:
+        code = 2
+        if first_to_fail():
+            print(f"Error: {error}", file=sys.stderr, flush=True)
+    except RuntimeError:
+        code = 1
+        if first_to_fail():
+            raise
+    end_processes(code)
 
 
 if __name__ == "__main__":
