@@ -15,6 +15,7 @@ GLOSSARY = {
     "M": "tokens of the memory",
     "Q": "queries of a tile",
     "Sq": "keys of a tile",
+    "Tg": "queries of global tokens",
     "D": "d_model",
     "H": "heads",
     "K": "key/value heads",

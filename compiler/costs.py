@@ -17,6 +17,7 @@ LETTERS = {
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
+    "Tg": "queries of global tokens",
     "Q": "chunks of 96 tokens",
     "P": "pairs of tokens in the same chunk",
     "C": "tokens of the longest chunk",

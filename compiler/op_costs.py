@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from .count import Lengths, attends, layers_of
 from .density import density
-from .formula import Formula, HeadFormulas, plain
+from .formula import Formula, HeadFormulas, Range, plain
 from .graph import ModuleGraph, Op
 from .ops import OPS
 from .ops.sums import chunk_letters
+from .rows import Rows
 
 LONGEST = 1024
 
@@ -39,7 +40,7 @@ class OpCosts:
 def op_costs(graph: ModuleGraph, sequence: int | None = None, batch: int = 1) -> OpCosts:
     """The costs of all ops for `sequence` tokens (by default as in `report`)."""
     length = default_sequence(graph) if sequence is None else sequence
-    at = lengths_at(batch, length)
+    at = lengths_at(graph, batch, length)
     lengths = Lengths(graph)
     weights: dict[int, int] = {}
     flops: dict[int, float] = {}
@@ -64,9 +65,21 @@ def default_sequence(graph: ModuleGraph) -> int:
     return min(LONGEST, *limits)
 
 
-def lengths_at(batch: int, length: int) -> dict[str, int]:
+def lengths_at(graph: ModuleGraph, batch: int, length: int) -> dict[str, int]:
     """Values of the letters in costs if every stack has `length` tokens."""
-    return {"B": batch, **dict.fromkeys("TSM", length), **chunk_letters(length)}
+    found = {"B": batch, **dict.fromkeys("TSM", length), **chunk_letters(length)}
+    for op in graph.ops():
+        if op.kind == "global_places":
+            found[op.attrs["dim"].label] = global_tokens(op.attrs["ranges"], length)
+    return found
+
+
+def global_tokens(ranges: tuple[Range, ...], length: int) -> int:
+    """How many of `length` tokens are in these ranges; without those of `global_mask`."""
+    rows, found = Rows(length), 0
+    for each in ranges:
+        found |= rows.run(*rows.ends(each))
+    return found.bit_count()
 
 
 def mask_density(formula: Formula | HeadFormulas, length: int) -> float:

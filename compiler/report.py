@@ -69,7 +69,7 @@ def report(
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
-    at = lengths_at(batch, length)
+    at = lengths_at(graph, batch, length)
     found = tuple(attends(graph))
     shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
     parts = flops_by_part(graph)

@@ -184,7 +184,7 @@ def _attention(report: Costs) -> list[str]:
         "  query-key pairs that the masks allow",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQPC".index)
+    letters = [one for one in LETTERS if one in re.findall(r"[A-Z][a-z]*", report.flops_formula)]
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 

@@ -161,6 +161,23 @@ def global_rows(call: Call) -> Array:
     return chosen[:, None, :, None]
 
 
+def global_places(call: Call) -> Array:
+    """Indices of the queries that are global in one of the sequences."""
+    return np.flatnonzero(call.given("rows").any(axis=(0, 1, 3)))
+
+
+def take_places(call: Call) -> Array:
+    """These tokens of each sequence."""
+    return np.take(call.given("x"), call.given("places"), axis=1)
+
+
+def put_places(call: Call) -> Array:
+    """A copy, in which these tokens of each head are replaced."""
+    x = call.given("x").copy()
+    x[:, :, call.given("places")] = call.given("rows")
+    return x
+
+
 def _keys(pairs: Pairs, which: Range) -> Array:
     return _inside(pairs.keys, which, pairs.end) | _nothing(pairs)
 

@@ -95,6 +95,18 @@ def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask,
     )
 
 
+def lower_global_places(b: Builder, rows: str) -> str:
+    """Positions of the queries that are global in any sequence, (Tg,)."""
+    made = b.graph.producer(rows)
+    assert made is not None
+    ranges = made.attrs["ranges"]
+    ops = [op for op in b.graph.ops() if op.kind == "global_places"]
+    met = [*dict.fromkeys([*(op.attrs["ranges"] for op in ops), ranges])]
+    number = met.index(ranges)
+    dim = Dim(f"Tg{number + 1}" if number else "Tg")
+    return b.op("global_places", rows, out="places", dim=dim, ranges=ranges)
+
+
 def lower_memory_mask(b: Builder, memory: Memory) -> str:
     """True at real tokens of a memory; "" if it has no padding."""
     if not memory.attention_mask:

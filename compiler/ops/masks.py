@@ -104,6 +104,31 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "ranges", "stack"),
         stores=global_rows_stores,
     ),
+    "global_places": Row(
+        "the positions of the queries that are global in any sequence, (Tg,)",
+        ("rows",),
+        lambda inputs, attrs: [(attrs["dim"],)],
+        dtype="int",
+        part="attention",
+        attrs=("dim", "ranges"),
+    ),
+    "take_places": Row(
+        "x at these positions, (B, T, D) to (B, Tg, D)",
+        ("x", "places"),
+        lambda inputs, attrs: [
+            (inputs["x"].shape[0], inputs["places"].shape[0], *inputs["x"].shape[2:])
+        ],
+        dtype="float",
+        part="attention",
+        saves=keeps("places"),
+    ),
+    "put_places": Row(
+        "x (B, H, T, E), with rows (B, H, Tg, E) at these positions",
+        ("x", "rows", "places"),
+        dtype="float",
+        part="attention",
+        saves=keeps("places"),
+    ),
     "select": Row(
         "inputs chosen, a, b: a where chosen is True, else b",
         ("chosen", "a", "b"),

@@ -124,6 +124,7 @@ IN_PLACE = (
     "clamp",
     "head_bias",
     "l2_normalize",
+    "put_places",
     "scale",
     "sharpen",
     "without_padding",

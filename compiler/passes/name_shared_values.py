@@ -20,6 +20,7 @@ SHARED = {
     "mask",
     "head_masks",
     "global_rows",
+    "global_places",
     "rope_table",
     "grid_rope_table",
     "sharpness",

@@ -77,7 +77,7 @@ def of_tensors(graph: ModuleGraph, split: Split, sizes: Sizes, passes: int) -> T
     """Activations: an all-reduce after each row-wise layer, and in the backward pass one for each
     input of column-wise layers. With recomputation, the former are repeated.
     """
-    at, lengths = lengths_at(sizes.micro, sizes.sequence), Lengths(graph)
+    at, lengths = lengths_at(graph, sizes.micro, sizes.sequence), Lengths(graph)
     forward = 2 if sizes.recompute else 1
 
     def size(number: int, value: str) -> float:

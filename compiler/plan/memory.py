@@ -141,7 +141,7 @@ def memory_of(
 
 def activations(graph: ModuleGraph, split: Split, sizes: Sizes, tiles: TileCounts) -> int:
     """Bytes saved for the backward pass, including the loss."""
-    at = lengths_at(sizes.micro, sizes.sequence)
+    at = lengths_at(graph, sizes.micro, sizes.sequence)
     kept = kept_by_training(
         graph,
         fused=sizes.fused,

@@ -20,6 +20,7 @@ from modelwright.backends import oracle, reference
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
 from modelwright.backends.verify.laws.tiling import tiles_of
 from modelwright.compiler import ModuleGraph
+from modelwright.compiler.op_costs import lengths_at
 
 EXACT = 1e-12
 DECODER = """
@@ -162,6 +163,11 @@ ENCODERS: dict[str, tuple[str, ...]] = {
         "mask=band(1) | global(0:1) | global(-2:)",
         "attention.separate_global=true",
     ),
+    "given tokens with projections": (
+        "mask=band(1) | global(given)",
+        "attention={heads: 4, kv_heads: 2, separate_global: true, qk_norm: head}",
+        "positions=rotary",
+    ),
     "strided": ("mask=strided(4)",),
     "strided, blocks and full layers": (
         "blocks={a: {mask: full}, b: {mask: strided(3)}, c: {mask: blocks(3) | keys(0:1)}}",
@@ -290,6 +296,29 @@ def test_pieces_with_a_cache_equal_the_whole(
 
 
 # -- what it costs
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("encoder: global tokens with projections", [0, 11, 12]),
+        ("encoder: given tokens with projections", [3, 8]),
+    ],
+)
+def test_queries_of_global_tokens_are_projected_alone(name: str, rows: list[int]) -> None:
+    """Those of all sequences of a batch; counted as FLOPs, without those that are given."""
+    spec, model, _ = built(name)
+    inputs: dict[str, Tensor] = {}
+    layer = model.layers[0].attention
+    layer.query.register_forward_pre_hook(lambda _, given: inputs.update(all=given[0]))
+    layer.query_global.register_forward_pre_hook(lambda _, given: inputs.update(own=given[0]))
+    model(**arguments("none", model))
+    assert inputs["own"].equal(inputs["all"][:, rows])
+    graph = mw.lower(spec)
+    (places,) = {op.outputs[0] for op in graph.ops() if op.kind == "global_places"}
+    assert [str(dim) for dim in graph.values[places].shape] == ["Tg"]
+    counted = lengths_at(graph, 2, LENGTH)["Tg"]
+    assert counted == (0 if "given" in name else len(rows))
 
 
 def plan(module: ModuleType, tokens: int, mask: Tensor | None = None) -> list[Any]:

@@ -158,6 +158,20 @@ def _end(f: Writer, limit: int) -> Any:
     return constant(int(limit))
 
 
+def global_places(f: Writer, op: Op) -> Any:
+    return call("global_places", f.arg(op, "rows"))
+
+
+def take_places(f: Writer, op: Op) -> Any:
+    x, places = f.given(op, "x", "places")
+    return expression("x[:, places]", x=x, places=places)
+
+
+def put_places(f: Writer, op: Op) -> Any:
+    x, rows, places = f.given(op, "x", "rows", "places")
+    return expression("x.index_copy(2, places, rows)", x=x, rows=rows, places=places)
+
+
 def select(f: Writer, op: Op) -> Any:
     return call("torch.where", *f.given(op, "chosen", "a", "b"))
 
@@ -265,5 +279,8 @@ ROWS: dict[str, Row] = {
     "pad_mask": pad_mask,
     "head_masks": head_masks,
     "global_rows": global_rows,
+    "global_places": global_places,
+    "take_places": take_places,
+    "put_places": put_places,
     "select": select,
 }

@@ -106,6 +106,16 @@ def queries_between(first: int, stop: int, end: int, device: torch.device) -> Te
     return (position >= first) & (position < stop)  # (1, 1, T, 1)
 
 
+def global_places(rows: Tensor) -> Tensor:
+    """Positions of the queries that are global in any sequence, (Tg,), from `global_queries`.
+
+    Compiled and exported files take all positions: one graph serves any number of global tokens.
+    """
+    if torch.compiler.is_compiling():
+        return torch.arange(rows.size(2), device=rows.device)  # (T,)
+    return rows.any(0)[0, :, 0].nonzero()[:, 0]  # (Tg,)
+
+
 def scaled_scores(q: Tensor, k: Tensor, scale: float) -> Tensor:
     """Scaled dot products of queries and keys, (B, H, T, S)."""
     groups = torch.unflatten(q, 1, (k.size(1), -1)).flatten(2, 3)  # H/K * T rows for each key head

@@ -18,7 +18,7 @@ from ....spec.part import Nothing
 from ....spec.positions import Rotary
 from ...axes import ONE, Dim, M
 from ..builder import Builder
-from ..masks import lower_global_rows
+from ..masks import lower_global_places, lower_global_rows
 from ..norm import has_norm, lower_norm
 from ..positions import lower_temperatures
 from ..rotary import lower_rotary
@@ -53,7 +53,7 @@ def lower_mha(
             state.streams.read = x
         if across:
             x = b.op("swap_streams", x, out="x")
-        query = _query(b, part, sizes, x)
+        query = local = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
                 "keys_and_values", role="method", title="Keys and values of the memory."
@@ -86,12 +86,14 @@ def lower_mha(
         )
         y = inputs.attend(b, query, key, value)
         if part.separate_global:
-            query, key = _query(b, part, sizes, x, APART), _keys(b, part, sizes, x, APART)
-            value = _values(b, part, sizes, x, APART)
-            query, key = _rotated(b, state, block, part, sizes, query, key, APART)
-            apart = inputs.attend(b, query, key, value, out="y_global")
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
+                places = lower_global_places(b, rows)
+            own = _query(b, part, sizes, b.op("take_places", x, places), APART)
+            query = b.op("put_places", local, b.rename(own, "q_global"), places, out="q")
+            key, value = _keys(b, part, sizes, x, APART), _values(b, part, sizes, x, APART)
+            query, key = _rotated(b, state, block, part, sizes, query, key, APART)
+            apart = inputs.attend(b, query, key, value, out="y_global")
             y = b.op("select", rows, apart, y, out="y")
         y = _gated(b, part, sizes, x, y)
         if has_norm(part, "output_norm"):
