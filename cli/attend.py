@@ -68,7 +68,7 @@ def attend(
     SPEC is a YAML file; `-` is stdin.
 
     \b
-      modelwright attend tiny_gpt.yaml --weights run/model.safetensors --tokenizer bytes \\
+      modelwright attend tiny_gpt.yaml --weights run/weights.safetensors --tokenizer bytes \\
           --text "The house stands" -o maps.svg
       modelwright attend t5_small.yaml … --only cross_attention --layer 5 -o alignment.svg
 

@@ -78,7 +78,10 @@ def why_no_flex(graph: ModuleGraph, attend: Op) -> str:
     if len(graph.values[attend.arg("q")].shape) != 4:
         return "FlexAttention has one axis of tokens"
     if attend.attrs["kernel"] not in KERNELS:
-        return f"FlexAttention has no {attend.attrs['kernel']} scores"
+        kernel = attend.attrs["kernel"]
+        return "FlexAttention has no " + (
+            "talking heads" if kernel == "mixed" else f"{kernel} scores"
+        )
     if len(masks_of(graph, attend)) > 1:
         return "its heads have different masks"
     if attend.attrs["dropout"] is not None:

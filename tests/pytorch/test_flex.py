@@ -168,7 +168,7 @@ def test_what_flex_cannot_compute_is_refused(name: str) -> None:
             ("attention={type: linear, heads: 4}", "mask=causal", "positions=none"),
             "no attention has",
         ),
-        (("attention={heads: 4, talking_heads: both}",), "FlexAttention has no mixed scores"),
+        (("attention={heads: 4, talking_heads: both}",), "FlexAttention has no talking heads"),
     ],
 )
 def test_other_refusals(sets: tuple[str, ...], reason: str) -> None:
