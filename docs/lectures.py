@@ -76,7 +76,7 @@ def files_of(path: Path) -> dict[str, bytes]:
     finally:
         sys.path.remove(str(LECTURES))
     source = f"../../examples/lectures/{path.name}"
-    parts.append(f"This page is generated from [{path.name}]({source}), which runs as it stands.")
+    parts.append(f"This page is generated from [{path.name}]({source}), a script that you can run.")
     page = "\n\n".join(parts) + "\n"
     return {f"lectures/{path.stem}.md": page.encode(), **found}
 
@@ -109,7 +109,7 @@ def index_page() -> str:
 INDEX = """# Lectures
 
 Fourteen short lectures on attention. Each is a notebook that compiles small models and checks
-what it says. To run one, or open it in an editor that knows `# %%` cells:
+its claims. Run one as a script, or open it in an editor that supports `# %%` cells:
 
 ```console
 $ cd examples/lectures && python 01_what_attention_computes.py

@@ -49,10 +49,10 @@ figure(
 )
 
 # %% [markdown]
-# The model has random weights, so all tokens look alike to it and each gets about 1/6. Training makes a head choose.
+# The model has random weights, so all tokens look alike to it and each gets about 1/6. Training makes a head prefer some.
 #
 # The output of a head is the weighted mean of the values. We take the values from the projection `value`, compute the mean
-# ourselves, and compare it with what the model hands to its last projection, `output`.
+# ourselves, and compare it with the input of the model's last projection, `output`.
 
 # %%
 seen = {}
@@ -70,8 +70,8 @@ assert difference < 1e-12
 
 # %% [markdown]
 # A mean with positive weights that sum to 1 lies *between* the things it averages: in their convex hull. So attention alone
-# can only mix what is there. It cannot leave the range of the values in any direction, which we try in a thousand random
-# ones. Only the projections and the feed-forward layer make something new.
+# can only mix what is there. Its output cannot leave the range of the values in any direction; we test a thousand random
+# directions. Only the projections and the feed-forward layer make something new.
 
 # %%
 directions = torch.randn(16, 1000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

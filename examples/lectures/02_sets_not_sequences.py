@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Sets, not sequences
 #
-# Attention compares every token with every other one, and nothing in it knows which came first. If the tokens change places,
-# the outputs change places with them and are otherwise the same. A function with this property is *permutation equivariant*
+# Attention compares every token with every other one, and nothing in it knows which came first. If the tokens are reordered,
+# the outputs are reordered in the same way and are otherwise unchanged. A function with this property is *permutation equivariant*
 # (Zaheer et al. 2017, Deep Sets, [arXiv:1703.06114](https://arxiv.org/abs/1703.06114)).
 
 # %%
@@ -57,7 +57,7 @@ for positions in ("learned", "sinusoidal", "rotary", "alibi"):
     assert found > 1e-3
 
 # %% [markdown]
-# So does a causal mask, even without positions: each token sees a set of another size. Decoders without any positions can
+# So does a causal mask, even without positions: each token sees a set of a different size. Decoders without any positions can
 # therefore learn an order (Haviv et al. 2022, [arXiv:2203.16634](https://arxiv.org/abs/2203.16634)).
 
 # %%

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Queries and keys are two things
 #
-# A score is a product of a query and a key. Both are made from the same kind of vector, but by different matrices:
+# A score is a product of a query and a key. Both are computed from the same kind of vector, but with different matrices:
 # qᵢ · kⱼ = xᵢᵀ (W_Qᵀ W_K) xⱼ. The matrix in the middle is not symmetric, so that what token *i* wants from token
 # *j* says nothing about what *j* wants from *i*. A pronoun looks for its noun; the noun does not look for the pronoun.
 

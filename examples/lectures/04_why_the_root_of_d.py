@@ -19,8 +19,8 @@ for d in (16, 64, 256, 1024):
     assert abs(float(scores.var()) / d - 1) < 0.1
 
 # %% [markdown]
-# Why does it matter? The softmax of large scores puts everything on one key, and its gradient vanishes: moving a score
-# changes nothing any more. We compile the same model with and without the scale. In a head of size 64 the scores are 8 times
+# Why does it matter? The softmax of large scores puts everything on one key, and its gradient vanishes: changing a score
+# has almost no effect. We compile the same model with and without the scale. In a head of size 64 the scores are 8 times
 # as large without it.
 
 

@@ -75,7 +75,7 @@ figure(
 
 # %% [markdown]
 # The width σ decides what counts as near. Too small, and each point is its own prediction, noise included. Too large,
-# and every prediction is the mean of all. A trained attention finds its own width: it is the size of its queries and keys.
+# and every prediction is the mean of all. A trained attention layer learns its own width: it is set by the size of its queries and keys.
 
 # %%
 errors = {}

@@ -3,7 +3,7 @@
 #
 # Attention entered translation because one vector is too small for a sentence. Bahdanau et al. (2014,
 # [arXiv:1409.0473](https://arxiv.org/abs/1409.0473)) let the decoder look back at every source word, with the score
-# vᵀ tanh(q + k), and drew which word it looked at. We do the same with a task whose alignment is known: to write a
+# vᵀ tanh(q + k), and plotted which words it looked at. We do the same with a task whose alignment is known: to write a
 # sequence backwards.
 
 # %%

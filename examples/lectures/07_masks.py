@@ -2,7 +2,7 @@
 # # Masks and their cost
 #
 # A mask says which query may read which key. A decoder may not read the future: it would see the word that it should predict.
-# Long texts ask for masks that leave out more, since the number of scores grows with the square of the length.
+# Long texts need masks that leave out more, since the number of scores grows with the square of the length.
 
 # %%
 import torch
@@ -65,7 +65,7 @@ assert not weights[:, :, ~allowed].any()
 assert (weights.sum(-1) - 1).abs().max() < 1e-12
 
 # %% [markdown]
-# A window does not limit what a model can see for good. Each layer reaches one window further: with *n* layers of `window(w)`
+# A window limits what one layer can see, not what the model can see. Each layer reaches one window further: with *n* layers of `window(w)`
 # a token depends on n (w − 1) tokens before it.
 
 # %%

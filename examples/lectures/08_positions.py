@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Positions
 #
-# Attention does not know the order of its tokens (lecture 2). Four ways to tell it, and what each of them can say.
+# Attention does not know the order of its tokens (lecture 2). Here are four ways to add it, and what each can express.
 
 # %%
 import torch
@@ -39,8 +39,8 @@ print(
 assert same_distance.std() < 1e-9
 
 # %% [markdown]
-# **Learned positions** (BERT, GPT-2) are a weight for each position: nothing is known beyond the last one, and a new model
-# knows nothing of distances.
+# **Learned positions** (BERT, GPT-2) are one vector of weights for each position. There is none beyond the last position, and
+# an untrained model knows nothing about distances.
 
 # %%
 learned = mw.position_table(compiled("learned"), tokens=256)["position_embedding"]
@@ -49,7 +49,7 @@ print(f"weights: {learned.numel():,}; similarity of neighbours in a new model: {
 assert abs(cosine) < 0.1
 
 # %% [markdown]
-# **Rotary positions** (Su et al. 2021, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864)) turn queries and keys, and the
+# **Rotary positions** (Su et al. 2021, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864)) rotate queries and keys, and the
 # score depends on the difference of the two angles. We put ten tokens at positions 0 to 9 and then at 100 to 109: the
 # weights do not change.
 
@@ -66,7 +66,7 @@ assert moved < 1e-12
 
 # %% [markdown]
 # **ALiBi** (Press et al. 2021, [arXiv:2108.12409](https://arxiv.org/abs/2108.12409)) subtracts a number from the scores that
-# grows with the distance, more in some heads than in others. With queries of zero, this is all that is left of the scores.
+# grows with the distance, more in some heads than in others. With queries of zero, the scores consist of this term alone.
 
 # %%
 model = compiled("alibi")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Sampling and temperature
 #
-# A language model gives a number to every word, the logits *z*. Their softmax is a distribution, and text is drawn from it
-# word by word. The temperature τ changes how daring the draw is: softmax(z / τ).
+# A language model gives a number to every word, the logits *z*. Their softmax is a distribution, from which text is sampled
+# word by word. The temperature τ changes how random the choice is: softmax(z / τ).
 
 # %%
 import torch
@@ -29,7 +29,7 @@ assert (entropy.diff() > 0).all()
 assert (distributions.argsort(-1, descending=True) == torch.arange(3)).all()
 
 # %% [markdown]
-# `generate` of an emitted model draws in this way. We let a small model continue the same prompt 4,000 times and count its
+# `generate` of an emitted model samples in this way. We let a small model continue the same prompt 4,000 times and count its
 # next words.
 
 # %%

@@ -80,8 +80,8 @@ assert ordered[0][1] > 5 * abs(ordered[-1][1])
 
 # %% [markdown]
 # The heads are far from equal: removing the most important one costs many times as much as removing the least. The maps of
-# both look alike at first sight. A map shows where a head reads, not whether the model needs it (Jain and Wallace 2019,
-# [arXiv:1902.10186](https://arxiv.org/abs/1902.10186)); that we know from removing it.
+# both look alike at first sight. A map shows which tokens a head attends to, not whether the model needs the head (Jain and Wallace 2019,
+# [arXiv:1902.10186](https://arxiv.org/abs/1902.10186)); removing it shows that.
 
 # %%
 maps = mw.attention_maps(model, input_ids=ids[:1])

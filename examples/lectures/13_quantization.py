@@ -68,8 +68,8 @@ assert error.abs().max() < 0.51
 assert abs(error.std() - 12**-0.5) < 0.02
 
 # %% [markdown]
-# Four bits have 16 values instead of 256, so the step is about 16 times as large. A scale for 32 weights, instead of one for a
-# row, makes up for some of it where rows are longer than that.
+# Four bits have 16 values instead of 256, so the step is about 16 times as large. One scale for every 32 weights, instead of one
+# per row, makes up for some of it in rows that are longer than that.
 
 
 # %%
@@ -93,8 +93,8 @@ assert errors["int8"] < 0.01
 assert 8 < errors["int4"] / errors["int8"] < 32
 
 # %% [markdown]
-# What counts is not the weights but the predictions. Rounding errors of different weights are independent, so in a sum over
-# many inputs most of them cancel out: the loss hardly notices 8 bits, and 4 bits only a little.
+# What counts is not the weights but the predictions. Rounding errors of different weights are almost independent, so in a sum over
+# many inputs most of them cancel out: 8 bits hardly change the loss, and 4 bits change it only a little.
 
 # %%
 ids = draw(torch.Generator().manual_seed(1), size=256)

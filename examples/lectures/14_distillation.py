@@ -2,8 +2,8 @@
 # # Distillation
 #
 # A small model can learn from the probabilities of a large one, the *teacher*, instead of from labels (Hinton et al. 2015,
-# [arXiv:1503.02531](https://arxiv.org/abs/1503.02531)). The command is `modelwright train --teacher`; this lecture writes its
-# loss out. The teacher has learned to copy: it reads random words twice and predicts the second time.
+# [arXiv:1503.02531](https://arxiv.org/abs/1503.02531)). The command is `modelwright train --teacher`; this lecture writes out
+# its loss. The teacher has learned to copy: it reads random words twice and predicts the second time.
 
 # %%
 import torch
@@ -56,8 +56,8 @@ print(f"teacher: loss {base:.2f}; guessing would give {torch.tensor(16.0).log():
 assert base < 1
 
 # %% [markdown]
-# A trained teacher is nearly sure of its answer, so that its other probabilities, which say what it finds similar, are close
-# to 0. A temperature T divides the logits and brings them out.
+# A trained teacher is nearly sure of its answer, so its other probabilities, which say what it finds similar, are close to 0.
+# Dividing the logits by a temperature T makes them visible.
 
 
 # %%
@@ -103,8 +103,8 @@ assert distances[100] < 0.1 < distances[1]
 assert distances[100] < 0.2 * distances[10]
 
 # %% [markdown]
-# Now a student with half the width learns from the teacher alone: its loss contains no label. It is trained for 250 steps, the
-# teacher was for 150.
+# Now a student with half the width learns from the teacher alone: its loss contains no label. It is trained for 250 steps;
+# the teacher was trained for 150.
 
 # %%
 student = mw.compile(mw.loads(SPEC, sets=["d_model=16", "attention.heads=2"]), seed=1)
