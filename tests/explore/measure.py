@@ -1,17 +1,20 @@
 """Milliseconds from a key press until every pane shows the new text, for each example.
 
-`python tests/explore/measure.py [EXAMPLE …]` types a character behind the name of the model, some
-times for each example, and prints medians: of the figure, of all panes, and of the processor time
-of the two answers, which a busy machine changes less. The other two need a quiet one.
+`python tests/explore/measure.py [EXAMPLE …]` starts `modelwright explore`, types a character behind
+the name of the model, some times for each example, and prints medians: of the figure, of all panes,
+and of the processor time of the two answers, which a busy machine changes less. The other two need
+a quiet one.
 """
 
 from __future__ import annotations
 
 import shutil
 import statistics
+import subprocess
 import sys
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 TIMES = 7
@@ -30,27 +33,35 @@ PROBE = """
 """
 
 
+@contextmanager
+def started() -> Iterator[str]:
+    """The address of a server in a process of its own, as users start it."""
+    command = [sys.executable, "-m", "modelwright", "explore", "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
 def main(names: list[str]) -> None:
-    import uvicorn
     from playwright.sync_api import sync_playwright
 
-    from modelwright.explorer.server import application
-    from modelwright.explorer.settings import Settings
+    from modelwright.explorer.memory import collect_less
     from modelwright.explorer.start import EXAMPLES
 
-    settings = Settings()
-    config = uvicorn.Config(application(settings), port=8799, log_level="error", lifespan="off")
-    threading.Thread(target=uvicorn.Server(config).run, daemon=True).start()
     names = names or sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-    with sync_playwright() as playwright:
+    with started() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1500, "height": 900})
-        page.goto(f"http://127.0.0.1:8799/#token={settings.token}")
+        page.goto(address)
         page.wait_for_selector("#status.good")
         page.evaluate(PROBE)
         found = {name: _measure(page, name) for name in names}
+    collect_less()  # as in the server's process
     found = {name: (*shown, *_answers(name)) for name, shown in found.items()}
     for name, times in found.items():
         figure, panes, first, second = times
@@ -94,7 +105,7 @@ def _measure(page: Any, name: str) -> tuple[float, float]:
     for _ in range(TIMES):
         page.keyboard.press("a")
         while not page.evaluate("window.panes > window.pressed"):
-            page.wait_for_timeout(2)
+            page.wait_for_timeout(4)
         times.append(
             page.evaluate("[window.figure - window.pressed, window.panes - window.pressed]")
         )

@@ -16,9 +16,10 @@ import { short } from "./numbers.js";
 import { Selection } from "./select.js";
 import { pack, unpack } from "./share.js";
 import { Sliders } from "./sliders.js";
+import { Steps } from "./steps.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
-const STEPS = ["askFigure", "askCode", "askTab"]; // the figure first
+const ALWAYS = { before: true, isLast: () => true }; // of a question that stands for itself
 const WATCH = 1000; // milliseconds between looks at the file
 const KEEP = 400; // milliseconds from an answer to the new address
 
@@ -28,24 +29,27 @@ class Page {
     this.options = { depth: fragment.get("depth") ?? "block", costs: false, theme: preferredTheme(), batch: 1, dtype: "float32", sequence: null };
     this.source = { name: "spec.yaml", folder: "examples", text: "" }; // what was opened
     this.answers = {};
-    this.pending = new Set(); // the steps whose answers are out of date
-    this.running = false;
+    this.filled = {}; // tab -> the answer that it shows
+    this.steps = new Steps({ figure: (turn) => this.askFigure(turn), code: (turn) => this.askCode(turn), tab: (turn) => this.askTab(turn) }, {
+      ready: () => this.keepFragment(),
+      failed: (error) => this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad"),
+    });
     const selection = () => this.selection;
     this.editor = new Editor(byId("editor"), { schema: start.schema, nonce, selection, changed: () => this.changed() });
     this.figure = new Figure(byId("figure"), selection);
     this.code = new Listing(byId("panel-code"), { pane: "code", label: "PyTorch file", language: python(), nonce, selection });
     this.resolved = new Listing(byId("panel-resolved"), { pane: "resolved", label: "Resolved spec", language: yaml(), nonce, selection });
-    this.costs = new Costs(byId("panel-weights"), { selection, options: this.options, changed: () => this.again("askCode", "askTab") });
+    this.costs = new Costs(byId("panel-weights"), { selection, options: this.options, changed: () => this.steps.again("code", "tab") });
     this.totals = new Totals();
     this.sliders = new Sliders(byId("sizes"), {
       write: (index, text) => this.editor.write(index, text),
-      tokens: (length) => { this.options.sequence = length; this.again("askCode", "askTab"); },
+      tokens: (length) => { this.options.sequence = length; this.steps.again("code", "tab"); },
     });
-    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.again("askTab"), go: (line) => this.editor.go(line) });
+    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.steps.again("tab"), go: (line) => this.editor.go(line) });
     this.attention = attentionPanel((prompt, target) => this.runModel(prompt, target));
     const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: this.resolved };
     this.selection = new Selection(panes, (place, found, kept) => this.tellSelection(place, found, kept));
-    this.tabs = new Tabs(() => this.again("askTab"));
+    this.tabs = new Tabs(() => this.turnTo());
     this.controls();
   }
 
@@ -67,76 +71,39 @@ class Page {
 
   changed() {
     byId("revert").hidden = this.editor.text === this.source.text;
-    this.again(...STEPS);
-  }
-
-  /** Ask anew for some answers, since something changed that they depend on. */
-  again(...steps) {
-    for (const step of steps) this.pending.add(step);
-    document.body.dataset.state = "asking";
-    if (!this.running) this.round();
+    this.steps.again("figure", "code", "tab");
   }
 
   // -- asking
 
-  /** Ask until the answers are of the present text: the figure first, then the rest. */
-  async round() {
-    this.running = true;
-    try {
-      while (this.pending.size) {
-        const steps = STEPS.filter((step) => this.pending.has(step));
-        this.pending.clear();
-        await this.take(steps);
-      }
-    } catch (error) {
-      this.pending.clear();
-      this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad");
-      if (!(error instanceof AskError)) throw error;
-    } finally {
-      this.running = false;
-      document.body.dataset.state = "ready";
-      this.keepFragment();
-    }
+  askFigure(turn) {
+    return this.ask("figure", (answer) => this.showFigure(answer), turn);
   }
 
-  /** Some steps in their order; what a newer change overtakes is asked with it. */
-  async take(steps) {
-    const began = performance.now();
-    for (const [index, step] of steps.entries()) {
-      if (this.pending.size) {
-        for (const rest of steps.slice(index)) this.pending.add(rest);
-        return;
-      }
-      const good = await this[step]();
-      if (!good) return;
-    }
-    if (steps.includes("askCode")) this.tellTime(performance.now() - began);
-  }
-
-  askFigure() {
-    return this.ask("figure", (answer) => this.showFigure(answer));
-  }
-
-  askCode() {
-    return this.ask("code", (answer) => this.showCode(answer));
+  askCode(turn) {
+    return this.ask("code", (answer) => {
+      this.showCode(answer);
+      this.tellTime(performance.now() - turn.began);
+    }, turn);
   }
 
   /** What the open tab shows, where that is asked for only when it is open. */
-  async askTab() {
+  async askTab(turn) {
     const tab = this.tabs.open;
-    if (tab === "masks") return this.ask("masks", (answer) => showMasks(answer));
-    if (tab === "difference") return this.askDifference();
-    if (tab === "attention") await this.attention.show(`${this.options.theme} ${this.editor.text}`);
+    if (tab === "masks") return this.ask("masks", (answer) => showMasks(answer), turn);
+    if (tab === "difference") return this.askDifference(turn);
+    if (tab === "attention" && (await turn.before) !== false && turn.isLast()) await this.attention.show(`${this.options.theme} ${this.editor.text}`);
     return true;
   }
 
-  /** Ask a question and show its answer; false for a text with problems or one that changed. */
-  async ask(what, show, more = {}) {
+  /** Ask a question and show its answer; false for a text with problems, null where a newer question overtook it. */
+  async ask(what, show, turn = ALWAYS, more = {}) {
     const { batch, sequence, dtype, depth, costs, theme } = this.options;
     const text = this.editor.text;
     const { name, folder } = this.source;
     const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
-    if (answer === null || text !== this.editor.text) return false;
+    const isGood = await turn.before;
+    if (answer === null || isGood === false || !turn.isLast() || text !== this.editor.text) return isGood === false ? false : null;
     if (!["svg", "code", "data"].some((key) => key in answer)) {
       if (!("other" in more)) this.showProblems(answer.problems);
       return false;
@@ -156,15 +123,15 @@ class Page {
     await this.ask("export", ({ data, note }) => {
       if (note) this.tell(note, "bad");
       else this.save(format, Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)), { png: "image/png", pdf: "application/pdf" }[format]);
-    }, { format });
+    }, ALWAYS, { format });
   }
 
-  async askDifference() {
+  async askDifference(turn) {
     const { other } = this.difference;
     const text = other === OPENED ? this.source.text : this.start.examples[other];
     const names = other === OPENED ? "as opened" : `${other}.yaml`;
-    const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), { other: text, other_name: names });
-    if (!shown) this.difference.fail(`${names} cannot be compared: one of the two has errors.`);
+    const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), turn, { other: text, other_name: names });
+    if (shown === false && (await turn.before) !== false) this.difference.fail(`${names} cannot be compared: one of the two has errors.`);
     return true;
   }
 
@@ -184,16 +151,31 @@ class Page {
     this.showProblems(answer.problems);
     this.figure.show(answer.svg);
     this.editor.follow(answer.sizes);
+    this.sliders.show(answer.sizes);
   }
 
   showCode(answer) {
     this.answers.code = answer;
-    this.code.show(answer.code);
-    this.resolved.show(answer.resolved);
-    this.costs.show(answer);
-    this.sliders.show(this.answers.figure.sizes, answer.costs.sequence);
+    this.fill();
+    this.sliders.showTokens(answer.costs.sequence);
     this.totals.show(answer.costs);
     this.selection.setLinks(answer.links);
+  }
+
+  /** Show the last answer in the tab that is open; the others do so when they are opened. */
+  fill() {
+    const answer = this.answers.code;
+    const show = { code: () => this.code.show(answer.code), resolved: () => this.resolved.show(answer.resolved), weights: () => this.costs.show(answer) }[this.tabs.open];
+    if (!answer || !show || this.filled[this.tabs.open] === answer) return;
+    show();
+    this.filled[this.tabs.open] = answer;
+  }
+
+  /** A tab was opened. */
+  turnTo() {
+    this.fill();
+    this.selection.show();
+    this.steps.again("tab");
   }
 
   tell(text, state = "") {
@@ -253,8 +235,8 @@ class Page {
     byId("help").addEventListener("click", () => byId("help-dialog").showModal());
     outside(byId("help-dialog"));
     byId("depth").value = this.options.depth;
-    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.again("askFigure", "askCode"); });
-    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.again("askFigure", "askCode"); });
+    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.steps.again("figure", "code"); });
+    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.steps.again("figure", "code"); });
     byId("zoom-in").addEventListener("click", () => this.figure.step(1));
     byId("zoom-out").addEventListener("click", () => this.figure.step(-1));
     byId("zoom-fit").addEventListener("click", () => this.figure.setZoom(null));
@@ -285,7 +267,7 @@ class Page {
     document.documentElement.dataset.theme = theme;
     byId("theme").setAttribute("aria-pressed", String(theme === "dark"));
     keep("theme", theme);
-    if (this.source.text) this.again("askFigure", "askTab");
+    if (this.source.text) this.steps.again("figure", "tab");
   }
 
   save(ending, text, type) {

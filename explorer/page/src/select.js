@@ -37,6 +37,8 @@ export class Selection {
 
   /** The keyboard is at an item. */
   focus(pane, key) {
+    const same = this.focused?.pane === pane && this.focused.key === String(key);
+    if (same && this.current === this.focused && !this.kept && !this.pointed) return; // typing within a line
     this.focused = key === null ? null : { pane, key: String(key) };
     this.kept = null;
     this.pointed = null;

@@ -21,7 +21,7 @@ export class Sliders {
   }
 
   /** One slider per size; those that stay are kept, so that a drag goes on. */
-  show(sizes, sequence) {
+  show(sizes) {
     const shape = JSON.stringify(sizes.map(({ key, stacks }) => [key, stacks]));
     const many = (key) => sizes.filter((size) => size.key === key).length > 1;
     if (shape !== this.shape) {
@@ -33,6 +33,10 @@ export class Sliders {
       this.rows.replaceChildren(...this.sliders.flatMap((slider) => slider.cells));
     }
     this.sliders.forEach((slider, index) => slider.set(sizes[index].values, sizes[index].value));
+  }
+
+  /** The sequence length that costs are for. */
+  showTokens(sequence) {
     this.length.set(TOKENS.includes(sequence) ? TOKENS : [...TOKENS, sequence].sort((a, b) => a - b), sequence);
   }
 
