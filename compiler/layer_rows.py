@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .axes import Shape
@@ -58,9 +58,8 @@ class LayerRow:
         return max(1, len(self.layers))
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
         return {
-            **data,
+            **vars(self),
             "shape": list(self.shape),
             "layers": list(self.layers),
             "flops": round(self.flops),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .count import part_of
@@ -49,8 +49,7 @@ class WeightRow:
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain data; tuples become lists."""
-        data = asdict(self)
-        return {**data, "shape": list(self.shape), "layers": list(self.layers)}
+        return {**vars(self), "shape": list(self.shape), "layers": list(self.layers)}
 
 
 def weight_rows(graph: ModuleGraph) -> tuple[WeightRow, ...]:

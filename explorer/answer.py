@@ -51,13 +51,13 @@ def answer(request: Mapping[str, Any], folder: Path | None = None) -> Answer:
 
 def _figure(asked: Request, folder: Path | None) -> Answer:
     spec, graph = _read(asked.text, asked.name, folder)
-    drawn = svg(_drawn(graph, asked.depth, asked.costs, asked.theme)).decode()
+    drawing, _ = _drawn(graph, asked.depth, asked.costs, asked.theme)
     return {
         "problems": [_problem(each, asked, "warning") for each in spec.located_warnings],
         "notes": list(spec.notes),
         "name": spec.name,
         "class": graph.class_name,
-        "svg": drawn,
+        "svg": svg(drawing).decode(),
         "sizes": sizes(spec),
     }
 
@@ -67,7 +67,7 @@ def _code(asked: Request, folder: Path | None) -> Answer:
     emitted = emit_file(graph)
     costs, note = _report(graph, asked)
     resolved = show(spec, graph)
-    drawn = _drawn(graph, asked.depth, asked.costs, asked.theme), Parts(graph, _options(asked))
+    drawn = _drawn(graph, asked.depth, asked.costs, asked.theme)
     links = Links(spec, graph, drawn, emitted, costs.weight_rows, (asked.text, resolved))
     return {
         "problems": [],
@@ -170,9 +170,11 @@ def _states(files: Iterable[Path]) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=4)
-def _drawn(graph: ModuleGraph, depth: str, costs: bool, theme: str) -> Drawing:
-    """The figure, which both answers need."""
-    return figure(graph, DrawOptions(depth=depth, costs=costs, theme=theme))
+def _drawn(graph: ModuleGraph, depth: str, costs: bool, theme: str) -> tuple[Drawing, Parts]:
+    """The figure and its parts, which both answers need."""
+    options = DrawOptions(depth=depth, costs=costs, theme=theme)
+    parts = Parts(graph, options)
+    return figure(graph, options, parts), parts
 
 
 def _options(asked: Request) -> DrawOptions:

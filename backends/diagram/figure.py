@@ -22,14 +22,18 @@ from .turn import turn
 _RESULTS = {"B": "scores", "V": "logits", "C": "scores", "N": "vector"}
 
 
-def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
+def figure(
+    graph: ModuleGraph, options: DrawOptions | None = None, parts: Parts | None = None
+) -> Drawing:
     """Lay out a figure. Its size depends on the kinds of blocks, not on the number of layers.
+
+    parts: those of the graph with these options, where the caller has them
 
     Raises DrawError for a stack that the model does not have.
     """
     options = options or DrawOptions()
     stacks = _stacks(graph, options.stack)
-    parts = Parts(graph, options)
+    parts = Parts(graph, options) if parts is None else parts
     notes = _costs(parts) if options.costs else []
     root = Region.of(parts, ROOT)
     outputs = {stack: parts.source(value, ROOT) or "" for stack, value in graph.hidden.items()}
