@@ -173,15 +173,18 @@ def write_folder(
     *,
     force: bool = False,
     is_ours: Callable[[Path], bool] = lambda _: False,
+    is_own: Callable[[Path], bool] = lambda _: True,
 ) -> None:
     """Let `fill` write into a temporary folder, and rename it to `path` when complete.
 
-    An existing folder is replaced if it is empty, or if `force` and `is_ours(it)`.
+    An existing folder is replaced if it is empty, or if `force` and `is_ours(it)` and
+    `is_own(entry)` for all its entries.
     Raises OutputError otherwise, and if the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
     try:
         _refuse_to_lose_folder(path, target, force=force, is_ours=is_ours)
+        _refuse_to_lose_others(path, target, is_own)
         fresh = _beside(target)
         fresh.mkdir()
         try:
@@ -210,6 +213,18 @@ def _refuse_to_lose_folder(
         raise OutputError(f"{path} exists and was not created by Modelwright; not overwritten")
     if not force:
         raise OutputError(f"{path} exists; not overwritten (use --force)")
+
+
+def _refuse_to_lose_others(path: Path, target: Path, is_own: Callable[[Path], bool]) -> None:
+    """Raise OutputError for files of others in a folder that is to be replaced."""
+    there = sorted(target.iterdir()) if target.is_dir() else []
+    others = [one.name for one in there if not is_own(one)]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise OutputError(
+            f"{path} contains {others[0]}{more}, not written by this command; move it away to "
+            "replace the folder"
+        )
 
 
 def _swap_into_place(fresh: Path, target: Path) -> None:

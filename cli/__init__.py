@@ -26,6 +26,7 @@ from .console import (
     reporting_errors,
     show_error,
 )
+from .effects import with_effects
 from .options import quiet
 from .plugin_options import with_plugins
 
@@ -71,7 +72,9 @@ class Commands(click.Group):
             return None
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: click.Command = getattr(import_module(f".{name}", __name__), name)
-        return with_plugins(command) if cmd_name not in WITHOUT_PLUGINS else command
+        if cmd_name not in WITHOUT_PLUGINS:
+            command = with_plugins(command)
+        return with_effects(command, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import fail, note, progress
-from .options import FOLDER, quiet
+from .effects import FIELDS
+from .options import FOLDER, Number, quiet
 
 if TYPE_CHECKING:
     from ..training.image_files import ImageRequest
 
 SMALL = 4 << 20
 """Bytes of text that one process encodes while others start."""
-FIELDS = ("text", "source", "target", "label")
 
 
 @click.command()
@@ -47,7 +47,7 @@ FIELDS = ("text", "source", "target", "label")
 )
 @click.option(
     "--held-out",
-    type=click.FloatRange(min=0, max=1, max_open=True),
+    type=Number(min=0, max=1, max_open=True),
     default=0.05,
     show_default=True,
     help="Fraction of the text that is held out for evaluation.",

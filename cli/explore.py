@@ -14,8 +14,6 @@ from .options import FOLDER, SPEC, WEIGHTS, force_option, quiet
 from .plugin_options import PLUGINS
 
 PORT = 8765
-SERVER = ("port", "no_browser", "watch", "host", "weights", "tokenizer", "token", "plugins")
-"""Options of the server."""
 INSTALL = "pip install 'modelwright[explore]'"
 
 
@@ -78,8 +76,6 @@ def explore(
 
     The page is served to this machine only. Its address contains a secret (`#token=…`).
     """
-    if watch and spec is None:
-        fail("--watch needs SPEC, the file to watch")
     _check(spec)
     if folder is not None:
         _write_page(folder, spec, force=force)
@@ -133,12 +129,6 @@ def explore(
 
 def _write_page(folder: Path, spec: Path | None, *, force: bool) -> None:
     """Write the static page. Options of the server are refused."""
-    context = click.get_current_context()
-    for name in SERVER:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = "plugin" if name == "plugins" else name.replace("_", "-")
-            fail(f"--{option} does not apply to --static: there is no server")
     from ..explorer.page_files import PageMissingError
     from ..explorer.spec_file import spec_file
     from ..explorer.static import PythonMissingError, write_page

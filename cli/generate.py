@@ -10,6 +10,8 @@ import click
 from .console import fail, note, print_result, progress
 from .options import (
     DTYPES,
+    SEED,
+    Number,
     load_graph,
     quiet,
     read_stdin,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=1.0,
     show_default=True,
     help="Sampling temperature; 0 is greedy decoding.",
@@ -44,10 +46,10 @@ if TYPE_CHECKING:
 @click.option("--top-k", type=click.IntRange(min=0), help="Sample from the K most likely tokens.")
 @click.option(
     "--top-p",
-    type=click.FloatRange(min=0, max=1),
+    type=Number(min=0, max=1),
     help="Sample from the most likely tokens whose probabilities add up to P.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
 @click.option("--device", help="cpu, cuda, … [default: cuda if available]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Data type of the weights.")
 @quiet

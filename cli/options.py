@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,22 @@ class OutputFolder(click.Path):
 
 
 FOLDER = OutputFolder(path_type=Path)
+
+
+class Number(click.FloatRange):
+    """A finite number, in a range if one is given."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
+
+
+SEED = click.IntRange(0, 2**63 - 1)
+"""A seed that torch accepts."""
 
 
 def _set_quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:

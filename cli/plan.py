@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .console import fail, print_result
-from .options import load_graph, quiet, reads_spec
+from .options import Number, load_graph, quiet, reads_spec
 
 DEVICES = ("b200", "h200", "h100", "a100", "a100-40", "l40s", "rtx4090", "v100", "p100", "mi300x")
 """Names of `compiler.plan.DEVICES`, which is imported when the command runs."""
@@ -25,7 +25,7 @@ UNITS = {
 @reads_spec
 @click.option(
     "--tokens",
-    type=float,
+    type=Number(),
     required=True,
     help="Tokens of the whole run, such as 1e12; with several stacks, those of each.",
 )
@@ -73,31 +73,33 @@ UNITS = {
 )
 @click.option(
     "--mfu",
-    type=float,
+    type=Number(),
     default=0.4,
     show_default=True,
     help="Assumed fraction of the peak FLOP/s that matrix products reach.",
 )
 @click.option(
     "--headroom",
-    type=float,
+    type=Number(),
     default=0.1,
     show_default=True,
     help="Fraction of a device's memory that stays free.",
 )
-@click.option("--price", type=float, help="Price of one device for one hour.")
-@click.option("--device-memory", "memory", type=float, help="Memory of a device in GB.")
-@click.option("--peak", type=float, help="Peak TFLOP/s in the given --precision, without sparsity.")
-@click.option("--memory-bandwidth", "read", type=float, help="Memory bandwidth in GB/s.")
+@click.option("--price", type=Number(), help="Price of one device for one hour.")
+@click.option("--device-memory", "memory", type=Number(), help="Memory of a device in GB.")
+@click.option(
+    "--peak", type=Number(), help="Peak TFLOP/s in the given --precision, without sparsity."
+)
+@click.option("--memory-bandwidth", "read", type=Number(), help="Memory bandwidth in GB/s.")
 @click.option(
     "--bandwidth",
     "link",
-    type=float,
+    type=Number(),
     help="Bandwidth between devices of a node in GB/s, in one direction.",
 )
 @click.option(
     "--network",
-    type=float,
+    type=Number(),
     help="Bandwidth between nodes in GB/s per device, in one direction. [default for other "
     "devices: --bandwidth]",
 )

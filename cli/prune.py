@@ -34,9 +34,7 @@ from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
 )
 @click.option(
     "--layers",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
+    type=click.IntRange(min=1),
     help="How many layers to remove.",
 )
 @click.option(
@@ -63,7 +61,7 @@ def prune(
     data: Path,
     heads: str,
     d_ff: str,
-    layers: int,
+    layers: int | None,
     samples: int,
     length: int | None,
     output: Path,
@@ -99,7 +97,7 @@ def prune(
                 data,
                 heads=heads,
                 d_ff=d_ff,
-                layers=layers,
+                layers=layers or 0,
                 samples=samples,
                 length=length,
             )

@@ -63,8 +63,6 @@ def tokenizer(
 
     Without --spec the special tokens are those of GPT-2 (bpe), BERT (wordpiece) or T5 (unigram).
     """
-    if spec is None and sets:
-        fail("--set changes a spec; give one with --spec")
     if spec is None and vocab is None:
         fail("set the vocabulary size with --vocab, or give a spec with --spec")
     read = None if spec is None else load_spec(spec, sets)

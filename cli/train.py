@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 
 from ..training.emitted.settings import Settings
 from .console import note
-from .options import FOLDER, SPEC, WEIGHTS, load_spec, quiet, reads_spec
+from .options import FOLDER, SPEC, WEIGHTS, Number, load_spec, quiet, reads_spec
 
 OWN = ("data", "weights", "teacher_weights", "out", "spec", "flops")
 """Settings without an option, or with a separately defined one."""
@@ -28,10 +28,20 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(one.default, bool):
             command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
             continue
-        words, kind = one.metadata["words"], type(one.default)
-        type_ = click.Choice(words) if words else kind
-        command = click.option(f"--{name}", type=type_, help=shown)(command)
+        command = click.option(f"--{name}", type=_type(one), help=shown)(command)
     return command
+
+
+def _type(setting: Field[Any]) -> Any:
+    """What an option of a setting accepts."""
+    limits = setting.metadata
+    if limits["words"]:
+        return click.Choice(limits["words"])
+    if isinstance(setting.default, str):
+        return str
+    range_ = Number if isinstance(setting.default, float) else click.IntRange
+    most = limits["below"] if limits["most"] is None else limits["most"]
+    return range_(limits["least"], most, max_open=limits["below"] is not None)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .console import fail, print_result, progress, write_result
-from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, reads_spec
+from .options import DTYPES, OUTPUT, SEED, WEIGHTS, force_option, load_spec, quiet, reads_spec
 
 
 @click.command()
@@ -36,7 +36,7 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
     is_flag=True,
     help="Test all lengths and all combinations of build options (slow).",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
     "--emit-tests",

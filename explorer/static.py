@@ -65,7 +65,13 @@ def write_page(
         for name, data in files.items():
             (fresh / name).write_bytes(data)
 
-    write_folder(folder, fill, force=force, is_ours=lambda there: (there / WORKER).is_file())
+    write_folder(
+        folder,
+        fill,
+        force=force,
+        is_ours=lambda there: (there / WORKER).is_file(),
+        is_own=lambda there: there.name in ("python", *page),
+    )
     return sum(map(len, files.values()))
 
 

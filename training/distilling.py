@@ -83,9 +83,18 @@ def check_teacher(
 
     starts: whether the initial weights are the teacher's
     """
+    if starts and "weights" in given:
+        raise TrainingError(
+            "--weights and --start-from-teacher both give the initial weights; choose one"
+        )
     if taught:
         if not settings["teacher_weights"]:
             raise TrainingError("a teacher needs --teacher-weights")
+        if "layer_pairs" in given and not starts and settings["distill"] == "logits":
+            raise TrainingError(
+                "--layer-pairs has no effect without `relations` or `hidden` in --distill, or "
+                "--start-from-teacher"
+            )
         return
     without = [name for name in ("teacher_weights", *SETTINGS) if name in given]
     without += ["start_from_teacher"] * starts

@@ -18,7 +18,7 @@ from ..outputs import write_folder
 from .encoding import TokenizerFile, encoder
 from .errors import TrainingError
 from .texts import total_bytes
-from .token_files import FORMAT, SPLITS, Sizes, dtype_of
+from .token_files import FORMAT, SPLITS, Sizes, dtype_of, is_ours, is_own
 
 NO_TOKENIZER = TokenizerFile("", "none", 0, {})
 
@@ -77,7 +77,7 @@ def write_images(
         }  # fmt: skip
         (folder / "data.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
-    write_folder(output, fill, force=force, is_ours=lambda there: (there / "data.json").is_file())
+    write_folder(output, fill, force=force, is_ours=is_ours, is_own=is_own)
     return sizes
 
 

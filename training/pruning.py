@@ -54,11 +54,15 @@ class Amount:
         number = text.removesuffix("%")
         if not number.replace(".", "", 1).isdecimal() or ("." in number and number == text):
             raise TrainingError(f"`{text}` is neither a percentage, such as 25%, nor a number")
+        if not float(number):
+            raise TrainingError(f"`{text}` removes nothing; leave the option out")
         return cls(share=float(number) / 100) if number != text else cls(count=int(text))
 
     def from_total(self, total: int, least: int, what: str) -> int:
         """The number to remove. Raises TrainingError if fewer than `least` of `total` remain."""
         count = self.count or round(self.share * total)
+        if not count:
+            raise TrainingError(f"{100 * self.share:.3g} % of {total} {what} is none; remove more")
         if total - count < least:
             raise TrainingError(f"cannot remove {count} of {total} {what}; {least} must remain")
         return count
@@ -220,7 +224,8 @@ def _remove_layers(
 ) -> tuple[int, ...]:
     """Remove layers one by one; returns those that remain. `masks` keeps them removed."""
     kept = list(range(len(names)))
-    Amount(count=count).from_total(len(names), 1, "layers")
+    if count:
+        Amount(count=count).from_total(len(names), 1, "layers")
     for _ in range(count):
         losses = {}
         for layer in kept:
@@ -303,6 +308,12 @@ def _least_heads(scores: dict[Prunable, Tensor], wanted: dict[str, Amount]) -> U
         if part.size <= count and len(kept[part]) > 1:
             kept[part].remove(n)
             count -= part.size
+    if all(len(left) == part.units for part, left in kept.items()):
+        size = min(part.size for part in scores)
+        raise TrainingError(
+            f"{count} heads are less than a group of {size} heads with one key-value head; groups "
+            "are removed together"
+        )
     return {part: tuple(sorted(left)) for part, left in kept.items()}
 
 

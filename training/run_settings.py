@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from .emitted.settings import Settings
+from .distilling import PARTS
+from .emitted.settings import Settings, checked
 from .errors import TrainingError
 from .recipes import RECIPES
 from .sampling import check_length
@@ -49,7 +51,26 @@ def settings_of(
         raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
     if task.kind == "text":
         check_length(graph, made["length"])
+    checked(made)
+    refuse_useless(given, made, task)
     return made
+
+
+def refuse_useless(given: Mapping[str, Any], made: Mapping[str, Any], task: Task) -> None:
+    """Raise TrainingError for a setting that was chosen and has no effect beside the others."""
+    parts = made["distill"].split(",")
+    reasons = {
+        "final_lr": (made["schedule"] != "cosine", f"with --schedule {made['schedule']}"),
+        "length": (task.kind == "images", "for images"),
+        **{
+            f"{part}_weight": (part not in parts, f"without `{part}` in --distill")
+            for part in PARTS
+        },
+        "temperature": ("logits" not in parts, "without `logits` in --distill"),
+    }
+    for name, (useless, reason) in reasons.items():
+        if name in given and useless:
+            raise TrainingError(f"--{name.replace('_', '-')} has no effect {reason}")
 
 
 def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str) -> dict[str, Any]:

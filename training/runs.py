@@ -76,10 +76,10 @@ def prepare(
     stored = _stored(spec, run)
     settings = settings_of(student.graph, student.task, stored, given, recipe)
     teacher = teacher or _stored_teacher(run)
+    check_teacher(teacher is not None, settings, given, starts=start_from_teacher)
     for name in ("weights", "teacher_weights"):
         if given.get(name):
             check_weights(Path(settings[name]))
-    check_teacher(teacher is not None, settings, given, starts=start_from_teacher)
     taught = None if teacher is None else _Trained.of(teacher)
     if taught is not None:
         check_tasks(student.task, taught.task)

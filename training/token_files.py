@@ -12,6 +12,7 @@ documents have `train.labels` (int64).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from .texts import Row, read_rows, total_bytes
 
 FORMAT = 1
 SPLITS = ("train", "val")
+OWN = r"data\.json|tokenizer\.json|(train|val)(\.(source|target|text))?\.(bin|ends|labels)"
+"""Names of the files of a folder."""
 BATCH_CHARACTERS = 1 << 20
 """Amount of text per batch of a process."""
 
@@ -116,8 +119,22 @@ def write_data(
         about = _about(request, sizes, labels)
         (folder / "data.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
-    write_folder(output, fill, force=force, is_ours=lambda there: (there / "data.json").is_file())
+    write_folder(output, fill, force=force, is_ours=is_ours, is_own=is_own)
     return sizes
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder was written by `modelwright data`."""
+    try:
+        about = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.keys() >= {"format", "kind", "tokenizer", *SPLITS}
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path is that of a file of such a folder."""
+    return re.fullmatch(OWN, path.name) is not None and path.is_file()
 
 
 def _about(request: Request, sizes: dict[str, Sizes], labels: int) -> dict[str, Any]:

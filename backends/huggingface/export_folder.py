@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from .native import Native, find_native, native_tensors
 from .spec_text import FAMILY
 from .special_tokens import generation_tokens
 from .tokenizer_files import (
+    NAMES,
     checked_tokenizer,
     copy_tokenizer,
     generation_of,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 TARGETS = ("huggingface",)
 WEIGHTS = "model.safetensors"
+SAVED = r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+"""Names of files of weights."""
 
 
 def export(
@@ -149,7 +153,7 @@ def _write_folder(
             copy_tokenizer(beside, fresh)
         save_file(tensors, fresh / WEIGHTS, metadata={"format": "pt"})
 
-    outputs.write_folder(folder, fill, force=force, is_ours=_is_ours)
+    outputs.write_folder(folder, fill, force=force, is_ours=_is_ours, is_own=_is_own)
 
 
 def _folder_beside(weights: str | Path | nn.Module, tokenizer: str | Path | None) -> Path | None:
@@ -200,3 +204,11 @@ def _is_ours(folder: Path) -> bool:
     if not isinstance(config, dict):
         return False
     return MARK in config or str(config.get("model_type")).startswith(FAMILY)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file of an exported folder is one that an export or `save_pretrained` writes."""
+    if path.suffix == ".py":
+        return "modelwright" in path.read_text(encoding="utf-8", errors="replace").lower()
+    names = (CONFIG, GENERATION, "__pycache__", *NAMES)
+    return path.name in names or re.fullmatch(SAVED, path.name) is not None

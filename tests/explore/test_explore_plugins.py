@@ -119,4 +119,4 @@ def test_the_command_line_says_which_plugins_are_loaded(
 def test_the_static_page_has_no_plugins(file: Path, invoked: Any, tmp_path: Path) -> None:
     done = invoked("--static", str(tmp_path / "page"), "--plugin", str(file))
     assert done.exit_code == 2
-    assert "--plugin does not apply to --static" in done.stderr
+    assert "--plugin has no effect with --static" in done.stderr

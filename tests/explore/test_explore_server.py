@@ -314,7 +314,7 @@ def test_no_weights_can_be_named(serve: Serve) -> None:
         (["--host", "0.0.0.0"], "--host 0.0.0.0 lets other machines in; it needs --token"),
         (["--host", "example.org"], "lets other machines in; it needs --token"),
         (["--token", "short"], "--token must have at least 16 characters"),
-        (["--watch"], "--watch needs SPEC"),
+        (["--watch"], "--watch has no effect without SPEC"),
         (["none.yaml"], "none.yaml: No such file or directory"),
         (["-"], "SPEC must be a file"),
         (["--port", "70000"], "not in the range"),

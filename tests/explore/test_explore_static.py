@@ -127,7 +127,7 @@ def test_the_command(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "python -m http.server -d" in done.stderr
     done = CliRunner().invoke(cli, ["explore", "--static", str(tmp_path / "b"), "--port", "9"])
     assert done.exit_code == 2
-    assert "--port does not apply to --static: there is no server" in done.stderr
+    assert "--port has no effect with --static" in done.stderr
 
 
 # -- in a browser

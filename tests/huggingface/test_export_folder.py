@@ -113,6 +113,11 @@ def test_a_folder_is_replaced_only_by_force(place: Path) -> None:
     assert export(place, "--force").exit_code == 0
     changed = {name for name, digest in contents(place / "out").items() if digest != before[name]}
     assert changed == {"model.safetensors"}
+    (place / "out" / "checkpoint-5").mkdir()
+    (place / "out" / "mine.py").write_text("import os\n")
+    result = export(place, "--force")
+    assert result.exit_code == 2
+    assert "out contains checkpoint-5 and 1 more, not written by this command" in result.stderr
 
 
 def test_somebody_elses_folder_is_never_replaced(place: Path) -> None:

@@ -182,6 +182,15 @@ def test_another_folder_is_not_replaced(jsonl: Path, tmp_path: Path) -> None:
     (tmp_path / "mine" / "x").touch()
     result = type_in(*words[:-1], tmp_path / "mine", "--force")
     assert "was not created by Modelwright" in result.stderr
+    (tmp_path / "mine" / "data.json").write_text('{"kind": "of somebody else"}')
+    result = type_in(*words[:-1], tmp_path / "mine", "--force")
+    assert "was not created by Modelwright" in result.stderr
+    for name in ("notes.txt", "train.csv"):
+        (tmp_path / "out" / name).touch()
+    result = type_in(*words, "--force")
+    assert result.exit_code == 2
+    assert "out contains notes.txt and 1 more, not written by this command" in result.stderr
+    assert (tmp_path / "out" / "notes.txt").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

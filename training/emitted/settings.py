@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,21 @@ from .files import fail
 
 
 def option(
-    default: Any, meaning: str, *, least: float | None = None, words: tuple[str, ...] = ()
+    default: Any,
+    meaning: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    words: tuple[str, ...] = (),
 ) -> Any:
-    """A setting: default, help text, smallest allowed number, allowed words."""
-    return field(default=default, metadata={"help": meaning, "least": least, "words": words})
+    """A setting: default, help text, allowed words.
+
+    least, most: smallest and largest allowed number
+    below: what numbers must be below
+    """
+    limits = {"least": least, "most": most, "below": below, "words": words}
+    return field(default=default, metadata={"help": meaning, **limits})
 
 
 @dataclass(frozen=True)
@@ -41,14 +55,18 @@ class Settings:
         words=("cosine", "wsd", "inverse_sqrt", "constant"),
     )
     warmup: int = option(100, "steps of linear learning-rate warm-up", least=0)
-    final_lr: float = option(0.1, "final learning rate of `cosine`, as a fraction of `lr`", least=0)
-    beta1: float = option(0.9, "AdamW beta1: decay rate of the mean gradient", least=0)
-    beta2: float = option(0.95, "AdamW beta2: decay rate of the mean squared gradient", least=0)
+    final_lr: float = option(
+        0.1, "final learning rate of `cosine`, as a fraction of `lr`", least=0, most=1
+    )
+    beta1: float = option(0.9, "AdamW beta1: decay rate of the mean gradient", least=0, below=1)
+    beta2: float = option(
+        0.95, "AdamW beta2: decay rate of the mean squared gradient", least=0, below=1
+    )
     epsilon: float = option(1e-8, "AdamW epsilon", least=0)
     weight_decay: float = option(0.1, "weight decay of matrices; vectors have none", least=0)
     clip: float = option(1.0, "maximum gradient norm; 0: no clipping", least=0)
-    label_smoothing: float = option(0.0, "label smoothing", least=0)
-    seed: int = option(0, "random seed of weights, data order and dropout", least=0)
+    label_smoothing: float = option(0.0, "label smoothing", least=0, most=1)
+    seed: int = option(0, "random seed of weights, data order and dropout", least=0, below=2**62)
     bfloat16: bool = option(False, "compute in bfloat16 (autocast); weights stay float32")
     parallel: str = option(
         "ddp",
@@ -68,7 +86,9 @@ class Settings:
     distill: str = option("logits", "what a teacher teaches: logits,relations,hidden")
     layer_pairs: str = option("", "layers of student and teacher, from 1, such as 1:4,2:8")
     temperature: float = option(2.0, "temperature of the teacher's probabilities", least=1e-3)
-    logits_weight: float = option(0.5, "weight of `logits`; the labels have the rest", least=0)
+    logits_weight: float = option(
+        0.5, "weight of `logits`; the labels have the rest", least=0, most=1
+    )
     relations_weight: float = option(0.1, "weight of `relations`", least=0)
     hidden_weight: float = option(0.1, "weight of `hidden`", least=0)
     log_every: int = option(10, "steps between lines on the terminal", least=1)
@@ -78,6 +98,14 @@ class Settings:
     keep: int = option(1, "number of checkpoints to keep", least=1)
     spec: str = option("", "SHA-256 of the spec that model.py was built from")
     flops: float = option(0.0, "training FLOPs per token; 0: unknown", least=0)
+
+
+LIMITS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "least": ("at least", operator.ge),
+    "most": ("at most", operator.le),
+    "below": ("below", operator.lt),
+}
+"""Limit of a number -> its words, and whether a number keeps to it."""
 
 
 def read_settings(path: Path, words: list[str] | None = None) -> Settings:
@@ -118,8 +146,11 @@ def checked(values: dict[str, Any]) -> Settings:
             fail(f"{name} must be of type {type(default).__name__}, not {value!r}")
         if limits["words"] and value not in limits["words"]:
             fail(f"{name} must be one of {', '.join(limits['words'])}, not {value}")
-        if limits["least"] is not None and not value >= limits["least"]:
-            fail(f"{name} must be at least {limits['least']}, not {value}")
+        if isinstance(value, float) and not math.isfinite(value):
+            fail(f"{name} must be a finite number, not {value}")
+        for limit, (words, holds) in LIMITS.items():
+            if limits[limit] is not None and not holds(value, limits[limit]):
+                fail(f"{name} must be {words} {limits[limit]}, not {value}")
     made = Settings(**values)
     if made.tensor_size and made.parallel != "tp":
         fail(f"tensor_size has no effect with {made.parallel}; choose --tensor-size 0")
