@@ -35,9 +35,9 @@ class Label(Part):
 
     argument: name of the argument of `forward`, (B,), class indices
     classes: number of classes
-    dropout: probability of replacing the class by "no class" in training; if it is above 0, the
-        table has one more entry for it, with index `classes` (Ho and Salimans, 2022,
-        arXiv:2207.12598)
+    dropout: probability of replacing the class by "no class" in training, for classifier-free
+        guidance; if it is above 0, the table has one more entry for it, with index `classes` (Ho
+        and Salimans, 2022, arXiv:2207.12598)
     """
 
     type: Literal["label"] = "label"
@@ -79,12 +79,13 @@ declare(Embed)
 
 
 class Adaptive(Part):
-    """Norms that depend on a vector, the sum of the vectors of `embed` followed by an activation. A
-    linear layer per layer computes a shift and a scale from it for each norm of a branch, which
-    becomes norm(x) · (1 + scale) + shift (Peebles and Xie, 2022, arXiv:2212.09748). The final norm
-    has a linear layer of its own. The numbers of a linear layer are, for each branch in order, the
-    shift and the scale of each of its norms, in order, and its gate if there is one; those of a
-    norm that parallel branches share stand before or after them, as it does.
+    """Norms that depend on a vector: the sum of the vectors of `embed`, followed by an activation.
+    Each layer has a linear layer that computes a shift and a scale from it for each norm of a
+    branch, which becomes norm(x) · (1 + scale) + shift (Peebles and Xie, 2022, arXiv:2212.09748).
+    The final norm has its own linear layer. The outputs of a linear layer are ordered by branch:
+    the shift and scale of each norm of the branch, then its gate, if any. Those of a norm that
+    parallel branches share come first if the norm precedes the branches, and last if it follows
+    their sum.
 
     embed: the vectors that are summed
     activation: activation after the sum, before all linear layers
@@ -102,7 +103,7 @@ class AdaLn(Adaptive):
 class AdaLnZero(Adaptive):
     """`adaln` with a gate: the output of every branch is multiplied by a vector from the same
     linear layer, before it is added to the residual stream. These linear layers are initialised to
-    zero, so that at first every branch is left out.
+    zero, so that initially no branch contributes.
 
     embed: the vectors that are summed
     activation: activation after the sum, before all linear layers

@@ -29,9 +29,23 @@ DERIVED = {  # options without a fixed default -> how it is derived
     "scale": "1 / sqrt(head_dim)",
     "width": "d_model",
 }
+DERIVED_OF_TYPE = {  # (type, option) -> the same, where it differs from `DERIVED`
+    ("mla", "scale"): "1 / sqrt(nope_dim + rope_dim)",
+    ("differential", "head_dim"): "d_model / (2 * heads)",
+    ("collaborative", "value_dim"): "d_model / heads",
+    ("collaborative", "scale"): "1 / sqrt(key_dim / heads)",
+    ("path", "width"): "heads",
+    ("dense", "width"): "none",
+}
 LAST = ("norm", "norm_placement", "residual", "stream", "axis")  # keys that all branches have
 ORDINARY = ("attention", "cross_attention", "feed_forward")  # keys that `sublayers` replaces
 PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
+
+
+def derived(cls: type[Part], key: str) -> str:
+    """How an option is derived if it is not set, or `not set`."""
+    word = cls.model_fields["type"].default if "type" in cls.model_fields else ""
+    return DERIVED_OF_TYPE.get((word, key)) or DERIVED.get(key, "not set")
 
 
 def shown_lines(
@@ -100,9 +114,12 @@ class _Printer:
         for name in sorted(fields, key=lambda n: n in LAST and isinstance(part, Branch)):
             key = fields[name].alias or name
             if name not in skip and name != "type" and (*path, key) not in self.inherited:
-                yield from self.entry(key, getattr(part, name), (*path, key), depth)
+                unset = derived(type(part), key)
+                yield from self.entry(key, getattr(part, name), (*path, key), depth, unset)
 
-    def entry(self, key: str, value: Any, path: Path, depth: int) -> Iterator[str]:
+    def entry(
+        self, key: str, value: Any, path: Path, depth: int, unset: str = "not set"
+    ) -> Iterator[str]:
         pad = "  " * depth
         if self.is_unused(path):
             yield f"{pad}# {key}: no effect here"
@@ -119,7 +136,7 @@ class _Printer:
             for inner, place in used:
                 yield from self.item(inner, place, depth + 1)
         elif value is None:
-            yield f"{pad}# {key}: {DERIVED.get(key, 'not set')}"
+            yield f"{pad}# {key}: {unset}"
         else:
             text = "none" if key == "positions" and value == () else scalar(value)
             yield self.line(pad, key, text, self.origin(path))

@@ -31,10 +31,10 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 class Source(Part):
     """An input.
 
-    prefix_tokens: number of learned tokens prepended; they take positions, which count from the
-        first of them. `attention_mask` is that of the other tokens; labels may be left out for
-        learned ones. Token ids after learned tokens have no cache yet, and so no `generate`
-        (soft prompts; Lester et al., 2021, arXiv:2104.08691)
+    prefix_tokens: number of learned tokens prepended to the input (soft prompts; Lester et al.,
+        2021, arXiv:2104.08691). Positions count from the first of them. `attention_mask` covers the
+        other tokens only, and labels may leave out the learned tokens. With token ids, the stack
+        has no cache yet, and so no `generate`
     normalize: normalise the embeddings: `true` after positions are added, `before_positions` before
     norm: which normalisation
     dropout: dropout rate on the embeddings
@@ -57,9 +57,9 @@ class Tokens(Source):
     project: whether `width` is projected to d_model before or after positions are added
     scale: multiplies the token embeddings, before other embeddings are added; `sqrt_d_model`
         multiplies by √d_model, whatever `width` is
-    add: further arguments whose embeddings are added: argument -> number of entries; the ids of an
-        absent argument are 0
-    tied: share the embedding table of this stack
+    add: further arguments whose embeddings are added, each with its number of entries; an absent
+        argument counts as ids of 0
+    tied: name of a stack whose embedding table is shared
     """
 
     type: Literal["tokens"] = "tokens"
@@ -77,8 +77,8 @@ class Patches(Source):
     et al., 2020, arXiv:2010.11929).
 
     argument: name of the argument of `forward`
-    layout: `image`, or `spectrogram`: (B, W, H), where W is the number of frames and H that of
-        frequency bands, with one channel
+    layout: `image`, or `spectrogram`: (B, W, H) with one channel, where W is the number of frames
+        and H the number of frequency bands
     image_size: height and width, one number or a list of two
     patch_size: height and width of a patch
     stride: distance between neighbouring patches, one number or a list of two (down, across);
@@ -151,9 +151,10 @@ class ConvLayer(Part):
 
 class ConvStem(Source):
     """Convolutions over a signal (B, channels, frames); their output frames are the tokens (Radford
-    et al., 2022, arXiv:2212.04356). All frames count as real; there is no padding. With `axes: 2`,
-    over an image (B, channels, height, width); the tokens are the pixels of the last convolution in
-    row-major order, on a grid as that of patches (Xiao et al., 2021, arXiv:2106.14881).
+    et al., 2022, arXiv:2212.04356). Padding of signals is not supported. With `axes: 2`,
+    convolutions over an image (B, channels, height, width); the tokens are the pixels of the last
+    convolution in row-major order, on a grid like that of patches (Xiao et al., 2021,
+    arXiv:2106.14881).
 
     argument: name of the argument of `forward`
     layout: shape of the argument: `channels`: (B, channels, frames), `frames`: (B, frames,
@@ -232,8 +233,8 @@ class Features(Source):
 
 
 class LearnedInput(Source):
-    """Learned vectors, the same for each sequence: queries of a stack that attends to another one
-    (Q-Former; Li et al., 2023, arXiv:2301.12597). There are as many sequences as in that stack.
+    """Learned vectors, the same for each sequence: the queries of a stack that attends to another
+    one (Q-Former; Li et al., 2023, arXiv:2301.12597). The batch size is that of the other stack.
 
     tokens: number of vectors
     """
@@ -259,15 +260,16 @@ declare(Projector)
 class StackInput(Source):
     """The output of another stack (N, M, width). `skip` applies first, then `projector`.
 
-    As the only input, it is the sequence of this stack, with the padding, the positions and the
-    other data of that stack's tokens.
+    If it is the only input, this stack takes the padding, positions and other data of the tokens
+    from that stack.
 
-    With `replace`, the vectors stand in the place of tokens with this id (LLaVA; Liu et al., 2023,
-    arXiv:2304.08485): the caller repeats the token once for each vector. They replace the scaled
-    token embeddings, before other embeddings and positions are added. Places are filled row by row,
-    with the vectors of the first sequence of the other stack, then with those of the next; N need
-    not be the batch size, but the numbers of places and vectors must be equal. The input of the
-    other stack may be absent if no token has this id, as in steps of generation.
+    With `replace`, the vectors replace the embeddings of the tokens with this id (LLaVA; Liu et
+    al., 2023, arXiv:2304.08485): the caller repeats the placeholder token once for each vector.
+    They replace the scaled token embeddings, before other embeddings and positions are added.
+    Placeholders are filled row by row, with the vectors of the first sequence of the other stack,
+    then with those of the next. N need not be the batch size, but there must be as many
+    placeholders as vectors. The input of the other stack may be absent if no token has this id, as
+    in decoding steps.
 
     stack: name of the stack
     projector: projection to this stack's width, needed if the widths differ; `d_model` in its

@@ -23,8 +23,8 @@ from .scalars import (
 class DenseTransform(Part):
     """A linear layer, an activation and a norm before the projection to logits (BERT).
 
-    width: output width (RemBERT; Chung et al., 2020, arXiv:2010.12821); `none`: the width of the
-        tied embedding table, else d_model
+    width: output width (RemBERT; Chung et al., 2020, arXiv:2010.12821); `none`: that of the
+        embedding table if the head is tied, else d_model
     inner: width of an additional linear layer before it, with the same activation, or `none`
     activation: activation after the linear layer
     norm: normalisation after the activation

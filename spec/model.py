@@ -76,9 +76,9 @@ class Stream(Part):
     which the stack returns under the stream's name (AlphaFold 2; Jumper et al., 2021).
 
     d_model: width
-    axes: names of its two axes; axes of one name, in any stream, have one length. A stream of pairs
-        has the same name twice
-    input: what it reads: vectors (B, first, second, size), of type `features`
+    axes: names of its two axes; axes with the same name have the same length, in all streams. A
+        stream of pairs has the same name twice
+    input: its input, of type `features`: vectors (B, first, second, size)
     """
 
     d_model: Width
@@ -95,7 +95,7 @@ class Stack(Part):
     max_positions: length of the longest training sequence, and size of a learned position table.
         Learned and sinusoidal positions are limited to it; rotary and relative positions are not
     input: what the stack reads; a list is concatenated along the sequence
-    streams: several streams instead of one
+    streams: named streams, if the stack has several; see below
     positions: position encodings added to the input
     norm: which normalisation, also of the final norm
     condition: shift and scale of the final norm
@@ -167,8 +167,8 @@ class ModelSpec(Part, Displayed):
     heads: named heads, instead of `head`
     init: weight initialisation
     tokens: special token ids: `pad`, `bos`, `eos` (a number or a list) and `decoder_start`. They
-        are defaults of `generate`; tokenizers and exported folders have them too, as do those of
-        an encoder, whose emitted file does not change with them
+        are the defaults of `generate` and are written into tokenizers and exported folders. In an
+        encoder they do not change the emitted file
     modelwright: version of the spec language
     """
 

@@ -10,8 +10,9 @@ class FirstPool(Part):
     """The vector of the first token (BERT's [CLS]), even where it is padding.
 
     tokens: average this many `prefix_tokens` (AST: 2)
-    joined: concatenate these tokens instead of averaging them (the two classifiers of DeiT, whose
-        logits are averaged, equal one that reads both; Touvron et al., 2020, arXiv:2012.12877)
+    joined: concatenate these tokens instead of averaging them (DeiT averages the logits of two
+        classifiers, which equals one classifier that reads both tokens; Touvron et al., 2020,
+        arXiv:2012.12877)
     """
 
     type: Literal["first"] = "first"

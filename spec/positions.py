@@ -34,7 +34,7 @@ class LinearScaling(Part):
 class DynamicScaling(Part):
     """Dynamic NTK scaling: theta grows with the sequence length once it exceeds the original one
     (bloc97 and emozilla, 2023). The sequence length is the largest position in the batch plus 1.
-    Cached keys keep the angles that they were given when they were computed.
+    Cached keys keep the angles with which they were computed.
 
     factor: how fast theta grows with the length
     original_max_positions: context length before extension
@@ -63,15 +63,15 @@ class Llama3(Part):
 
 class Yarn(Part):
     """YaRN (Peng et al., 2023, arXiv:2309.00071): divide low frequencies by a factor, keep high
-    ones, and interpolate between. Rotated vectors are multiplied by m(mscale) / m(mscale_all_dims),
-    where m(s) = 0.1 · s · ln(factor) + 1, or 1 if factor ≤ 1.
+    ones, and interpolate between. Rotated vectors are multiplied by the attention factor m(mscale)
+    / m(mscale_all_dims), where m(s) = 0.1 · s · ln(factor) + 1, or 1 if factor ≤ 1.
 
     factor: new context length / original one
     original_max_positions: context length before extension
     beta_fast: frequencies with more rotations than this over the original length are kept
     beta_slow: frequencies with fewer rotations than this over the original length are divided
-    mscale: s of the numerator of that factor
-    mscale_all_dims: s of the denominator; the scores, including those of features that are not
+    mscale: s in the numerator of the attention factor
+    mscale_all_dims: s in the denominator; the scores, including those of features that are not
         rotated, are multiplied by m(mscale_all_dims)² (DeepSeek-V3)
     truncate: round the bounds of the interpolated range to whole pairs
     """
@@ -89,8 +89,7 @@ class Yarn(Part):
 class LongRope(Part):
     """LongRoPE: a divisor for each frequency; one list is used while the sequence fits the original
     length, the other beyond it (Ding et al., 2024, arXiv:2402.13753). The sequence length is the
-    largest position in the batch plus 1. Cached keys keep the angles that they were given when they
-    were computed.
+    largest position in the batch plus 1. Cached keys keep the angles with which they were computed.
 
     short_factor: divisors while the sequence fits the original length
     long_factor: divisors for longer sequences
@@ -120,9 +119,10 @@ class Learned(Part):
     `position_ids`.
 
     offset: added to each position before the lookup, including `position_ids` (OPT, BART: 2)
-    skip_padding: which tokens are counted: `false` all, including padding; `mask` those with 1 in
-        `attention_mask` (OPT); `tokens` those that are not the `pad` id (RoBERTa). Padding has
-        position -1, before `offset` is added. `position_ids` are used as given
+    skip_padding: which tokens get consecutive positions: all, including padding (`false`); those
+        with 1 in `attention_mask` (`mask`; OPT); or those that are not the `pad` id (`tokens`;
+        RoBERTa). Padding then has position -1, before `offset` is added. `position_ids` are used as
+        given
     """
 
     acts_on: ClassVar[Place] = "input"
@@ -140,11 +140,11 @@ class Sinusoidal(Part):
 
     axes: number of position axes. With 2, for the patches of an image, half of the features are
         the sinusoids of the row and half those of the column; those of prefix tokens are 0
-    order: with `axes: 2`, whose half comes first: `[column, row]`, as in MAE (He et al., 2021,
+    order: with `axes: 2`, which half comes first: `[column, row]`, as in MAE (He et al., 2021,
         arXiv:2111.06377) and DiT, or `[row, column]`
     layout: `concat`: all sines, then all cosines; or `interleaved`; with `axes: 2`, in each half
     denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1
-        (`half_minus_one`); with `axes: 2`, width is that of a half
+        (`half_minus_one`); with `axes: 2`, `width` is the width of one half
     offset: added to each position
     skip_padding: as for `learned`
     """
@@ -160,8 +160,8 @@ class Sinusoidal(Part):
 
 
 class Coordinate(Part):
-    """Sines and cosines of the position and, added to them, of the step t, both added to the input
-    of each layer, whose number is t = 1, 2, … (Universal Transformer; Dehghani et al., 2018,
+    """Sinusoids of the position plus sinusoids of the step t = 1, 2, … (the number of the layer),
+    added to the input of each layer (Universal Transformer; Dehghani et al., 2018,
     arXiv:1807.03819, eq. 6 and 7). With `share: true`, all steps have the same weights. Adaptive
     halting is not supported: the number of steps would depend on the data.
 
@@ -177,7 +177,8 @@ class Coordinate(Part):
 
 class Convolution(Part):
     """Convolutional positions: a grouped convolution over the frames of a signal, followed by an
-    activation, is added to them (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477).
+    activation; the result is added to the frames (wav2vec 2.0; Baevski et al., 2020,
+    arXiv:2006.11477).
 
     kernel: kernel size in frames
     groups: number of channel groups
@@ -196,7 +197,7 @@ class Rotary(Part):
     proportional to the position (Su et al., 2021, arXiv:2104.09864).
 
     theta: base of the wavelengths
-    fraction: fraction of the head's features that are rotated, the first ones
+    fraction: the first features of a head, this fraction of them, are rotated
     layout: which features form a pair: (i, i + half) or (2i, 2i + 1)
     axes: number of position axes. With 2, for the patches of an image, half of the pairs rotate
         with the row and half with the column, each with the frequencies of a head half as wide;
@@ -269,10 +270,11 @@ class RelativeBias(Part):
 
 
 class RelativeTable(Part):
-    """A learned bias per head and relative offset of two patches, added to the scores; with prefix
-    tokens, three more: from such a token to a patch, from a patch to one, and between two (BEiT,
-    Swin). With `axes: 1`, per distance of two tokens of a sequence, which is limited to
-    `max_positions`: row query - key + max_positions - 1 of the table.
+    """A learned bias per head and relative offset of two patches, added to the scores (BEiT, Swin).
+    With prefix tokens, there are three more biases: from a prefix token to a patch, from a patch to
+    a prefix token, and between prefix tokens. With `axes: 1`, a learned bias per head and distance
+    of two tokens: row query - key + max_positions - 1 of the table. Sequences are then limited to
+    `max_positions`.
 
     axes: number of axes: 2 for an image, 1 for a sequence
     share: as for `relative_bias`
@@ -291,8 +293,8 @@ class Disentangled(Part):
     """DeBERTa's disentangled attention: scores between content and relative positions (He et al.,
     2020, arXiv:2006.03654; buckets, shared projections and the norm: He et al., 2021,
     arXiv:2111.09543). The default `scale` of the attention becomes 1/√((1 + number of terms) ·
-    head_dim). The stack has one table per set of options; both terms look up the distance q - k, as
-    the authors' code does.
+    head_dim). The stack has one table per set of options; both terms use the distance q - k, as the
+    authors' code does.
 
     terms: terms added to the content-to-content scores
     buckets: number of distance buckets in each direction: half of them hold a single distance, the
@@ -314,8 +316,8 @@ class Disentangled(Part):
 
 
 class TransformerXl(Part):
-    """Transformer-XL: scores between content and relative positions, which are projected sinusoids;
-    queries have a learned bias for content and one for positions (Dai et al., 2019,
+    """Transformer-XL: scores between content and relative positions. Positions are projected
+    sinusoids; queries have one learned bias for content and one for positions (Dai et al., 2019,
     arXiv:1901.02860). Segment-level recurrence is not supported.
     """
 
@@ -324,13 +326,14 @@ class TransformerXl(Part):
 
 
 class Shaw(Part):
-    """Relative keys and values: vectors of the distance of two tokens are added to keys and values,
-    k_j + a_{j - i} and v_j + b_{j - i} (Shaw et al., 2018, arXiv:1803.02155, eq. 3 and 4). Each
-    layer has its own vectors, the same for all heads, from the furthest earlier key to the furthest
-    later one.
+    """Relative keys and values: learned vectors for the distance of query i and key j are added to
+    keys and values, k_j + a_{j - i} and v_j + b_{j - i} (Shaw et al., 2018, arXiv:1803.02155, eq. 3
+    and 4). Each layer has its own vectors, the same for all heads, in rows from the furthest
+    earlier key to the furthest later key.
 
-    max_distance: larger distances share the vector of this one, so there are 2 · max_distance + 1
-    values: whether values have such vectors too
+    max_distance: larger distances share the vector of this distance, so there are 2 · max_distance
+        + 1 vectors
+    values: whether vectors are added to the values too
     """
 
     acts_on: ClassVar[Place] = "scores"

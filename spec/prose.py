@@ -51,8 +51,8 @@ Unknown keys are errors, and so is `null`; write `none`. Nothing is inferred fro
 
 ## Levels
 
-In the column of defaults, `↑` is the value of the enclosing level. *Not yet* marks keys and types
-that are reserved for a later version; using one is an error.
+In the column of defaults, `↑` means the value of the enclosing level. *Not yet* marks keys and
+types that are reserved for a later version; using one is an error.
 """
 
 LEVELS = {
@@ -113,13 +113,13 @@ off-by-one errors. `check` warns if a decoder is not causal or an encoder is.
 A stack that reads `input_ids` also takes the optional arguments `attention_mask` and `position_ids`
 (B, T), and those that its masks need: `document_ids`, `prefix_length`, `global_mask`. Their names
 have the same prefix as the stack's input: `decoder_` for `decoder_input_ids`, `text_` for
-`text_ids`. If a model has several stacks and one of them reads vectors, its prefix is the name of
-the stack.
+`text_ids`. If a model has several stacks and one of them reads vectors, the prefix of its arguments
+is the name of the stack.
 
 If they are not passed, there is no padding, one document, no prefix and no global token, and
-positions are 0, 1, 2, … in each row. Positions do not depend on `attention_mask`: for sequences
-padded on the left, pass `position_ids`. Distances (ALiBi, `relative_bias`, masks, …) are
-differences of indices in the row, not of `position_ids`.
+positions are 0, 1, 2, … in each row. Without `skip_padding`, positions do not depend on
+`attention_mask`: for sequences padded on the left, pass `position_ids`. Distances (ALiBi,
+`relative_bias`, masks, …) are differences of indices in the row, not of `position_ids`.
 
 ## Layers that differ
 
@@ -131,9 +131,9 @@ blocks:
 pattern: [local * 5, global]                   # repeated and cut: 26 layers end with local, local
 ```
 
-`pattern` is a list of block names that repeats; `overrides` are exceptions for single layers or
-ranges: `overrides: {0..2: dense, -1: {norm: none}}`. An override is the name of a block, which
-replaces the block of the layer, or a mapping, which is merged into it. Without `pattern`, all
+`pattern` is a list of block names, repeated for all layers; `overrides` are exceptions for single
+layers or ranges: `overrides: {0..2: dense, -1: {norm: none}}`. An override is the name of a block,
+which replaces the block of the layer, or a mapping, which is merged into it. Without `pattern`, all
 layers without an override have the keys of the stack itself. With `share: true`, all layers of a
 block share their weights.
 
@@ -143,13 +143,13 @@ is every fourth layer, as in SmolLM3:
 ```yaml
 mask: causal
 blocks:
-  turned: {positions: {type: rotary, theta: 2e6}}
+    rope: {positions: {type: rotary, theta: 2e6}}
   nope:   {positions: none}
-pattern: [turned * 3, nope]
+pattern: [rope * 3, nope]
 ```
 
-A Universal Transformer (Dehghani et al., 2018, arXiv:1807.03819) repeats one layer and tells it the
-step:
+A Universal Transformer (Dehghani et al., 2018, arXiv:1807.03819) repeats one layer and adds an
+encoding of the step to its input:
 
 ```yaml
 layers: 6

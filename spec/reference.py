@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args, get_origin
 from . import masks
 from .branch import Branch
 from .condition import Adaptive
-from .display import DERIVED, scalar
+from .display import DERIVED, derived, scalar
 from .docs import options, summary
 from .embedding import Source
 from .head import HeadPart
 from .levels import WORDS
-from .model import WRITTEN, Block, ModelSpec, Stack
+from .model import WRITTEN, Block, ModelSpec, Stack, Stream
 from .part import COMPONENTS, Part, Tagged
 from .prose import AFTER, BEFORE, LEVELS
 from .residual import Joining
@@ -55,6 +55,8 @@ def _page() -> Iterator[str]:
     yield LEVELS["stack"]
     skip = ("order", *(key for key in shapes(Stack) if key in shapes(Block)))
     yield from _table(Stack, extra=("pattern", "overrides", "extends"), skip=skip)
+    yield f"`streams`: {summary(Stream)}\n"
+    yield from _table(Stream)
     yield LEVELS["block"]
     yield from _table(Block)
     yield "## Components\n"
@@ -182,7 +184,7 @@ def _default(cls: type[Part], key: str) -> str:
         return "required"
     value = field.default
     if name in DERIVED and value is None:
-        return DERIVED[name]
+        return derived(cls, name)
     if value is None:
         optional = "`none`" in getattr(shapes(cls)[key].leaf, "words", "")
         return "↑" if name in WORDS else "none" if optional else ""

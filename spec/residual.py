@@ -15,18 +15,18 @@ class Joining(Part):
     stream_scale: multiplies the residual stream before the addition (DeepNorm's α; Wang et al.,
         2022, arXiv:2203.00555)
     gate: a learned gate of the branch's output y: `rezero`: x + α y, with one learned number α per
-        branch, which starts at 0 (Bachlechner et al., 2020, arXiv:2003.04887); `output`: x + σ(W x
-        + b) ∘ y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
+        branch, initialised to 0 (Bachlechner et al., 2020, arXiv:2003.04887); `output`: x + σ(W x +
+        b) ∘ y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
         arXiv:1505.00387). The last two are gates of GTrXL (Parisotto et al., 2019,
-        arXiv:1910.06764) with b starting at 0; the gate reads what the output is added to. RegNet's
-        regulator (Xu et al., 2021, arXiv:2101.00590), a convolutional recurrence over the feature
-        maps of successive blocks, is not defined for tokens and not supported
+        arXiv:1910.06764) with b initialised to 0; x is the vector to which the output is added.
+        RegNet's regulator (Xu et al., 2021, arXiv:2101.00590), a convolutional recurrence over the
+        feature maps of successive blocks, is not defined for tokens and not supported
     layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et
         al., 2021, arXiv:2103.17239)
-    drop_path: stochastic depth: probability of skipping the branch in training, drawn for each
+    drop_path: stochastic depth: probability of skipping the branch in training, sampled for each
         sequence (Huang et al., 2016, arXiv:1603.09382)
-    from: what the branch's output is added to: its input before normalisation (`input`) or after it
-        (`normed`), or the input of the block (`block`)
+    from: vector to which the branch's output is added: the branch's input before normalisation
+        (`input`) or after it (`normed`), or the input of the block (`block`)
     float32: in a float16 model, compute the last linear layer of the feed-forward in float32 and
         keep the residual stream in float32 after it; T5's values exceed 65504, the largest float16
     """

@@ -84,8 +84,8 @@ class SublayerMoe(Moe, Own):
 
 
 class Conv(Own):
-    """A convolution along the sequence (Gehring et al., 2017, arXiv:1705.03122). The sequence keeps
-    its length: there are zeros around it, and at padding tokens.
+    """A convolution along the sequence (Gehring et al., 2017, arXiv:1705.03122). The length does
+    not change: the sequence is padded with zeros, and padding tokens count as zeros.
 
     kernel: kernel size; the first input of output t is t - ⌊kernel / 2⌋ · dilation
     dilation: dilation of the convolution
@@ -113,8 +113,8 @@ class InitialState(Part):
     recurrence (Bahdanau et al., 2014, arXiv:1409.0473, appendix A.2.2).
 
     memory: the stack, which ends with a recurrence with `output: none`
-    direction: `forward`: its state at the last token; `backward`: that of the layer which runs from
-        the end, at the first token
+    direction: `forward`: its state at the last token; `backward`: the state of the backward layer
+        at the first token
     """
 
     memory: Name
@@ -125,18 +125,18 @@ class Recurrence(Own):
     """A recurrent layer. At padding the state stays as it is. The cache keeps the state.
 
     hidden: width of the hidden state
-    bidirectional: run a second layer with its own weights from the end to the beginning, and
-        concatenate its states
-    bias: whether the linear layer of the inputs has a bias, and that of the output
+    bidirectional: run a second layer with its own weights backwards, and concatenate the states of
+        both
+    bias: whether the linear layers of the inputs and of the output have a bias
     initial: the state before the first token; default: zeros
     attention: attention to another stack, at each token, with the previous state as the query;
         another linear layer adds the result (the context) to the inputs of the gates (Bahdanau et
         al., 2014, arXiv:1409.0473). Its type is `mha` with `value: none` and `output: none`
-    result: what is concatenated to be the result: the new `state`, the `previous_state`, the
-        `input` (after the norm), the `context` of the attention
+    result: vectors that are concatenated to form the result: the new `state`, the `previous_state`,
+        the `input` (after the norm), or the `context` of the attention
     output: `linear`: a linear layer from the result to d_model; `none`: the result itself. If it is
-        wider or narrower than d_model, it needs `residual: none`, in the last sublayer of a single
-        layer; the stack's output then has this width
+        wider or narrower than d_model, it needs `residual: none`, and must be the last sublayer of
+        a stack with one layer; the stack's output then has this width
     """
 
     hidden: Count
@@ -171,9 +171,10 @@ class Lstm(Recurrence):
 
 class OuterProductMean(Own):
     """Outer product mean, which updates pairs from a stream of sequences (AlphaFold 2; Jumper et
-    al., 2021, supplementary information, algorithm 10): two linear layers of the source, the mean
-    over its first axis of their outer products for each pair of its second axis, and a linear layer
-    of the `hidden` · `hidden` numbers. The branch's norm is that of the source.
+    al., 2021, supplementary information, algorithm 10): two linear layers of the source; for each
+    pair of its second axis, the mean over its first axis of the outer product of their outputs; and
+    a linear layer of the resulting `hidden` · `hidden` numbers. The branch's norm is applied to the
+    source.
 
     source: the stream it reads
     hidden: width of the factors
@@ -187,10 +188,11 @@ class OuterProductMean(Own):
 
 
 class TriangleMultiplication(Own):
-    """Triangle multiplicative update: each pair (i, j) from the two other sides of its triangles
-    (AlphaFold 2; Jumper et al., 2021, supplementary information, algorithms 11 and 12). With two
-    linear layers a and b of the pairs, each times a sigmoid of another one: a norm of the sum over
-    k of a(i, k) b(j, k), a linear layer of it, times a sigmoid of a linear layer of the pair.
+    """Triangle multiplicative update: updates each pair (i, j) from the two other sides of its
+    triangles (AlphaFold 2; Jumper et al., 2021, supplementary information, algorithms 11 and 12).
+    Two linear layers of the pairs, each gated by the sigmoid of another one, give a and b. The sum
+    over k of a(i, k) b(j, k) passes through a norm and a linear layer, gated by the sigmoid of a
+    linear layer of the pair.
 
     hidden: width of the factors
     direction: `outgoing`, or `incoming` edges: a(k, i) b(k, j)

@@ -11,8 +11,8 @@ class TableBias(Part):
     """A learned number per head for each pair of tokens, looked up by an integer: Graphormer's
     spatial encoding (Ying et al., 2021, arXiv:2106.05234, eq. 6).
 
-    argument: name of the argument of `forward`, (B, T, T): the integer of each query and key.
-        Prefix tokens are left out of it: pairs with one have an entry of their own
+    argument: name of the argument of `forward`, (B, T, T): the integer of each query and key. It
+        does not cover prefix tokens; pairs that contain one have a separate entry
     entries: number of entries of the table
     share: one table for the whole `stack`, or one per `layer`
     """
@@ -25,12 +25,12 @@ class TableBias(Part):
 
 class PathBias(Part):
     """The mean over the edges of the path from query to key of the dot product of the edge's vector
-    with a learned vector per head and place on the path: Graphormer's edge encoding (Ying et al.,
-    2021, arXiv:2106.05234, eq. 7).
+    with a learned vector per head and position on the path: Graphormer's edge encoding (Ying et
+    al., 2021, arXiv:2106.05234, eq. 7).
 
     argument: name of the argument of `forward`, (B, T, T, max_distance): the kind of each edge of
-        the path from 1, and 0 after its end; without edges the bias is 0. Prefix tokens are left
-        out of it: their pairs have no path
+        the path, counted from 1, and 0 after its end; without edges the bias is 0. It does not
+        cover prefix tokens; their pairs have no path
     entries: number of kinds of edges; the table of their vectors has one more row, for 0
     max_distance: number of edges of the longest path
     width: width of the vector of an edge; default: `heads`
@@ -49,10 +49,10 @@ class StreamBias(Part):
     """A linear layer, without bias, from each pair (q, k) of a stream of pairs to a number per head
     (AlphaFold 2; Jumper et al., 2021, supplementary information, algorithms 7, 13 and 14).
 
-    stream: name of the stream, both of whose axes are that along which the attention works. If it
-        is the attention's own stream, the layer reads what queries and keys are computed from;
-        otherwise the stream as it is then, after a norm
-    norm: norm of another stream
+    stream: name of the stream. Both its axes are the axis along which the attention works. If it is
+        the attention's own stream, the layer reads the same vectors as queries and keys; otherwise
+        the current vectors of the other stream, after a norm
+    norm: this norm, if it is another stream
     transpose: read the pair (k, q) for the score of query q and key k, as AlphaFold 2's triangle
         attention around the ending node does (algorithm 14)
     """

@@ -44,8 +44,8 @@ class Router(Part):
     choose_by: add `selection_bias` to the `scores`, or to the `logits`, and choose by the sum
     groups: choose groups of experts first
     scale: multiplies the weights of the chosen experts
-    jitter: of `sparsemixer`: an expert is left out of the softmax if (best - logit) / max(|logit|,
-        best) > 2 · jitter, where best is the largest logit
+    jitter: threshold of `sparsemixer`: an expert is left out of the softmax if (best - logit) /
+        max(|logit|, best) > 2 · jitter, where best is the largest logit
     """
 
     score: OneOf[Literal["softmax", "sigmoid", "sparsemixer"]] = "softmax"
@@ -68,9 +68,9 @@ class Moe(Part):
     """Mixture of experts: top_k feed-forward networks per token, chosen by a router (Shazeer et
     al., 2017, arXiv:1701.06538).
 
-    In training mode, `loss` includes `balance_loss` and `z_loss` of each layer in the last forward
-    pass, and removes them; a model that has no `loss`, or a training loop with one of its own, adds
-    `auxiliary_loss()`. Both are computed over the tokens of the batch that are not padding.
+    In training mode, `loss` adds the `balance_loss` and `z_loss` of each layer from the last
+    forward pass, and clears them. If the model has no `loss`, or the training loop has its own, add
+    `auxiliary_loss()`. Both losses are computed over the tokens of the batch that are not padding.
 
     experts: number of experts
     top_k: number of experts per token
@@ -79,9 +79,9 @@ class Moe(Part):
     weigh: multiply the `output` of each chosen expert by its weight, or its `input` (Llama 4)
     shared_gate: multiply the shared expert's output by the sigmoid of a linear layer
     router: how experts are chosen
-    capacity: maximum number of tokens of a sequence per expert. Later tokens that choose the expert
-        are dropped: it adds nothing to them (Fedus et al., 2021, arXiv:2101.03961). Padding counts;
-        a step with a cache counts only its own tokens
+    capacity: maximum number of tokens of a sequence per expert. If more tokens choose the expert,
+        the later ones are dropped: it adds nothing to them (Fedus et al., 2021, arXiv:2101.03961).
+        Padding counts as tokens; a decoding step with a cache counts only its own tokens
     capacity_factor: capacity relative to the number of tokens: factor * tokens * top_k / experts,
         rounded up
     balance_loss: multiplies Σ_x experts · f_x · P_x, where f_x is the number of tokens that choose
