@@ -184,7 +184,7 @@ def draw_attention(
     if maps and not chosen:
         wanted = [f"layer {n}" for n in layers] + [f"head {n}" for n in heads] + [only]
         raise DrawError(
-            f"no attention map is of {', '.join(filter(None, wanted))}; there are: "
+            f"no attention map matches {', '.join(filter(None, wanted))}; available: "
             f"{', '.join(f'{name} ({weights.size(1)} heads)' for name, weights in maps.items())}"
         )
     return draw_heat_maps(chosen, format, options)

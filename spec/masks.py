@@ -214,7 +214,8 @@ def _number_problem(atom: Atom) -> str | None:
         if most == 0:
             return f"{atom.name} takes no arguments"
         wanted = wanted.replace("1 number(s)", "one number").replace("number(s)", "numbers")
-        return f"{atom.name}(…) takes {wanted}, but {count} {'is' if count == 1 else 'are'} given"
+        given = f"{count or 'none'} {'is' if count < 2 else 'are'} given"
+        return f"{atom.name}(…) takes {wanted}, but {given}"
     for argument, low in zip(atom.args, least, strict=False):
         if isinstance(argument, bool) or not isinstance(argument, int):
             return f"{atom.name}(…) takes numbers, not `{argument}`"

@@ -213,7 +213,7 @@ class ModelSpec(Part, Displayed):
         Raises ValueError for a spec that was not read from a text.
         """
         if self._tree is None:
-            raise ValueError("this spec was not read from a text, so its values have no places")
+            raise ValueError("this spec was not read from YAML, so its values have no locations")
         return self._tree
 
     @property

@@ -264,7 +264,7 @@ def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
     if len(value) > MAX_LENGTH:
         return f"a name of at most {MAX_LENGTH} characters"
     if value == "none":
-        return "another name; `none` switches something off"
+        return "another name; `none` turns a component off"
     if pattern is PLAIN_NAME and keyword.iskeyword(value):
         return "a name that is not a Python keyword"
     if pattern is not PLAIN_NAME:

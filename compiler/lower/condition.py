@@ -142,7 +142,7 @@ def _timestep(
     hidden = state.width
     if part.hidden not in (None, state.width.size):
         hidden = Dim("Ft", b.size("timestep_hidden", part.hidden, at=("hidden",)))
-    with b.module(name, noun="Timestep", title="Embedding of a time."):
+    with b.module(name, noun="Timestep", title="Embedding of a timestep."):
         x = b.op(
             "sinusoid",
             time,

@@ -21,8 +21,8 @@ def learned_in_feed_forwards(spec: ModelSpec) -> Iterator[Finding]:
         if isinstance(vars(part).get("activation"), Xielu) and not isinstance(part, HOLDERS):
             yield Finding(
                 (*path, "activation"),
-                "`xielu` has learned numbers and is for feed-forwards of type `mlp` and `glu` "
-                "only; write another `activation` here",
+                "`xielu` has learned parameters and is supported only in feed-forwards of type "
+                "`mlp` and `glu`; write another `activation` here",
             )
 
 

@@ -331,8 +331,8 @@ def one_kernel(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
     if isinstance(part, Pairwise) and part.kernel != others[0].kernel:
         yield Finding(
             (*path, "attention", "kernel"),
-            f"`kernel` must be the same in all layers of a stack, which share their masks; it is "
-            f"{others[0].kernel} in others",
+            f"`kernel` must be the same in all layers of a stack, which share their masks; in "
+            f"other layers it is `{others[0].kernel}`",
         )
 
 

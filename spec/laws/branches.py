@@ -239,8 +239,8 @@ def gates_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
     if gate == "highway" and isinstance(residual, Parallel):
         yield Finding(
             (*path, "residual", "gate"),
-            "`gate: highway` weighs one branch against the stream; it needs a residual of type "
-            "`sequential`",
+            "`gate: highway` combines one branch with the residual stream, so the residual must be "
+            "of type `sequential`",
         )
 
 

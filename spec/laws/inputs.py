@@ -138,8 +138,8 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
         if any(getattr(source, "registers", 0) for source in sources) and not known:
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions cannot leave out `registers`; use `learned` "
-                "positions, or `prefix_tokens` instead of registers",
+                f"{position.type} positions do not support `registers`, which have no position; "
+                "use `learned` positions, or `prefix_tokens` instead of registers",
             )
 
 
@@ -158,8 +158,8 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if all(isinstance(block.cross_attention, Nothing) for block in used):
             yield Finding(
                 place,
-                "a stack of `learned` vectors needs `cross_attention` in one of its layers: the "
-                "stack that it reads has the number of sequences",
+                "a stack of `learned` vectors needs `cross_attention` in one of its layers: its "
+                "batch size is that of the stack that it attends to",
             )
         for j, position in enumerate(members(stack.positions)):
             for key in ("offset", "skip_padding"):
@@ -259,7 +259,7 @@ def replaced_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findi
                 f"ids go from 0 to {words.vocab_size - 1}",
             )
         if source.replace in seen:
-            yield Finding(place, f"another input replaces the token id {source.replace} too")
+            yield Finding(place, f"another input also replaces the token id {source.replace}")
         if source.replace == spec.tokens.pad:
             yield Finding(place, f"the token id {source.replace} is padding; choose another one")
         seen.add(source.replace)
@@ -307,8 +307,8 @@ def _stem_of_an_image(place: Path, source: ConvStem) -> Iterator[Finding]:
         if source.image_size is not None:
             yield Finding(
                 (*place, "image_size"),
-                "`image_size` is that of an image; a signal may have any length; write `axes: 2` "
-                "or remove it",
+                "`image_size` is for images only, since signals may have any length; write "
+                "`axes: 2` or remove it",
             )
         return
     if source.image_size is None:
@@ -414,8 +414,7 @@ def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if sorted(position.order) != ["column", "row"]:
             yield Finding(
                 (*place, "order"),
-                "`order` tells whose sinusoids come first; write `[column, row]` or "
-                "`[row, column]`",
+                "`order` sets which sinusoids come first; write `[column, row]` or `[row, column]`",
             )
         if not any(has_grid(source) for source in members(stack.input)):
             yield Finding((*place, "axes"), ON_AN_IMAGE)

@@ -31,8 +31,8 @@ def data_of_each_token(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
                     continue
                 yield Finding(
                     (*path, "blocks", name, "mask"),
-                    f"`{atom}` in a mask is data of each token, and the `prefix_tokens` of this "
-                    "stack have none; write a mask without it",
+                    f"`{atom}` in a mask needs data for each token, but the `prefix_tokens` of "
+                    "this stack have none; write a mask without it",
                 )
                 return
 
@@ -43,7 +43,7 @@ def counted_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
         if getattr(position, "skip_padding", False) == "tokens":
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` counts token ids, and `prefix_tokens` have none; write "
+                "`skip_padding: tokens` counts token ids, but `prefix_tokens` have none; write "
                 "`skip_padding: mask`",
             )
 

@@ -146,7 +146,7 @@ def _of_residual(here: Path, part: Own) -> Iterator[Finding]:
 
 def _of_attention(here: Path, stack: Stack, part: Any) -> Iterator[Finding]:
     if part.axis is None:
-        yield Finding(here, "`axis` is missing: 0 or 1, the axis along which the attention works")
+        yield Finding(here, "`axis` is missing; write 0 or 1, the axis along which tokens attend")
         return
     for option, plain in PLAIN.items():
         value = getattr(part, option)
@@ -168,8 +168,8 @@ def _of_attention(here: Path, stack: Stack, part: Any) -> Iterator[Finding]:
             other = ", ".join(stack.streams[bias.stream].axes)
             yield Finding(
                 (*place, "stream"),
-                f"the scores are those of pairs of `{own}`, but the axes of the stream "
-                f"`{bias.stream}` are {other}",
+                f"this attention works along `{own}`, so a bias needs a stream with the axes "
+                f"{own}, {own}; those of `{bias.stream}` are {other}",
             )
 
 
@@ -178,7 +178,7 @@ def _of_pairs(here: Path, stack: Stack, part: Any) -> Iterator[Finding]:
     if len(set(axes)) != 1:
         yield Finding(
             (*here, "stream"),
-            f"`{part.type}` updates a stream of pairs, with the same axis twice; those of "
+            f"`{part.type}` updates a stream of pairs, which has the same axis twice; the axes of "
             f"`{part.stream}` are {', '.join(axes)}",
         )
         return

@@ -23,7 +23,8 @@ def one_after_another(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
         if isinstance(part.residual, Parallel):
             yield Finding(
                 (*path, "sublayers", i, "residual"),
-                "`parallel` joins several branches; a sublayer has `sequential` or `none`",
+                "`parallel` adds up several branches, but a sublayer is one branch; write "
+                "`sequential` or `none`",
             )
 
 

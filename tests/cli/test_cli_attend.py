@@ -70,7 +70,11 @@ def test_an_encoder_decoder_aligns(files: dict[str, list[str | Path]], target: l
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("tiny_gpt", ["--text", "a", "--layer", "9"], "no attention map is of layer 9; there are:"),
+        (
+            "tiny_gpt",
+            ["--text", "a", "--layer", "9"],
+            "no attention map matches layer 9; available:",
+        ),
         ("tiny_gpt", ["--text", "a", "--target", "b"], "has no second stack that reads a target"),
         ("tiny_gpt", ["--text", ""], "the prompt contains no tokens"),
         ("tiny_linear", ["--text", "a"], "linear attention sums keys and values"),

@@ -120,5 +120,7 @@ head: language_model
     assert [word for word in words if len(word) == 1][:6] == ["x", "y", "a", "b", "c", "d"]
     assert svg.count('class="panel"') == 2
     assert mw.draw_attention(maps, heads=[0]).count(b'class="panel"') == 6
-    with pytest.raises(DrawError, match=r"no attention map is of layer 7, head 1; there are: enc"):
+    with pytest.raises(
+        DrawError, match=r"no attention map matches layer 7, head 1; available: enc"
+    ):
         mw.draw_attention(maps, layers=[7], heads=[1])

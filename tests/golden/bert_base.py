@@ -49,9 +49,9 @@ class Config:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -180,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: c938d3c0446bb7f1d8804b6631372a1229a6c5c0f7649092c1f6947e58ddbc46
+# sha256 of the above: 0a5288b9a4af28af4b676126e862e8140a55fa67a3253756a85fde49814b4117

@@ -106,9 +106,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -183,7 +183,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
     index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # by block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
     return (padded @ weight[owner].mT)[index]
 
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 58684c1d97fe954a75ca8b45b053b2ec86296a73a7ea5e77503260be6e4f85bd
+# sha256 of the above: 30fb9e22472dba075e452e22b687ecb4dad2cf41bce203f605af5fa93c6bb390

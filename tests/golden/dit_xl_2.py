@@ -61,9 +61,9 @@ class Config:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -107,7 +107,7 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 class Timestep(nn.Module):
-    """Embedding of a time."""
+    """Embedding of a timestep."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: cf095d2a5c676de67c7035424d3754f0f804f168e5446400c3a6332b5d781826
+# sha256 of the above: 31f5c26bbe36e747ee909c2c57580a2e417d67ec62ccab9e0de835ce1c7fbe62

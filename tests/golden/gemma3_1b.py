@@ -64,15 +64,15 @@ class Cache:
         self.capacity = capacity
         self.length = 0
         self.kv: dict[int, list[Tensor]] = {}
-        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
+        self.first: dict[int, int] = {}  # index of the first token stored in a layer
 
     def append(
         self, layer: int, k: Tensor, v: Tensor, previous: int | None
     ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (..., T, E); return them after those of `previous` tokens.
 
-        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
-        is full, what is kept moves to the front.
+        If `previous` is None, all tokens are kept. Otherwise there is room for 1/16 more; when it
+        is full, the kept tokens move to the front.
         """
         end = self.length + k.size(-2)
         if end > self.capacity:
@@ -105,9 +105,9 @@ TILE = 128  # queries of one tile
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -137,7 +137,7 @@ class OffsetRMSNorm(nn.RMSNorm):
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -197,9 +197,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    hidden = [True] * end  # keys that may be padding in some sequence
     if attention_mask is not None and attention_mask.device.type == "cpu":
-        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
+        hidden = (~attention_mask.bool()).any(0).tolist()  # on a GPU, this would synchronise
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -229,7 +229,7 @@ def tiled_attention(
 def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    """Causal attention tile by tile; a single tile without a mask uses `is_causal`."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
@@ -493,4 +493,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: a933047b8dfb6c636aa1a0b07e2756c92fa14e574799e46034a575d8f1dbf37d
+# sha256 of the above: 2637ba2e9b3491aea3d89d4ad247c67abd380c2e3ad86decdb5c2e2355bc9739

@@ -70,9 +70,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -297,4 +297,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 10c84dae7f45b0d6234e316d8d6ca0143a5e44972b286195bf7b1fc051d4cb5f
+# sha256 of the above: c3f51415e1d50e5aa11fbe64f1b3eec98498c86fab1c49204bb216dce747e643

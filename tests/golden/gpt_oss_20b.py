@@ -81,15 +81,15 @@ class Cache:
         self.capacity = capacity
         self.length = 0
         self.kv: dict[int, list[Tensor]] = {}
-        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
+        self.first: dict[int, int] = {}  # index of the first token stored in a layer
 
     def append(
         self, layer: int, k: Tensor, v: Tensor, previous: int | None
     ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (..., T, E); return them after those of `previous` tokens.
 
-        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
-        is full, what is kept moves to the front.
+        If `previous` is None, all tokens are kept. Otherwise there is room for 1/16 more; when it
+        is full, the kept tokens move to the front.
         """
         end = self.length + k.size(-2)
         if end > self.capacity:
@@ -122,9 +122,9 @@ TILE = 64  # queries of one tile
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -209,7 +209,7 @@ def by_group(bias: Tensor, kv_heads: int) -> Tensor:
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -269,9 +269,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    hidden = [True] * end  # keys that may be padding in some sequence
     if attention_mask is not None and attention_mask.device.type == "cpu":
-        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
+        hidden = (~attention_mask.bool()).any(0).tolist()  # on a GPU, this would synchronise
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -321,7 +321,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
     index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # by block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
     return (padded @ weight[owner].mT)[index]
 
@@ -600,4 +600,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0e877f37b524fb9406abb65226987ca87f7547acb45a673fcad7424697804592
+# sha256 of the above: d2db8b9d5bb7be1315ae35364c2d0368beb7049c0500c6b73fdd03e5979ee0b0

@@ -71,9 +71,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2e50403a4dcb9bc002040af9ba7e44aaed0cbbf6868be4da991d23a66e8eaa54
+# sha256 of the above: 405be4eb260996d8096544e97a4cdbc5e15bb8f1e12a61deafa325fa9026d8c1

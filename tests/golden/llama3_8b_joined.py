@@ -71,9 +71,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: fe15af9e8bbaf25b08a1ae49e36c4752b223e892d1440dec50554dbc9b08530f
+# sha256 of the above: 6fdc680b5f49f0d4812545fc278eb201be55b9cac2f85f1405b784f3cd972171

@@ -89,16 +89,16 @@ TILE = 512  # queries of one tile
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor for queries, 1 + slope * log(1 + position // length), against attention that fades in
+    """Factor for queries, 1 + slope * log(1 + position // length), which keeps attention sharp in
     long contexts (Nakanishi 2025, arXiv:2501.19399).
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
@@ -131,7 +131,7 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -201,7 +201,7 @@ def tiles_of_blocks(
     near = added_mask(near, like)
     tiles: list[Tile] = []
     for first, last in query_runs(start, end, near.size(0), edges):
-        block = first - (first - origin) % size  # where that of the query begins, (B or 1, 1)
+        block = first - (first - origin) % size  # start of the query's block, (B or 1, 1)
         begin = max(0, int(block.min()))
         stop = min(int(block.max()) + size, first + near.size(1) - size, end)
         mask = near[: last - first, begin - first + size : stop - first + size]
@@ -230,7 +230,7 @@ def tiled_attention(
 def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    """Causal attention tile by tile; a single tile without a mask uses `is_causal`."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
@@ -266,7 +266,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
     index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # by block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
     return (padded @ weight[owner].mT)[index]
 
@@ -585,4 +585,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 54b2832fbed7a5ca0e46a8f44d6455cd885ac50f6ac48335229e7c34babc8115
+# sha256 of the above: 3bd6a2b9f85364122f92c42f82114f827a3caabeb38d2fd83ab07151faf7730e

@@ -108,26 +108,26 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    """x (B, T, D) with the vectors of `rows` (N, M, D), in order, where `places` (B, T) is true."""
+    """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():
         count = int(places.sum())
-        raise ValueError(f"{count} places for {rows.size(0)} x {rows.size(1)} vectors")
+        raise ValueError(f"{count} placeholders for {rows.size(0)} x {rows.size(1)} vectors")
     return x.masked_scatter(places[..., None], rows.type_as(x))
 
 
 def check_unplaced(places: Tensor) -> None:
-    """Raise ValueError if tokens `places` (B, T) stand for vectors; there are none."""
+    """Raise ValueError if `places` (B, T) has placeholders; there are no vectors for them."""
     if not torch.compiler.is_compiling() and places.any():
-        raise ValueError(f"{int(places.sum())} tokens stand for vectors, but none are given")
+        raise ValueError(f"{int(places.sum())} placeholders, but no vectors for them")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -486,11 +486,11 @@ class LlavaLike(nn.Module):
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.text(step, vision_states, mask, position_ids, cache=cache)
-            vision_states = None  # the cache holds them
+            vision_states = None  # now in the cache
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)
         return tokens
 
 
-# sha256 of the above: 07c2f95e8ff210e54f2ac890332951b0ffbf6890a8d1045a670aa18fcf95649b
+# sha256 of the above: b44498f626cf1c1fd177769262e32b81c7877b59758a81deedfe60e616e81997

@@ -76,9 +76,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -121,7 +121,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
     index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # by block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
     return (padded @ weight[owner].mT)[index]
 
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: af17f5d836446bd03eae3eeb3262722ffb5f0c0f320d90f6a493343f1f51a370
+# sha256 of the above: a2563ab8c1faa5156c645e6d6ab410823c6d3e0efbf03b2ca60adf3a33fd1249

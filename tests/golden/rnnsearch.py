@@ -63,14 +63,14 @@ class Cache:
         return state
 
     def set_state(self, layer: int, state: Tensor) -> None:
-        """Store what a layer of constant memory has after the new tokens."""
+        """Store the state of a layer after the new tokens, (B, …)."""
         self.states[layer] = state
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -414,4 +414,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 14aee99515b0cba1091fceaf268134d19d88811bee8e14fcec0c4c8f2965aaea
+# sha256 of the above: f268f50fba83f98faf78b2496f0ceb668949bde7351a4fcce548020b889b3c0d

@@ -82,9 +82,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -385,4 +385,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 55e6e3e6ff3da8c1e7234ce437474a6945056466c17ab6d18a5c2be6c0c993b4
+# sha256 of the above: 85eb30f2a6347b4b13c1bd5ca87bf26b746cc4eb707ed5f1158ca3af66d87b0c

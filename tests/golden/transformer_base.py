@@ -70,9 +70,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 48f8e45d1080c8080f82fb1093646094b5f512ca6d48bac61251e9cd0a3cb1f6
+# sha256 of the above: 5ea6081aabfbb16f9dcf7bead4f5180ff56ea4a19d34ab88f8ccb38fcbcc76b4

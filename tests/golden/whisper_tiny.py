@@ -81,9 +81,9 @@ class Cache:
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2b2ba2eba45a5fc9b59daffbe251ef43b843887cafe71e251c59c4caa4f55b21
+# sha256 of the above: c9de7106fa5d9a0de3856e0f837dd5675eb1eb36118e71532eef6003d316f09d

@@ -201,11 +201,11 @@ def test_it_generates_as_transformers_does(models: tuple[nn.Module, nn.Module]) 
 def test_images_and_their_places_must_agree(models: tuple[nn.Module, nn.Module]) -> None:
     ours, _ = models
     ids, images, _ = data()
-    with pytest.raises(ValueError, match=r"^27 places for 2 x 9 vectors$"):
+    with pytest.raises(ValueError, match=r"^27 placeholders for 2 x 9 vectors$"):
         ours(ids, images[:2])
-    with pytest.raises(ValueError, match=r"^27 tokens stand for vectors, but none are given$"):
+    with pytest.raises(ValueError, match=r"^27 placeholders, but no vectors for them$"):
         ours(ids)
-    with pytest.raises(ValueError, match=r"^27 tokens stand for vectors, but none are given$"):
+    with pytest.raises(ValueError, match=r"^27 placeholders, but no vectors for them$"):
         ours.generate(ids, 1)
 
 

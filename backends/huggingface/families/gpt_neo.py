@@ -15,7 +15,7 @@ def _neo_layers(values: Values) -> list[Layer]:
     kinds = [kind for run, count in values["attention_types"] for kind in run * count]
     if len(kinds) != values["num_layers"]:
         raise RefusedError(
-            f"`attention_types` says {len(kinds)} layers, not {values['num_layers']}"
+            f"`attention_types` has {len(kinds)} layers, but `num_layers` is {values['num_layers']}"
         )
     masks = {"global": "causal", "local": f"causal & window({values['window_size']})"}
     return [(kind, {"mask": masks[kind]}) for kind in kinds]

@@ -38,12 +38,12 @@ class Cache:
         return state
 
     def set_state(self, layer: int, state: Tensor) -> None:
-        """Store what a layer of constant memory has after the new tokens."""
+        """Store the state of a layer after the new tokens, (B, …)."""
         self.states[layer] = state
 
 
 class StaticCache:
-    """The same, allocated for all tokens up front; every step reads all of it."""
+    """A cache allocated for all tokens up front; every step reads all of it."""
 
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity

@@ -98,7 +98,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
     index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # by block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
     return (padded @ weight[owner].mT)[index]
 

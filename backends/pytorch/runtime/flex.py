@@ -51,7 +51,7 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask, **options:
 def fused_attention_with_sinks(
     q: Tensor, k: Tensor, v: Tensor, mask: BlockMask, sinks: Tensor, **options: Any
 ) -> Tensor:
-    """The same with a learned score for each head (H,), which takes a share of the attention."""
+    """FlexAttention with a learned sink for each head (H,), which takes a share of the weights."""
     y, more = fused_attention(q, k, v, mask, return_aux=AuxRequest(lse=True), **options)
     share = torch.sigmoid(more.lse - sinks[:, None])  # of all keys but the sink, (B, H, T)
     found: Tensor = (y * share[..., None]).type_as(y)

@@ -138,7 +138,7 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def softmax_with_sinks(scores: Tensor, mask: Tensor | None, sinks: Tensor) -> Tensor:
-    """The same where each head has a sink (H,), a score without a value (OpenAI 2025,
+    """Masked softmax where each head has a sink (H,), a score without a value (OpenAI 2025,
     arXiv:2508.10925): the weights sum to less than 1.
     """
     column = sinks[:, None, None].type_as(scores).expand(*scores.shape[:-1], 1)  # (B, H, T, 1)

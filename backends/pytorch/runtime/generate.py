@@ -135,7 +135,7 @@ def generate(
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             if slot.places:
-                given = None  # the cache holds them
+                given = None  # now in the cache
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id or 0)[:, None]  # pads finished rows
             tokens = torch.cat([tokens, step], dim=1)

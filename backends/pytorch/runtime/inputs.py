@@ -7,26 +7,26 @@ from torch import Tensor
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless all are ints of the shape; masks may be bool, positions one row."""
+    """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
-        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # least bytes
+        kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
         shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    """x (B, T, D) with the vectors of `rows` (N, M, D), in order, where `places` (B, T) is true."""
+    """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():
         count = int(places.sum())
-        raise ValueError(f"{count} places for {rows.size(0)} x {rows.size(1)} vectors")
+        raise ValueError(f"{count} placeholders for {rows.size(0)} x {rows.size(1)} vectors")
     return x.masked_scatter(places[..., None], rows.type_as(x))
 
 
 def check_unplaced(places: Tensor) -> None:
-    """Raise ValueError if tokens `places` (B, T) stand for vectors; there are none."""
+    """Raise ValueError if `places` (B, T) has placeholders; there are no vectors for them."""
     if not torch.compiler.is_compiling() and places.any():
-        raise ValueError(f"{int(places.sum())} tokens stand for vectors, but none are given")
+        raise ValueError(f"{int(places.sum())} placeholders, but no vectors for them")
 
 
 def check_lengths(axis: str, *lengths: int) -> None:

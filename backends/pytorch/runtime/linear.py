@@ -49,7 +49,7 @@ def causal_linear_attention(
 def compiled_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The same for all chunks at once, without a loop whose length depends on the text's."""
+    """Causal linear attention for all chunks at once, without a loop over the sequence."""
     (queries, keys, values), index = in_chunks(state, q, k, v)
     sums = keys.mT @ values  # of each chunk, (B, H, N, E, E)
     before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # sums of the previous chunks
@@ -111,7 +111,7 @@ def fading_linear_attention(
 def compiled_fading_attention(
     q: Tensor, k: Tensor, v: Tensor, rates: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The same for all chunks at once, without a loop whose length depends on the text's.
+    """Causal linear attention with decay, for all chunks at once, without a loop over the sequence.
 
     The terms are within a chunk, between chunks, and from `state`, the sum over previous steps.
     """

@@ -96,7 +96,7 @@ def by_length(
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor for queries, 1 + slope * log(1 + position // length), against attention that fades in
+    """Factor for queries, 1 + slope * log(1 + position // length), which keeps attention sharp in
     long contexts (Nakanishi 2025, arXiv:2501.19399).
     """
     dtype = torch.promote_types(like.dtype, torch.float32)

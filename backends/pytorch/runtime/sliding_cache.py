@@ -13,7 +13,7 @@ class SlidingCache:
         self.capacity = capacity
         self.length = 0
         self.kv: dict[int, list[Tensor]] = {}
-        self.first: dict[int, int] = {}  # index of the token in the first place of a layer
+        self.first: dict[int, int] = {}  # index of the first token stored in a layer
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
         self.states: dict[int, Tensor] = {}
 
@@ -22,8 +22,8 @@ class SlidingCache:
     ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (..., T, E); return them after those of `previous` tokens.
 
-        With None, a layer keeps all tokens. Others have room for 1/16 more than `previous`; when it
-        is full, what is kept moves to the front.
+        If `previous` is None, all tokens are kept. Otherwise there is room for 1/16 more; when it
+        is full, the kept tokens move to the front.
         """
         end = self.length + k.size(-2)
         if end > self.capacity:

@@ -14,7 +14,7 @@ from .ranges import query_runs
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; if there are no ranges, SDPA masks.
+    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -74,9 +74,9 @@ def sliding_tiles(
     near: True where a query of a tile may attend to a key of it, (Q, Sq)
     """
     tiles: list[Tile] = []
-    hidden = [True] * end  # keys that are padding in some sequence; all may be
+    hidden = [True] * end  # keys that may be padding in some sequence
     if attention_mask is not None and attention_mask.device.type == "cpu":
-        hidden = (~attention_mask.bool()).any(0).tolist()  # elsewhere, this waits for the device
+        hidden = (~attention_mask.bool()).any(0).tolist()  # on a GPU, this would synchronise
     near = added_mask(near, like)
     for first in range(start, end, near.size(0)):
         last, before = min(first + near.size(0), end), first - left
@@ -107,7 +107,7 @@ def tiles_of_blocks(
     near = added_mask(near, like)
     tiles: list[Tile] = []
     for first, last in query_runs(start, end, near.size(0), edges):
-        block = first - (first - origin) % size  # where that of the query begins, (B or 1, 1)
+        block = first - (first - origin) % size  # start of the query's block, (B or 1, 1)
         begin = max(0, int(block.min()))
         stop = min(int(block.max()) + size, first + near.size(1) - size, end)
         mask = near[: last - first, begin - first + size : stop - first + size]
@@ -120,7 +120,7 @@ def tiles_of_blocks(
 
 
 def mask_of_tile(mask: Tensor, like: Tensor) -> Tensor | None:
-    """The mask of a tile; None if nothing is hidden, which only eager code on the CPU looks up."""
+    """The mask of a tile; None if nothing is hidden (checked only in eager mode on the CPU)."""
     if mask.device.type == "cpu" and not torch.compiler.is_compiling() and mask.all():
         return None
     return added_mask(mask, like)
@@ -195,7 +195,7 @@ def tiled_attention(
 def causal_tiled_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    """Causal attention tile by tile; a single tile without a mask uses `is_causal`."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return tiled_attention(q, k, v, tiles, attend)
@@ -204,7 +204,7 @@ def causal_tiled_attention(
 def gathered_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same where tiles read several ranges of keys, which are copied.
+    """Attention tile by tile, where tiles read several ranges of keys, which are copied.
 
     For the backward pass, the keys are copied again, not saved.
     """
@@ -223,7 +223,7 @@ def gathered_attention(
 def causal_gathered_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    """Causal attention tile by tile; a single tile without a mask uses `is_causal`."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return gathered_attention(q, k, v, tiles, attend)
@@ -232,7 +232,7 @@ def causal_gathered_attention(
 def strided_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same where a tile has every n-th query and key; n is the step of its keys."""
+    """Attention tile by tile, where a tile has every n-th query and key (the step of its keys)."""
     step = tiles[0].keys[0].step if tiles[0].keys else None
     if step is None:
         return gathered_attention(q, k, v, tiles, attend)
@@ -245,7 +245,7 @@ def strided_attention(
 def causal_strided_attention(
     q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile], attend: Callable[..., Tensor]
 ) -> Tensor:
-    """The same; a single tile without a mask uses `is_causal` of SDPA."""
+    """Causal attention tile by tile; a single tile without a mask uses `is_causal`."""
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return strided_attention(q, k, v, tiles, attend)
