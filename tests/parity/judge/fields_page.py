@@ -29,7 +29,7 @@ Written by `python -m tests.parity.coverage --fields --write`, with transformers
 
 Each tiny model that is equal in [coverage.md](coverage.md) is compared again with one key of its
 `config.json` changed: booleans are negated; sizes, rates, activations and bases of rotary positions
-are replaced. If the importer overlooked a key, the outputs would differ. There are {total} changes
+are replaced. If the importer ignored a key, the outputs would differ. There are {total} changes
 to {types} models: {counts}.
 
 {rows}

@@ -29,7 +29,7 @@ Written by `python -m tests.parity.coverage --write`, with transformers {version
 
 This page lists which `transformers` model types you can import. For every model type and
 language-model head, for encoders of images and audio, and for variants of published checkpoints, a
-tiny model with random weights (none has its initial constant) is saved, imported with
+tiny model with random weights (no weight keeps a constant initial value) is saved, imported with
 `from_pretrained`, and compared with the library's model. Equal means that all logits (or hidden
 states, without a head) agree within 2e-5 of the largest one, in float32.
 
@@ -46,8 +46,8 @@ The other columns, for equal models:
 - **left padding**: whether it leaves the outputs unchanged; `not invariant in HF` if it changes
   them in the library
 
-[fields.md](fields.md) shows that the importer overlooks no key of a config: each key is changed by
-itself.
+[fields.md](fields.md) shows that the importer ignores no key of a config: each key is changed
+separately.
 
 {rows}
 
@@ -60,8 +60,8 @@ weights, and compared with the library's class (`tests/huggingface/published/`, 
 
 ## Models of several parts
 
-Examples whose parts no imported model has, compared with another implementation in float64, with
-all weights perturbed (`tests/parity/equalities.py` names the tests' bounds).
+These examples contain parts that no imported model has. They are compared with another
+implementation in float64, with all weights perturbed (`tests/parity/equalities.py`).
 
 {equalities}
 """
