@@ -36,10 +36,22 @@ FORMATS = ("svg", "png", "pdf")
 )
 @figure_option(FORMATS)
 @format_option(FORMATS)
-@click.option("--layer", "layers", type=click.IntRange(min=0), multiple=True, help="Repeatable.")
-@click.option("--head", "heads", type=click.IntRange(min=0), multiple=True, help="Repeatable.")
 @click.option(
-    "--only", default="", help="Only attentions with this in their name, e.g. cross_attention."
+    "--layer",
+    "layers",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Draw this layer, counted from 0. Repeatable.",
+)
+@click.option(
+    "--head",
+    "heads",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Draw this head, counted from 0. Repeatable.",
+)
+@click.option(
+    "--only", default="", help="Draw only maps whose name contains this, e.g. cross_attention."
 )
 @click.option("--device", help="cpu, cuda, … [default: cuda if available]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Data type of the weights.")

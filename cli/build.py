@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     help="Compute sparse masks as one dense mask, in tiles of queries with the keys that they may "
-    "see, or with FlexAttention (`flex`: needs CUDA). `auto` does what the spec says "
-    "(`attention.kernel`), by default what is faster; `inspect --kernels` prints it.",
+    "attend to, or with FlexAttention (`flex`: needs CUDA). `auto` uses the spec's "
+    "`attention.kernel`, by default the faster one; `inspect --kernels` prints the choice.",
 )
 @force_option
 @quiet

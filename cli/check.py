@@ -37,9 +37,9 @@ def check(
     severity, file, line, column, message and hint; line and column count from 1, and are 0 for
     errors of the whole file.
 
-    A note names each stack that accepts sequences longer than max_positions, the longest of
-    training: the model computes them, with what quality is unknown. It does not count as a
-    warning.
+    A note names each stack that accepts sequences longer than max_positions, the length of the
+    longest training sequence: the model computes them, but how well is not known. Notes are not
+    warnings.
     """
     if as_json:
         failed = _check_as_json(specs, sets, strict)

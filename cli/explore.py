@@ -22,7 +22,7 @@ INSTALL = "pip install 'modelwright[explore]'"
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
-    help=f"Port to listen at; 0 is a free one. [default: {PORT}, or a free one if it is taken]",
+    help=f"Port to listen on; 0: any free port. [default: {PORT}, or a free port if it is taken]",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address only; open no browser.")
 @click.option("--watch", is_flag=True, help="Reload SPEC when another program changes it.")
@@ -31,7 +31,7 @@ INSTALL = "pip install 'modelwright[explore]'"
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen at. Any but this machine's own needs --token.",
+    help="Address to listen on. Addresses other than this machine's own need --token.",
 )
 @click.option(
     "--weights", type=WEIGHTS, help="Checkpoint for the attention tab. [default: random weights]"
@@ -39,9 +39,11 @@ INSTALL = "pip install 'modelwright[explore]'"
 @click.option(
     "--tokenizer",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="tokenizer.json for the attention tab. [default: tokens are bytes]",
+    help="A tokenizer.json file for the attention tab. [default: one token per byte]",
 )
-@click.option("--token", metavar="TEXT", help="Secret of the address. [default: a random one]")
+@click.option(
+    "--token", metavar="TEXT", help="Secret in the address of the page. [default: random]"
+)
 @click.option(
     "--static",
     "folder",
@@ -72,7 +74,7 @@ def explore(
       modelwright explore
       modelwright explore gpt2.yaml --watch     edit in your own editor, watch the page
       modelwright explore --no-browser          prints the address
-      modelwright explore --static page         files that need no server of ours
+      modelwright explore --static page         files for any web server
 
     The page is served to this machine only. Its address contains a secret (`#token=…`).
     """
@@ -160,4 +162,4 @@ def _listen(host: str, port: int | None) -> socket.socket:
     except OSError as error:
         if port is None and error.errno == errno.EADDRINUSE:
             return _listen(host, 0)
-        fail(f"cannot listen at {host} port {port or PORT}: {error.strerror or error}")
+        fail(f"cannot listen on {host} port {port or PORT}: {error.strerror or error}")

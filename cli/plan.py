@@ -27,7 +27,7 @@ UNITS = {
     "--tokens",
     type=Number(),
     required=True,
-    help="Tokens of the whole run, such as 1e12; with several stacks, those of each.",
+    help="Tokens of the whole run, such as 1e12; with several stacks, tokens of each stack.",
 )
 @click.option("--devices", type=int, default=1, show_default=True, help="Number of devices.")
 @click.option(

@@ -28,7 +28,7 @@ def _plugin() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_load,
-        help="Load variants of your own from a Python file, whose code is run. Repeatable.",
+        help="Load your own variants from a Python file (its code is run). Repeatable.",
     )
 
 

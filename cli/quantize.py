@@ -23,14 +23,14 @@ from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder written by `modelwright data`, on which the change is measured.",
+    help="Folder written by `modelwright data`; the loss on it is measured before and after.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="Number of samples on which the change is measured.",
+    help="Number of samples on which the loss is measured.",
 )
 @click.option("--length", type=click.IntRange(min=1), help="Sequence length in tokens.")
 @click.option(

@@ -24,7 +24,8 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             continue
         name = one.name.replace("_", "-")
         meaning = one.metadata["help"]
-        shown = f"{meaning[0].upper()}{meaning[1:]}. [default: {one.default}]"
+        shown = f"{meaning[0].upper()}{meaning[1:]}."
+        shown += "" if one.default == "" else f" [default: {one.default}]"
         if isinstance(one.default, bool):
             command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
             continue
@@ -63,7 +64,7 @@ def _type(setting: Field[Any]) -> Any:
 @click.option(
     "--start-from-teacher",
     is_flag=True,
-    help="Start with the teacher's weights; its layers are those of --layer-pairs.",
+    help="Copy the initial weights from the teacher; --layer-pairs sets from which layers.",
 )
 @click.option(
     "--recipe",

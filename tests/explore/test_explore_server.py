@@ -332,7 +332,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         port = taken.getsockname()[1]
         done = CliRunner().invoke(cli, ["explore", "--no-browser", "--port", str(port)])
     assert done.exit_code == 2
-    assert f"cannot listen at 127.0.0.1 port {port}" in done.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
 
 
 def test_a_page_that_is_not_built_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

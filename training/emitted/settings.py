@@ -76,18 +76,20 @@ class Settings:
     )
     tensor_size: int = option(
         0,
-        "with tp, devices of a group that divides each layer; weights are sharded over the groups "
-        "as with fsdp; 0: one group",
+        "with tp, number of devices over which each layer is divided; weights are sharded over "
+        "the groups of devices, as with fsdp; 0: all devices",
         least=0,
     )
     compile: bool = option(False, "compile each layer with torch.compile")
     recompute: bool = option(False, "recompute activations in the backward pass to save memory")
     teacher_weights: str = option("", "safetensors file with the teacher's weights")
-    distill: str = option("logits", "what a teacher teaches: logits,relations,hidden")
-    layer_pairs: str = option("", "layers of student and teacher, from 1, such as 1:4,2:8")
+    distill: str = option("logits", "what the student learns: some of logits,relations,hidden")
+    layer_pairs: str = option(
+        "", "layers of student and teacher, from 1, such as 1:4,2:8; empty: evenly spaced"
+    )
     temperature: float = option(2.0, "temperature of the teacher's probabilities", least=1e-3)
     logits_weight: float = option(
-        0.5, "weight of `logits`; the labels have the rest", least=0, most=1
+        0.5, "weight of `logits`; 1 minus this is that of the labels", least=0, most=1
     )
     relations_weight: float = option(0.1, "weight of `relations`", least=0)
     hidden_weight: float = option(0.1, "weight of `hidden`", least=0)
