@@ -207,7 +207,7 @@ def text_of(found: Iterable[Piece]) -> str:
 def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     """One statement as lines.
 
-    The note follows the last line, or precedes a statement that fits on one line without it.
+    The note follows the last line, or precedes a statement whose last line has no room for it.
     """
     margin, tail = at.margin, f"  # {note}" if note else ""
     found = line.all
@@ -230,8 +230,10 @@ def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     head, group, rest = split
     first = f"{margin}{text_of(head)}{group.brackets[0]}"
     opened = Printed(first, group.origins, pieces=head)
-    closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", pieces=rest)
-    return [opened, *_inside(group, at), closed]
+    last = f"{margin}{group.brackets[1]}{text_of(rest)}"
+    if note and not at.fits(last + tail):
+        return [Printed(f"{margin}# {note}", pieces=found), *wrap(line, at)]
+    return [opened, *_inside(group, at), Printed(last + tail, pieces=rest)]
 
 
 def _inside(group: Piece, at: Place) -> list[Printed]:
