@@ -11,6 +11,7 @@ from .sizes import Field, InverseRoot, Size, fields_of
 GLOSSARY = {
     "B": "batch",
     "T": "new tokens",
+    **{f"T{n}": f"tokens of input {n} of a stack" for n in range(1, 10)},
     "S": "all tokens",
     "M": "tokens of the memory",
     "Q": "queries of a tile",

@@ -84,9 +84,11 @@ def elements(shape: Shape) -> Poly:
 
 @lru_cache(maxsize=256)
 def _named(label: str) -> Poly:
-    """The length of an axis called `T`, `2*T`, `M-1` or `2*T-8`."""
+    """The length of an axis called `T`, `2*T`, `M-1`, `2*T-8` or `T/2-1.5`."""
     total = Poly.of(1)
     product, _, less = label.partition("-")
     for factor in product.split("*"):
-        total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
-    return total + -int(less) if less else total
+        letter, _, parts = factor.partition("/")
+        total = total * (int(letter) if letter.isdigit() else Poly.of(letter))
+        total = total * (1 / int(parts)) if parts else total
+    return total + -float(less) if less else total

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from .axes import Dim, M, Shape
 from .cost import Poly, elements
+from .facts import PartFact
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
 from .other_kernels import GroupKernel, kernels_of_groups, lacks
@@ -176,6 +177,8 @@ class Lengths:
 
     def _values(self, op: Op) -> dict[str, Value]:
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
+        if parts := self.graph.parts.get(self._reader(op)):
+            touched = {name: _shared(value, parts) for name, value in touched.items()}
         if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
             return {name: _with_tokens(each, axes) for name, each in touched.items()}
         head = self.of_heads.get(op.number, "")
@@ -191,6 +194,15 @@ class Lengths:
             for name in (op.arg("k"), op.arg("v")):
                 touched[name] = _measured(touched[name], length)
         return touched
+
+    def _reader(self, op: Op) -> str:
+        """The stack of an op; of one outside of stacks, such as a shared embedding, its reader."""
+        if (stack := self.graph.scopes[op.scope].stack) or not self.graph.parts:
+            return stack
+        readers = [
+            self.graph.scopes[one.scope].stack for one in self.graph.consumers(op.outputs[0])
+        ]
+        return next((reader for reader in readers if reader), "")
 
     def length(self, stack: str) -> Dim:
         """Length of a stack that another reads, or whose input determines its length."""
@@ -242,6 +254,29 @@ def as_long_as(shape: Shape, length: Dim) -> Shape:
 def _measured_axis(dim: Dim, length: Dim) -> Dim:
     product, _, less = dim.label.partition("-")
     times, _, letter = product.rpartition("*")
+    letter, _, parts = letter.partition("/")
     if letter not in ("T", "S", "M") or not (times or "1").isdigit():
         return replace(dim, parts=as_long_as(dim.parts, length)) if dim.parts else dim
+    if parts:  # of a joined input, whose whole length is not known
+        return replace(dim, label=dim.label.replace(letter, length.label))
     return (length.times(int(times)) if times else length).less(int(less or 0))
+
+
+def _shared(value: Value, parts: tuple[PartFact, ...]) -> Value:
+    """The value with lengths of joined inputs: those that are not known are taken to be equal."""
+    free = [part.letter for part in parts if part.length is None]
+    known = {part.letter: part.length for part in parts if part.length is not None}
+    rest = sum(int(length) for length in known.values())
+
+    def share(dim: Dim) -> Dim:
+        product, _, less = dim.label.partition("-")
+        times, _, letter = product.rpartition("*")
+        if letter not in free and letter not in known:
+            return replace(dim, parts=tuple(map(share, dim.parts)))
+        n = int(times or 1)
+        if letter in known:
+            return replace(dim, size=n * known[letter] - int(less or 0))
+        short = n * rest / len(free) + int(less or 0)
+        return Dim(f"{n}*T/{len(free)}" + (f"-{short:g}" if short else ""))
+
+    return replace(value, shape=tuple(map(share, value.shape)))

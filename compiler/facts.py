@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ..spec.errors import Mark
+from .sizes import Size
 
 Origin = tuple[Any, ...]
 """The path of a value in the resolved spec: `("stacks", "decoder", "blocks", "block", "norm")`."""
@@ -111,6 +112,22 @@ class InputFact:
         for layer in self.convolutions:
             length = max(0, (length - layer.reach - 1) // layer.stride + 1)
         return length + self.prefix
+
+
+@dataclass(frozen=True)
+class PartFact:
+    """One of the inputs that are joined to the sequence of a stack.
+
+    letter    the letter of its length: T1, T2, …
+    input     what it is
+    length    its number of vectors if it is given; None if that depends on the argument
+    optional  whether it may be absent
+    """
+
+    letter: str
+    input: InputFact
+    length: Size | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display import Displayed
 from .axes import Shape, show
-from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
+from .facts import HeadFact, InitFact, InputFact, PartFact, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path in the spec
 from .layer_rule import LayerRule
 from .operands import Operands
@@ -198,6 +198,7 @@ TABLES = (  # metadata
     "limits",
     "predicts_next",
     "lengths",
+    "parts",
     "heads",
     "inputs",
     "stack_facts",
@@ -226,6 +227,7 @@ class ModuleGraph(Displayed):
         self.streams: dict[str, dict[str, str]] = {}  # stack -> stream -> value id of its output
         self.axes: dict[str, tuple[str, ...]] = {}  # stack with streams -> names of all axes
         self.lengths: dict[str, Size] = {}  # stack name -> number of tokens, if the input sets it
+        self.parts: dict[str, tuple[PartFact, ...]] = {}  # stack with joined inputs -> each
         self.heads: dict[str, HeadFact] = {}  # in the order of the spec
         self.inputs: dict[str, InputFact] = {}  # stack name -> its first input
         self.stack_facts: dict[str, StackFact] = {}
@@ -393,6 +395,14 @@ class ModuleGraph(Displayed):
     def depths(self) -> dict[str, int]:
         """Number of layers of each stack."""
         return {name: stack.layers for name, stack in self.stack_facts.items()}
+
+    def read_by(self, stack: str) -> list[InputFact]:
+        """The inputs of a stack that are its sequence."""
+        return [part.input for part in self.parts.get(stack, ())] or [self.inputs[stack]]
+
+    def sources(self) -> list[InputFact]:
+        """The inputs of all stacks."""
+        return [fact for stack in self.inputs for fact in self.read_by(stack)]
 
     def decided(self) -> bool:
         """Whether the inputs of all stacks determine the number of tokens, as images do."""

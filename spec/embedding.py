@@ -29,7 +29,14 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 
 
 class Source(Part):
-    """An input.
+    """An input. Several inputs of a stack are joined: their vectors stand one after the other in
+    its sequence, in the order of the list. Each is normalised, dropped and projected to d_model
+    before, and positions are added to all of them. The weights of each stand below the name of its
+    argument or stack and `_embedding`, such as `pixel_values_embedding`. If only one of the inputs
+    may have padding, and it is known how many vectors stand before or after it, `attention_mask` is
+    that of this input; else it is that of the whole sequence. Labels may be left out for vectors
+    before token ids, if these are last. A stack that joins inputs has no cache yet, and so no
+    `generate`.
 
     prefix_tokens: number of learned tokens prepended to the input (soft prompts; Lester et al.,
         2021, arXiv:2104.08691). Positions count from the first of them. `attention_mask` covers the
@@ -38,7 +45,9 @@ class Source(Part):
     normalize: normalise the embeddings: `true` after positions are added, `before_positions` before
     norm: which normalisation
     dropout: dropout rate on the embeddings
-    optional: allow the argument to be absent
+    optional: allow the argument to be absent, beside other inputs: nothing is then computed for it,
+        and its weights get no gradient. At least one input must be given. The input of a stack that
+        is only read as an `optional` input may be absent too
     """
 
     prefix_tokens: Whole = 0
@@ -289,6 +298,15 @@ class StackInput(Source):
 def has_grid(source: Source) -> TypeGuard[Patches | ConvStem]:
     """Whether the tokens of an input are those of an image, in rows and columns."""
     return isinstance(source, Patches) or (isinstance(source, ConvStem) and source.axes == 2)
+
+
+def joined(sources: Sequence[Source]) -> tuple[int, ...]:
+    """Indices of the inputs that make up the sequence: all but those that replace tokens."""
+    return tuple(
+        i
+        for i, source in enumerate(sources)
+        if not isinstance(source, StackInput) or source.replace is None
+    )
 
 
 def main_input(sources: Sequence[Source]) -> int:

@@ -221,7 +221,7 @@ def resolve_block(block: Node, reading: Reading) -> Node:
     if sublayers is BROKEN or sublayers != []:
         for key in ("attention", "cross_attention", "feed_forward"):
             written = leaves(items[key]) if key in items else ()
-            for leaf in [leaf for _, leaf in written if not leaf.is_word("none")]:
+            for leaf in [leaf for _, leaf in written if leaf.value != "none"]:
                 reading.replaced.setdefault(id(leaf.mark), []).append(items["sublayers"])
             items[key] = expand(key, defaulted("none", block))
         items["sublayers"] = _sublayers(items, block, words)

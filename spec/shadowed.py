@@ -61,7 +61,7 @@ def _live(surface: Mapping[str, Node], resolved: Mapping[str, Node]) -> Iterator
             if path[0] != "order" and (path[0] != "blocks" or path[1] not in idle):
                 yield id(node.mark)
         for path, node in leaves(surface[name]):
-            if path[0] not in BLOCK_KEYS and path[0] not in ("blocks", "overrides"):
+            if path[0] not in BLOCK_KEYS and path[0] != "blocks":
                 yield id(node.mark)
     for key, part in resolved.items():
         if key != "stacks":

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .embedding import Source, StackInput
 from .errors import SpecError
 from .locate import locate
-from .model import ModelSpec, Stack
+from .model import ModelSpec
 from .part import BROKEN, CONTAINERS, Part, options_of
 from .positions import (
     RelativeTable,
@@ -27,7 +26,6 @@ LATER_TYPES: dict[type[Part], str] = {}
 
 # class -> option -> the supported values, and a name for all others
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
-    Source: {"optional": ((False,), "an `optional` input")},
     Rotary: {"axes": ((1, 2), "positions with three axes")},
     Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((1, 2), "a grid with three axes")},
@@ -53,7 +51,6 @@ def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         if later is not None:
             yield (*path, "type"), later
             return
-        yield from _combinations(part, path)
         refused = set()
         for name, text in _options(part):
             refused.add(name)
@@ -90,13 +87,3 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
         value = getattr(part, name)
         if value is not BROKEN and not any(value == known for known in values):
             yield name, text
-
-
-def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    streams = part.streams if isinstance(part, Stack) else {}
-    alone = streams is not BROKEN and not streams
-    sources = part.input if isinstance(part, Stack) and alone else ()
-    sources = () if sources is BROKEN else sources
-    placed = [s for s in sources if isinstance(s, StackInput) and isinstance(s.replace, int)]
-    if len(sources) - len(placed) > 1:
-        yield (*path, "input"), "a stack that reads several inputs"

@@ -49,7 +49,9 @@ def stack_of(graph: ModuleGraph, value: str) -> str:
     op = graph.producer(value)
     if op is None or op.kind != "argument":
         return "" if op is None else graph.scopes[op.scope].stack
-    named = [stack for stack, fact in graph.inputs.items() if fact.argument == op.name]
+    named = [
+        stack for stack in graph.inputs if op.name in {f.argument for f in graph.read_by(stack)}
+    ]
     return named[0] if named else _reader(graph, value)
 
 

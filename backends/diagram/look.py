@@ -269,6 +269,7 @@ LOOKS: dict[str, Look] = {
     "swap_axes": Look("through"),
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
+    "join_inputs": Look("circle", "sum", _const("‖")),
     "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
     "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),

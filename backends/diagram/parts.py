@@ -194,7 +194,7 @@ class Parts:
         """Whether a value is drawn: not integers, booleans or optional arguments."""
         values = [self.graph.values[name] for name in op.outputs]
         if op.kind == "argument":
-            data = any(fact.argument == op.name for fact in self.graph.inputs.values())
+            data = any(fact.argument == op.name for fact in self.graph.sources())
             return data or not all(value.optional for value in values)
         return any(value.dtype == "float" for value in values)
 

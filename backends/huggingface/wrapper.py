@@ -44,8 +44,8 @@ def write_wrapper(emitted: EmittedFile, dtype: str, spec: ModelSpec | None = Non
 
     spec: stored in config.json, so that the folder can be imported again
     """
-    for stack, source in emitted.graph.inputs.items():
-        if source.kind == "features":
+    for stack in emitted.graph.inputs:
+        if any(source.kind == "features" for source in emitted.graph.read_by(stack)):
             raise ExportError(
                 f"not supported yet: `{stack}` reads vectors, which `transformers` names itself"
             )

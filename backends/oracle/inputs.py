@@ -12,21 +12,29 @@ from .context import Tokens
 from .pointwise import activate, normalize, sigmoid
 from .positions import added, grouped
 from .vectors import Places, place, replacing
-from .weights import Array, Weights, unknown
+from .weights import Array, Weights
 
 Rows = dict[str, Array]
 """Argument of the model -> its value for one sequence."""
-OUTPUT = ""
-"""In place of an argument: the output of another stack."""
+OUTPUT = "output of "
+"""Before the name of a stack, in place of an argument: its output."""
+
+
+def sources_of(spec: ModelSpec, name: str) -> list[Any]:
+    """The inputs of a stack, besides vectors that replace tokens; several are joined."""
+    replacing_ones = [*replacing(spec.stacks[name])]
+    return [source for source in spec.stacks[name].input if source not in replacing_ones]
 
 
 def source_of(spec: ModelSpec, name: str) -> Any:
-    """The input of a stack, besides vectors that replace tokens."""
-    replacing_ones = [*replacing(spec.stacks[name])]
-    sources = [source for source in spec.stacks[name].input if source not in replacing_ones]
-    if len(sources) != 1:
-        raise unknown("a stack that reads several inputs")
-    return sources[0]
+    """The token ids of a stack, else its first input."""
+    sources = sources_of(spec, name)
+    return next((one for one in sources if isinstance(one, TokenInput)), sources[0])
+
+
+def module_of(source: Any) -> str:
+    """Where the weights of one of several inputs stand."""
+    return f"{source.stack if isinstance(source, StackInput) else source.argument}_embedding"
 
 
 def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
@@ -52,6 +60,8 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     width = source.width or spec.stacks[owner].d_model
     where = weights if owner in shared or len(spec.stacks) == 1 else weights.below(owner)
     prefix = f"{owner}_" if owner in shared and len(shared) > 1 else ""
+    if owner not in shared and len(sources_of(spec, owner)) > 1:
+        where = where.below(module_of(source))
     return where(f"{prefix}token_embedding.weight", source.vocab_size, width)
 
 
@@ -67,7 +77,7 @@ def embed(
     if isinstance(source, LearnedInput):  # Li et al., 2023, arXiv:2301.12597, section 3.1
         return weights("learned_tokens", source.tokens, stack.d_model)
     if isinstance(source, StackInput):
-        return rows[OUTPUT]
+        return rows[OUTPUT + source.stack]
     given = rows[source.argument]
     if isinstance(source, TokenInput):
         assert table is not None
@@ -171,30 +181,54 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
     return activate(source.activation, x)
 
 
+def is_given(source: Any, rows: Rows) -> bool:
+    key = f"{OUTPUT}{source.stack}" if isinstance(source, StackInput) else source.argument
+    return key in rows
+
+
 def read_input(
     spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens, places: Places
 ) -> Array:
     """The input of a stack's first layer: (T, D).
 
-    The order is embedding, scale, (vectors in places,) added embeddings, (projection,) (norm,)
-    positions, (norm,) dropout, (projection); registers are inserted before patches, after
-    positions (Darcet et al., 2023, arXiv:2309.16588, section 2.2). Lan et al., 2019
+    The order is embedding, scale, (vectors in places,) added embeddings, learned tokens,
+    (projection,) (norm,) positions, (norm,) dropout, (projection); registers are inserted before
+    patches, after positions (Darcet et al., 2023, arXiv:2309.16588, section 2.2). Lan et al., 2019
     (arXiv:1909.11942, section 3.1) project after the norm, Zhang et al., 2022 (OPT,
-    arXiv:2205.01068) before positions.
+    arXiv:2205.01068) before positions. Of several inputs, those that are given are joined, each
+    normalised, dropped and projected, and positions are added to all of them (Kim et al., 2021,
+    arXiv:2102.03334, eq. 1-3).
     """
     stack = spec.stacks[name]
-    source = source_of(spec, name)
     own = weights.below(name) if len(spec.stacks) > 1 else weights
-    table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
-    x = embed(stack, source, own, table, rows, places)
-    if source.prefix_tokens:
-        x = np.concatenate([own("prefix_tokens", source.prefix_tokens, x.shape[-1]), x])
-    narrow = isinstance(source, TokenInput) and x.shape[-1] != stack.d_model
-    late = narrow and source.project == "after_positions"
-    if narrow and not late:
-        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
-    if source.normalize == "before_positions":
-        x = normalize(source.norm, own, "embedding_norm", x)
+    sources = sources_of(spec, name)
+
+    def embedded(source: Any, own: Weights) -> tuple[Array, bool]:
+        """With learned tokens; whether it is still to be projected."""
+        table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
+        x = embed(stack, source, own, table, rows, places)
+        if source.prefix_tokens:
+            x = np.concatenate([own("prefix_tokens", source.prefix_tokens, x.shape[-1]), x])
+        narrow = isinstance(source, TokenInput) and x.shape[-1] != stack.d_model
+        late = narrow and (len(sources) > 1 or source.project == "after_positions")
+        if narrow and not late:
+            x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+        if source.normalize == "before_positions":
+            x = normalize(source.norm, own, "embedding_norm", x)
+        return x, late
+
+    def finished(source: Any, own: Weights, x: Array, late: bool) -> Array:
+        x = tokens.dropped(x, source.dropout)
+        if late:
+            x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+        return x
+
+    if len(sources) > 1:
+        given = [(one, own.below(module_of(one))) for one in sources if is_given(one, rows)]
+        parts = [finished(one, inside, *embedded(one, inside)) for one, inside in given]
+        return added(stack, own, tokens, np.concatenate(parts), spec.tokens.pad)
+    (source,) = sources
+    x, late = embedded(source, own)
     x = added(stack, own, tokens, x, spec.tokens.pad)
     if isinstance(source, Patches) and source.registers:
         registers = own("registers", source.registers, stack.d_model)
@@ -202,7 +236,4 @@ def read_input(
         x = np.concatenate([x[:front], registers, x[front:]])
     if source.normalize is True:
         x = normalize(source.norm, own, "embedding_norm", x)
-    x = tokens.dropped(x, source.dropout)
-    if late:
-        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
-    return x
+    return finished(source, own, x, late)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, LearnedInput, StackInput, has_grid
+from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, has_grid
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -16,7 +16,7 @@ from .condition import modulation, vector_of
 from .context import Chances, Draws, Layer, Memory, Tokens
 from .feed_forward import auxiliary_loss
 from .heads import Hidden, run_head
-from .inputs import OUTPUT, Rows, read_input, source_of, table_of
+from .inputs import OUTPUT, Rows, module_of, read_input, source_of, sources_of, table_of
 from .options import check_options
 from .pointwise import normalize
 from .streams import run_streams
@@ -60,6 +60,12 @@ def run(
         for name, stack in spec.stacks.items()
         for source in replacing(stack)
         if not hidden.get(source.stack)
+    )
+    idle += tuple(
+        f"{name}.{module_of(one)}.".removeprefix("" if len(spec.stacks) > 1 else f"{name}.")
+        for name in spec.stacks
+        for one in sources_of(spec, name)
+        if one.optional and getattr(one, "argument", "") not in inputs
     )
     unread = [name for name in weights if name not in store.read and not name.startswith(idle)]
     if unread:
@@ -124,7 +130,7 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
     that stack.
     """
     source = source_of(spec, name)
-    if isinstance(source, StackInput):
+    if isinstance(source, StackInput) and len(sources_of(spec, name)) == 1:
         return prefix_of(spec, source.stack)
     if isinstance(source, TokenInput):
         cut = source.argument.removesuffix("input_ids")
@@ -136,28 +142,32 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
     """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
-    inner = isinstance(source, (LearnedInput, StackInput))
-    own = np.zeros(0) if inner else np.asarray(inputs[source.argument])[row]
-    length = length_of(source, own)
-    if isinstance(source, StackInput):
-        length = len(hidden[source.stack][row].x) - source.skip + source.prefix_tokens
+    sources = sources_of(spec, name)
+    lengths = [length_of(one, inputs, row, hidden) for one in sources]
+    length = sum(lengths)
 
     def given(role: str) -> Array | None:
         value = inputs.get(f"{prefix}{role}")
         return None if value is None else np.asarray(value)[row]
 
-    mask, positions = given("attention_mask"), given("position_ids")
-    own_mask = np.zeros(0) if mask is None else mask  # learned tokens, in front, have none
+    admitted, positions = np.ones(length, bool), given("position_ids")
+    one = masked(spec, name)
+    where = one.stack if isinstance(one, StackInput) else name
+    mask = inputs.get(f"{prefix_of(spec, where)}attention_mask")
+    if mask is not None:  # learned tokens and vectors of other inputs are real
+        end = length if one is None else sum(lengths[: sources.index(one) + 1])
+        admitted[end - len(mask[row]) : end] = np.asarray(mask)[row] != 0
+    ids = inputs.get(getattr(source, "argument", "")) if isinstance(source, TokenInput) else None
     return Tokens(
-        admitted=np.append(np.ones(length - len(own_mask), bool), own_mask != 0),
+        admitted=admitted,
         positions=np.arange(length) if positions is None else positions,
         last=int(np.max(inputs.get(f"{prefix}position_ids", length - 1))),
         placed=positions is not None,
-        ids=own if isinstance(source, TokenInput) else None,
+        ids=None if ids is None else np.asarray(ids)[row],
         document_ids=given("document_ids"),
         prefix_length=given("prefix_length"),
         global_mask=given("global_mask"),
-        grid=source.grid if has_grid(source) else None,
+        grid=source.grid if has_grid(source) and len(sources) == 1 else None,
         draws=draws,
         chances=chances,
         row=row,
@@ -165,10 +175,43 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
     )
 
 
-def length_of(source: Any, given: Array) -> int:
-    """Number of tokens of an argument."""
+def masked(spec: ModelSpec, name: str) -> Any:
+    """The input whose padding `attention_mask` marks; None if it is that of all joined inputs.
+
+    It is that of the only one that may be padded, if one knows how many vectors stand before it or
+    after it.
+    """
+
+    def padded(source: Any) -> bool:
+        if isinstance(source, StackInput):
+            return any(padded(one) for one in sources_of(spec, source.stack))
+        return isinstance(source, (TokenInput, Features))
+
+    def counted(source: Any) -> bool:
+        if isinstance(source, StackInput):
+            return not source.optional and all(map(counted, sources_of(spec, source.stack)))
+        return not source.optional and (has_grid(source) or isinstance(source, LearnedInput))
+
+    sources = sources_of(spec, name)
+    found = [i for i, source in enumerate(sources) if padded(source)]
+    if len(sources) == 1:
+        return sources[0]
+    if len(found) != 1:
+        return None
+    sides = sources[: found[0]], sources[found[0] + 1 :]
+    return sources[found[0]] if any(all(map(counted, side)) for side in sides) else None
+
+
+def length_of(source: Any, inputs: Inputs, row: int, hidden: Hidden) -> int:
+    """Number of tokens of an input; 0 if it is absent."""
+    if isinstance(source, StackInput):
+        rows = hidden[source.stack]
+        return len(rows[row].x) - source.skip + source.prefix_tokens if rows else 0
     if isinstance(source, LearnedInput):
         return source.tokens
+    if source.argument not in inputs:
+        return 0
+    given = np.asarray(inputs[source.argument])[row]
     learned = source.prefix_tokens + getattr(source, "registers", 0)
     if has_grid(source):
         return learned + source.grid[0] * source.grid[1]
@@ -183,22 +226,19 @@ def run_stack(
     """The output of a stack for each sequence of the batch; none if its input is absent."""
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
-    found = []
-    inner = isinstance(source, (LearnedInput, StackInput))
-    if not inner and source.argument not in inputs:
-        return []
-    if isinstance(source, StackInput):
-        count = len(hidden[source.stack])
-    elif inner:  # as many sequences as in the stack that it reads
-        count = len(next(iter(hidden.values())))
-    else:
-        count = len(inputs[source.argument])
+    found, sources = [], sources_of(spec, name)
+    counts = [len(hidden[one.stack]) for one in sources if isinstance(one, StackInput)]
+    counts += [len(inputs[a]) for one in sources if (a := getattr(one, "argument", "")) in inputs]
+    if isinstance(source, LearnedInput):  # as many sequences as in the stack that it reads
+        counts = [len(next(iter(hidden.values())))]
+    count = max(counts, default=0)
     places = places_of(stack, own, hidden)
     for row in range(count):
-        arguments = () if inner else (source.argument, *getattr(source, "add", {}))
-        rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
-        if isinstance(source, StackInput):
-            rows[OUTPUT] = project(stack, source, own, hidden[source.stack][row])
+        rows: Rows = {a: np.asarray(value)[row] for a, value in inputs.items()}
+        for one in sources:
+            if isinstance(one, StackInput) and hidden[one.stack]:
+                inside = own.below(module_of(one)) if len(sources) > 1 else own
+                rows[OUTPUT + one.stack] = project(stack, one, inside, hidden[one.stack][row])
         tokens = tokens_of(spec, name, data, row, hidden)
         x = read_input(spec, name, weights, rows, tokens, places)
         memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}

@@ -21,7 +21,7 @@ Block: attention cross_attention feed_forward sublayers mask positions norm norm
 Block: residual condition activation bias share; *Memory: memory
 *Own: stream axis residual; *OwnAttention: memory mask positions
 *Branch Block: norm norm_placement=pre|post|sandwich|output|none
-*Source: prefix_tokens normalize=True|False|before_positions norm optional=False argument
+*Source: prefix_tokens normalize=True|False|before_positions norm optional argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
 Patches: layout=image|spectrogram image_size patch_size stride channels bias registers
 ConvStem: layout=channels|frames|waveform channels axes=1|2 layers padded activation bias

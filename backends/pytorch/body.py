@@ -63,6 +63,10 @@ def call_module(f: Writer, item: Run) -> None:
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
+    given = f.plan.given(item.scope.path)[0]
+    if f.graph.values[output].optional and f.graph.values[given.value].optional:
+        own = value.arguments[0].value
+        value = expression("None if given is None else x", given=own, x=value)
     f.settle(producer, written_for(value, item.scope.path))
 
 
@@ -282,7 +286,7 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     anchor, place = given[0].name, 0
     shape, fact = f.graph.values[given[0].value].shape, f.graph.inputs[stack]
     # the first argument is a memory, or it is not the whole sequence
-    other = fact.kind == "learned" or fact.prefix or fact.skip
+    other = fact.kind == "learned" or fact.prefix or fact.skip or stack in f.graph.parts
     if f.first is not None and (other or [dim.label for dim in shape[1:2]] != ["T"]):
         place, anchor = f.first
     start = checks_of_part(f, stack, given)

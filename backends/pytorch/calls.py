@@ -42,12 +42,14 @@ def hidden_states_of(model: nn.Module, graph: ModuleGraph, stack: str) -> Callab
     if table is not None:
         embedding, ids = getattr(model, table.name), graph.values[table.arg("ids")].name
         first = inspect.Parameter(ids, inspect.Parameter.KEYWORD_ONLY)
-        parameters = [first, *(p for p in parameters[1:] if p.name != ids)]
+        if graph.values[table.outputs[0]].optional:
+            first = first.replace(default=None)
+        parameters = [first, *(p for p in parameters if p.name not in (ids, "x"))]
     reads_ids = ids in inspect.signature(module.forward).parameters
 
     def call(**given: Any) -> Tensor:
         passed = {n: value for n, value in given.items() if n != ids or reads_ids}
-        if embedding is not None:
+        if embedding is not None and given.get(ids) is not None:
             passed["x"] = embedding(given[ids])
         found: Tensor = module(**passed)
         return found

@@ -183,6 +183,8 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     f.ids = ids_of(f)
     write_items(f, items)
     f.finish(results)
+    if f.graph.values[results[0]].optional and scope.role == "module":  # called if it is given
+        given = [replace(given[0], optional=False, by_default=False), *given[1:]]
     found = Function("forward", plan.parameters(given), tensors(len(results)), tuple(f.body))
     of_scope: Function = written_for(found, scope.path)
     return of_scope

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...compiler.axes import Dim, T
+from ...compiler.axes import Dim
 from ...compiler.graph import ModuleGraph
 from .code.measure import LONG, width
-from .code.nodes import Do, Expr, Name, Sequence, Statement
+from .code.nodes import Do, Expr, If, Name, Sequence, Statement
 from .code.read import call, expression, statements
 from .code.walk import written_for
 from .plan import Given
@@ -16,6 +16,7 @@ from .writer import Writer
 OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
 """Arguments whose names begin with the prefix of their stack, since other stacks may read them."""
 
+PADS, SIDES = "pad_mask", ("front", "back")
 NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
 TWO_AXES = "(1, 1, *x.shape)[-2:]  # check_shapes refuses other axes"
 
@@ -63,17 +64,42 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
 
 
 def checks_of_part(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    """The line that checks arguments with a number for each token but the learned ones in front."""
-    part, first = (BATCH, T.less(f.graph.inputs[stack].prefix).label), given[0]
-    if part[1] == NEW or _labels(f, first) != part:
+    """The lines that check arguments with a number for each token but the learned ones in front."""
+    return [*_checks_of_own(f, stack, given), *_checks_of_memories(f, stack, given)]
+
+
+def _checks_of_memories(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
+    """The masks of memories that begin with learned tokens."""
+    found: list[Statement] = []
+    for one in given:
+        pads = [op for op in f.graph.consumers(one.value) if op.kind == PADS and not op.arg("x")]
+        owner = owner_of(f.graph, one.name) if pads else stack
+        memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
+        if memory and owner != stack:
+            length: Expr = expression("memory.size(1)", memory=Name(memory))
+            for size in (pads[0].attrs[side] for side in SIDES):
+                if int(size):
+                    length = expression("length - size", length=length, size=f.number(size))
+            batch = expression("memory.size(0)", memory=Name(memory))
+            found += _check(f, Sequence((batch, length), "()"), [one])
+    return found
+
+
+def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
+    name = f.graph.inputs[stack].argument
+    first = next((g for g in given if g.name in (name, "x")), given[0])
+    part = _labels(f, first)
+    if part[:1] != (BATCH,) or part[1:] in ((), (NEW,)) or not part[1].startswith(NEW):
         return []
     integers = [g for g in given if (v := f.graph.values.get(g.value)) and v.dtype == "int"]
     own = [g for g in integers if g is first or owner_of(f.graph, g.name) == stack]
     group = [g for g in own if _labels(f, g) == part]
     sizes = TWO_AXES if first in group else "x.shape[:2]"
     both = statements(f"batch, length = {sizes}", x=Name(first.name))
-    shape = expression("(batch, length)")
-    return [*both, *_check(f, shape, group)] if group else []
+    found = [*both, *_check(f, expression("(batch, length)"), group)] if group else []
+    if found and first.optional:
+        return [If(expression("x is not None", x=Name(first.name)), tuple(found))]
+    return found
 
 
 def _labels(f: Writer, one: Given) -> tuple[str, ...]:
@@ -115,10 +141,13 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Ex
     axis = dim.label
     if axis == BATCH:
         return Name("batch")
-    if axis not in (NEW, SEEN):
+    letter, _, less = axis.partition("-")
+    if letter not in (NEW, SEEN):
         return None if dim.size is None else cast(Expr, f.number(dim.size))
     owner = owner_of(f.graph, one.name)
     fact = f.graph.inputs[stack]
+    if less:
+        return None  # see `checks_of_part`
     if owner == stack or (owner == fact.stack and not fact.prefix):  # its own, or it continues them
         return Name("end" if axis == SEEN and f.cached else "length")
     memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
@@ -129,8 +158,8 @@ def owner_of(graph: ModuleGraph, argument: str) -> str:
     """The stack of an argument: the one whose input it is, or that alone reads it, or the one with
     its prefix.
     """
-    for stack, fact in graph.inputs.items():
-        if fact.argument == argument:
+    for stack in graph.inputs:
+        if argument in {fact.argument for fact in graph.read_by(stack)}:
             return stack
     if not argument.endswith(OF_TOKENS):
         value = next(op.outputs[0] for op in graph.ops("") if op.name == argument)
@@ -145,7 +174,7 @@ def owner_of(graph: ModuleGraph, argument: str) -> str:
 def prefix_of(graph: ModuleGraph, stack: str) -> str:
     """Prefix of a stack's arguments: `decoder_`, or ""."""
     first = graph.inputs[stack]
-    if first.stack:
+    if first.stack and stack not in graph.parts:
         return prefix_of(graph, first.stack)
     ids = "input_ids" if len(graph.inputs) == 1 else f"{stack}_ids"
     if first.kind == "tokens":

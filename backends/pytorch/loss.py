@@ -71,15 +71,16 @@ LOSSES = {
 }
 
 
-LAST_TOKENS = "logits = logits[:, -labels.size(1) :]  # learned tokens may be without labels"
+LAST_TOKENS = "logits = logits[:, -labels.size(1) :]  # others may be without labels"
 
 
 def _begins_without_labels(graph: ModuleGraph, head: HeadFact) -> bool:
-    """Whether logits of learned tokens stand before those of token ids."""
+    """Whether logits of other vectors stand before those of token ids."""
     if head.loss not in ("next_token", "labels") or head.pool:
         return False
     fact = graph.inputs[head.stack]
-    return fact.kind == "tokens" and bool(fact.prefix)
+    parts = graph.parts.get(head.stack, ())
+    return fact.kind == "tokens" and (parts[-1].input == fact if parts else bool(fact.prefix))
 
 
 def loss_method(graph: ModuleGraph) -> Function | None:

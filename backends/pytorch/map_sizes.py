@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...compiler.facts import PartFact
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.passes.keep_weights import attentions
 from ...compiler.report_text import in_bytes
@@ -44,11 +45,24 @@ def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:
     """The number of tokens of a stack; 0 where an input that sets it is not given."""
     if stack in graph.lengths:
         return int(graph.lengths[stack])
+    if parts := graph.parts.get(stack):
+        return sum(_of_part(graph, part, inputs) for part in parts)
     fact = graph.inputs[stack]
     if fact.argument in inputs:
         return fact.tokens(int(inputs[fact.argument].shape[fact.axis]))
     reads = graph.stack_facts[stack].reads
     return tokens_of(graph, reads[0], inputs) if reads and not fact.argument else 0
+
+
+def _of_part(graph: ModuleGraph, part: PartFact, inputs: Mapping[str, Any]) -> int:
+    """The number of vectors of a joined input; 0 if it is not given."""
+    fact = part.input
+    if fact.stack:
+        return tokens_of(graph, fact.stack, inputs) - fact.skip + fact.prefix
+    if fact.argument not in inputs:
+        return 0
+    given = fact.tokens(int(inputs[fact.argument].shape[fact.axis]))
+    return given if part.length is None else int(part.length)
 
 
 def size_text(size: int) -> str:

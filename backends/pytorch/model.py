@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...compiler.axes import M, T, show
-from ...compiler.graph import Scope
+from ...compiler.graph import ModuleGraph, Scope
 from .body import write_items
 from .classes import members
 from .code.build import names
@@ -17,6 +17,7 @@ from .code.nodes import (
     Dictionary,
     Dot,
     Function,
+    If,
     Name,
     Pair,
     Parameter,
@@ -38,6 +39,7 @@ from .stacks import (
     Step,
     described,
     given_for,
+    joined_title,
     memory_name,
     own_mask,
     rank,
@@ -185,7 +187,8 @@ class Model:
             return
         made = Set(Name(name), step.call(*passed))
         note = self.note(step, step.value)
-        if step.table is not None and width(replace(made, note=note)) > LONG - 8:
+        first = step.table is not None and step.given[0] is step.embedded
+        if first and width(replace(made, note=note)) > LONG - 8:
             before = self.note(step, step.given[0].value)
             f.say(Set(Name("x"), passed[0], before))
             made = Set(Name(name), step.call(Name("x"), *passed[1:]))
@@ -251,7 +254,7 @@ class Model:
             f.hold(one.value, one.name)
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # without a cache
         cached = not pooled and not self.crosses()
-        f.body += self._checks_for_heads(extra)
+        f.body += [*self._checks_for_heads(extra), *self._checks_of_parts(self.steps)]
         self.call_steps(f, stacks, cached=cached)
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
@@ -277,9 +280,28 @@ class Model:
             fact = self.graph.inputs.get(owner_of(self.graph, one.name))
             if one.value in known or value.dtype != "int" or fact is None or fact.kind != "tokens":
                 continue
-            if [dim.label for dim in value.shape] in (["B", "T"], ["B", "S"]):
+            if [dim.label for dim in value.shape] in (["B", T.less(fact.prefix).label], ["B", "S"]):
                 shape = Dot(Name(fact.argument), "shape")
                 found.append(DoStatement(call("check_shapes", shape, **{one.name: Name(one.name)})))
+        return found
+
+    def _checks_of_parts(self, steps: list[Step]) -> list[Statement]:
+        """Checks of masks of joined ids that their own stack does not read."""
+        found: list[Statement] = []
+        for name, one in {g.name: g for step in steps for g in step.given if g.value}.items():
+            value, owner = self.graph.values[one.value], owner_of_mask(self.graph, one)
+            parts = self.graph.parts.get(owner, ())
+            own = next(step for step in self.steps if step.stack == owner) if parts else None
+            if own is None or value.dtype != "int" or name in {g.name for g in own.given}:
+                continue
+            fact = self.graph.inputs[owner]
+            if fact.kind != "tokens" or value.shape[1].label in ("T", "S"):
+                continue
+            ids = Name(fact.argument)
+            check = DoStatement(call("check_shapes", Dot(ids, "shape"), **{name: Name(name)}))
+            optional = any(part.optional and part.input == fact for part in parts)
+            test = expression("ids is not None", ids=ids)
+            found.append(If(test, (check,)) if optional else check)
         return found
 
     def _language_forward(self, f: Writer, language: str) -> Function:
@@ -287,6 +309,7 @@ class Model:
         step = next(s for s in self.steps if s.stack == stack)
         wanted = [s for s in self.steps if s is step or self.plan.is_read(s.stack)]
         cached = not self.crosses()
+        f.body += self._checks_of_parts(wanted)
         self.call_steps(f, [s.stack for s in wanted], cached=cached)
         logits = expression("self.logits(x)", x=Name(self.local_name(step)))
         made = f.body[-1]
@@ -304,6 +327,8 @@ class Model:
         inputs = self.graph.inputs  # learned vectors have no argument
         steps = [step for step in self.steps if inputs[step.stack].argument]
         first = described(self.graph, steps[-1].arguments[0])
+        if steps[-1].stack in self.graph.parts:
+            first = joined_title(self.graph, steps[-1].stack)
         for step in steps[:-1]:
             if step.absent:
                 first = f"{first} and `{step.arguments[0].name}`"
@@ -380,6 +405,13 @@ class Model:
         if tied:
             return f"Language model with tied input and output embeddings ({TYING})."
         return "Language model with an untied output head."
+
+
+def owner_of_mask(graph: ModuleGraph, one: Given) -> str:
+    """The stack whose padding an argument marks; "" for other arguments."""
+    if not one.name.endswith("attention_mask") or one.value not in graph.values:
+        return ""
+    return owner_of(graph, one.name)
 
 
 OWN_CONFIG = Dot(SELF, "config")

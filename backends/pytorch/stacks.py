@@ -75,7 +75,19 @@ class Step:
             return [replace(first, optional=True, by_default=True), *self.given[1:]]
         if self.ids is None:
             return self.given
-        return [self.ids, *(g for g in self.given[1:] if g.name != self.ids.name)]
+        ids, own = self.ids, self.embedded
+        others = [g for g in self.given if g.name != ids.name]
+        return [
+            replace(ids, optional=g.optional, by_default=g.by_default) if g is own else g
+            for g in others
+        ]
+
+    @property
+    def embedded(self) -> Given | None:
+        """The parameter for embedded ids, if the model has their table."""
+        if self.table is None:
+            return None
+        return next((g for g in self.given if g.value == self.table.outputs[0]), self.given[0])
 
     @property
     def cached(self) -> bool:
@@ -83,12 +95,16 @@ class Step:
 
     def passed(self, ids: Expr | None = None) -> list[Any]:
         """The arguments of a call without the cache, with other ids."""
-        source = self.arguments[0].name
+        source = self.arguments[0].name if self.ids is None else self.ids.name
         ids = Name(source) if ids is None else ids
-        found = [ids if g.name == source else Name(g.name) for g in self.given if g != CACHE]
-        if self.table is not None:
+        given = [g for g in self.given if g != CACHE]
+        found = [ids if g.name == source else Name(g.name) for g in given]
+        own = self.embedded
+        if self.table is not None and own is not None:
             embedded = call(Dot(SELF, self.table.name), ids)
-            found[0] = written_for(embedded, self.table.number)
+            if own.optional:
+                embedded = expression("None if ids is None else x", ids=ids, x=embedded)
+            found[given.index(own)] = written_for(embedded, self.table.number)
         return found
 
 
@@ -147,15 +163,15 @@ def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
         producer = graph.producer(given.value)
         place = -1 if given.name == "x" else 0
         return 0, place, producer is None or producer.kind != "argument"
-    if is_data(graph, given.value):
-        return 1, -1, False
+    if is_data(graph, given.value) or given.name == "x":
+        return 1, -1 - (given.name == "x"), False
     place = next((i for i, name in enumerate(OPTIONAL) if given.name.endswith(name)), len(OPTIONAL))
     return 1, place, given.name == own
 
 
 def is_data(graph: ModuleGraph, value: str) -> bool:
     """Whether a value is the input of a stack, or the output of one."""
-    arguments = {fact.argument for fact in graph.inputs.values()}
+    arguments = {fact.argument for fact in graph.sources()}
     return value in graph.hidden.values() or graph.values[value].name in arguments
 
 
@@ -181,6 +197,8 @@ def write_hidden(
         f.hold(one.value, one.name)
     f.count_uses(items, values)
     f.ids = given[0].value
+    if stack in f.graph.parts:  # the sequence of all inputs
+        f.ids = next(op.outputs[0] for op in f.graph.ops(f.place.path) if op.kind == "join_inputs")
     write_items(f, items)
     f.finish([*values])
     body = [*_length_checks(f, stack), *with_positions(f, stack, given)]
@@ -215,7 +233,7 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     path = graph.stacks()[stack].path
     given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
     own = {hidden for other, hidden in graph.hidden.items() if not plan.is_input(other)}
-    own |= {g.value for g in given if g.name == graph.inputs[stack].argument}
+    own |= {g.value for g in given if g.name in needed_inputs(graph, stack)}
     given = [replace(g, optional=False, by_default=False) if g.value in own else g for g in given]
     if stack in plan.cached:  # only the steps with the tokens that they replace have vectors
         later = {graph.hidden[other] for other in graph.stack_facts[stack].inputs}
@@ -230,6 +248,13 @@ def step_of(plan: FilePlan, stack: str) -> Step:
         ids = Given(graph.values[table.arg("ids")].name, table.arg("ids"))
     absent = graph.values[value].optional
     return Step(stack, stack, value, [*given, *cache], table, ids, path, absent)
+
+
+def needed_inputs(graph: ModuleGraph, stack: str) -> set[str]:
+    """The arguments that a stack cannot do without."""
+    if parts := graph.parts.get(stack):
+        return {part.input.argument for part in parts if not part.optional}
+    return {graph.inputs[stack].argument}
 
 
 def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
@@ -250,7 +275,9 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
         return "Hidden states of each stream."
     shape = show(graph.values[step.value].shape)
     first = "learned vectors"
-    if graph.inputs[step.stack].kind != "learned":
+    if step.stack in graph.parts:
+        first = joined_title(graph, step.stack)
+    elif graph.inputs[step.stack].kind != "learned":
         first = described(graph, step.given[0])
     text = f"Hidden states {shape} of {first}"
     placed = {graph.hidden[stack] for stack in graph.stack_facts[step.stack].inputs}
@@ -262,6 +289,13 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
         text += f", given `{memory.name}` {show(as_long_as(graph.values[memory.value].shape, M))}"
     more = ", which follow the tokens in `cache`" if step.cached else ""
     return f"{text}{more}." if len(text + more) < LONG - 14 else f"{text}."
+
+
+def joined_title(graph: ModuleGraph, stack: str) -> str:
+    """`pixel_values` and `input_ids`, joined."""
+    names = [f"`{part.input.argument}`" for part in graph.parts[stack] if part.input.argument]
+    names += [f"the {p.input.stack} stack" for p in graph.parts[stack] if p.input.stack]
+    return f"{', '.join(names[:-1])} and {names[-1]}, joined"
 
 
 def placing(graph: ModuleGraph, step: Step) -> list[str]:

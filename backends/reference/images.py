@@ -65,6 +65,14 @@ def place_rows(call: Call) -> Array:
     return x
 
 
+def join_inputs(call: Call) -> Array:
+    """The vectors of all inputs that are given, one after the other."""
+    given = [x for x in call.inputs if x is not None]
+    if not given or len({len(x) for x in given}) > 1:
+        raise ValueError(f"join_inputs: inputs of {[len(x) for x in given]} sequences")
+    return np.concatenate(given, axis=1)
+
+
 def insert_tokens(call: Call) -> Array:
     """Insert the tokens of the weight into every sequence at index `at`."""
     x, at = call.given("x"), call.value("at")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...compiler.axes import T
+from ...compiler.facts import PartFact
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.ops import OPS
 from .call import Array, Call
@@ -25,7 +26,7 @@ Watch = Callable[[Call, Results], Results]
 
 OF_INTEGERS = ("embedding", "pad_mask")
 """Ops that compute nothing if their integers are absent."""
-ABSENT = {"place_rows": {"rows"}}
+ABSENT = {"place_rows": {"rows"}, "join_inputs": {"parts*"}}
 """Op -> its slots whose value may be absent when the model runs."""
 
 
@@ -157,6 +158,9 @@ class Model:
         """Number of sequences and of tokens of a stack."""
         if not stack:
             return 0, 0
+        if stack in self.graph.parts:
+            given = [self._of_part(part) for part in self.graph.parts[stack]]
+            return max(batch for batch, _ in given), sum(tokens for _, tokens in given)
         fact = self.graph.inputs[stack]
         if fact.stack:
             batch, tokens = self._tokens(fact.stack)
@@ -165,6 +169,20 @@ class Model:
         data = self.inputs[argument]
         decided = self.graph.lengths.get(stack)
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
+
+    def _of_part(self, part: PartFact) -> tuple[int, int]:
+        """Number of sequences and of vectors of a joined input; none if it is absent."""
+        fact = part.input
+        if fact.stack:
+            if self.value(self.graph.hidden[fact.stack]) is None:
+                return 0, 0
+            batch, tokens = self._tokens(fact.stack)
+            return batch, tokens - fact.skip + fact.prefix
+        if fact.argument not in self.inputs:
+            return 0, 0
+        shape = np.shape(self.inputs[fact.argument])
+        known = part.length is None
+        return shape[0], fact.tokens(shape[fact.axis]) if known else int(part.length or 0)
 
     def _read(self, stack: str, shape: tuple[int, ...]) -> int:
         """Number of tokens of an argument, after convolutions if there are any."""

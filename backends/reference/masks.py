@@ -136,9 +136,16 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
 
 
 def pad_mask(call: Call) -> Array:
-    """The mask of a sequence with `front` learned tokens, which are real, before those given."""
-    given = call.given("attention_mask")
-    return np.array([[1] * int(call.value("front")) + list(row) for row in given])
+    """The mask of a sequence in which all vectors beside those of the given mask are real."""
+    given, x = call.given("attention_mask"), call.optional("x")
+    front, back = call.attrs["front"], call.attrs["back"]
+    if front is None:
+        assert x is not None
+        front = x.shape[1] - given.shape[1] - int(back)
+    if back is None:
+        assert x is not None
+        back = x.shape[1] - given.shape[1] - int(front)
+    return np.array([[1] * int(front) + list(row) + [1] * int(back) for row in given])
 
 
 def head_masks(call: Call) -> Array:

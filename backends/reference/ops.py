@@ -74,6 +74,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "skip_tokens": images.skip_tokens,
     "place_rows": images.place_rows,
     "insert_tokens": images.insert_tokens,
+    "join_inputs": images.join_inputs,
     "learned_tokens": images.learned_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,

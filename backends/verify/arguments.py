@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.facts import PartFact
 from ...compiler.graph import ModuleGraph, Op
 from ...spec.embedding import ConvStem
 from ...spec.model import ModelSpec, SpecialTokens
@@ -71,7 +72,7 @@ class Arguments:
 
     def optional(self, name: str) -> bool:
         """Whether it says more about other data; not so vectors that may be absent."""
-        data = any(fact.argument == name for fact in self.graph.inputs.values())
+        data = any(fact.argument == name for fact in self.graph.sources())
         return self.graph.values[self.known()[name].outputs[0]].optional and not data
 
     @cached_property
@@ -114,6 +115,9 @@ class Arguments:
         fact, length = self.graph.inputs[stack], self.graph.lengths.get(stack)
         if length is not None:
             return int(length)
+        if stack in self.graph.parts:
+            own = [s.longest for s in self._plain_streams() if s.ids == fact.argument]
+            return sum([*own, fact.prefix, *map(self._of_part, self.graph.parts[stack])])
         for stream in self._plain_streams():
             if stream.ids == fact.argument:
                 return stream.longest
@@ -182,12 +186,53 @@ class Arguments:
     def more_tokens(self, stack: str) -> int:
         """Number of learned tokens beside those of a stack's argument."""
         fact = self.graph.inputs[stack]
+        if stack in self.graph.parts:
+            return sum(self._around(fact.argument)) if fact.kind == "tokens" else 0
         return fact.prefix + (self.more_tokens(fact.stack) if fact.stack else 0)
 
     def around(self, stream: Stream) -> tuple[int, int]:
         """Number of other tokens before and after those of a stream, in the stack that reads it."""
-        read = next((f for f in self.graph.inputs.values() if f.argument == stream.ids), None)
-        return (0 if read is None else read.prefix), 0
+        return self._around(stream.ids)
+
+    def _around(self, ids: str) -> tuple[int, int]:
+        read = next((s for s, f in self.graph.inputs.items() if f.argument == ids), "")
+        if not read:
+            return 0, 0
+        parts, fact = self.graph.parts.get(read, ()), self.graph.inputs[read]
+        place = next((i for i, part in enumerate(parts) if part.input == fact), 0)
+        counts = [self._of_part(part) for part in parts]
+        return fact.prefix + sum(counts[:place]), sum(counts[place + 1 :])
+
+    def _of_part(self, part: PartFact) -> int:
+        """Number of vectors of a joined input in these cases; 0 for token ids."""
+        fact = part.input
+        if fact.stack:
+            return self.length_of(fact.stack) - fact.skip + fact.prefix
+        argument = self.known()[fact.argument]
+        known = self.graph.values[argument.outputs[0]].dtype == "int" or part.length is not None
+        count = 0 if known else self._floats(argument).shape[fact.axis]
+        return int(part.length or 0) if known else fact.tokens(count)
+
+    def own_mask(self, stream: Stream, data: Data) -> Array | None:
+        """The mask of the padding of a stream; it may be given for the whole sequence."""
+        name = f"{stream.prefix}attention_mask"
+        if name not in data:
+            return None
+        before = self.around(stream)[0] if self._is_whole(name) else 0
+        return data[name][:, before : before + data[stream.ids].shape[1]]
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether a mask is that of several joined inputs."""
+        value = self.graph.values[self.known()[name].outputs[0]]
+        lengths = {part.letter for parts in self.graph.parts.values() for part in parts}
+        return bool(lengths) and value.shape[1].label in ("T", "S")
+
+    def whole_mask(self, stream: Stream, mask: Array) -> Array:
+        """A mask of the padding of a stream, as the argument of its name."""
+        name = f"{stream.prefix}attention_mask"
+        if name not in self.known() or not self._is_whole(name):
+            return mask
+        return np.pad(mask, ((0, 0), self.around(stream)), constant_values=1)
 
     def first_argument(self, stack: str) -> str:
         """The argument whose tokens are those of a stack, through the stacks before it."""
@@ -273,7 +318,7 @@ class Arguments:
             gap = stream.longest - stream.shorter
             real[1, slice(stream.shorter, None) if side == "right" else slice(0, gap)] = 0
             data[stream.ids] = np.where(real == 1, data[stream.ids], pad)
-            data[f"{stream.prefix}attention_mask"] = real
+            data[f"{stream.prefix}attention_mask"] = self.whole_mask(stream, real)
             places = np.maximum(np.cumsum(real, axis=1) - 1, 0)
             data[f"{stream.prefix}position_ids"] = places
             chosen = self.draw(f"{stream.prefix}global", real.shape, 4) == 0
@@ -301,7 +346,8 @@ class Arguments:
             data[f"{stream.prefix}prefix_length"] = np.array([length // 2, 1])
             chosen = self.draw(f"{stream.prefix}given", both, 5) == 0
             data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64)
-            data[f"{stream.prefix}attention_mask"] = np.ones(both, np.int64)
+            ones = np.ones(both, np.int64)
+            data[f"{stream.prefix}attention_mask"] = self.whole_mask(stream, ones)
         data |= self._added(data)
         known = self.known()
         return {name: value for name, value in data.items() if name in known}
@@ -334,7 +380,7 @@ class Arguments:
         """The second sequence of padded data, without its padding."""
         found = {name: value[1:] for name, value in padded.items()}
         for stream in self.streams():
-            mask = padded.get(f"{stream.prefix}attention_mask")
+            mask = self.own_mask(stream, padded)
             if mask is None:
                 continue
             real = mask[1] == 1
@@ -352,7 +398,9 @@ class Arguments:
         first, own_ones, last = np.split(indices, [before, len(indices) - after])
         whole = np.concatenate([first, own_ones[tokens], last])
         for name, value in data.items():
-            if name in own and value.ndim == 2:
+            if name.endswith("attention_mask") and name in own and self._is_whole(name):
+                found[name] = value[:, whole]
+            elif name in own and value.ndim == 2:
                 found[name] = value[:, tokens]
             elif name in pairs:
                 found[name] = value[:, whole][:, :, whole]

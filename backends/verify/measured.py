@@ -50,6 +50,11 @@ class Measured:
         limits = [int(limit) for name, limit in graph.limits.items() if name in free]
         decided = [int(size) for size in graph.lengths.values()]
         self.tokens = min([tokens, *limits]) if free else decided[-1]
+        for joined in graph.parts.values():  # inputs of unknown length are as long as one another
+            fixed = sum(int(part.length) for part in joined if part.length is not None)
+            unknown = len([part for part in joined if part.length is None])
+            self.tokens = max(self.tokens, fixed + 8 * unknown)
+            self.tokens -= (self.tokens - fixed) % (unknown or 1)
         taken = inspect.signature(self.model.forward).parameters
         self.data = {
             name: tensor.to(kind) if tensor.is_floating_point() else tensor
@@ -75,17 +80,36 @@ class Measured:
                 sizes = [tensor.size(0), self.tokens, self.tokens, tensor.size(-1)]
                 yield name, torch.randn(sizes, generator=draw)
                 continue
-            facts = [f for f in self.graph.inputs.values() if f.argument == name]
+            facts = [f for f in self.graph.sources() if f.argument == name]
             if tensor.is_floating_point() and facts and facts[0].kind in ("conv", "features"):
-                frames = next(n for n in range(1, 10**6) if facts[0].tokens(n) >= self.tokens)
+                wanted = self._share(name)
+                frames = next(n for n in range(1, 10**6) if facts[0].tokens(n) >= wanted)
                 sizes = list(tensor.shape)
                 sizes[facts[0].axis] = frames
                 tensor = torch.randn(sizes, generator=draw)
             yield name, tensor
 
+    def _share(self, argument: str) -> int:
+        """Number of vectors of an argument: all of a sequence, or its part of it."""
+        for parts in self.graph.parts.values():
+            if argument in {part.input.argument for part in parts}:
+                fixed = sum(int(part.length) for part in parts if part.length is not None)
+                return (self.tokens - fixed) // sum(part.length is None for part in parts)
+        return self.tokens
+
+    def fits(self, arguments: Arguments) -> bool:
+        """Whether all vectors that replace tokens have places in sequences of this length."""
+        for stream in arguments.streams():
+            sizes = [(self.graph.lengths.get(s), skip) for s, _, skip in arguments.states(stream)]
+            needed = sum((self.tokens if size is None else int(size)) - k for size, k in sizes)
+            if needed > self.tokens - sum(arguments.around(stream)):
+                return False
+        return True
+
     def _ids(self, arguments: Arguments, stream: Stream, draw: torch.Generator) -> Tensor:
         """Token ids, of which the first stand for the vectors of other stacks."""
-        shape = (BATCH, self.tokens - sum(arguments.around(stream)))
+        fact = next(f for f in self.graph.sources() if f.argument == stream.ids)
+        shape = (BATCH, self._share(stream.ids) - fact.prefix)
         if not stream.placed:
             return torch.randint(0, stream.rows, shape, generator=draw)
         words = torch.from_numpy(arguments.ordinary(stream))

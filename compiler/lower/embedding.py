@@ -14,7 +14,7 @@ from .norm import has_norm, lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
 from .prefix import lower_prefix
-from .reads import peek, plain
+from .reads import consume, peek, plain
 from .scaled import lower_input_scale
 from .stack_input import lower_output, place_vectors
 from .state import StackState
@@ -36,12 +36,31 @@ def lower_input(b: Builder, state: StackState, source: Input) -> str:
             x = lower_registers(b, state, source, x)
         if normalize is True:
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
-        if source.dropout:
-            rate = b.field("dropout", source.dropout)
-            x = b.op("dropout", x, name="dropout", rate=rate, out="x")
+        x = _dropped(b, source, x)
         if isinstance(source, Tokens):
             x = _projected(b, state, source, x, when="after_positions")
     return b.rename(x, "x")
+
+
+def lower_part(b: Builder, state: StackState, source: Input) -> str:
+    """One of several inputs that are joined, (B, T, D); positions are added to all of them."""
+    x = SOURCES[source.type](b, state, source)
+    with b.in_scope(state.scope):
+        x = lower_prefix(b, state, source, x)
+        if has_norm(source, "normalize"):
+            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
+        x = _dropped(b, source, x)
+        if isinstance(source, Tokens):
+            consume(source, "project")
+            x = _projected(b, state, source, x, when="")
+    return x
+
+
+def _dropped(b: Builder, source: Input, x: str) -> str:
+    if source.dropout:
+        rate = b.field("dropout", source.dropout)
+        x = b.op("dropout", x, name="dropout", rate=rate, out="x")
+    return x
 
 
 def _normalized(state: StackState, source: Input) -> Any:
@@ -159,7 +178,7 @@ def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
 def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: str) -> str:
     if source.width is None or b.width(x) == state.width:
         return x
-    if _is_changed(state, source) and source.project != when:
+    if when and _is_changed(state, source) and source.project != when:
         return x
     return b.op(
         "linear",
@@ -180,6 +199,15 @@ def _is_changed(state: StackState, source: Tokens) -> bool:
 def _has_input_positions(state: StackState) -> bool:
     """Are positions added to the input of the stack?"""
     return any(acts_on(plain(one)) == "input" for one in state.stack.positions)
+
+
+def ids_of(b: Builder, name: str, length: Dim) -> str:
+    """The token ids; stacks with the same argument name read the same tensor."""
+    for op in b.graph.ops(""):
+        if op.kind == "argument" and op.name == name:
+            return op.outputs[0]
+    with b.in_scope(""):
+        return b.op("argument", name=name, out=name, shape=(B, length), dtype="int")
 
 
 def table_width(b: Builder, source: Tokens, width: Dim) -> Dim:

@@ -47,7 +47,8 @@ def add_facts(graph: ModuleGraph, spec: ModelSpec, view: ModelSpec) -> None:
     graph.init = InitFact(init.type, getattr(init, "std", None), scaled)
     graph.tokens = _tokens(spec, view)
     graph.inputs = {
-        name: _input(stack.input[main_input(stack.input)]) for name, stack in view.stacks.items()
+        name: input_fact(stack.input[main_input(stack.input)])
+        for name, stack in view.stacks.items()
     }
     graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
     graph.source = _source(spec)
@@ -92,7 +93,7 @@ def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
     return "labels" if isinstance(head, Classifier) else ""
 
 
-def _input(source: Source) -> InputFact:
+def input_fact(source: Source) -> InputFact:
     argument = str(getattr(source, "argument", ""))
     prefix = 0 if isinstance(source, Patches) else int(source.prefix_tokens)
     kind: str = source.type  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ from ...spec.embedding import (
     Patches,
     StackInput,
     Tokens,
+    joined,
     main_input,
 )
 from ...spec.errors import SpecError, SpecErrors
@@ -32,12 +33,13 @@ from .block import block_title, lower_block, lower_streams
 from .builder import Builder, RefusedError
 from .condition import lower_condition, modulated_end
 from .cut import with_cut_blocks
-from .embedding import lower_input, table_width
+from .embedding import ids_of, lower_input, table_width
 from .facts import add_facts, attended, readers
 from .head import HEADS, lower_contrastive
+from .joined import lower_joined, module_of
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
-from .positions import argument
+from .positions import argument, lower_input_positions
 from .prefix import tokens_in_front
 from .reads import Path, consume, peek, viewed
 from .state import Memory, StackState
@@ -135,7 +137,9 @@ def _table(spec: ModelSpec, name: str, prefix: str) -> str:
     shared = {owner for other, owner in owners.items() if other != owner}
     if owners[name] in shared:
         return f"{owners[name]}_{TABLE}" if len(shared) > 1 else TABLE
-    return f"{prefix}.{TABLE}" if prefix else TABLE
+    sources, own = spec.stacks[name].input, _tokens(spec.stacks[name])
+    module = module_of(own) if own is not None and len(joined(sources)) > 1 else ""
+    return ".".join(filter(None, [prefix, module, TABLE]))
 
 
 def _owner(spec: ModelSpec, name: str) -> str:
@@ -150,8 +154,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
-    if any(source.prefix_tokens for source in stack.input):
-        return False  # each step would add the learned tokens again
+    if len(joined(stack.input)) > 1 or any(source.prefix_tokens for source in stack.input):
+        return False  # each step would add the other vectors again
     if any(getattr(position, "skip_padding", "") == "tokens" for position in stack.positions):
         return False  # it counts the tokens of the call, which are few in a step
     compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
@@ -223,13 +227,14 @@ def _lower_stack(
     }
     state.absent = may_be_absent(spec, name)
     first = stack.input[main]
+    several = streams is None and len(joined(stack.input)) > 1
     state.padded = source is not None or isinstance(first, Features)
-    if isinstance(first, StackInput):
+    if isinstance(first, StackInput) and not several:
         state.follows = states[first.stack]
         state.padded = state.follows.padded
-    if not isinstance(first, Patches):
+    if not isinstance(first, Patches) and not several:
         state.own = T.less(peek(first, "prefix_tokens"))
-    if state.padded and streams is None:
+    if state.padded and streams is None and not several:
         with b.at("input", main):
             state.unmasked = tokens_in_front(b, state, first)
     if (
@@ -244,13 +249,15 @@ def _lower_stack(
         return _lower_streams(b, state, streams)
     state.argument_names = _argument_names(spec, name)
     if source is not None:
-        state.ids = _ids(b, source.argument, state.own)
+        if not several:
+            state.ids = ids_of(b, source.argument, state.own)
         state.table = _table(view, name, prefix)
-        state.table_width = table_width(b, source, width)
-    measured = source is not None or isinstance(first, (ConvStem, Features))
-    if isinstance(first, ConvStem):
+        with b.at("input", main):
+            state.table_width = table_width(b, source, width)
+    measured = several or source is not None or isinstance(first, (ConvStem, Features))
+    if isinstance(first, ConvStem) and not several:
         measured = first.axes == 1
-    if isinstance(first, StackInput):
+    if isinstance(first, StackInput) and not several:
         measured = first.stack not in b.graph.lengths
     if measured and stack.max_positions is not None and _counts(stack):
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
@@ -259,7 +266,13 @@ def _lower_stack(
             vocab = source.vocab_size or stack.vocab_size
             assert vocab is not None
             state.vocab_size = b.size("vocab_size", vocab)
-        x = lower_input(b, state, stack.input[main])
+    if several:
+        x = lower_joined(b, state, states)
+        with b.in_scope(state.scope):
+            x = state.joined = b.rename(lower_input_positions(b, state, x), "x")
+    else:
+        with b.at("input", main):
+            x = lower_input(b, state, stack.input[main])
     lower_condition(b, state, states)
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
@@ -291,7 +304,8 @@ def _memory(b: Builder, state: StackState, *, masked: bool = True) -> Memory:
 
 
 def may_be_absent(spec: ModelSpec, name: str) -> bool:
-    """Whether the input of a stack may be absent: it only gives vectors that replace tokens.
+    """Whether the input of a stack may be absent: it only gives vectors that replace tokens, or
+    those of an optional input.
 
     That may be the vectors of learned queries that attend to it.
     """
@@ -302,7 +316,7 @@ def may_be_absent(spec: ModelSpec, name: str) -> bool:
     ]
     read = any(name in stacks for stacks in heads or [[last]])
     inputs = [
-        source.replace is not None
+        source.replace is not None or bool(peek(source, "optional"))
         for stack in spec.stacks.values()
         for source in stack.input
         if isinstance(source, StackInput) and source.stack == name
@@ -347,15 +361,6 @@ def _stack_title(name: str, spec: ModelSpec) -> str:
     reads = dict.fromkeys(getattr(block.cross_attention, "memory", "") for block in blocks)
     attends = " and the ".join(filter(None, reads))
     return f"The {name} stack, which attends to the {attends}." if attends else f"The {name} stack."
-
-
-def _ids(b: Builder, name: str, length: Dim) -> str:
-    """The token ids; stacks with the same argument name read the same tensor."""
-    for op in b.graph.ops(""):
-        if op.kind == "argument" and op.name == name:
-            return op.outputs[0]
-    with b.in_scope(""):
-        return b.op("argument", name=name, out=name, shape=(B, length), dtype="int")
 
 
 def stored_modules(stack: Stack) -> tuple[int, ...]:

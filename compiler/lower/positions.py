@@ -42,7 +42,7 @@ def argument(
     """
     if not state.padded and role in ("attention_mask", "position_ids"):
         return ""
-    if role == "position_ids" and int(state.unmasked):
+    if role == "position_ids" and (int(state.unmasked) or state.beside is not None):
         return ""
     if role == "attention_mask":
         return with_learned(b, state, _argument(b, state, role, shape, dtype))
@@ -50,6 +50,8 @@ def argument(
 
 
 def _argument(b: Builder, state: StackState, role: str, shape: tuple[Dim, ...], dtype: str) -> str:
+    if role == "attention_mask" and state.masked is not None:
+        return _argument(b, state.masked, role, shape, dtype)
     if state.follows is not None:  # it has the padding and the positions of that stack
         return _argument(b, state.follows, role, shape, dtype)
     if role == "attention_mask" and state.own != T:

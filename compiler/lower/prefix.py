@@ -27,19 +27,26 @@ def tokens_in_front(b: Builder, state: StackState, source: Source) -> Size:
 
 def with_learned(b: Builder, state: StackState, mask: str) -> str:
     """A mask of a stack's padding, (B, T), from that of its argument."""
-    if int(state.unmasked) == 0:
+    before, after = state.beside or (state.unmasked, Size.of(0))
+    if state.beside is not None and state.masked is None:
+        return mask  # it is that of the whole sequence
+    if before is not None and after is not None and int(before) == int(after) == 0:
         return mask
     place = b.graph.scopes[b.scope]
     inside = b.origin[:1] != ("heads",)
     scope = b.graph.stacks()[place.stack].path if inside else place.path
     if scope not in state.masks:
+        own = scope == state.scope and inside
+        whole = state.joined if own else b.graph.hidden.get(state.name, "")
         with b.in_scope(scope):
             state.masks[scope] = b.op(
                 "pad_mask",
                 mask,
+                "" if before is not None and after is not None else whole,
                 out=b.graph.values[mask].name,
                 shape=(B, M if inside and place.stack != state.name else T),
-                front=state.unmasked,
+                front=before,
+                back=after,
                 optional=True,
             )
     return state.masks[scope]

@@ -50,6 +50,9 @@ class StackState:
     registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions
     own: Dim = T  # the length of its argument, without learned tokens
     unmasked: Size = field(default_factory=lambda: Size.of(0))  # learned tokens outside its mask
+    beside: tuple[Size | None, Size | None] | None = None  # joined inputs: vectors outside its mask
+    masked: StackState | None = None  # the joined input whose padding the mask marks
+    joined: str = ""  # the sequence of joined inputs
     masks: dict[str, str] = field(default_factory=dict)  # scope -> mask of its padding there
     placed: Size | None = None  # number of tokens with positions, if the input determines it
     table_width: Dim | None = None

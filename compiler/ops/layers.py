@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..axes import ONE, Dim, Shape, T
+from ..axes import ONE, B, Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
@@ -324,6 +324,13 @@ ROWS: dict[str, Row] = {
         inserted_weights,
         part="embedding",
         attrs=("rows", "at", "length", "out_dim"),
+    ),
+    "join_inputs": Row(
+        "the vectors (B, Ti, D) of several inputs one after the other, without those that are "
+        "absent",
+        ("parts*",),
+        lambda inputs, attrs: [(B, T, inputs.first.shape[2])],
+        part="embedding",
     ),
     "skip_tokens": Row(
         "x[:, count:]",

@@ -78,11 +78,12 @@ ROWS: dict[str, Row] = {
         stores=mask_stores,
     ),
     "pad_mask": Row(
-        "attention_mask (B, T-n) after n = `front` ones; absent if it is",
-        ("attention_mask",),
+        "attention_mask (B, T-n) after `front` ones and before `back` ones; one of them may be "
+        "None, and is then what a mask of x (B, T, D) needs; absent if the mask is",
+        ("attention_mask", "x?"),
         declared,
         dtype="int",
-        attrs=("shape", "front"),
+        attrs=("shape", "front", "back"),
     ),
     "head_masks": Row(
         "masks of several equal groups of heads, in order, concatenated to (B, H, T, S); "

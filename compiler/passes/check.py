@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from graphlib import CycleError
 
 from ..axes import show
@@ -80,6 +81,9 @@ def _check_row(op: Op, where: str) -> None:
         raise IllegalGraphError(f"{where}: its attribute {missing[0]} is missing")
 
 
+LENGTH = re.compile(r"\b(?:M|G|T\d+)\b")
+
+
 def _is_weight(graph: ModuleGraph, name: str) -> bool:
     """Whether this is the logical name of a weight, possibly with `{layer}`."""
     if "{layer}" not in name:
@@ -102,12 +106,14 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
 
 
 def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
-    """Check the shape of each result by the op's row; memories have length M instead of T."""
+    """Check the shape of each result by the op's row, which says T for the lengths of memories (M),
+    of joined inputs (T1, T2 …) and of images before learned tokens (G) too.
+    """
     given = Inputs.of(op.slots, op.inputs, graph.values)
     shapes = OPS[op.kind].shape(given, op.attrs)
     for value, shape in zip(op.outputs, shapes, strict=True):
         found = graph.values[value]
-        if show(found.shape).replace("M", "T") != show(shape).replace("M", "T"):
+        if LENGTH.sub("T", show(found.shape)) != LENGTH.sub("T", show(shape)):
             raise IllegalGraphError(f"{where}: makes {found}, not {show(shape)}")
 
 

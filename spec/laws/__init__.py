@@ -19,6 +19,7 @@ from . import (
     doubts,
     heads,
     inputs,
+    joined,
     learned_tokens,
     linear,
     masks,
@@ -47,6 +48,7 @@ WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS, *streams.
 STACK_LAWS: tuple[Law, ...] = (
     *inputs.STACK_LAWS,
     *learned_tokens.STACK_LAWS,
+    *joined.STACK_LAWS,
     *condition.STACK_LAWS,
     *score_bias.STACK_LAWS,
     *streams.STACK_LAWS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..branches import output_width
-from ..embedding import Patches, Tokens
+from ..embedding import Patches, Tokens, joined
 from ..errors import choices
 from ..head import (
     Classifier,
@@ -125,8 +125,9 @@ def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
     stack = _stack(spec, head) if isinstance(head, PatchesHead) else None
     if stack is None:
         return
-    image = next((s for s in members(stack.input) if isinstance(s, Patches)), None)
-    if image is None:
+    sources = members(stack.input)
+    image = next((s for s in sources if isinstance(s, Patches)), None)
+    if image is None or len(joined(sources)) > 1:
         yield Finding(
             path, "a head of type `patches` needs a stack with an input of type `patches`"
         )

@@ -14,6 +14,7 @@ from ..embedding import (
     StackInput,
     Tokens,
     has_grid,
+    joined,
     main_input,
 )
 from ..errors import choices
@@ -126,7 +127,8 @@ def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
 
 def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Positions of an image: no padding, one per patch, none for registers."""
-    sources = [s for s in members(stack.input) if has_grid(s)]
+    alone = len(joined(members(stack.input))) == 1
+    sources = [s for s in members(stack.input) if has_grid(s) and alone]
     for i, position in enumerate(members(stack.positions) if sources else ()):
         for key in ("offset", "skip_padding"):
             if getattr(position, key, 0):
@@ -189,6 +191,9 @@ def _origin(spec: ModelSpec, stack: Stack) -> tuple[Any, int]:
 
 def known_length(spec: ModelSpec, stack: Stack) -> int | None:
     """Number of vectors of a stack whose input determines it."""
+    if len(parts_of := [members(stack.input)[i] for i in joined(members(stack.input))]) > 1:
+        lengths = [_alone(spec, stack, one) for one in parts_of]
+        return None if None in lengths else sum(length or 0 for length in lengths)
     source, skipped = _origin(spec, stack)
     if isinstance(source, LearnedInput):
         return source.tokens - skipped
@@ -201,8 +206,17 @@ def known_length(spec: ModelSpec, stack: Stack) -> int | None:
     return None
 
 
+def _alone(spec: ModelSpec, stack: Stack, source: Any) -> int | None:
+    """Number of vectors of one of several inputs; None if it may be absent."""
+    if source.optional:
+        return None
+    return known_length(spec, stack.model_copy(update={"input": (source,)}))
+
+
 def _padded(spec: ModelSpec, stack: Stack) -> bool:
     """Whether sequences of a stack can have padding."""
+    if len(joined(members(stack.input))) > 1:
+        return True
     return isinstance(_origin(spec, stack)[0], (Tokens, Features))
 
 
@@ -374,6 +388,7 @@ def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
 def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Signals have no padding, so `skip_padding` does not apply."""
     stem = any(isinstance(source, ConvStem) and source.axes == 1 for source in members(stack.input))
+    stem = stem and len(joined(members(stack.input))) == 1
     for i, position in enumerate(members(stack.positions) if stem else ()):
         if getattr(position, "skip_padding", False):
             yield Finding(

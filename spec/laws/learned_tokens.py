@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..branches import sights
-from ..embedding import Features, Source, StackInput, Tokens
+from ..embedding import Features, StackInput, Tokens, joined
 from ..masks import Mask, atoms
 from ..model import Block, ModelSpec, Stack
 from .findings import Finding, Path, members, parts
 
 
-def _learned(stack: Stack) -> Source | None:
-    """The first input with learned tokens in front of others that may be padded."""
+def _others(stack: Stack) -> str:
+    """Which vectors stand in one sequence with token ids or given vectors; "" if none do."""
     kinds = (Tokens, Features, StackInput)
     sources = () if stack.streams else members(stack.input)
-    return next((s for s in sources if isinstance(s, kinds) and s.prefix_tokens), None)
+    if len(joined(sources)) > 1:
+        return "other inputs"
+    learned = any(isinstance(s, kinds) and s.prefix_tokens for s in sources)
+    return "`prefix_tokens`" if learned else ""
 
 
 def data_of_each_token(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Documents and given global tokens are data of all tokens, and learned ones have none."""
-    if _learned(stack) is None:
+    others = _others(stack)
+    if not others:
         return
     for name, block in parts(stack.blocks, Block):
         for mask in sights(block):
@@ -31,19 +35,20 @@ def data_of_each_token(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
                     continue
                 yield Finding(
                     (*path, "blocks", name, "mask"),
-                    f"`{atom}` in a mask needs data for each token, but the `prefix_tokens` of "
-                    "this stack have none; write a mask without it",
+                    f"`{atom}` in a mask needs data for each token, but the {others} of this stack "
+                    "have none; write a mask without it",
                 )
                 return
 
 
 def counted_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """`skip_padding: tokens` counts ids, and learned tokens have none."""
-    for i, position in enumerate(members(stack.positions) if _learned(stack) else ()):
+    others = _others(stack)
+    for i, position in enumerate(members(stack.positions) if others else ()):
         if getattr(position, "skip_padding", False) == "tokens":
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` counts token ids, but `prefix_tokens` have none; write "
+                f"`skip_padding: tokens` counts token ids, but {others} have none; write "
                 "`skip_padding: mask`",
             )
 

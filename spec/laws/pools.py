@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..embedding import Patches, Source, Tokens
+from ..embedding import Patches, Source, Tokens, joined
 from ..model import Stack
 from ..pool import FirstAndMeanPool, FirstPool, MeanPool, TokenPool
 from .findings import Finding, Path, members
@@ -14,17 +14,20 @@ from .findings import Finding, Path, members
 def pool_findings(path: Path, name: str, stack: Stack, pool: Any) -> Iterator[Finding]:
     """The violations of a pool at this path, which reads the stack with this name."""
     sources = members(stack.input)
-    image = next((source for source in sources if isinstance(source, Patches)), None)
+    several = len(joined(sources)) > 1
+    images = [source for source in sources if isinstance(source, Patches) and not several]
+    image = images[0] if images else None
     if isinstance(pool, (MeanPool, FirstAndMeanPool)) and pool.skip:
         yield from _skipped_tokens_are_there(path, pool, image)
     if isinstance(pool, FirstPool):
         yield from _first_tokens_are_there(path, pool, sources[0] if sources else None)
     if isinstance(pool, TokenPool):
-        if any(source.prefix_tokens for source in sources):
+        if several or any(source.prefix_tokens for source in sources):
+            others = "several inputs" if several else "`prefix_tokens`"
             yield Finding(
                 path,
-                "`pool: token` is not supported yet with `prefix_tokens`, which shift the tokens; "
-                "write another pool",
+                f"`pool: token` is not supported yet with {others}, which shift the tokens; write "
+                "another pool",
             )
         yield from _pooled_token_is_a_word(path, name, stack, pool)
 

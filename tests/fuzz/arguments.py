@@ -79,7 +79,10 @@ def vectors_in(graph: ModuleGraph, argument: str, found: Arrays) -> list[int]:
     for one in placed_vectors(graph):
         if one.argument == argument:
             source, size = graph.inputs[one.stack], graph.lengths.get(one.stack)
-            if size is None:
+            if size is None and one.stack in graph.parts:  # ids and images
+                ids = found[source.argument].shape[1] + source.prefix
+                size = ids + sum(int(part.length or 0) for part in graph.parts[one.stack])
+            elif size is None:
                 size = source.tokens(found[source.argument].shape[source.axis])
             places += [one.token] * (int(size) - one.skipped)
     return places

@@ -80,6 +80,10 @@ def allowed(cls: type[Part], key: str) -> tuple[Any, ...] | None:
     return None
 
 
+ALONE: Data = {"optional": None}
+"""What the only input of a stack cannot be; see `joined.py` for those beside others."""
+
+
 class Parts:
     """Draws parts. `said` collects what was drawn: (class, option, value) and (place, type)."""
 
@@ -423,7 +427,7 @@ class Parts:
         said["project"] = "before_positions" if said["width"] and self.dice.often(0.4) else None
         names = self.dice.some((f"{place.name}_kind_ids", f"{place.name}_row_ids"), 0.15)
         said["add"] = {name: self.dice.one((3, 2)) for name in names} or None
-        return {**said, "prefix_tokens": self.learned_tokens(said, 0.1)}
+        return {**said, **ALONE, "prefix_tokens": self.learned_tokens(said, 0.1)}
 
     def learned_tokens(self, said: Data, rate: float) -> int | None:
         dice = seeded(len(repr(said)))  # of its own: the other draws stay as they were
@@ -440,7 +444,7 @@ class Parts:
             said["layout"] = None
         if place.registers and self.dice.often(0.3):  # and so no table of offsets on a square
             said["image_size"] = [size, size + 3]
-        return said
+        return {**said, **ALONE}
 
     def conv(self, place: Place) -> Data:
         """A stem, whose last convolution gives vectors of the width of the stack."""
@@ -458,14 +462,14 @@ class Parts:
         dice = seeded(len(repr(layers)))  # of its own: the other draws stay as they were
         if not place.has("convolution") and dice.often(0.4):
             said |= {"axes": 2, "image_size": dice.one((14, [12, 17])), "layout": None}
-        return {**said, "prefix_tokens": self.learned_tokens(said, 0.2)}
+        return {**said, **ALONE, "prefix_tokens": self.learned_tokens(said, 0.2)}
 
     def features(self, place: Place) -> Data:
         said = {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
-        return {**said, "prefix_tokens": self.learned_tokens(said, 0.5)}
+        return {**said, **ALONE, "prefix_tokens": self.learned_tokens(said, 0.5)}
 
     def learned_vectors(self, place: Place) -> Data:
-        return {"prefix_tokens": None}
+        return {"prefix_tokens": None, **ALONE}
 
     def first(self, place: Place) -> Data:
         learned = place.sizes.get("learned", 0)

@@ -86,7 +86,7 @@ def added_ids(graph: ModuleGraph) -> dict[str, int]:
 
 def conditions(graph: ModuleGraph) -> Iterator[tuple[str, tuple[int, ...], int]]:
     """Times, vectors and classes: name, shape of one, and the number of classes, or 0."""
-    sources = {source.argument for source in graph.inputs.values()}
+    sources = {source.argument for source in graph.sources()}
     for name, value in arguments(graph).items():
         axes = value.shape[1:]
         if name in sources or value.optional or any(axis.size is None for axis in axes):
@@ -125,7 +125,7 @@ def float_shapes(
     values = arguments(graph)
     for name, value in values.items() if graph.axes else ():  # streams: all axes are as long
         yield name, (batch, *(tokens if a.size is None else int(a.size) for a in value.shape[1:]))
-    for source in graph.inputs.values() if not graph.axes else ():
+    for source in graph.sources() if not graph.axes else ():
         if source.argument not in values or values[source.argument].dtype != "float":
             continue
         length = tokens

@@ -21,6 +21,7 @@ from modelwright.spec.signatures import shapes
 from modelwright.spec.simpler_masks import simplest
 
 from .dice import Dice, drawn, seeded
+from .joined import with_images
 from .parts import MEETS, Data, Parts, Place, buildable
 from .pruned import pruned
 from .values import LENGTH, VOCABULARY, WIDTHS
@@ -343,6 +344,7 @@ class Specs(Parts):
     def _vectors(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         """Vectors of an earlier stack in the place of a token."""
         others = [name for name in before_it(places, place) if not reads_stack(found, name)]
+        others = [name for name in others if "joined" not in {*places[name].sizes, *place.sizes}]
         before = self.dice
         self.dice = seeded(len(repr(found)) + 1)  # of its own: the other draws stay as they were
         if others and self.dice.often(0.5):
@@ -426,6 +428,13 @@ class Specs(Parts):
             alone = place.name != "decoder"  # a list would drop what the family says of it
             found["input"] = [source] if alone and self.dice.often(0.1) else source
             self.said.add(("Stack", "input", "{}"))
+        dice = seeded(len(repr(found)))  # of its own: the other draws stay as they were
+        if not place.image and place.name != "decoder" and dice.often(0.15):
+            inputs = with_images(place, found, dice, self.said)
+            if inputs is not None:
+                found["input"], found["max_positions"] = inputs, 64
+                place.sizes["joined"] = True
+                place.sizes["max_positions"] = 64
 
     def _memory(self, place: Place, kind: str) -> str:
         if kind == "encoder-decoder":

@@ -30,8 +30,9 @@ SETTLED = {
     "CrossMla": {"kernel"},
     "CrossDifferential": {"kernel"},
     "CrossCollaborative": {"kernel"},
-    "LearnedInput": {"prefix_tokens"},
-    "StackInput": {"prefix_tokens", "normalize", "norm", "dropout"},
+    "LearnedInput": {"prefix_tokens", "optional"},
+    "StackInput": {"prefix_tokens", "normalize", "norm", "dropout", "optional"},
+    "Features": {"optional"},
     "CrossLinearAttention": {"decay"},
     "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks"},
 }

@@ -16,7 +16,8 @@ from .attempts import Attempt, Data, Path, attempts, value_at, with_value
 from .pruned import IDLE
 from .signature import signature
 
-DEFAULTS = ("norm", "norm_placement", "activation", "bias", "dropout", "positions")
+PLAIN = ("norm", "norm_placement", "activation", "bias", "dropout", "vocab_size")
+DEFAULTS = (*PLAIN, "positions")
 """Keys of a stack or a block that inner levels inherit: what they make of them is compared."""
 
 

@@ -16,6 +16,7 @@ import torch
 
 import modelwright as mw
 from modelwright.backends.oracle import run
+from modelwright.backends.oracle.model import length_of, masked
 from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
@@ -28,9 +29,11 @@ from modelwright.spec.embedding import (
     Patches,
     StackInput,
     has_grid,
+    joined,
     main_input,
 )
 from modelwright.spec.laws.condition import embeds
+from modelwright.spec.laws.inputs import known_length
 from modelwright.spec.model import Stack
 
 EXACT = 1e-10
@@ -137,7 +140,49 @@ def stack_arguments(
     spec: ModelSpec, name: str, lengths: tuple[int, int], case: str, places: list[int]
 ) -> Arrays:
     stack = spec.stacks[name]
-    source: Any = stack.input[main_input(stack.input)]
+    sources = [stack.input[i] for i in joined(stack.input)]
+    if len(sources) > 1:
+        return joined_arguments(spec, name, sources, lengths, case)
+    return source_arguments(spec, name, sources[0], lengths, case, places)
+
+
+def joined_arguments(
+    spec: ModelSpec, name: str, sources: list[Any], lengths: tuple[int, int], case: str
+) -> Arrays:
+    """Those of all inputs; data of each token are those of the ids, or of the first input."""
+    found: Arrays = {}
+    for source in sources:
+        found = {**source_arguments(spec, name, source, lengths, case, []), **found}
+    main = sources[main_input(sources)]
+    found |= source_arguments(spec, name, main, lengths, case, [])
+    mask = next((n for n in found if n.endswith("attention_mask")), "")
+    one = masked(spec, name)
+    if mask and one is None:  # it is that of the whole sequence; the last input has padding
+        counts = [vectors_of(spec, source, found) for source in sources]
+        found[mask] = np.ones((2, sum(counts)), int)
+        found[mask][1, -2:] = 0
+        found[mask][1, 1 + ("left" in case)] = 0
+    return found
+
+
+def vectors_of(spec: ModelSpec, source: Any, found: Arrays) -> int:
+    """The number of vectors of one of several inputs."""
+    if not isinstance(source, StackInput):
+        return length_of(source, found, 0, {})
+    count = known_length(spec, spec.stacks[source.stack])
+    assert count is not None, "of other stacks, these arguments have no masks"
+    return count - source.skip + source.prefix_tokens
+
+
+def source_arguments(
+    spec: ModelSpec,
+    name: str,
+    source: Any,
+    lengths: tuple[int, int],
+    case: str,
+    places: list[int],
+) -> Arrays:
+    stack = spec.stacks[name]
     if isinstance(source, LearnedInput):
         return {}
     if isinstance(source, StackInput):

@@ -54,5 +54,5 @@ def test_it_runs_where_the_graph_and_torch_cannot_be_imported(examples: Path) ->
 def test_it_is_small(root: Path) -> None:
     """It has to be read beside the papers."""
     counts = [len(file.read_text(encoding="utf-8").splitlines()) for file in modules(root)]
-    assert sum(counts) <= 3100
+    assert sum(counts) <= 3200
     assert max(counts) <= 300

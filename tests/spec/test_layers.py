@@ -102,37 +102,3 @@ def test_share_is_a_property_of_a_block() -> None:
 def test_no_layers_at_all() -> None:
     stack = loads(TINY.replace("layers: 4", "layers: 0")).stacks["decoder"]
     assert (stack.order, stack.blocks) == ((), {})
-
-
-SUBLAYERS = """name: t
-family: decoder-only
-vocab_size: 9
-d_model: 8
-layers: 2
-blocks: {a: {sublayers: [{type: mlp}]}}
-pattern: [a * 2]
-"""
-
-
-@pytest.mark.parametrize("place", ["overrides: {{0: {{{}}}}}", "overrides: {{0..1: {{{}}}}}", "{}"])
-@pytest.mark.parametrize(
-    ("written", "named"),
-    [
-        ("feed_forward: {d_ff: 32}", "d_ff: 32"),
-        ("feed_forward: {k: .nan}", "k: .nan"),
-        ("attention: {heads: 2}", "heads: 2"),
-        ("cross_attention: {heads: 2}", "heads: 2"),
-    ],
-)
-def test_branches_that_sublayers_replace_are_errors(place: str, written: str, named: str) -> None:
-    with pytest.raises(SpecErrors) as caught:
-        loads(SUBLAYERS + place.format(written))
-    messages = [problem.message for problem in caught.value.problems]
-    assert messages == [f"`{named}` has no effect: `sublayers` replace it; remove it"]
-
-
-@pytest.mark.parametrize("place", ["overrides: {{0: {{{}}}}}", "{}"])
-def test_an_empty_value_in_a_branch_that_sublayers_replace(place: str) -> None:
-    with pytest.raises(SpecErrors) as caught:
-        loads(SUBLAYERS + place.format("feed_forward: {d_ff: null}"))
-    assert [problem.mark.line for problem in caught.value.problems] == [8]

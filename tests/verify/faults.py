@@ -44,6 +44,9 @@ OWN = {
     .replace("heads: 4", "type: linear, heads: 4, decay: lightning, normalize: false")
     .replace("max_positions: 48", "max_positions: 300")
     + "head: language_model\n",
+    "joined": SMALL.format(family="encoder-only")
+    + "positions: learned\ninput: [{type: tokens, optional: true}, {type: patches, image_size: 12,"
+    " patch_size: 4, optional: true}]\nhead: {type: classifier, classes: 3, pool: mean}\n",
     "limited": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 4, clip_qkv: 0.6")
     + "positions: rotary\nhead: language_model\n",
 }
@@ -277,6 +280,10 @@ FAULTS: tuple[Fault, ...] = (
           "self.dropout(self.token_embedding(input_ids)) + self.position_embedding(position_ids)"),
     fault("contrastive loss over rows only", "clip_vit_b32",
           "F.cross_entropy(scores.T, labels)", "F.cross_entropy(scores, labels)"),
+    fault("an absent input leaves an empty vector", "joined",
+          "given = [x for x in inputs if x is not None]",
+          "first = next(x for x in inputs if x is not None)\n"
+          "    given = [0 * first[:, :1] if x is None else x for x in inputs]"),
     # what torch makes of it
     fault("positions in a model without positions", "no order",
           "x = self.token_embedding(input_ids)",

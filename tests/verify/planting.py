@@ -21,7 +21,7 @@ FAULTS: dict[str, dict[str, str]] = {one["title"]: one for one in WRITTEN["fault
 LAWS = (
     ("levels", "oracle", "weights", "future", "padding", "init", "loss"),
     ("dropout", "generate", "stopping", "sampling", "cache", "rows", "sharing", "errors"),
-    ("gradients", "lengths", "bfloat16", "config", "options"),
+    ("gradients", "lengths", "bfloat16", "config", "options", "absent"),
     ("reference", "float32", "dtype", "mask", "documents", "order", "differences", "kernels"),
     ("tiles", "costs", "compile", "export"),
 )

@@ -116,6 +116,10 @@ def insert_tokens(f: Writer, op: Op) -> Any:
     return expression("torch.cat([x[:, :place], tokens, x[:, place:]], dim=1)", **parts)
 
 
+def join_inputs(f: Writer, op: Op) -> Any:
+    return call("join_inputs", *f.use_all(op.args("parts")))
+
+
 def skip_tokens(f: Writer, op: Op) -> Any:
     return expression("x[:, count:]", x=f.arg(op, "x"), count=f.number(op.attrs["count"]))
 
@@ -214,6 +218,7 @@ ROWS: dict[str, Row] = {
     "skip_tokens": skip_tokens,
     "place_rows": place_rows,
     "insert_tokens": insert_tokens,
+    "join_inputs": join_inputs,
     "learned_tokens": learned_tokens,
     "linear": linear,
     "linear_again": linear_again,

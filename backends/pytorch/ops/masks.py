@@ -43,9 +43,21 @@ def mask(f: Writer, op: Op) -> None:
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
 
 
+PADDED = ("front", "back")
+
+
 def pad_mask(f: Writer, op: Op) -> None:
     mask = f.arg(op, "attention_mask")
-    made = expression("F.pad(x, (front, 0), value=1)", x=mask, front=f.number(op.attrs["front"]))
+    sizes: dict[str, Any] = {
+        side: None if (n := op.attrs[side]) is None else f.number(n) for side in PADDED
+    }
+    if op.arg("x"):  # one of the numbers is not known
+        (known,) = [n for n in op.attrs.values() if isinstance(n, Size)]
+        rest = expression("x.size(1) - mask.size(1)", x=f.arg(op, "x"), mask=mask)
+        if int(known):
+            rest = expression("rest - known", rest=rest, known=f.number(known))
+        sizes = {side: rest if n is None else n for side, n in sizes.items()}
+    made = expression("F.pad(x, (front, back), value=1)", x=mask, **sizes)
     f.hold(op.outputs[0], mask.id)
     note = f.note(op.outputs[0])
     f.say(If(expression("x is not None", x=mask), (Set(mask, made, note),)), op=op)

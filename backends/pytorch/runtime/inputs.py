@@ -15,6 +15,17 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def join_inputs(*inputs: Tensor | None) -> Tensor:
+    """The vectors of all inputs that are given, one after the other, (B, T, D)."""
+    given = [x for x in inputs if x is not None]
+    if not given:
+        raise ValueError("no input is given; at least one is needed")
+    for x in given[1:]:
+        if x.size(0) != given[0].size(0):
+            raise ValueError(f"inputs of {given[0].size(0)} and {x.size(0)} sequences")
+    return torch.cat(given, dim=1)
+
+
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
     """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():

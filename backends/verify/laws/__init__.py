@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..measure import Measured, NotHere
 from ..subject import Subject
 from . import (
+    absent,
     attention_weights,
     building,
     cached,
@@ -56,6 +57,7 @@ LAWS: tuple[Law, ...] = (
     Law("mask", "tokens excluded by the masks change nothing", sight.excluded),
     Law("documents", "packed documents do not affect each other", sight.documents),
     Law("padding", "padding, and the ids at padding, change nothing", padding.padding),
+    Law("absent", "an absent input is not computed", absent.absent),
     Law("rows", "attention is a weighted mean of the allowed values", attention_weights.rows),
     Law("lengths", "outputs are right at lengths around each threshold", lengths.lengths),
     Law("order", "without positions and masks, order does not matter", order.order),

@@ -108,7 +108,7 @@ def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
     real = np.ones((batch, keys), bool)
     first = None  # chunks count from the first real token
     if names["attention_mask"] in data:
-        real = data[names["attention_mask"]] == 1
+        real = _beside_others(subject, op, data[names["attention_mask"]] == 1, keys)
         first = real.argmax(axis=1)
     if queries != keys or _crosses(subject.graph, op):
         return real[:, None, None, :]
@@ -126,6 +126,17 @@ def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
     of_heads = np.stack([masks[head * len(masks) // heads] for head in range(heads)], axis=1)
     found: Array = of_heads & real[:, None, None, :]
     return found
+
+
+def _beside_others(subject: Subject, op: Op, real: Array, keys: int) -> Array:
+    """The mask of a sequence with vectors that have none; these are real."""
+    masks = [mask.arg("attention_mask") for mask in _masks(subject.graph, op)]
+    padded = [subject.graph.producer(value) for value in masks if value]
+    back = next((p.attrs["back"] for p in padded if p is not None and p.kind == "pad_mask"), 0)
+    front = next((p.attrs["front"] for p in padded if p is not None and p.kind == "pad_mask"), 0)
+    rest = keys - real.shape[1]
+    before = rest - int(back) if front is None else int(front)
+    return np.pad(real, ((0, 0), (before, rest - before)), constant_values=True)
 
 
 def _crosses(graph: ModuleGraph, op: Op) -> bool:
@@ -153,6 +164,8 @@ def _data_of(graph: ModuleGraph, op: Op) -> dict[str, str]:
     for mask in _masks(graph, op):
         for role in roles:
             producer = graph.producer(mask.arg(role))
+            if producer is not None and producer.kind == "pad_mask":
+                producer = graph.producer(producer.arg("attention_mask"))
             if producer is not None and producer.kind == "argument":
                 found[role] = producer.name
     return found

@@ -24,9 +24,11 @@ def costs(subject: Subject) -> Measured | NotHere:
     if subject.device != "cpu":
         return NotHere("costs are counted on the CPU")
     counted = Counted(subject.spec, subject.graph, subject.module, TOKENS)
+    if not counted.fits(subject.arguments):
+        return NotHere("the vectors that replace tokens are more than the tokens")
     sequence = None if subject.graph.decided() else counted.tokens
     said = report(subject.graph, batch=BATCH, sequence=sequence)
-    facts = subject.graph.inputs.values()
+    facts = subject.graph.sources()
     # signals are rounded, and a stack with learned tokens after those of another is longer than it
     about = any(fact.kind == "conv" or (fact.stack and fact.prefix) for fact in facts)
     largest, flops = Largest(NEAR), counted.flops()
@@ -45,7 +47,7 @@ def costs(subject: Subject) -> Measured | NotHere:
 
 def _of_cache(subject: Subject, largest: Largest) -> None:
     """The bytes of a cache after all tokens. Not for memories of images or sounds."""
-    kinds = {fact.kind for fact in subject.graph.inputs.values()}
+    kinds = {fact.kind for fact in subject.graph.sources()}
     if not subject.cached or kinds != {"tokens"}:
         return
     lengths = [subject.arguments.limit(s.ids, TOKENS) for s in subject.arguments.streams()]

@@ -48,7 +48,7 @@ def dropout(subject: Subject) -> Measured | NotHere:
         largest.take(float("inf"), f"dropout with rate {drops.rates[0]:g} in eval mode")
     model = subject.fresh().train()
     cases = {case: subject.data(case) for case in CASES}
-    facts = subject.graph.inputs.values()
+    facts = subject.graph.sources()
     words = all(fact.kind == "tokens" and not fact.prefix for fact in facts)
     if words and not subject.arguments.sources:
         cases[ONE] = of_length(subject, 2, 1)  # attention of one query is computed otherwise

@@ -62,7 +62,9 @@ def _of_frames(subject: Subject, largest: Largest) -> int:
     """Signals of other lengths: convolutions round the number of tokens. Returns their number."""
     plain, tried = subject.data("plain"), 0
     for stack, fact in subject.graph.inputs.items():
-        if fact.kind not in ("conv", "features") or fact.argument not in plain:
+        if stack in subject.graph.parts or fact.argument not in plain:
+            continue
+        if fact.kind not in ("conv", "features"):
             continue
         value = plain[fact.argument]
         axis = fact.axis % value.ndim

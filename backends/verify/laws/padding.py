@@ -28,14 +28,14 @@ def padding(subject: Subject) -> Measured | NotHere:
         data = subject.data(f"padded {side}")
         single = subject.arguments.single(data)
         for stream, stack in word_stacks(subject):
-            mask = data.get(f"{stream.prefix}attention_mask")
+            mask = subject.arguments.own_mask(stream, data)
             if mask is None:
                 continue
             real, hidden = mask[1] == 1, subject.hidden_of(stream, stack, data)
             alone = subject.hidden_of(stream, stack, single)[0]
             largest.compare(hidden[1][real], alone, f"padded {side}: {stack}")
             named = f"{stream.prefix}attention_mask"
-            truths = subject.hidden_of(stream, stack, {**data, named: mask.astype(bool)})
+            truths = subject.hidden_of(stream, stack, {**data, named: data[named].astype(bool)})
             largest.compare(truths, hidden, f"a boolean mask {side}: {stack}")
             if not counts_words(subject):
                 other = subject.hidden_of(stream, stack, _scribbled(subject, data))
@@ -55,8 +55,9 @@ def _row_of_padding(subject: Subject, largest: Largest) -> None:
     for stream in subject.arguments.streams():
         name = f"{stream.prefix}attention_mask"
         if name in subject.arguments.known():
-            data[name] = np.ones_like(plain[stream.ids])
-            data[name][1] = 0
+            mask = np.ones_like(plain[stream.ids])
+            mask[1] = 0
+            data[name] = subject.arguments.whole_mask(stream, mask)
     if data.keys() == plain.keys():
         return
     for _, stack in word_stacks(subject):
@@ -92,7 +93,7 @@ def _scribbled(subject: Subject, data: Data) -> Data:
     """The same input with other ids at padding."""
     made = dict(data)
     for stream in subject.arguments.streams():
-        mask = data.get(f"{stream.prefix}attention_mask")
+        mask = subject.arguments.own_mask(stream, data)
         if mask is not None:
             words = subject.arguments.draw("scribble", mask.shape, stream.rows)
             words[np.isin(words, [*stream.placed])] = subject.arguments.ordinary(stream)[0]
@@ -113,7 +114,8 @@ def counts_words(subject: Subject) -> bool:
 def moved_by_padding(subject: Subject, side: str) -> str:
     """Why padding on this side changes the model's masks or angles; "" if it does not."""
     for stream, stack in word_stacks(subject):
-        if subject.arguments.around(stream)[side == "right"]:
+        before, after = subject.arguments.around(stream)
+        if after or (before and side == "left"):
             return "it stands between these tokens and others"
         for block in attending(subject, stack):
             used = [atom for mask in masks_of(block) for atom in atoms(mask)]

@@ -86,7 +86,8 @@ def _with_masks_of_ones(subject: Subject, data: Data) -> Data:
     for stream in subject.arguments.streams():
         name = f"{stream.prefix}attention_mask"
         if name in known:
-            made[name] = np.ones_like(data[stream.ids])
+            ones = np.ones_like(data[stream.ids])
+            made[name] = subject.arguments.whole_mask(stream, ones)
     return made
 
 

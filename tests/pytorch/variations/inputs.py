@@ -176,6 +176,16 @@ ROWS: dict[str, Variation] = {
         "positions=[learned, {type: rotary, axes: 2}]",
         "head={type: classifier, classes: 3, pool: first}",
     ),
+    "joined": encoder(
+        "input=[{type: patches, image_size: 12, patch_size: 4, prefix_tokens: 1, optional: true}, "
+        "{type: tokens, width: 8, dropout: 0.1, optional: true}]",
+        "positions=learned",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "joined_with_language": decoder(
+        "input=[tokens, {type: features, argument: sound, size: 5, normalize: before_positions}]",
+        "positions=[{type: learned, skip_padding: mask, offset: 1}, rotary]",
+    ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),
     "output_width_of_table": decoder(

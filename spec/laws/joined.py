@@ -1,0 +1,86 @@
+"""Laws of several inputs that are joined to one sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..embedding import LearnedInput, Patches, StackInput, Tokens, joined
+from ..model import ModelSpec, Stack
+from ..positions import Convolution
+from .findings import Finding, Path, members
+from .score_bias import given_biases
+
+
+def _joined(stack: Stack) -> list[tuple[int, Any]]:
+    """The joined inputs with their places in the list; none if there is only one input."""
+    sources = () if stack.streams else members(stack.input)
+    places = joined(sources)
+    return [(i, sources[i]) for i in places] if len(places) > 1 else []
+
+
+def inputs_can_be_joined(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """What an input may be beside others."""
+    words = 0
+    for i, source in _joined(stack):
+        place: Path = (*path, "input", i)
+        words += isinstance(source, Tokens)
+        if isinstance(source, Tokens) and words > 1:
+            yield Finding(
+                place,
+                "a stack has one input of type `tokens`; read the other ids in a stack of their "
+                "own, and join it with `type: stack`",
+            )
+        if isinstance(source, LearnedInput):
+            yield Finding(
+                place, "learned vectors beside other inputs are their `prefix_tokens`; write those"
+            )
+        if isinstance(source, Patches) and source.registers:
+            yield Finding(
+                (*place, "registers"),
+                "registers take no positions, but those of joined inputs are added to all "
+                "vectors; write `prefix_tokens`",
+            )
+        if source.normalize is True:
+            yield Finding(
+                (*place, "normalize"),
+                "positions are added after inputs are joined, so each is normalised before; write "
+                "`normalize: before_positions`",
+            )
+    for i, source in enumerate(members(stack.input) if _joined(stack) else ()):
+        if isinstance(source, StackInput) and source.replace is not None:
+            yield Finding(
+                (*path, "input", i, "replace"),
+                "not supported yet: vectors in the place of tokens of a stack with joined inputs",
+            )
+
+
+def optional_beside_others(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """An absent input leaves others."""
+    places = {i for i, _ in _joined(stack)}
+    for i, source in enumerate(() if stack.streams else members(stack.input)):
+        replaces = isinstance(source, StackInput) and source.replace is not None
+        if source.optional and i not in places and not replaces:
+            yield Finding(
+                (*path, "input", i, "optional"),
+                "the only input of a stack cannot be absent; add another one, or remove `optional`",
+            )
+
+
+def positions_of_all(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Positions of joined inputs count all of their vectors."""
+    for i, position in enumerate(members(stack.positions) if _joined(stack) else ()):
+        if isinstance(position, Convolution) or getattr(position, "axes", 1) != 1:
+            key = "type" if isinstance(position, Convolution) else "axes"
+            yield Finding(
+                (*path, "positions", i, key),
+                "these positions are those of one image or signal, but this stack joins inputs; "
+                "add them in a stack of its own, and join it with `type: stack`",
+            )
+    for place, _, _ in given_biases(stack) if _joined(stack) else ():
+        yield Finding(
+            (*path, *place), "not supported yet: a bias of pairs in a stack that joins inputs"
+        )
+
+
+STACK_LAWS = (inputs_can_be_joined, optional_beside_others, positions_of_all)
