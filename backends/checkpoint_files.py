@@ -144,21 +144,21 @@ def _collected(files: list[Path]) -> Weights:
 def _indexed(index: Path) -> Weights:
     """The weights of several files, which an index names."""
     try:
-        said = read_json(index)["weight_map"]
+        weight_map = read_json(index)["weight_map"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CheckpointError(index, [f"not a valid index of weights: {error!r}"]) from None
-    if not isinstance(said, dict) or not said:
+    if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(index, ["`weight_map` must be a mapping from tensors to file names"])
     problems = []
-    for name in sorted({str(file) for file in said.values()}):
+    for name in sorted({str(file) for file in weight_map.values()}):
         if Path(name).name != name or name in (".", ".."):
             problems.append(f"`{name}` is not the name of a file in the same folder")
         elif not (index.parent / name).is_file():
             problems.append(f"{name} is missing")
     if problems:
         raise CheckpointError(index, problems)
-    weights = _collected([index.parent / name for name in sorted(set(said.values()))])
-    for name, file in said.items():
+    weights = _collected([index.parent / name for name in sorted(set(weight_map.values()))])
+    for name, file in weight_map.items():
         if name not in weights.holders:
             problems.append(f"{name} is not in {file}, which the index names")
         elif weights.holders[name].name != file:

@@ -57,7 +57,7 @@ def memory(kind: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"this system does not tell {kind}")
+    raise RuntimeError(f"this system does not report {kind}")
 
 
 class Peak:
@@ -133,8 +133,8 @@ def compare(name: str, rounds: int) -> dict[str, dict[str, list[float]]]:
         for number in range(rounds + 1):
             for side in SIDES[:: 1 if number % 2 else -1]:
                 command = [sys.executable, "-m", "benchmarks.load", "--one", side, folder]
-                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                for key, value in json.loads(said.splitlines()[-1]).items():
+                output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                for key, value in json.loads(output.splitlines()[-1]).items():
                     if number:  # the first round fills the system's cache of files
                         found[side].setdefault(key, []).append(value)
     return found

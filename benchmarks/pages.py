@@ -81,8 +81,8 @@ def rows(results: list[Timed]) -> list[Row]:
 def part(facts: Mapping[str, object], table: list[Row], image: str = "") -> str:
     """What a run writes into docs/benchmarks.md: the conditions, a table, a figure."""
     head, *lines = table
-    said = "; ".join(f"{name} {value}" for name, value in facts.items())
-    made = [f"Measured with: {said}.", "", _row(head), _row(("---",) * len(head))]
+    measured_with = "; ".join(f"{name} {value}" for name, value in facts.items())
+    made = [f"Measured with: {measured_with}.", "", _row(head), _row(("---",) * len(head))]
     made += [_row(line) for line in lines]
     if image:
         title = "The time of transformers divided by that of the emitted model, for each task"

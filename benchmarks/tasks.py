@@ -144,9 +144,9 @@ def decoding(case: Case, rivals: Rivals, batch: int) -> dict[str, Candidate]:
         if name in GENERATE
     }
     alike = [name for name in runs if name != X_TRANSFORMERS]
-    said = {name: runs[name]() for name in alike}
+    outputs = {name: runs[name]() for name in alike}
     exact = next(rivals.models[OURS].parameters()).dtype == torch.float32
-    if exact and any(not torch.equal(said[OURS], other) for other in said.values()):
+    if exact and any(not torch.equal(outputs[OURS], other) for other in outputs.values()):
         raise RuntimeError(f"{case.name}: the candidates do not say the same")
     found: dict[str, Candidate] = dict(runs)
     if not case.experts:

@@ -148,7 +148,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
     bars: list[Any] = []
     words = [what]
 
-    def tell(now: str, done: float | None = None) -> None:
+    def show(now: str, done: float | None = None) -> None:
         words[0] = f"{what}: {now}"
         known = {} if done is None else {"total": 1.0, "completed": done}
         for bar in bars:
@@ -168,7 +168,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
     timer.daemon = True
     timer.start()
     try:
-        yield tell
+        yield show
     finally:
         timer.cancel()
         timer.join()

@@ -109,9 +109,9 @@ def data(
             fields=_renamed(fields),
             processes=processes or usual_processes(text),
         )
-        with progress("encoding") as tell:
+        with progress("encoding") as show:
             sizes = write_data(
-                request, output, force=force, told=lambda done: tell(f"{done:.0%}", done)
+                request, output, force=force, on_progress=lambda done: show(f"{done:.0%}", done)
             )
     except TrainingError as error:
         fail(str(error))
@@ -129,9 +129,9 @@ def _write_images(request: ImageRequest, output: Path, force: bool) -> None:
     from ..training.image_files import write_images
 
     try:
-        with progress("reading images") as tell:
+        with progress("reading images") as show:
             sizes = write_images(
-                request, output, force=force, told=lambda done: tell(f"{done:.0%}", done)
+                request, output, force=force, on_progress=lambda done: show(f"{done:.0%}", done)
             )
     except TrainingError as error:
         fail(str(error))

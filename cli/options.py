@@ -168,10 +168,10 @@ def read_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
 def load_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
     """`read_spec`, with notes and warnings on stderr, without duplicates."""
     spec = read_spec(path, sets)
-    told = click.get_current_context().meta.setdefault("told", set())
+    shown = click.get_current_context().meta.setdefault("shown", set())
     for text in (*(f"note: {n}" for n in spec.notes), *(f"warning: {w}" for w in spec.warnings)):
-        if text not in told:
-            told.add(text)
+        if text not in shown:
+            shown.add(text)
             note(text)
     return spec
 

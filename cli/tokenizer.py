@@ -73,14 +73,14 @@ def tokenizer(
     try:
         size = vocab if read is None or vocab is not None else vocabulary_of(read)
         assert size is not None
-        with progress("training a tokenizer") as tell:
+        with progress("training a tokenizer") as show:
             made = train_tokenizer(
                 text,
                 vocabulary=size,
                 type_=type_,
                 specials=wanted_specials(type_, read),
                 columns=fields,
-                told=lambda done: tell(f"{done:.0%} read", done),
+                on_progress=lambda done: show(f"{done:.0%} read", done),
             )
     except TrainingError as error:
         fail(str(error))

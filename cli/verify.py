@@ -83,7 +83,7 @@ def verify(
 
     options = BuildOptions(join_projections=join_projections, static_cache=static_cache)
     try:
-        with progress("verifying") as tell:
+        with progress("verifying") as show:
             report = verified(
                 read,
                 weights=weights,
@@ -95,7 +95,7 @@ def verify(
                 thorough=thorough,
                 document=read_document(spec, sets) if spec.is_file() else None,
                 emit=lambda graph: emit_file(graph, options).text,
-                tell=tell,
+                on_law=show,
             )
     except (BuildError, WeightsError, UnknownError) as error:
         fail(str(error))

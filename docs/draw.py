@@ -79,8 +79,8 @@ def about(name: str) -> str:
 
 def weights(graph: ModuleGraph) -> str:
     """`124.4 M`, and for a mixture of experts the weights per token."""
-    told = report(graph)
-    stored, active = told.weights_total, told.weights_active
+    costs = report(graph)
+    stored, active = costs.weights_total, costs.weights_active
     return _short(stored) if active == stored else f"{_short(stored)}, {_short(active)} active"
 
 

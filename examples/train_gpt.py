@@ -64,11 +64,11 @@ def train(
     *,
     seconds: float,
     steps: int | None = None,
-    told: Callable[[float, float], None] = lambda done, loss: None,
+    on_step: Callable[[float, float], None] = lambda done, loss: None,
 ) -> int:
     """Train for `seconds`, or for `steps` if these end earlier; return the number of steps.
 
-    `told` is called after each step with the progress (0 to 1) and the loss.
+    `on_step` is called after each step with the progress (0 to 1) and the loss.
     """
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
     generator = torch.Generator().manual_seed(0)
@@ -86,7 +86,7 @@ def train(
         step += 1
         done = min(1.0, (time.monotonic() - start) / seconds)
         done = max(done, step / steps) if steps else done
-        told(done, loss.item())
+        on_step(done, loss.item())
     return step
 
 
@@ -101,14 +101,14 @@ def train_with_a_bar(
         task = progress.add_task(f"loss {before:.2f}", total=1.0)
         shown = 0.0
 
-        def told(done: float, loss: float) -> None:
+        def on_step(done: float, loss: float) -> None:
             nonlocal shown
             progress.update(task, completed=done, description=f"loss {loss:.2f}")
             if done >= shown + 0.2:
                 shown = done
                 progress.console.print(f"  {done:4.0%} done, training loss {loss:.2f}")
 
-        count = train(model, data, seconds=seconds, steps=steps, told=told)
+        count = train(model, data, seconds=seconds, steps=steps, on_step=on_step)
     after = held_out_loss(model, held_out)
     print(f"{count} steps: held-out loss {before:.2f} -> {after:.2f} nats per byte")
     return before, after

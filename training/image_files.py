@@ -47,7 +47,7 @@ def write_images(
     output: Path,
     *,
     force: bool = False,
-    told: Callable[[float], None] = lambda done: None,
+    on_progress: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Sizes]:
     """Write a folder of images. It is written under a temporary name and renamed when complete.
 
@@ -67,7 +67,7 @@ def write_images(
             if request.kind == "images":
                 classes = max(classes, int(other.max()) + 1)
             _append(folder, images, other, sizes, request)
-            told(number / len(request.paths))
+            on_progress(number / len(request.paths))
         tokenizer = request.tokenizer
         about = {
             "format": FORMAT, "kind": request.kind, "tokenizer": tokenizer.digest,

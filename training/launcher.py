@@ -2,8 +2,8 @@
 
     python -m modelwright.training.launcher PROCESSES SCRIPT
 
-torchrun ends with exit code 1 and a traceback of its own when a process fails. The process has said
-why; this program ends with its exit code.
+When a process fails, torchrun prints its own traceback and ends with exit code 1. The process has
+already printed the reason; this program ends with the exit code of the process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def launch(processes: int, script: str) -> int:
     """Run a script in several processes. Returns the exit code, as in shells."""
     threads = max(1, (os.cpu_count() or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # it repeats what is said
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # it repeats the error
     try:
         words = ["--standalone", f"--nproc-per-node={processes}", script]
         run(parse_args(words))  # type: ignore[no-untyped-call]

@@ -93,12 +93,12 @@ def write_data(
     output: Path,
     *,
     force: bool = False,
-    told: Callable[[float], None] = lambda done: None,
+    on_progress: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Sizes]:
     """Write a folder of token files. It is written under a temporary name and renamed when
     complete.
 
-    told: called with the fraction of the text that has been read
+    on_progress: called with the fraction of the text that has been read
 
     Raises TrainingError for text that cannot be read, OutputError for a folder that cannot be
     written. In both cases, and when interrupted, nothing is left behind.
@@ -109,7 +109,7 @@ def write_data(
     def fill(folder: Path) -> None:
         with ExitStack() as opened:
             splits = {split: _Split(folder, split, request, opened) for split in SPLITS}
-            labels = _write_all(request, splits, total, told)
+            labels = _write_all(request, splits, total, on_progress)
         sizes.update({split: writer.sizes for split, writer in splits.items()})
         if not sizes["train"].tokens:
             raise TrainingError("there is no text to train on: all documents are empty")
@@ -231,7 +231,7 @@ def _write_all(
     request: Request,
     splits: dict[str, _Split],
     total: int,
-    told: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> int:
     """Encode and write everything. Returns the number of classes."""
     labels = 0
@@ -241,7 +241,7 @@ def _write_all(
         for number, row in enumerate(rows):
             splits[row.split].add(row, ids[number * width : (number + 1) * width])
             labels = max(labels, row.label + 1)
-        told(rows[-1].done)
+        on_progress(rows[-1].done)
     return labels
 
 

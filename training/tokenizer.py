@@ -45,7 +45,7 @@ def train_tokenizer(
     type_: str,
     specials: dict[str, int],
     columns: Sequence[str] = ("text",),
-    told: Callable[[float], None] = lambda done: None,
+    on_progress: Callable[[float], None] = lambda done: None,
 ) -> Made:
     """Train a tokenizer on text files.
 
@@ -53,7 +53,7 @@ def train_tokenizer(
     type_: bpe, wordpiece or unigram
     specials: special tokens and their ids
     columns: fields of JSONL and Parquet files that contain text
-    told: called with the fraction of the text that has been read
+    on_progress: called with the fraction of the text that has been read
 
     Raises TrainingError when a file cannot be read, or the text is too short.
     """
@@ -63,7 +63,7 @@ def train_tokenizer(
         raise TrainingError("the text is empty; a tokenizer cannot be trained on it")
     empty, trainer = KINDS[type_](vocabulary, sorted(specials, key=specials.__getitem__))
     try:
-        empty.train_from_iterator(_pieces(paths, columns, total, told), trainer)
+        empty.train_from_iterator(_pieces(paths, columns, total, on_progress), trainer)
     except TrainingError:
         raise
     except Exception as error:  # the library raises plain Exceptions
@@ -73,13 +73,13 @@ def train_tokenizer(
 
 
 def _pieces(
-    paths: Sequence[Path], columns: Sequence[str], total: int, told: Callable[[float], None]
+    paths: Sequence[Path], columns: Sequence[str], total: int, on_progress: Callable[[float], None]
 ) -> Iterator[str]:
     before = 0
     for path in paths:
         for row in read_rows(path, columns):
             yield from (row.text(column) for column in _columns(row, columns))
-            told((before + row.position) / total)
+            on_progress((before + row.position) / total)
         before += path.stat().st_size
 
 

@@ -22,7 +22,7 @@ from .text import clean, shorten
 FORMATS = ("svg", "png")
 GAP, HEAD, MARGIN = 36.0, 44.0, 14.0
 TITLE, SMALL = 14.0, 10.5
-MOST_TOLD = 40
+MOST_LISTED = 40
 OF_LAYERS = ("layers", "pattern", "d_model")
 """Keys of a stack without a box."""
 
@@ -160,9 +160,9 @@ def _root(
 
 def _described(root: ET.Element, page: str, found: Sequence[Change]) -> None:
     """A description of the figure, for screen readers."""
-    told = [f"{c.path}: {c.before.text} and {c.after.text}" for c in found[:MOST_TOLD]]
-    rest = len(found) - len(told)
-    words = "; ".join([*told, f"{rest} more"] if rest else told or ["nothing differs"])
+    listed = [f"{c.path}: {c.before.text} and {c.after.text}" for c in found[:MOST_LISTED]]
+    rest = len(found) - len(listed)
+    words = "; ".join([*listed, f"{rest} more"] if rest else listed or ["nothing differs"])
     desc = ET.Element(f"{{{SVG}}}desc", {"id": f"{page}-description"})
     desc.text = clean(words)
     root.insert(1, desc)

@@ -20,9 +20,9 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
     """Choose the way to pass `is_causal` and inputs of layers that needs the fewest classes."""
     plan = FilePlan(graph, options)
     layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
-    told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
+    causal = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
     bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
-    plans = [plan.written_as(causal_given=given) for given in told]
+    plans = [plan.written_as(causal_given=given) for given in causal]
     ways, fewest = [], fewest_classes(plan)
     for way in (way for one in plans for way in write_ways(one, bundling)):
         ways.append(way)

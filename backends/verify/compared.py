@@ -92,29 +92,29 @@ def disagreements(spec: ModelSpec, document: Document) -> list[str]:
     Compares every written value, at each place where the rules of the language put it, and the
     default of every other option.
     """
-    said = spelled(document.data, document.files)
+    expected = spelled(document.data, document.files)
     found: list[str] = []
-    if list(said["stacks"]) != list(spec.stacks):
-        return [f"stacks {', '.join(spec.stacks)}, not {', '.join(said['stacks'])}"]
-    for name, stack in said.pop("stacks").items():
+    if list(expected["stacks"]) != list(spec.stacks):
+        return [f"stacks {', '.join(spec.stacks)}, not {', '.join(expected['stacks'])}"]
+    for name, stack in expected.pop("stacks").items():
         found += _of_stack(name, stack, spec.stacks[name])
-    heads = {name: whole("head", one) for name, one in said.pop("heads", {}).items()}
+    heads = {name: whole("head", one) for name, one in expected.pop("heads", {}).items()}
     heads = {name: one for name, one in heads.items() if one.get("type", "none") != "none"}
     if set(heads) != set(spec.heads):
         return [*found, f"heads {', '.join(spec.heads)}, not {', '.join(heads)}"]
     for name, head in heads.items():
         found += compared("head", head, spec.heads[name], f"heads.{name}")
     for key in ("init", "tokens"):
-        found += compared(key, said.get(key, {}), getattr(spec, key), key)
+        found += compared(key, expected.get(key, {}), getattr(spec, key), key)
     return found
 
 
-def _of_stack(name: str, said: Data, stack: Any) -> Iterator[str]:
-    blocks, order = said.pop("blocks", {}), said.pop("pattern", [])
+def _of_stack(name: str, expected: Data, stack: Any) -> Iterator[str]:
+    blocks, order = expected.pop("blocks", {}), expected.pop("pattern", [])
     if len(order) != len(stack.order):
         yield f"{name}: {len(stack.order)} layers, not {len(order)}"
         return
-    own_keys = {key: value for key, value in said.items() if key in type(stack).model_fields}
+    own_keys = {key: value for key, value in expected.items() if key in type(stack).model_fields}
     yield from compared("stack", own_keys, stack, name)
     met_before = set()
     for number, pair in enumerate(zip(order, stack.order, strict=True)):
@@ -122,37 +122,37 @@ def _of_stack(name: str, said: Data, stack: Any) -> Iterator[str]:
             met_before.add(pair)
             own, found = blocks[pair[0]], stack.blocks[pair[1]]
             yield from compared("block", own, found, f"{name}.layers.{number}")
-    last = blocks[order[-1]] if order else said
+    last = blocks[order[-1]] if order else expected
     unnormed = (
-        whole("norm", said.get("norm", {})).get("type") == "none"
+        whole("norm", expected.get("norm", {})).get("type") == "none"
         or last.get("norm_placement", "pre") == "post"
     )
-    placed = said.get("final_norm", not unnormed)
+    placed = expected.get("final_norm", not unnormed)
     if stack.final_norm != placed:
         yield f"{name}.final_norm: {stack.final_norm}, not {placed}"
 
 
-def compared(key: str, said: Any, found: Any, where: str) -> Iterator[str]:
-    """Values that differ in the spec. key: the key of `said`."""
+def compared(key: str, expected: Any, found: Any, where: str) -> Iterator[str]:
+    """Values that differ in the spec. key: the key of `expected`."""
     if isinstance(found, Part):
-        yield from _of_part(key, said, found, where)
+        yield from _of_part(key, expected, found, where)
     elif isinstance(found, Mask):
-        if read_formula(str(said)) != as_tuples(found):
-            yield f"{where}: {found}, not {said}"
+        if read_formula(str(expected)) != as_tuples(found):
+            yield f"{where}: {found}, not {expected}"
     elif isinstance(found, tuple):
-        yield from _of_list(key, said, found, where)
+        yield from _of_list(key, expected, found, where)
     elif isinstance(found, dict):
-        if set(said) != set(found):
-            yield f"{where}: {', '.join(found)}, not {', '.join(said)}"
+        if set(expected) != set(found):
+            yield f"{where}: {', '.join(found)}, not {', '.join(expected)}"
             return
-        for name, value in said.items():
+        for name, value in expected.items():
             yield from compared("", value, found[name], f"{where}.{name}")
-    elif plain(said) != plain(found):
-        yield f"{where}: {found}, not {said}"
+    elif plain(expected) != plain(found):
+        yield f"{where}: {found}, not {expected}"
 
 
-def _of_list(key: str, said: Any, found: tuple[Any, ...], where: str) -> Iterator[str]:
-    several = list(said) if isinstance(said, (list, tuple)) else [said]
+def _of_list(key: str, expected: Any, found: tuple[Any, ...], where: str) -> Iterator[str]:
+    several = list(expected) if isinstance(expected, (list, tuple)) else [expected]
     several = [one for one in several if one not in ("none", {"type": "none"})]
     if key == "bias":  # layers given as a set
         several, found = sorted(several), tuple(sorted(found))
@@ -163,8 +163,8 @@ def _of_list(key: str, said: Any, found: tuple[Any, ...], where: str) -> Iterato
         yield from compared(key, one, other, f"{where}.{number}")
 
 
-def _of_part(key: str, said: Any, found: Part, where: str) -> Iterator[str]:
-    own: Data = {"type": said} if isinstance(said, str) else dict(said or {})
+def _of_part(key: str, expected: Any, found: Part, where: str) -> Iterator[str]:
+    own: Data = {"type": expected} if isinstance(expected, str) else dict(expected or {})
     kind = getattr(found, "type", None)
     wanted = own.pop("type", COMPONENTS[key].default if key in COMPONENTS else kind)
     if kind != wanted:

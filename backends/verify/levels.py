@@ -115,14 +115,14 @@ def stacks_of(data: Data, files: Files) -> dict[str, Data]:
     """Every stack with its outer levels merged: family, model, stack."""
     family = FAMILIES.get(data.get("family", ""), {})
     if family:
-        said = {name: data.get(name, {}) for name in family}
+        written = {name: data.get(name, {}) for name in family}
     else:
-        said = {name: stack for name, stack in data["stacks"].items() if stack != "none"}
+        written = {name: stack for name, stack in data["stacks"].items() if stack != "none"}
     outer = {key: value for key, value in data.items() if key not in ONLY_MODEL}
     for key in ("extends", "encoder", "decoder"):
         outer.pop(key, None)
     found = {}
-    for name, stack in said.items():
+    for name, stack in written.items():
         if "extends" in stack:
             file, _, other = stack["extends"].partition("#")
             base = stacks_of(extended(files[file], files), files)[other]

@@ -179,10 +179,10 @@ def _expected(
         several = len(found) > 1
         own[case] = {(n if several else ""): _some(v.numpy()) for n, v in found.items()}
         try:
-            said = run(subject.graph, state, cases[case])
+            outputs = run(subject.graph, state, cases[case])
         except ValueError:
             return own, ITSELF
-        others[case] = {(n if several else ""): _some(said[n]) for n in found}
+        others[case] = {(n if several else ""): _some(outputs[n]) for n in found}
         for name, numbers in own[case].items():
             if not np.allclose(numbers, others[case][name], rtol=1e-9, atol=1e-9):
                 return own, ITSELF

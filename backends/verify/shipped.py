@@ -233,8 +233,8 @@ def test_generation_stops_each_row() -> None:
     network: Any = model()
     if not hasattr(network, "generate"):
         return
-    said = torch.tensor([[6, 3, 6, 6, 3], [6, 6, 6, 4, 6]])
-    scores = torch.nn.functional.one_hot(said, max(16, int(said.max()) + 1)).double()
+    next_ids = torch.tensor([[6, 3, 6, 6, 3], [6, 6, 6, 4, 6]])
+    scores = torch.nn.functional.one_hot(next_ids, max(16, int(next_ids.max()) + 1)).double()
     scripted(network, scores)
     found = generated(network, 2, 5, temperature=0.0, eos_token_id=(3, 4), pad_token_id=5)
     assert found.tolist() == [[6, 3, 5, 5], [6, 6, 6, 4]]

@@ -42,7 +42,7 @@ def verify(
     thorough: bool = False,
     document: Document | None = None,
     emit: Callable[[ModuleGraph], str] = emit,
-    tell: Callable[[str], None] = lambda what: None,
+    on_law: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Test the compiled model of a spec; returns one finding per law.
 
@@ -57,7 +57,7 @@ def verify(
     document: the YAML data of the spec, with `extends` and `sets` applied; default: read if
         `source` is a path
     emit: function from a graph to the source text of its file
-    tell: called with the name of each law before it is tested
+    on_law: called with the name of each law before it is tested
 
     Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for an
     unavailable device or an unknown law.
@@ -86,7 +86,7 @@ def verify(
             emit,
         )
         tried = [law for law in LAWS if laws is None or law.name in laws]
-        findings = tuple(_tried(law, subject, tell) for law in tried)
+        findings = tuple(_tried(law, subject, on_law) for law in tried)
     return Report(spec.name, _sizes(spec, small, graph), findings)
 
 
@@ -94,8 +94,8 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        said = str(error).splitlines()[0]
-        raise UnknownError(f"device {device} is not available: {said}") from None
+        reason = str(error).splitlines()[0]
+        raise UnknownError(f"device {device} is not available: {reason}") from None
 
 
 def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:
@@ -103,12 +103,12 @@ def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:
     return {name: weight.detach().numpy() for name, weight in model.state_dict().items()}
 
 
-def _tried(law: Law, subject: Subject, tell: Callable[[str], None]) -> Finding:
+def _tried(law: Law, subject: Subject, on_law: Callable[[str], None]) -> Finding:
     """The finding of a law; an exception is a failure with its location."""
-    tell(law.name)
+    on_law(law.name)
     begun = time.perf_counter()
     try:
-        found = law.judge(subject)
+        found = law.measure(subject)
     except Exception as error:
         return Finding(
             law.name,

@@ -81,7 +81,7 @@ def test_what_train_gpt_holds_out_is_not_learnt(script: Script) -> None:
     heard: list[float] = []
     model = module.mw.compile(module.SPEC, seed=0, sets=["layers=1"])
     assert (
-        module.train(model, data, seconds=600, steps=3, told=lambda done, _: heard.append(done))
+        module.train(model, data, seconds=600, steps=3, on_step=lambda done, _: heard.append(done))
         == 3
     )
     assert heard == pytest.approx([1 / 3, 2 / 3, 1])

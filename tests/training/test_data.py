@@ -222,6 +222,6 @@ def test_an_interruption_leaves_nothing(number: signal.Signals, tmp_path: Path) 
 def test_progress_reaches_the_end(jsonl: Path, tmp_path: Path) -> None:
     told: list[float] = []
     request = Request([jsonl, jsonl], "text", read_tokenizer("bytes"), None)
-    write_data(request, tmp_path / "out", told=told.append)
+    write_data(request, tmp_path / "out", on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0

@@ -121,7 +121,7 @@ def first_to_fail() -> bool:
     except FileExistsError:
         return False
     except OSError:
-        pass  # said several times rather than not at all
+        pass  # print the message in several processes rather than in none
     return True
 
 

@@ -23,11 +23,11 @@ def computed(graph: ModuleGraph, seen: Seen) -> Computed:
     """What the kernels of the attentions with this mask compute."""
     if seen.sums:
         return Computed(False, ())
-    told = [_takes_is_causal(graph, op) for op in seen.ops]
+    flags = [_takes_is_causal(graph, op) for op in seen.ops]
     names = dict.fromkeys(f"{op.attrs['kernel']}: {op.attrs['reason']}" for op in seen.ops)
     if any(op.attrs.get("tiles") for op in seen.ops):
         return Computed(None, (*names, TILES))
-    if any(told):
+    if any(flags):
         return Computed(None, (*names, SKIPS))
     return Computed(True, (*names, "every score is computed"))
 

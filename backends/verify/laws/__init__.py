@@ -33,7 +33,7 @@ from . import (
     training,
 )
 
-Judge = Callable[[Subject], Measured | NotHere]
+Measure = Callable[[Subject], Measured | NotHere]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Law:
 
     name: str
     says: str
-    judge: Judge
+    measure: Measure
 
 
 LAWS: tuple[Law, ...] = (
@@ -82,4 +82,4 @@ LAWS: tuple[Law, ...] = (
 )
 """All laws, in the order in which they are tested and shown."""
 
-__all__ = ["LAWS", "Judge", "Law"]
+__all__ = ["LAWS", "Law", "Measure"]

@@ -27,21 +27,21 @@ def costs(subject: Subject) -> Measured | NotHere:
     if not counted.fits(subject.arguments):
         return NotHere("the vectors that replace tokens are more than the tokens")
     sequence = None if subject.graph.decided() else counted.tokens
-    said = report(subject.graph, batch=BATCH, sequence=sequence)
+    reported = report(subject.graph, batch=BATCH, sequence=sequence)
     facts = subject.graph.sources()
     # signals are rounded, and a stack with learned tokens after those of another is longer than it
     about = any(fact.kind == "conv" or (fact.stack and fact.prefix) for fact in facts)
     largest, flops = Largest(NEAR), counted.flops()
-    apart = abs(said.flops_dense - flops) / max(flops, 1)
+    apart = abs(reported.flops_dense - flops) / max(flops, 1)
     exact = apart < EQUAL or about
-    where = f"{said.flops_dense:,.0f} FLOPs, not {flops:,}"
+    where = f"{reported.flops_dense:,.0f} FLOPs, not {flops:,}"
     largest.take(apart if exact else float("inf"), where)
     _of_cache(subject, largest)
     if _has_single_heads(subject):
         return largest.measured("FLOPs only: with one head, memory depends on the layout")
     kept = counted.kept()
-    apart = abs(said.activations.cpu - kept) / max(kept, 1)
-    largest.take(apart, f"{said.activations.cpu:,} bytes in training, not {kept:,}")
+    apart = abs(reported.activations.cpu - kept) / max(kept, 1)
+    largest.take(apart, f"{reported.activations.cpu:,} bytes in training, not {kept:,}")
     return largest.measured()
 
 
@@ -64,9 +64,11 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
         for each in part
         for tensor in (each if isinstance(each, (tuple, list)) else (each,))
     )
-    said = report(subject.graph, batch=BATCH, sequence=tokens).cache_bytes
-    if said != held:
-        largest.take(float("inf"), f"{said:,} bytes in a cache of {tokens} tokens, not {held:,}")
+    reported = report(subject.graph, batch=BATCH, sequence=tokens).cache_bytes
+    if reported != held:
+        largest.take(
+            float("inf"), f"{reported:,} bytes in a cache of {tokens} tokens, not {held:,}"
+        )
 
 
 def _has_single_heads(subject: Subject) -> bool:

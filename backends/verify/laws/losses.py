@@ -34,33 +34,33 @@ def loss(subject: Subject) -> Measured | NotHere:
     heads = list(subject.spec.heads.values())
     kinds = (LanguageModel, Classifier, Contrastive, PatchesHead)
     trained = len(heads) == 1 and isinstance(heads[0], kinds)
-    judge: Any = getattr(subject.model, "loss", None)
+    loss_of: Any = getattr(subject.model, "loss", None)
     largest = Largest()
     if hasattr(subject.model, "auxiliary_loss"):
         _compare_routers(subject, largest)
     if not trained:
         no = "there is no single head with a loss"
         return largest.measured(f"routers only: {no}") if largest.compared else NotHere(no)
-    if judge is None:
+    if loss_of is None:
         return Measured(float("inf"), 0, "the model has no `loss`")
     scores = next(iter(subject.results(subject.data("plain")).values()))
-    head, said = heads[0], scores.double().cpu().numpy()
+    head, logits = heads[0], scores.double().cpu().numpy()
     if isinstance(head, Contrastive):
         given: tuple[Any, ...] = ()
-        expected = _of_pairs(said, head.loss)
+        expected = _of_pairs(logits, head.loss)
     elif isinstance(head, PatchesHead):  # Ho et al., 2020, arXiv:2006.11239, eq. 14
-        target = np.random.default_rng(0).standard_normal(said.shape)
+        target = np.random.default_rng(0).standard_normal(logits.shape)
         given = (torch.from_numpy(target).to(scores),)
-        expected = float(np.mean((said - given[0].double().cpu().numpy()) ** 2))
+        expected = float(np.mean((logits - given[0].double().cpu().numpy()) ** 2))
     else:
         labels = _labels(subject, tuple(scores.shape[:-1]), int(scores.size(-1)))
         given = (torch.from_numpy(labels).to(scores.device),)
-        expected = _of_labels(said, labels, shifted=_predicts_next(subject, head))
-    largest.compare(judge(scores, *given).reshape(1), [expected], "loss")
+        expected = _of_labels(logits, labels, shifted=_predicts_next(subject, head))
+    largest.compare(loss_of(scores, *given).reshape(1), [expected], "loss")
     if hasattr(subject.model, "auxiliary_loss"):
         _in_training(subject, (scores, *given), expected, largest)
     narrow = scores.to(torch.bfloat16)
-    half, wide = judge(narrow, *given), judge(narrow.float(), *given)
+    half, wide = loss_of(narrow, *given), loss_of(narrow.float(), *given)
     if half.dtype != torch.float32 or not torch.equal(half, wide):
         largest.take(float("inf"), f"the loss of bfloat16 is not summed in float32 ({half.dtype})")
     return largest.measured()

@@ -217,9 +217,12 @@ def _script_wrong(subject: Subject, model: nn.Module, size: int, ends: Ends, row
             eos_token_id=ends,
             pad_token_id=PADDING,
         )
-    said, expected = found[:, found.shape[1] - _new(subject, model, found) :], scripted(ends, rows)
-    if said.shape != expected.shape or (said != expected).any():
-        return f"end tokens {ends}, {rows} rows: {said.tolist()}, not {expected.tolist()}"
+    chosen, expected = (
+        found[:, found.shape[1] - _new(subject, model, found) :],
+        scripted(ends, rows),
+    )
+    if chosen.shape != expected.shape or (chosen != expected).any():
+        return f"end tokens {ends}, {rows} rows: {chosen.tolist()}, not {expected.tolist()}"
     return ""
 
 
