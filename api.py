@@ -101,7 +101,7 @@ def plan(
 ) -> Plan:
     """Memory, communication, time and cost of a training run, computed from the spec alone.
 
-    tokens: tokens of the whole run; of a model with several stacks, those of each
+    tokens: tokens of the whole run; for a model with several stacks, tokens of each stack
     device: h100, a100, …; None for one described by `numbers`
     numbers: numbers of the device that replace those of the table: memory (bytes), peak (FLOP/s),
         read, link, network (bytes per second) and node (devices of a node)
@@ -154,10 +154,10 @@ def draw_attention(
 ) -> bytes:
     """Draw attention maps: up to six with their tokens, more as a sheet of layers and heads.
 
-    tokens: the words for queries and keys; for several stacks by stack. Default: their numbers
+    tokens: labels of queries and keys, by stack if there are several; default: their indices
     format: svg, png or pdf
     layers, heads: draw these only; default: all
-    only: draw attentions with this in their name, such as `cross_attention`
+    only: draw only maps whose name contains this, such as `cross_attention`
     sequence: index of the sequence in the batch
 
     Returns the bytes of the file. Raises DrawError for an unknown format, and where no map or too
@@ -220,7 +220,7 @@ def explore(
     tokenizer: str | Path | None = None,
     height: int = 720,
 ) -> Explorer:
-    """The page of `modelwright explore` as a notebook widget, which this kernel answers.
+    """The page of `modelwright explore` as a notebook widget.
 
     source: None opens an example
     weights, tokenizer: a checkpoint and a tokenizer.json for the attention tab; without them,
@@ -282,7 +282,7 @@ def train(source: Source, data: str | Path, output: str | Path, **options: Any) 
 def prune(
     source: Source, weights: str | Path, data: str | Path, output: str | Path, **options: Any
 ) -> Pruned:
-    """Write a smaller spec, and its weights beside it, without what matters least to the loss.
+    """Write a smaller spec and its weights, without the parts that matter least to the loss.
 
     weights: a checkpoint file or folder
     data: folder written by `modelwright data`

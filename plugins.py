@@ -1,6 +1,6 @@
 """Plug-ins: variants of attention, and ops, from a file or package of your own.
 
-A plug-in is a module with a `PLUGIN`. `docs/extending.md` shows a whole one.
+A plug-in is a module with a `PLUGIN`. `docs/extending.md` shows a complete one.
 
     PLUGIN = Plugin(attentions={SharedQk: lower_shared_qk}, ops=(MyOp,), functions=(my_function,))
 

@@ -208,9 +208,9 @@ class ModelSpec(Part, Displayed):
 
     @property
     def tree(self) -> Node:
-        """The resolved data with the place of each value; `spec.locate` finds paths in it.
+        """The resolved data with the location of each value; `spec.locate` finds paths in it.
 
-        Raises ValueError for a spec that was not read from a text.
+        Raises ValueError for a spec that was not read from YAML.
         """
         if self._tree is None:
             raise ValueError("this spec was not read from YAML, so its values have no locations")
@@ -261,7 +261,7 @@ class ModelSpec(Part, Displayed):
 
         Values set by the family are located at the word `family`, with `why="family"`; values of
         `--set` have `why="--set"` and columns in the change. Returns None for defaults, unknown
-        paths, and specs that were not read from a text.
+        paths, and specs that were not read from YAML.
         """
         from .locate import locate, steps
 

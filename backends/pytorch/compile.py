@@ -56,7 +56,7 @@ def compile(  # noqa: A001 - the public name is mw.compile
 
     device: "cpu", "cuda", "meta", …; default: "cpu"
     dtype: a torch dtype or its name, such as "bfloat16"; default: torch's default dtype
-    seed: seed of the weights; the global random state is not changed. None draws from it
+    seed: seed of the weights; the global random state is not changed. None uses this state
     sets: changes of the spec, such as "layers=6"
 
     options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel` and

@@ -21,7 +21,7 @@ class BuildOptions:
     static_cache            allocate the whole key-value cache up front, so that no shape of a step
                             depends on the number of cached tokens and it is compiled only once
     kernel                  `dense`: one mask over all keys; `tiles`: runs of queries, each with the
-                            keys that it may see, at any length; `flex`: FlexAttention, for CUDA
+                            keys that it attends to, at any length; `flex`: FlexAttention, for CUDA
                             (PyTorch >= 2.9); `auto`: what the spec says
                             (`attention.kernel`), else tiles for long sequences where the mask is
                             sparse

@@ -1,4 +1,4 @@
-"""Functions that make the tiles of a mask: runs of queries, each with the keys that it may see."""
+"""Functions that make the tiles of a mask: runs of queries and the keys that they attend to."""
 
 from __future__ import annotations
 

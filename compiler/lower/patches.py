@@ -69,7 +69,7 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
 def two_sizes(
     b: Builder, sides: int | tuple[int, int], option: str, key: str, down: str, across: str
 ) -> tuple[Size, Size]:
-    """Two sizes, from one number or a list of two at the key `said`."""
+    """Two sizes, from one number or a list of two, the value of `option`."""
     if isinstance(sides, int):
         both = b.size(key, sides, at=(option,))
         return both, both

@@ -15,7 +15,7 @@ from .rotary import YARN, score_growth
 def lower_scale(
     b: Builder, scale: float | str | None, head: Dim, positions: Iterable[Any] = ()
 ) -> Field | float | None:
-    """The scale of the scores; None is 1/sqrt(head_dim). `said` is the value of the spec.
+    """The scale of the scores; None is 1/sqrt(head_dim). `scale` is the value in the spec.
 
     `by_layer` is a separate op. YaRN's `mscale_all_dims` multiplies the scale; disentangled
     positions change the default because they add terms.

@@ -210,7 +210,7 @@ def _of_distribution(
 
 
 def _own_std(subject: Subject, weight: LogicalWeight) -> float | None:
-    """The standard deviation of a weight that does not follow `init`; that of plug-ins as said."""
+    """The standard deviation of a weight that does not follow `init`, such as those of plug-ins."""
     op = subject.graph.op(weight.op)
     if OPS[op.kind].plugin and weight.weight.initial.value:
         return weight.weight.initial.value
