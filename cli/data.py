@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ SMALL = 4 << 20
     help="Token appended to each document, or `none`. [default: the tokenizer's end token]",
 )
 @click.option(
+    "--special-tokens",
+    is_flag=True,
+    help="Let names of special tokens in the text, such as <|endoftext|>, stand for these tokens. "
+    "Otherwise they are ordinary text.",
+)
+@click.option(
     "--held-out",
     type=Number(min=0, max=1, max_open=True),
     default=0.05,
@@ -66,6 +73,7 @@ def data(
     kind: str,
     fields: tuple[str, ...],
     end: str | None,
+    special_tokens: bool,
     held_out: float,
     processes: int | None,
     output: Path,
@@ -95,7 +103,7 @@ def data(
     if tokenizer is None:
         fail("--tokenizer is required for text: a tokenizer.json file or `bytes`")
     try:
-        read = read_tokenizer(tokenizer)
+        read = replace(read_tokenizer(tokenizer), names=special_tokens)
         if kind == "captions":
             captions = ImageRequest(text, kind, read, end_id(read, end), held_out)
             _write_images(captions, output, force)

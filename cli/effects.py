@@ -116,7 +116,8 @@ USELESS: dict[str, tuple[Useless, ...]] = {
         Useless(("force",), unwritten("output")),
     ),
     "data": (
-        Useless(("tokenizer", "end"), beside("kind", "images")),
+        Useless(("tokenizer", "end", "special_tokens"), beside("kind", "images")),
+        Useless(("special_tokens",), beside("tokenizer", "bytes")),
         Useless(("fields", "processes"), beside("kind", *IMAGES)),
         Useless(("fields",), only_text),
         Useless(("fields",), other_fields),

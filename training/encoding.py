@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 from collections import deque
@@ -30,6 +31,8 @@ class TokenizerFile:
     vocabulary  one more than the largest id
     roles       role of a special token -> its id: pad, bos, eos, mask, …
     tokens      token -> id; empty for bytes
+    names       whether names of special tokens in a text, such as `</s>`, stand for these tokens;
+                otherwise they are ordinary text
     """
 
     source: str
@@ -37,6 +40,7 @@ class TokenizerFile:
     vocabulary: int
     roles: dict[str, int]
     tokens: dict[str, int] = field(default_factory=dict, repr=False)
+    names: bool = False
 
 
 def read_tokenizer(name: str) -> TokenizerFile:
@@ -64,13 +68,14 @@ def read_tokenizer(name: str) -> TokenizerFile:
 Encode = Callable[[list[str]], list[list[int]]]
 
 
-def encoder(source: str) -> Encode:
-    """A function from texts to ids, without special tokens."""
-    if not source:
+def encoder(file: TokenizerFile) -> Encode:
+    """A function from texts to ids. No special tokens are added."""
+    if not file.source:
         return lambda texts: [list(text.encode()) for text in texts]
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(source)
+    tokenizer = Tokenizer.from_str(file.source if file.names else _without_names(file.source))
+    tokenizer.encode_special_tokens = not file.names
 
     def encode(texts: list[str]) -> list[list[int]]:
         return [made.ids for made in tokenizer.encode_batch(texts, add_special_tokens=False)]
@@ -78,15 +83,33 @@ def encoder(source: str) -> Encode:
     return encode
 
 
+def _without_names(source: str) -> str:
+    """A tokenizer.json that finds no special token in a text. A unigram model has these tokens
+    among its pieces, where a name that texts cannot contain replaces theirs.
+    """
+    content = json.loads(source)
+    if content["model"].get("type") != "Unigram":
+        return source
+    special = {token["content"] for token in content["added_tokens"] if token["special"]}
+    pieces = content["model"]["vocab"]
+    content["model"]["vocab"] = [
+        [f"\0{number}" if piece in special else piece, score]
+        for number, (piece, score) in enumerate(pieces)
+    ]
+    content["added_tokens"] = [t for t in content["added_tokens"] if not t["special"]]
+    content["post_processor"] = None  # it may name special tokens
+    return json.dumps(content)
+
+
 _encode: Encode | None = None
 """The encoder of a worker process."""
 
 
-def _begin(source: str) -> None:
+def _begin(file: TokenizerFile) -> None:
     global _encode
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # handled by the parent process
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each process has one core
-    _encode = encoder(source)
+    _encode = encoder(file)
 
 
 def _work(texts: list[str]) -> list[list[int]]:
@@ -95,7 +118,7 @@ def _work(texts: list[str]) -> list[list[int]]:
 
 
 def encode_in_order(
-    batches: Iterable[tuple[Any, list[str]]], source: str, processes: int
+    batches: Iterable[tuple[Any, list[str]]], tokenizer: TokenizerFile, processes: int
 ) -> Iterator[tuple[Any, list[list[int]]]]:
     """Yield each batch with the ids of its texts, in order.
 
@@ -105,11 +128,11 @@ def encode_in_order(
     At most four batches per process are read ahead.
     """
     if processes == 1:
-        encode = encoder(source)
+        encode = encoder(tokenizer)
         yield from ((kept, encode(texts)) for kept, texts in batches)
         return
     waiting: deque[tuple[Any, Future[list[list[int]]]]] = deque()
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (source,))
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (tokenizer,))
     try:
         for kept, texts in batches:
             waiting.append((kept, pool.submit(_work, texts)))

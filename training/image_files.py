@@ -18,7 +18,7 @@ from ..outputs import write_folder
 from .encoding import TokenizerFile, encoder
 from .errors import TrainingError
 from .texts import total_bytes
-from .token_files import FORMAT, SPLITS, Sizes, dtype_of, is_ours, is_own
+from .token_files import CLASSES, FORMAT, SPLITS, Sizes, dtype_of, is_ours, is_own
 
 NO_TOKENIZER = TokenizerFile("", "none", 0, {})
 
@@ -108,7 +108,7 @@ def _append_texts(stem: Path, texts: list[str], before: int, request: ImageReque
     """Add texts; returns the number of tokens so far."""
     import numpy as np
 
-    rows = encoder(request.tokenizer.source)(texts) if texts else []
+    rows = encoder(request.tokenizer)(texts) if texts else []
     rows = [row if request.end is None else [*row, request.end] for row in rows]
     ends = before + np.cumsum([len(row) for row in rows], dtype=np.int64)
     with stem.with_name(f"{stem.name}.bin").open("ab") as file:
@@ -143,4 +143,6 @@ def _read(path: Path, kind: str) -> tuple[Any, Any]:
             raise TrainingError(f"{path}: `texts` must be one string per image")
     elif other.shape != images.shape[:1] or other.dtype.kind not in "iu" or other.min() < 0:
         raise TrainingError(f"{path}: `labels` must be one class number (0 or more) per image")
+    elif other.max() >= CLASSES:
+        raise TrainingError(f"{path}: `labels` must be below {CLASSES}, not {other.max()}")
     return images, other

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .errors import TrainingError
 from .sampling import check_length, samples_of
 from .tasks import task_of
 from .weight_files import load_float_weights
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..spec import ModelSpec
+
+
+PAIRS = 32
+"""Largest batch of pairs that are compared."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,11 @@ def quantize_spec(
     limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
     size = length or min([1024, *limits])
     check_length(graph, size)
-    read = samples_of(task_of(graph, model), data, "val", size)
+    task = task_of(graph, model)
+    read = samples_of(task, data, "val", size)
     if read.count < 1:
-        read = samples_of(task_of(graph, model), data, "train", size)
-    batches = [read.batch(first, 1) for first in range(samples)]
+        read = samples_of(task, data, "train", size)
+    batches = _batches(read, samples, together=task.objective == "contrastive")
     original = list(_predictions(model, batches))
     left = quantize(model, kind)
     sums = [0.0, 0.0, 0.0]
@@ -77,6 +84,20 @@ def quantize_spec(
         sums = [a + b for a, b in zip(sums, (loss * count, other * count, divergence), strict=True)]
     total = sum(count for _, _, count in original)
     return Quantized(model, left, *(x / total for x in sums))
+
+
+def _batches(read: Any, samples: int, *, together: bool) -> list[tuple[dict[str, Tensor], Tensor]]:
+    """Batches of samples.
+
+    together: predictions compare the samples of a batch: at most 32, and no batch of one
+    """
+    if not together:
+        return [read.batch(first, 1) for first in range(samples)]
+    if samples < 2:
+        raise TrainingError("--samples must be at least 2 for a head that compares pairs")
+    parts = -(-samples // PAIRS)
+    borders = [samples * n // parts for n in range(parts + 1)]
+    return [read.batch(a, b - a) for a, b in pairwise(borders)]
 
 
 def _predictions(

@@ -96,6 +96,7 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
         return Task("images", "images", {**words, "CLASSES": classes.size})
     _require(graph, arguments, ("input_ids", "attention_mask"))
     slots = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph), "CLASSES": classes.size}
+    slots["READ"] = _token_read(graph)
     return Task("labelled", "labelled", slots)
 
 
@@ -122,8 +123,14 @@ def _pairs_of_images(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -
     image, text = graph.inputs[found["patches"]].argument, graph.stack_facts[found["tokens"]]
     _require(graph, arguments, (image, "input_ids", "attention_mask"))
     words: dict[str, Any] = {"INPUT": image, "SHAPE": _image_shape(graph, image)}
-    words |= {"VOCABULARY": text.vocab_size, "PAD": _pad(graph)}
+    words |= {"VOCABULARY": text.vocab_size, "PAD": _pad(graph), "READ": _token_read(graph)}
     return Task("captions", "captions", words, "contrastive")
+
+
+def _token_read(graph: ModuleGraph) -> int | None:
+    """The token at which a head reads a text (pool `token`), if it has one."""
+    pools = (op for op in graph.ops() if op.kind == "pool" and op.attrs["how"] == "token")
+    return next((op.attrs["token"] for op in pools), None)
 
 
 def _pad(graph: ModuleGraph) -> int:

@@ -116,6 +116,8 @@ def _read_jsonl(path: Path, _columns: Sequence[str]) -> Iterator[Row]:
                 value = json.loads(line)
             except UnicodeDecodeError:
                 raise TrainingError(f"{place}: not valid UTF-8") from None
+            except RecursionError:
+                raise TrainingError(f"{place}: lists or objects are nested too deeply") from None
             except ValueError as error:
                 raise TrainingError(f"{place}: not valid JSON ({error})") from None
             if not isinstance(value, dict):

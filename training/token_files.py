@@ -25,6 +25,8 @@ from .errors import TrainingError
 from .texts import Row, read_rows, total_bytes
 
 FORMAT = 1
+CLASSES = 1 << 31
+"""What class numbers must be below."""
 SPLITS = ("train", "val")
 OWN = r"data\.json|tokenizer\.json|(train|val)(\.(source|target|text))?\.(bin|ends|labels)"
 """Names of the files of a folder."""
@@ -127,7 +129,7 @@ def is_ours(folder: Path) -> bool:
     """Whether a folder was written by `modelwright data`."""
     try:
         about = json.loads((folder / "data.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(about, dict) and about.keys() >= {"format", "kind", "tokenizer", *SPLITS}
 
@@ -237,7 +239,7 @@ def _write_all(
     labels = 0
     batches = _batches(request, total)
     width = len(KINDS[request.kind].columns)
-    for rows, ids in encode_in_order(batches, request.tokenizer.source, request.processes):
+    for rows, ids in encode_in_order(batches, request.tokenizer, request.processes):
         for number, row in enumerate(rows):
             splits[row.split].add(row, ids[number * width : (number + 1) * width])
             labels = max(labels, row.label + 1)
@@ -303,8 +305,9 @@ def _cut(row: Row, size: int, request: Request) -> Iterator[tuple[Row, str]]:
 
 def _label(row: Row, column: str) -> int:
     value = row.fields.get(column)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < CLASSES:
+        shown = repr(value) if len(repr(value)) < 50 else f"{repr(value)[:50]}…"
         raise TrainingError(
-            f"{row.source}: `{column}` must be a class number (0 or more), not {value!r}"
+            f"{row.source}: `{column}` must be a class number from 0 to {CLASSES - 1}, not {shown}"
         )
     return value

@@ -61,7 +61,9 @@ def train_tokenizer(
     total = total_bytes(paths)
     if not total:
         raise TrainingError("the text is empty; a tokenizer cannot be trained on it")
-    empty, trainer = KINDS[type_](vocabulary, sorted(specials, key=specials.__getitem__))
+    possible = 2 * total + 256 + len(specials)  # pieces of this text, bytes and special tokens
+    names = sorted(specials, key=specials.__getitem__)
+    empty, trainer = KINDS[type_](min(vocabulary, possible), names)  # memory is taken for all
     try:
         empty.train_from_iterator(_pieces(paths, columns, total, on_progress), trainer)
     except TrainingError:

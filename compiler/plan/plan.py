@@ -76,6 +76,11 @@ class _Planner:
                 f"--sequence ({self.sequence}) does not apply: an image has "
                 f"{default_sequence(graph)} tokens in this model"
             )
+        for name, most in graph.limits.items():
+            if (request.sequence or 0) > int(most):
+                raise PlanError(
+                    f"--sequence ({self.sequence}) is larger than max_positions of `{name}`, {most}"
+                )
         self.batch = request.batch or request.devices * max(PER_DEVICE, request.micro or 0)
         self.steps = max(1, round(request.tokens / (self.batch * self.sequence)))
         self.tiles = TileCounts(graph, self.sequence)

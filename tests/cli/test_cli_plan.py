@@ -69,6 +69,10 @@ REFUSED = {
     "layout": (("--device", "h100", "--parallel", "zero"), "unknown layout `zero` in --parallel"),
     "mfu": (("--device", "h100", "--mfu", "40"), "--mfu must be above 0 and at most 1, not 40"),
     "number": (("--device", "h100", "--batch", "x"), "'x' is not a valid integer"),
+    "sequence": (
+        ("--device", "h100", "--sequence", "1025"),
+        "--sequence (1025) is larger than max_positions of `decoder`, 1024",
+    ),
     "none": ((), "no device: give --device"),
     "divides": (
         ("--device", "h100", "--devices", "10", "--parallel", "tp5"),

@@ -157,6 +157,11 @@ REFUSED = {
         ["--tokenizer", "bytes", "--kind", "labelled", "--field", "label=text"],
         "must be a class number",
     ),
+    "huge": (
+        ["labels.jsonl", "--tokenizer", "bytes", "--kind", "labelled"],
+        "labels.jsonl:1: `label` must be a class number from 0 to 2147483647, not 99999999999999",
+    ),
+    "deep": (["deep.jsonl", "--tokenizer", "bytes"], "deep.jsonl:1: lists or objects are nested"),
     "half": (["half.jsonl", "--tokenizer", "bytes"], "half.jsonl:1: `text` contains half of a"),
 }
 
@@ -164,10 +169,15 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_input_is_refused(case: str, jsonl: Path, tmp_path: Path) -> None:
     (tmp_path / "half.jsonl").write_text('{"text": "\\ud83d"}\n', encoding="utf-8")
+    (tmp_path / "labels.jsonl").write_text(
+        f'{{"text": "a", "label": {"9" * 40}}}', encoding="utf-8"
+    )
+    (tmp_path / "deep.jsonl").write_text(f'{{"text": {"[" * 100_000}', encoding="utf-8")
     words, message = REFUSED[case]
     found = [str(tmp_path / word) if (tmp_path / word).exists() else word for word in words]
     before = sorted(tmp_path.iterdir())
-    result = type_in("data", jsonl, *found, "--processes", "1", "-o", tmp_path / "out")
+    files = [] if case in ("huge", "deep") else [jsonl]
+    result = type_in("data", *files, *found, "--processes", "1", "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert message in result.stderr
     assert sorted(tmp_path.iterdir()) == before

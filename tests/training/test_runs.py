@@ -18,8 +18,9 @@ import modelwright as mw
 from modelwright.cli import cli
 from modelwright.training.emitted.log import Log, read
 from modelwright.training.errors import TrainingError
+from modelwright.training.quantizing import quantize_spec
 from modelwright.training.runs import prepare
-from modelwright.training.sampling import samples_of
+from modelwright.training.sampling import loss_of, samples_of
 from modelwright.training.tasks import task_of
 from modelwright.training.undo import undone_if_refused
 
@@ -217,6 +218,37 @@ def test_captions_stay_with_their_images(tmp_path: Path) -> None:
         text = f"{('top', 'bottom')[y]} {('left', 'right')[x]}".encode()
         expected = text if len(text) <= 10 else text[:9] + text[-1:]
         assert bytes(ids[mask == 1].tolist()) == expected
+
+
+def test_a_text_has_the_token_that_the_head_reads(tmp_path: Path) -> None:
+    """The pool `token` would take the first vector of a text without it."""
+    data = tmp_path / "data"
+    assert type_in("data", write_captions(tmp_path, 40), *CAPTIONS, "-o", data).exit_code == 0
+    for token, refused in ((116, False), (113, True)):  # t, q
+        text = CLIP.replace("text: {pool: mean}", f"text: {{pool: {{type: token, id: {token}}}}}")
+        graph = mw.lower(mw.loads(text))
+        samples = samples_of(task_of(graph, mw.compile(graph)), data, "train", 12)
+        if not refused:
+            samples.batch(0, 4)
+            continue
+        with pytest.raises(TrainingError, match="has no token 113, at which the head reads it"):
+            samples.batch(0, 4)
+
+
+def test_quantization_compares_pairs(tmp_path: Path) -> None:
+    """A batch of one pair has the loss 0."""
+    pytest.importorskip("torchao")
+    data, spec = tmp_path / "data", mw.loads(CLIP)
+    assert type_in("data", write_captions(tmp_path, 40), *CAPTIONS, "-o", data).exit_code == 0
+    mw.save_weights(mw.compile(spec, seed=1), tmp_path / "w.safetensors")
+    made = quantize_spec(spec, tmp_path / "w.safetensors", "int8", data, samples=8)
+    model = mw.load_weights(mw.compile(spec), tmp_path / "w.safetensors").eval()
+    batch = samples_of(task_of(mw.lower(spec), model), data, "val", 16).batch(0, 8)
+    assert made.before == pytest.approx(float(loss_of(model, *batch).detach()), abs=1e-5)
+    assert made.after == pytest.approx(made.before, abs=0.05)
+    assert made.divergence > 0
+    with pytest.raises(TrainingError, match="--samples must be at least 2"):
+        quantize_spec(spec, tmp_path / "w.safetensors", "int8", data, samples=1)
 
 
 def test_other_captions_are_refused(tmp_path: Path) -> None:

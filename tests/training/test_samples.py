@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modelwright.training.emitted import text
-from modelwright.training.emitted.files import shuffled
+from modelwright.training.emitted.files import TrainingError, shuffled
 from modelwright.training.encoding import read_tokenizer
 from modelwright.training.token_files import Request, write_data
 
@@ -56,6 +56,17 @@ def folder(tmp_path: Path) -> Path:
     request = Request([tmp_path / "a.jsonl"], "text", read_tokenizer("bytes"), None, 0.2)
     write_data(request, tmp_path / "tokens")
     return tmp_path / "tokens"
+
+
+@pytest.mark.parametrize("end", [-1, 0, 6, 8, 2**62])
+def test_the_end_of_one_document_is_checked(end: int, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1234567", encoding="utf-8")
+    request = Request([tmp_path / "a.txt"], "text", read_tokenizer("bytes"), None, 0.0)
+    write_data(request, tmp_path / "tokens")
+    assert text.Samples(tmp_path / "tokens", "train", 3, 0).count == 1
+    np.array([end]).tofile(tmp_path / "tokens" / "train.ends")
+    with pytest.raises(TrainingError, match=r"does not fit train\.bin"):
+        text.Samples(tmp_path / "tokens", "train", 3, 0)
 
 
 def test_labels_are_the_next_tokens_of_the_same_document(

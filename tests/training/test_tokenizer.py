@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from pydoc_data import topics
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from tokenizers import Tokenizer
 
 from modelwright.cli import cli
+from modelwright.training.encoding import encoder, read_tokenizer
 
 SPEC = """name: x
 family: {family}
@@ -87,6 +89,35 @@ def test_special_tokens_have_the_ids_of_the_spec(
     assert made.decode(made.encode("the with statement").ids) == "the with statement"
     name = next(iter(expected))
     assert made.encode(f"the{name}").ids[-1] == expected[name]
+
+
+@pytest.mark.parametrize("type_", ["bpe", "wordpiece", "unigram"])
+def test_names_of_special_tokens_in_a_text_are_text(type_: str, text: Path, tmp_path: Path) -> None:
+    """Unless they are wanted; all other texts have the ids that the library gives."""
+    out = tmp_path / "tokenizer.json"
+    type_in("tokenizer", text, "--vocab", "400", "--type", type_, "-o", out)
+    file, theirs = read_tokenizer(str(out)), Tokenizer.from_file(str(out))
+    named, plain = encoder(replace(file, names=True)), encoder(file)
+    for name, number in file.tokens.items():
+        if number not in file.roles.values() or name in ("[UNK]", "<unk>"):
+            continue
+        ids = plain([f"the {name} of"])[0]
+        assert number not in ids
+        assert number in named([f"the {name} of"])[0]
+        if type_ == "bpe":
+            assert theirs.decode(ids, skip_special_tokens=False) == f"the {name} of"
+    lines = text.read_text(encoding="utf-8").splitlines()[:50]
+    assert plain(lines) == named(lines) == [theirs.encode(line).ids for line in lines]
+
+
+def test_a_vocabulary_that_no_text_fills(tmp_path: Path) -> None:
+    """The library takes memory for all tokens that it may make."""
+    (tmp_path / "a.txt").write_text("a text of a few words", encoding="utf-8")
+    for type_ in ("bpe", "wordpiece", "unigram"):
+        words = ("--vocab", str(2**62), "--type", type_, "-o", tmp_path / f"{type_}.json")
+        result = type_in("tokenizer", tmp_path / "a.txt", *words)
+        assert result.exit_code == 0, result.output
+        assert "the text is too short for" in result.stderr
 
 
 def test_bytes_per_token_is_what_the_tokenizer_needs(text: Path, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from .files import Folder, fail, padded, shuffled
 
-# Name of the argument; channels, height and width of an image; vocab_size; id of padding.
+# Name of the argument; channels, height and width of an image; vocab_size; id of padding;
+# the token at which the head reads a text, if there is one.
 INPUT = "pixel_values"
 SHAPE = (3, 32, 32)
 VOCABULARY = 256
 PAD = 0
+READ: int | None = None
 UNIT = "pairs"
 
 
@@ -50,6 +52,8 @@ class Samples:
             if ends[place] - begin > self.length:
                 ids[row, -1] = tokens[ends[place] - 1]
         self.folder.check(f"{self.split}.text.bin", ids, places)
+        if READ is not None:
+            self.folder.check_read(f"{self.split}.text.bin", ids, mask, READ, places)
         images = torch.from_numpy(self.images[places]) / 127.5 - 1
         texts = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         return {INPUT: images, **texts}, torch.arange(count)

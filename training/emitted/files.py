@@ -42,7 +42,7 @@ class Folder:
             self.counts = {split: self.about[split]["documents"] for split in ("train", "val")}
         except OSError:
             fail(f"no {path / 'data.json'}; `modelwright data` writes it")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             fail(f"{path / 'data.json'} is damaged: {error}")
         if found != kind:
             fail(f"{path} has data of kind `{found}`, but this model needs kind `{kind}`")
@@ -60,12 +60,15 @@ class Folder:
             fail(f"{path} has {size:,} bytes instead of {wanted}: it is truncated or damaged")
         return np.memmap(path, kind, mode="r") if size else np.empty(0, kind)
 
-    def documents(self, stem: str, documents: int) -> tuple[Any, Any]:
-        """The tokens of a file, (tokens,), and the end index of each document, (documents,)."""
+    def documents(self, stem: str, documents: int, count: int | None = None) -> tuple[Any, Any]:
+        """The tokens of a file, (tokens,), and the end index of each document, (documents,).
+
+        count: number of tokens, if it is known
+        """
+        tokens = self.array(f"{stem}.bin", self.about["dtype"], count)
         ends = self.array(f"{stem}.ends", "int64", documents)
-        count = int(ends[-1]) if len(ends) else 0
-        tokens = self.array(f"{stem}.bin", self.about["dtype"])
-        if len(tokens) < count or (len(np.flatnonzero(np.diff(ends) < 0))):
+        last = ends[-1] if documents else 0
+        if last != len(tokens) or (documents and (ends[0] < 0 or (np.diff(ends) < 0).any())):
             fail(f"{self.path / stem}.ends does not fit {stem}.bin: one of them is damaged")
         return tokens, ends
 
@@ -79,6 +82,19 @@ class Folder:
             fail(
                 f"{self.path / name}: token {column} of the sequence from {list(starts)[row]} on "
                 f"is {ids[row, column]}, but vocab_size of the model is {self.vocabulary}"
+            )
+
+    def check_read(self, name: str, ids: Any, real: Any, token: int, places: list[int]) -> None:
+        """Raise TrainingError if a document has not the token at which the head reads it.
+
+        ids, real: documents and a mask, (B, T) each
+        places: the number of each document
+        """
+        found = ((ids == token) & (real == 1)).any(1)
+        if not found.all():
+            fail(
+                f"{self.path / name}: document {places[found.argmin()]} has no token {token}, at "
+                "which the head reads it, within the sequence length; `data --end` appends a token"
             )
 
 

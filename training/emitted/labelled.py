@@ -9,10 +9,12 @@ from torch import Tensor
 
 from .files import Folder, fail, padded, shuffled
 
-# vocab_size; id of padding; number of classes.
+# vocab_size; id of padding; number of classes; the token at which the head reads
+# a text, if there is one.
 VOCABULARY = 256
 PAD = 0
 CLASSES = 2
+READ: int | None = None
 UNIT = "texts"
 
 
@@ -36,6 +38,8 @@ class Samples:
         places = [shuffled(n, self.count, self.seed)[1] for n in range(first, first + count)]
         ids, mask = padded(*self.texts, places, self.length, PAD)
         self.folder.check(f"{self.split}.bin", ids, places)
+        if READ is not None:
+            self.folder.check_read(f"{self.split}.bin", ids, mask, READ, places)
         inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         return inputs, torch.from_numpy(self.labels[places])
 

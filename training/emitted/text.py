@@ -28,8 +28,8 @@ class Samples:
         self.folder, self.length, self.seed = Folder(path, "text", VOCABULARY), length, seed
         self.about = self.folder.about[split]
         self.name, self.size = f"{split}.bin", length
-        self.tokens = self.folder.array(self.name, self.folder.about["dtype"], self.about["tokens"])
-        self.ends = self.folder.array(f"{split}.ends", "int64", self.folder.counts[split])
+        documents, tokens = self.folder.counts[split], self.about["tokens"]
+        self.tokens, self.ends = self.folder.documents(split, documents, tokens)
         self.count = len(self.tokens) // length - 1
         if len(self.tokens) and self.count < 1:
             fail(

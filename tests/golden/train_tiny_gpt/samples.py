@@ -28,8 +28,8 @@ class Samples:
         self.folder, self.length, self.seed = Folder(path, "text", VOCABULARY), length, seed
         self.about = self.folder.about[split]
         self.name, self.size = f"{split}.bin", length
-        self.tokens = self.folder.array(self.name, self.folder.about["dtype"], self.about["tokens"])
-        self.ends = self.folder.array(f"{split}.ends", "int64", self.folder.counts[split])
+        documents, tokens = self.folder.counts[split], self.about["tokens"]
+        self.tokens, self.ends = self.folder.documents(split, documents, tokens)
         self.count = len(self.tokens) // length - 1
         if len(self.tokens) and self.count < 1:
             fail(
@@ -69,4 +69,4 @@ class Samples:
         return {"bits_per_byte": bits}
 
 
-# sha256 of the above: 9df35befb1a524ad59b8423df646439f3b514e06b523375a02cce15b1336ed32
+# sha256 of the above: 945c05a286f8c8bcd08d8fa88f2a41eb2f29d7b0237686ee03d4dba15e76ff29
