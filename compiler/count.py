@@ -166,8 +166,15 @@ class Lengths:
 
     def crosses(self, op: Op) -> bool:
         """Whether an attend op is cross-attention."""
-        producer = self.graph.producer(op.arg("k"))
+        producer = self.keys(op)
         return producer is not None and self.graph.scopes[producer.scope].role == "method"
+
+    def keys(self, op: Op) -> Op | None:
+        """The op that computes the keys of an attend op, before zeros take the place of padding."""
+        producer = self.graph.producer(op.arg("k"))
+        while producer is not None and producer.kind == "without_padding":
+            producer = self.graph.producer(producer.arg("x"))
+        return producer
 
     def values(self, op: Op) -> dict[str, Value]:
         """The values of an op, with M for lengths of a memory."""
@@ -187,8 +194,8 @@ class Lengths:
         elif self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
             length = self.of_what(op)
             touched = {name: _measured(value, length) for name, value in touched.items()}
-        if op.kind == "attend" and self.crosses(op):
-            producer = self.graph.producer(op.arg("k"))
+        if op.kind in ("attend", "attend_linearly") and self.crosses(op):
+            producer = self.keys(op)
             assert producer is not None
             length = self.of_what(producer)
             for name in (op.arg("k"), op.arg("v")):

@@ -108,7 +108,6 @@ class _Count:
                 op,
                 self.lengths.values(op),
                 self.needs,
-                self.read,
                 self.fused,
                 self.narrow,
                 lambda slot: self.source(op.arg(slot)),
@@ -126,15 +125,25 @@ class _Count:
         """Values that need a gradient because they depend on a trained weight."""
         found: set[str] = set()
         for op in self.graph.ops():
+            if OPS[op.kind].constant:
+                continue
             learns = any(weight.trained for weight in op.weights)
             if learns or not found.isdisjoint(op.inputs):
                 found.update(v for v in op.outputs if self.graph.values[v].dtype == "float")
         return frozenset(found)
 
     @cached_property
-    def read(self) -> frozenset[str]:
-        inputs = {value for op in self.graph.ops() for value in op.inputs}
-        return frozenset(inputs | set(self.graph.outputs.values()))
+    def wanted(self) -> frozenset[str]:
+        """Values that the results depend on by a path of values that need a gradient.
+
+        Only the indices of the chosen experts may be used: then autograd saves nothing of scores.
+        """
+        found = {end for scope in self.graph.scopes.values() for _, end in scope.carries}
+        found.update(self.graph.outputs.values())
+        for op in reversed(list(self.graph.ops())):
+            if not self.needs.isdisjoint(found.intersection(op.outputs)):
+                found.update(op.inputs)
+        return frozenset(found & self.needs)
 
     def root(self, value: str) -> str:
         """The value that owns the storage of this one; "" for a parameter or an argument."""
@@ -187,7 +196,7 @@ class _Count:
 
     def of_op(self, op: Op) -> Iterator[str | Own]:
         """What one op saves: storages of values, and other tensors."""
-        if self.needs.isdisjoint(op.outputs):
+        if self.wanted.isdisjoint(op.outputs):
             return
         for each in OPS[op.kind].saves(self.saving(op)):
             if isinstance(each, Own):
@@ -278,7 +287,9 @@ class _Count:
 
 
 def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
-    """What the loss of a single head saves: log-probabilities and labels."""
+    """What the loss of a single head saves: log-probabilities, labels, and the sum of the labels'
+    weights, one number for each cross-entropy.
+    """
     if len(graph.heads) != 1:
         return {}
     (head,) = graph.heads.values()
@@ -289,13 +300,13 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
     scores, rows = elements(shape), elements(shape[:-1])
     if head.loss == "next_token":  # all tokens but the last; the labels are a copy
         batch = elements(shape[:-2])
-        return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
+        return {"wide": scores + -1 * batch * elements(shape[-1:]) + 1, "int": rows + -1 * batch}
     if head.loss in ("labels", "squares"):
-        return {"wide": scores}
+        return {"wide": scores + (head.loss == "labels")}
     if head.loss in ("softmax_pairs", "softmax_towers"):
-        return {"wide": 2 * scores, "int": rows}
+        return {"wide": 2 * scores + 2, "int": rows}
     if head.loss in ("sigmoid_pairs", "sigmoid_towers"):
-        return {"wide": 2 * scores}
+        return {"wide": 3 * scores}
     return {}
 
 

@@ -72,10 +72,16 @@ class Writer:
     def bind(self, value: str, name: str) -> str:
         """Choose a name for this value: `name`, or a similar one if `name` is still in use."""
         candidate, number = name, 2
-        while self.pending.get(self.holds.get(candidate, ""), 0) > 0:
+        while self._read_later(candidate):
             candidate, number = f"{name}{number}", number + 1
         self.hold(value, candidate)
         return candidate
+
+    def _read_later(self, name: str) -> bool:
+        """Whether a use of this name follows, also in an expression that is still to be inlined."""
+        if self.pending.get(self.holds.get(name, ""), 0) > 0:
+            return True
+        return any(Name(name) == part for value in self.waiting.values() for part in walk(value))
 
     def use(self, value: str) -> Any:
         """The expression of a value; each call counts as one use."""
@@ -135,6 +141,8 @@ class Writer:
         elif word in self.modules:  # such as `prefix_tokens`, which are weights too
             word = f"number_of_{word}"
         made = config_expression(value)
+        if isinstance(field, Field) and self.needs.attributes.get(word, made) != made:
+            word = field.name  # that of another layer's mask, such as `b_band`
         if self.needs.attributes.get(word, made) != made:
             raise ValueError(f"`{word}` is the name of two numbers in {self.place.path}")
         self.needs.attributes[word] = made

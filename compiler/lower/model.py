@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from ...spec.attention import Mha
+from ...spec.attention import LinearAttention, Mha
 from ...spec.branches import branch_blocks, kind_of, sights
 from ...spec.display import plain_path
 from ...spec.embedding import (
@@ -177,7 +177,11 @@ def _not_in_a_cache(block: Block) -> bool:
     kinds = [kind_of(part) for part in block.sublayers]
     attends = [part for part in block.sublayers if hasattr(getattr(part, "attention", 0), "memory")]
     memories = kinds.count("cross_attention") + len(attends)
-    states = sum(isinstance(part, Recurrence) for part in block.sublayers)
+    parts = zip(kinds, block.sublayers, strict=True)
+    states = sum(
+        isinstance(part, Recurrence) or (kind == "attention" and isinstance(part, LinearAttention))
+        for kind, part in parts
+    )
     return "conv" in kinds or max(kinds.count("attention"), memories, states) > 1
 
 

@@ -90,14 +90,16 @@ def attend_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 def runs_fused(s: Saving) -> bool:
     """Whether one fused kernel computes the attention, so that no scores are saved.
 
-    On the CPU, scaled_dot_product_attention has one for keys and values of equal width, without
-    dropout and without a bias that is learned or has three axes (H, T, S). On a GPU, a fused kernel
-    is assumed for all cases.
+    On the CPU, scaled_dot_product_attention has one for queries (B, H, T, E), keys and values of
+    equal width, without dropout and without a bias that is learned or has three axes (H, T, S). On
+    a GPU, a fused kernel is assumed for all cases.
     """
     if s.op.attrs["kernel"] in ("explicit", "additive", "mixed"):
         return False
     if s.fused:
         return True
+    if len(s.shape("q")) != 4:  # attention over one of two axes of tokens
+        return False
     alike = number(s.shape("q")[-1].size) == number(s.shape("v")[-1].size)
     learned = s.op.attrs["kernel"] == "distance" or s.trained("bias") or s.trained("sinks")
     return alike and not learned and not _drops(s) and not _has_three_axes(s)
@@ -122,7 +124,7 @@ def _drops(s: Saving) -> bool:
 def _keys(s: Saving) -> Poly:
     """Number of key vectors after grouped heads are expanded."""
     more = 1 if s.given("sinks") else 0
-    heads = elements(s.shape("q")[:2])
+    heads = elements(s.shape("q")[:-2])
     if s.tiles is not None:
         return heads * (s.tiles.keys + more * s.tiles.tiles)
     return heads * (elements(s.shape("k")[-2:-1]) + more)
@@ -320,6 +322,7 @@ ROWS: dict[str, Row] = {
         lambda inputs, attrs: [(attrs["heads"],)],
         part="attention",
         attrs=("heads",),
+        constant=True,
     ),
     "attend": Row(
         "softmax(cap(q k^T * scale) + bias) v over the keys that the mask allows; 0 for "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..axes import Shape
+from ..cost import Poly
 from ..graph import Initial, Weight
 from .row import Attrs, Inputs, Row, declared
-from .saved import FREE, keeps, view
+from .saved import FREE, Own, keeps, view
 
 
 def vector_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -42,7 +43,8 @@ ROWS: dict[str, Row] = {
         part="attention",
         attrs=("shape",),
         uses_layer=True,
+        saves=lambda s: [Own("float", Poly.of(2))],  # both exponentials
     ),
     "remaining_share": Row("x * (1 - lambda_init of the layer)", ("x",), uses_layer=True),
-    "subtract": Row("a - share * b", ("a", "b", "share"), saves=keeps("b")),
+    "subtract": Row("a - share * b", ("a", "b", "share"), saves=keeps("b", "share")),
 }

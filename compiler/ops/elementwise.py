@@ -61,8 +61,10 @@ def _of_elu(s: Saving) -> Iterator[Kept]:
 
 
 def _of_xielu(s: Saving) -> Iterator[Kept]:
-    """Both branches: alpha_p * x, exp(x) - 1 and its difference to x, and which one is chosen."""
-    yield from ("x", Own("float", 3 * s.size("x")), s.own("x", "bool"))
+    """Both branches: alpha_p * x, exp(x) - 1 and its difference to x, the factors of both, and
+    which one is chosen.
+    """
+    yield from ("x", Own("float", 3 * s.size("x") + 2), s.own("x", "bool"))
 
 
 ACTIVATIONS: dict[str, Saves] = {

@@ -59,9 +59,7 @@ def groups_saves(s: Saving) -> Iterator[Kept]:
 
 
 def top_k_saves(s: Saving) -> Iterator[Kept]:
-    """The indices, unless only they are used."""
-    if s.used(0):
-        yield s.own(OUT, "int")
+    yield s.own(OUT, "int")
 
 
 def sum_to_one_saves(s: Saving) -> Iterator[Kept]:

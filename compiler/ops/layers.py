@@ -8,9 +8,9 @@ from dataclasses import replace
 from ..axes import ONE, B, Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
-from ..sizes import Size
+from ..sizes import Size, number
 from .row import NORMAL, ONES, ZEROS, Attrs, Inputs, Row, declared, last, same
-from .saved import FREE, Kept, Own, Saving, keeps, view
+from .saved import FREE, OUT, STRIDED, Kept, Own, Saving, keeps, view
 
 
 def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -164,8 +164,12 @@ def embedding_saves(s: Saving) -> Iterator[Kept]:
 
 
 def linear_saves(s: Saving) -> Iterator[Kept]:
-    """The input, for the gradient of the weight."""
-    yield s.widened("x") if s.op.attrs.get("wide") else "x"
+    """The input, for the gradient of the weight: a copy if its tokens are apart in memory."""
+    made = s.source("x")
+    if made is not None and made.op.kind in STRIDED:
+        yield s.own("x")
+    else:
+        yield s.widened("x") if s.op.attrs.get("wide") else "x"
 
 
 def layer_norm_saves(s: Saving) -> Iterator[Kept]:
@@ -192,7 +196,18 @@ def _shifted_weight(s: Saving) -> Iterator[Kept]:
 
 def convolution_saves(s: Saving) -> Iterator[Kept]:
     """The input; with zeros before it, a copy."""
-    yield s.own("x") if s.op.attrs.get("causal") else "x"
+    if not s.op.attrs.get("causal"):
+        yield "x"
+        return
+    reach = (number(s.op.attrs["kernel"]) - 1) * number(s.op.attrs["dilation"])
+    yield Own("float", s.size("x") + reach * elements(s.shape("x")[:2]))
+
+
+def convolution_stores(s: Saving) -> tuple[str, Poly]:
+    """Kernels of even size compute `dilation` positions too many, which the result is a view of."""
+    sliced = s.op.attrs["padded"] and number(s.op.attrs["kernel"]) % 2 == 0
+    more = number(s.op.attrs["dilation"]) if sliced else 0
+    return "float", s.size(OUT) + more * elements(s.shape(OUT)[:2])
 
 
 def placed_saves(s: Saving) -> Iterator[Kept]:
@@ -262,6 +277,7 @@ ROWS: dict[str, Row] = {
             "bias",
         ),
         saves=convolution_saves,
+        stores=convolution_stores,
     ),
     "convolve_image": Row(
         "the same over the rows and columns of an image (B, channels, height, width), to `sides` "

@@ -9,7 +9,7 @@ from ..cost import Poly, elements
 from ..formula import atoms
 from ..tiling import ONE_RANGE, TileKind
 from .row import Attrs, Inputs, Row, declared
-from .saved import OUT, Saving, keeps
+from .saved import FREE, OUT, Saving, keeps, view
 
 
 def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -84,6 +84,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         attrs=("shape", "front", "back"),
+        view=view(FREE),
     ),
     "head_masks": Row(
         "masks of several equal groups of heads, in order, concatenated to (B, H, T, S); "

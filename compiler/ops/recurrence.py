@@ -8,7 +8,7 @@ from ..axes import Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from .row import NORMAL, ZEROS, Attrs, Inputs, Row
-from .saved import Kept, Own, Saving
+from .saved import OUT, Kept, Own, Saving
 
 GATES = {"gru": 3, "gru_reset_after": 3, "lstm": 4}
 """Cell -> the rows of its weights, in multiples of the width of the state."""
@@ -59,7 +59,11 @@ def last_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 def recur_saves(s: Saving) -> Iterator[Kept]:
     """States and gates of each step, and what its attention keeps."""
     tokens = elements(s.shape("x")[:2])
-    yield Own("float", STEP_SAVES[s.op.attrs["cell"]] * int(s.op.attrs["hidden"].size) * tokens)
+    cell, hidden = s.op.attrs["cell"], int(s.op.attrs["hidden"].size)
+    yield Own("float", STEP_SAVES[cell] * hidden * tokens)
+    if cell != "lstm":  # no factor of the zeros before the first token, nor of an unused last state
+        less = (not s.given("initial")) + ("state" not in s.op.attrs["results"])
+        yield Own("float", -less * hidden * elements(s.shape("x")[:1]))
     if s.op.attrs["query"] is None:
         return
     width, context = int(s.op.attrs["query"].size), int(s.op.attrs["context"].size)
@@ -72,6 +76,12 @@ def recur_saves(s: Saving) -> Iterator[Kept]:
         yield Own("float", (width + context + 1) * tokens)
     else:  # copies of queries, keys and values, and the attention weights
         yield Own("wide", width * tokens + (width + context + 1) * scores)
+
+
+def recur_stores(s: Saving) -> tuple[str, Poly]:
+    """The states of an LSTM are a view of states and cells."""
+    cells = s.op.attrs["cell"] == "lstm" and s.op.attrs["results"][0] == "state"
+    return "float", (2 if cells else 1) * s.size(OUT)
 
 
 ROWS: dict[str, Row] = {
@@ -101,6 +111,7 @@ ROWS: dict[str, Row] = {
             "scale?",
         ),
         saves=recur_saves,
+        stores=recur_stores,
     ),
     "last_state": Row(
         "x (B, M, D) at the last token; with `backward` at the first one. With `half`, the first "

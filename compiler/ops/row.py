@@ -81,6 +81,7 @@ class Row:
     view: inputs whose storage the results share; empty if they have their own
     stores: kind and number of stored elements, if they do not follow from shape and dtype
     uses_layer: whether the result depends on the index of the layer
+    constant: whether the result depends on the shapes of the inputs alone, and has no gradient
     plugin: the file or package of a plug-in that adds it; "" for an op of Modelwright
     """
 
@@ -96,6 +97,7 @@ class Row:
     view: View = fresh
     stores: Stores | None = None
     uses_layer: bool = False
+    constant: bool = False
     plugin: str = ""
 
     def named(self, count: int) -> tuple[str, ...]:

@@ -43,7 +43,6 @@ class Saving:
 
     values   its inputs and outputs by id, with the lengths of the whole model
     needs    ids of all values that need a gradient
-    read     ids of all values that an op or a result reads
     fused    GPU kernels: attention saves no scores, dropout saves booleans
     narrow   the activations have fewer than 4 bytes
     source   the op that computes the value of a slot, in the same form; or None
@@ -54,7 +53,6 @@ class Saving:
     op: Op
     values: dict[str, Value]
     needs: frozenset[str]
-    read: frozenset[str]
     fused: bool
     narrow: bool
     source: Callable[[str], Saving | None]
@@ -68,10 +66,6 @@ class Saving:
     def trained(self, slot: str) -> bool:
         """Whether the value in this slot needs a gradient."""
         return self.op.arg(slot) in self.needs
-
-    def used(self, result: int) -> bool:
-        """Whether this result of the op is used."""
-        return self.op.outputs[result] in self.read
 
     def shape(self, slot: str) -> Shape:
         """The shape of an input, or of the first result (`out`)."""
@@ -132,11 +126,17 @@ IN_PLACE = (
 """Ops whose results have the memory layout of their inputs."""
 
 
+STRIDED = ("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams")
+"""Ops whose results are views that are not contiguous."""
+
+
 def by_token(made: Saving | None) -> bool:
-    """Whether the heads of a token are adjacent in memory, as after a linear layer."""
+    """Whether the heads of a token are adjacent in memory, as after a linear layer; one head is
+    contiguous in any case.
+    """
     while made is not None and made.op.kind in IN_PLACE:
         made = made.source("x")
-    return made is not None and made.op.kind == "split_heads"
+    return made is not None and made.op.kind == "split_heads" and made.op.attrs["heads"].size != 1
 
 
 def operand(s: Saving, slot: str) -> Kept:

@@ -366,11 +366,11 @@ def test_checkpointing_keeps_the_stream():
 
 
 def test_one_loss_keeps_its_probabilities():
-    """Next tokens: of all tokens but the last, their logarithms and the labels."""
+    """Next tokens: of all tokens but the last, their logarithms and the labels, and their number."""
     B, T, V = 2, 5, 50
     head, none = (report_of(text, batch=B, sequence=T) for text in (SMALL + HEAD, SMALL))
     more = B * (T - 1) * V + B * T * 8  # and the input of the head
-    assert head.activation_bytes - none.activation_bytes == 4 * more + 8 * B * (T - 1)
+    assert head.activation_bytes - none.activation_bytes == 4 * (more + 1) + 8 * B * (T - 1)
 
 
 # -- one step of decoding

@@ -12,11 +12,12 @@ from ..shrink import parts_of
 from ..subject import Subject
 from .cached import pieces
 from .lengths import of_length
+from .padding import first_length
 
 TOKENS = 20
 NEAR, EQUAL = 0.2, 1e-9
-"""Tolerance of the bytes saved for the backward pass: for small tensors, one copy more or less is a
-large share. FLOPs are exact except for convolutional stems, where frames per token are rounded."""
+"""Bytes saved for the backward pass and FLOPs are exact, except in the cases of `inexact`: there,
+for small tensors, one copy more or less is a large share."""
 
 
 def costs(subject: Subject) -> Measured | NotHere:
@@ -28,21 +29,39 @@ def costs(subject: Subject) -> Measured | NotHere:
         return NotHere("the vectors that replace tokens are more than the tokens")
     sequence = None if subject.graph.decided() else counted.tokens
     reported = report(subject.graph, batch=BATCH, sequence=sequence)
-    facts = subject.graph.sources()
-    # signals are rounded, and a stack with learned tokens after those of another is longer than it
-    about = any(fact.kind == "conv" or (fact.stack and fact.prefix) for fact in facts)
+    about = _about(subject)
     largest, flops = Largest(NEAR), counted.flops()
     apart = abs(reported.flops_dense - flops) / max(flops, 1)
-    exact = apart < EQUAL or about
     where = f"{reported.flops_dense:,.0f} FLOPs, not {flops:,}"
-    largest.take(apart if exact else float("inf"), where)
+    largest.take(apart if apart < EQUAL or about else float("inf"), where)
     _of_cache(subject, largest)
     if _has_single_heads(subject):
         return largest.measured("FLOPs only: with one head, memory depends on the layout")
-    kept = counted.kept()
+    kept, less = counted.kept(), about or inexact(subject)
     apart = abs(reported.activations.cpu - kept) / max(kept, 1)
-    largest.take(apart, f"{reported.activations.cpu:,} bytes in training, not {kept:,}")
-    return largest.measured()
+    where = f"{reported.activations.cpu:,} bytes in training, not {kept:,}"
+    largest.take(apart if apart < EQUAL or less else float("inf"), where)
+    return largest.measured(less and f"bytes in training not exact: {less}")
+
+
+def _about(subject: Subject) -> str:
+    """Why FLOPs are not exact; "" if they are."""
+    facts = subject.graph.sources()
+    if any(fact.kind == "conv" for fact in facts):
+        return "frames per token are rounded"
+    if any(fact.stack and fact.prefix for fact in facts):
+        return "a stack is longer than the one that it reads"
+    return ""
+
+
+def inexact(subject: Subject) -> str:
+    """Why the bytes saved for the backward pass are not exact; "" if they are."""
+    recurrent = [op for op in subject.graph.ops() if op.kind == "recur"]
+    if any(op.attrs["query"] is not None for op in recurrent):
+        return "the attention of a recurrence depends on the layout"
+    if any(op.attrs.get("asked") == "tiles" for op in subject.graph.ops()):
+        return "tiles of short sequences are whole"
+    return ""
 
 
 def _of_cache(subject: Subject, largest: Largest) -> None:
@@ -51,7 +70,7 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
     if not subject.cached or kinds != {"tokens"}:
         return
     lengths = [subject.arguments.limit(s.ids, TOKENS) for s in subject.arguments.streams()]
-    tokens = min(TOKENS, *lengths)
+    tokens = int(min(TOKENS, first_length(subject), *lengths))
     if any(sum(s.placed.values()) > tokens for s in subject.arguments.streams()):
         return
     one = subject.with_model(subject.fresh("float32"), subject.weights)
