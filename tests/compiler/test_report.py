@@ -366,7 +366,7 @@ def test_checkpointing_keeps_the_stream():
 
 
 def test_one_loss_keeps_its_probabilities():
-    """Next tokens: of all tokens but the last, their logarithms and the labels, and their number."""
+    """Next tokens: of all tokens but the last, their logarithms, labels and number."""
     B, T, V = 2, 5, 50
     head, none = (report_of(text, batch=B, sequence=T) for text in (SMALL + HEAD, SMALL))
     more = B * (T - 1) * V + B * T * 8  # and the input of the head
@@ -467,8 +467,8 @@ FLOPs for batch 1, sequence 8
   with every score: 96 B S T + 3,872 B T
 
 memory for batch 1, sequence 8 in float32
-  activations saved for training  12.5 KiB  on the CPU, loss included
-    with fused GPU kernels        12.5 KiB  an estimate
+  activations saved for training  12.6 KiB  on the CPU, loss included
+    with fused GPU kernels        12.6 KiB  an estimate
     with gradient checkpointing    2.9 KiB  plus 3.2 KiB for the layer that is recomputed
   cache                              384 B
 

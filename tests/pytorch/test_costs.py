@@ -194,7 +194,7 @@ def test_costs_of_tiles(name: str) -> None:
     one = measured(mw.loads(text, sets=sets), tokens=1100)
     counted = report_of(one)
     assert counted.flops_dense == pytest.approx(one.flops(), rel=1e-12)
-    assert counted.activations.cpu == pytest.approx(one.kept(), rel=1e-9)
+    assert counted.activations.cpu == pytest.approx(one.kept(), rel=0.002)
 
 
 # -- one step, and the cache behind it
