@@ -76,19 +76,25 @@ def emit(source: Source, *, loader: str | None = None, **options: Unpack[BuildKe
 
 
 def report(
-    source: Source, *, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
+    source: Source,
+    *,
+    batch: int = 1,
+    sequence: int | None = None,
+    dtype: str = "float32",
+    static_cache: bool = False,
 ) -> Report:
     """Parameters, FLOPs, activation memory and cache size, computed from the spec alone.
 
     batch: batch size
     sequence: sequence length in tokens; default: max_positions, at most 1024
     dtype: data type of weights, activations and cache: float32, float64, bfloat16 or float16
+    static_cache: the cache of a file built with this option
 
     Raises SpecErrors for a bad spec, ValueError for other values.
     """
     from .compiler.report import report as report_graph
 
-    return report_graph(lower(source), batch=batch, sequence=sequence, dtype=dtype)
+    return report_graph(lower(source), batch, sequence, dtype, static_cache=static_cache)
 
 
 def plan(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .console import note, print_result
+from .console import fail, note, print_result
 from .options import DTYPES, load_graph, quiet, reads_spec
+
+if TYPE_CHECKING:
+    from ..compiler import ModuleGraph
 
 
 @click.command()
@@ -43,6 +47,9 @@ from .options import DTYPES, load_graph, quiet, reads_spec
 @click.option(
     "--kernels", is_flag=True, help="Also print which kernel computes each attention, and why."
 )
+@click.option(
+    "--static-cache", is_flag=True, help="Count the cache of a file built with this option."
+)
 @quiet
 def inspect(
     spec: Path,
@@ -54,6 +61,7 @@ def inspect(
     weights: bool,
     layers: bool,
     kernels: bool,
+    static_cache: bool,
 ) -> None:
     """Print parameters, FLOPs, memory and cache size, without allocating the model.
 
@@ -77,7 +85,9 @@ def inspect(
         raise click.UsageError(
             f"--sequence does not apply: an image has {tokens} tokens in this model"
         )
-    made = report(graph, batch=batch, sequence=sequence, dtype=dtype)
+    if static_cache:
+        _require_static(graph)
+    made = report(graph, batch, sequence, dtype, static_cache=static_cache)
     if as_json:
         from ..outputs import json_text
 
@@ -90,3 +100,12 @@ def inspect(
         print_result("\n" + made.weight_table().rstrip("\n"))
     if kernels:
         print_result("\n" + made.kernels().rstrip("\n"))
+
+
+def _require_static(graph: ModuleGraph) -> None:
+    from ..backends.pytorch.static import BuildError, require_static
+
+    try:
+        require_static(graph)
+    except BuildError as error:
+        fail(str(error))

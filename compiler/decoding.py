@@ -114,10 +114,12 @@ def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int,
     return whole, rows, tuple(experts)
 
 
-def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
+def cached(graph: ModuleGraph, tokens: int, *, static: bool = False) -> dict[str, Poly]:
     """Elements of a cache for `tokens` tokens: keys and values (or latents) of S tokens and of all
     memories, in the dtype of the activations (`float`), and sums of linear attention, at least
     float32 (`wide`). A layer with a window has room for its last tokens (see `bound_caches`).
+
+    static: that of a file built with `--static-cache`
     """
     lengths = Lengths(graph)
     kept, sums = Poly(), Poly()
@@ -125,7 +127,8 @@ def cached(graph: ModuleGraph, tokens: int) -> dict[str, Poly]:
     for op in graph.ops():
         if op.kind == "cache":
             bound = op.attrs.get("kept")
-            known = {} if bound is None else {"S": Dim("S", Size.of(places(most(bound), tokens)))}
+            rule = slots if static else places
+            known = {} if bound is None else {"S": Dim("S", Size.of(rule(most(bound), tokens)))}
             for name in op.outputs:
                 shape = _known(graph.values[name].shape, known)
                 kept = kept + layers_of(graph, op) * elements(shape)
@@ -154,3 +157,11 @@ def places(kept: int, tokens: int) -> int:
     It is the rule of `Cache.append` in emitted files.
     """
     return min(tokens, kept + kept // 16 + 1)
+
+
+def slots(kept: int, tokens: int) -> int:
+    """The slots of a static cache for so many previous tokens, for `tokens` tokens.
+
+    It is the rule of `RingCache.append` in the runtime.
+    """
+    return max(1, min(kept, tokens))

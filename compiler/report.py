@@ -49,12 +49,18 @@ class Report(Costs):
 
 
 def report(
-    graph: ModuleGraph, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
+    graph: ModuleGraph,
+    batch: int = 1,
+    sequence: int | None = None,
+    dtype: str = "float32",
+    *,
+    static_cache: bool = False,
 ) -> Report:
     """The costs of a model for `batch` sequences of `sequence` tokens in each stack.
 
     sequence: sequence length in tokens; default: max_positions, at most 1024
     dtype: data type of weights, activations and cache
+    static_cache: of a file built with `--static-cache`, whose layers with a window have rings
 
     Raises ValueError for a number below 1, an unknown dtype, and a `sequence` other than the number
     of tokens of an image model.
@@ -83,6 +89,7 @@ def report(
     flops = {part: cost.at(**at) for part, cost in parts.items()}
     dense = sum(flops.values()) + computed
     flops["attention"] += admitted
+    cache = in_bytes(cached(graph, at["S"], static=static_cache), at, dtype)
     return Report(
         name=graph.name,
         stacks=tuple(_about(graph)),
@@ -100,8 +107,8 @@ def report(
         attention_formula=str(every_score),
         density=shares,
         activations=_activations(graph, at, dtype, tiles),
-        cache_bytes=in_bytes(cached(graph, at["S"]), at, dtype),
-        decoding=_decoding(graph, at, dtype),
+        cache_bytes=cache,
+        decoding=_decoding(graph, at, dtype, cache),
         attends=found,
         computed=tuple(computed_share(attend.op, tiles.of(attend.op), length) for attend in found),
         computed_by_head=tuple(computed_shares(attend, tiles, length) for attend in found),
@@ -129,7 +136,7 @@ def _activations(
     )
 
 
-def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | None:
+def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str, cache: int) -> Decoding | None:
     step = decoding_step(graph, at["S"])
     if step is None:
         return None
@@ -137,7 +144,7 @@ def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | 
         cache_length=at["S"],
         flops=step.flops.at(**at),
         weight_bytes=round(step.weights_read(at["B"]) * BYTES[dtype]),
-        cache_bytes=in_bytes(cached(graph, at["S"]), at, dtype),
+        cache_bytes=cache,
         exact=at["B"] == 1 or not step.experts,
     )
 

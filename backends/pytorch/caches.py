@@ -35,6 +35,13 @@ NOTES = {
 STATIC = "Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."
 SLIDING = " A layer with a window keeps its last tokens."
 SUMS = ("attend_linearly", "recur")
+CLASSES = {
+    (False, False): ("Cache",),
+    (False, True): ("Cache", "SlidingCache"),
+    (True, False): ("Cache", "StaticCache"),
+    (True, True): ("Cache", "StaticCache", "RingCache"),
+}
+"""Static or not, with windows or not -> classes of the runtime; methods replace earlier ones."""
 METHODS = {KEYS: ("append",), STATES: ("state", "set_state")}
 
 
@@ -53,24 +60,26 @@ def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
 def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
     """The cache class, with the methods that the graph needs."""
     parts = parts_of(graph)
-    slides = not static and any(op.attrs.get("kept") is not None for op in graph.keepers())
-    own = "StaticCache" if static else "SlidingCache" if slides else "Cache"
-    methods = {**_methods("Cache"), **_methods(own)}
+    slides = any(op.attrs.get("kept") is not None for op in graph.keepers())
+    bases = CLASSES[static, slides]
+    methods = {key: method for name in bases for key, method in _methods(name).items()}
     unused = {Dot(SELF, part) for part in (KEYS, MEMORY, STATES) if part not in parts}
     made = methods["__init__"]
     kept = [s for s in made.body if not (isinstance(s, Set) and s.target in unused)]
-    names = [*(["begin"] if static else []), *(m for p in parts for m in METHODS.get(p, ()))]
+    names: list[str] = [name for name in ("begin", "recent") if name in methods]
+    names += [name for part in parts for name in METHODS.get(part, ())]
     body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
     keepers = frozenset(op.number for op in graph.keepers())
     kinds = {op.kind for op in graph.keepers()}
     state = STATES_ARE.get(tuple(kind for kind in SUMS if kind in kinds), "")
     whole = TITLES[parts].format(state=state, State=state.capitalize())
-    title = STATIC if static else whole + (SLIDING if slides else NOTES.get(parts, ""))
+    title = STATIC if static else whole + ("" if slides else NOTES.get(parts, ""))
+    title += SLIDING if slides else ""
     return Class("Cache", (), body, title, origins=keepers)
 
 
 def _methods(name: str) -> dict[str, Function]:
     """The methods of a cache of the runtime."""
-    whole = trees("sliding_cache" if name == "SlidingCache" else "cache")[name]
+    whole = trees("cache" if name in ("Cache", "StaticCache") else "sliding_cache")[name]
     assert isinstance(whole, Class)
     return {part.name: part for part in whole.body if isinstance(part, Function)}

@@ -21,8 +21,8 @@ def bound_caches(graph: ModuleGraph) -> ModuleGraph:
         if mask.kind != "mask" or mask.attrs["memory"]:
             continue
         kept, caches = previous(graph, mask), caches_of(graph, mask)
-        if kept is None or not caches:
-            continue
+        if kept is None or not caches or not mask.arg("attention_mask"):
+            continue  # a static cache hides its empty slots as padding
         for op in (mask, *caches):
             graph.replace_op(op.number, attrs={**op.attrs, "kept": kept})
     return graph

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
+from torch.nn import functional as F
 
 import modelwright as mw
 from modelwright.backends.pytorch.runtime.sliding_cache import SlidingCache
@@ -63,22 +65,26 @@ CHUNKS = {
 }
 
 
-def model_of(name: str) -> Any:
+def model_of(name: str, **options: Any) -> Any:
     example, sets = MODELS[name]
     spec = mw.load(EXAMPLES / f"{example}.yaml", sets=[*SMALL, *sets])
-    return mw.compile(spec, dtype="float64", seed=0).eval()
+    return mw.compile(spec, dtype="float64", seed=0, **options).eval()
 
 
 def cache_of(model: Any, capacity: int) -> Any:
     return vars(sys.modules[type(model).__module__])["Cache"](capacity)
 
 
-def in_chunks(model: Any, ids: Tensor, mask: Tensor | None, sizes: tuple[int, ...]) -> Tensor:
-    cache, found, start = cache_of(model, TOKENS), [], 0
+def in_chunks(
+    model: Any, ids: Tensor, mask: Tensor | None, sizes: tuple[int, ...], capacity: int = TOKENS
+) -> Tensor:
+    cache, found, start = cache_of(model, capacity), [], 0
     for size in sizes:
         end = min(start + size, TOKENS)
         if end > start:
             real = None if mask is None else mask[:, :end]
+            if mask is not None and isinstance(cache.length, Tensor):  # one column for each token
+                real = F.pad(mask, (0, capacity - TOKENS), value=1)
             found.append(model(ids[:, start:end], real, cache=cache))
         start = end
     return torch.cat(found, dim=1)
@@ -98,6 +104,61 @@ def test_chunks_of_any_length_equal_the_whole(name: str) -> None:
             assert (found - whole).abs().max() <= 1e-12 * whole.abs().max(), pattern
 
 
+STATIC = {name: case for name, case in MODELS.items() if name != "beside linear attention"} | {
+    "biased layers": ("tiny_llama", ["mask=causal & window(5)", "positions=alibi"]),
+    "grouped queries with sinks": (
+        "tiny_llama",
+        [
+            "attention={heads: 4, kv_heads: 2, sinks: true}",
+            "blocks={a: {mask: causal & window(6)}, b: {mask: causal, positions: none}}",
+            "pattern=[a, b]",
+        ],
+    ),
+}
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("capacity", [TOKENS, 47])
+@pytest.mark.parametrize("name", STATIC)
+@torch.no_grad()
+def test_chunks_of_a_static_cache_equal_the_whole(
+    name: str, capacity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Layers with a window have a ring; `inspect` counts its slots."""
+    monkeypatch.setitem(MODELS, name, STATIC[name])
+    model = model_of(name, static_cache=True)
+    ids = torch.randint(1, 61, (3, TOKENS), generator=torch.Generator().manual_seed(0))
+    padded = torch.ones_like(ids)
+    padded[0, :7] = padded[1, :30] = 0
+    for mask in (None, padded):
+        whole = model(ids, mask)
+        for pattern, sizes in CHUNKS.items():
+            found = in_chunks(model, ids, mask, sizes, capacity)
+            assert (found - whole).abs().max() <= 1e-12 * whole.abs().max(), pattern
+    cache = cache_of(model, capacity)
+    model(ids, cache=cache)
+    held = sum(x.nbytes for kv in cache.kv.values() for x in kv)
+    example, sets = STATIC[name]
+    spec = mw.load(EXAMPLES / f"{example}.yaml", sets=[*SMALL, *sets])
+    sizes = {"batch": 3, "sequence": capacity, "dtype": "float64"}
+    assert held == mw.report(spec, **sizes, static_cache=True).cache_bytes
+
+
+@pytest.mark.parametrize("chunk", [4, pytest.param(1, marks=pytest.mark.slow)])
+@torch.no_grad()
+def test_steps_with_rings_are_compiled_once(chunk: int) -> None:
+    model, plain = model_of("mixed", static_cache=True), model_of("mixed")
+    ids = torch.randint(1, 61, (2, TOKENS), generator=torch.Generator().manual_seed(0))
+    counter, cache = CompileCounter(), cache_of(model, TOKENS)
+    step = torch.compile(model.hidden_states, fullgraph=True, backend=counter)
+    model(ids[:, : TOKENS % chunk + 8], cache=cache)
+    whole = plain.hidden_states(ids)
+    for start in range(TOKENS % chunk + 8, TOKENS, chunk):
+        found = step(ids[:, start : start + chunk], cache=cache)
+        assert (found - whole[:, start : start + chunk]).abs().max() <= 1e-12 * whole.abs().max()
+    assert counter.frame_count <= 2
+
+
 @torch.no_grad()
 def test_the_cache_of_a_window_is_as_large_as_the_window() -> None:
     spec = mw.load(EXAMPLES / "tiny_llama.yaml", sets=["mask=causal & window(64)", *BIG])
@@ -113,6 +174,16 @@ def test_the_cache_of_a_window_is_as_large_as_the_window() -> None:
 
 
 BIG = ["max_positions=512"]
+
+
+@torch.no_grad()
+def test_the_ring_of_a_window_is_as_large_as_the_window() -> None:
+    spec = mw.load(EXAMPLES / "tiny_llama.yaml", sets=["mask=causal & window(64)", *BIG])
+    model = mw.compile(spec, seed=0, static_cache=True).eval()
+    model.generate(torch.zeros(2, 100, dtype=torch.long), 12)  # type: ignore[operator]
+    cache = cache_of(model, 512)
+    model(torch.zeros(2, 500, dtype=torch.long), cache=cache)
+    assert [x.size(2) for kv in cache.kv.values() for x in kv] == [63] * 2 * len(cache.kv)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def previous_tokens(f: Writer, op: Op) -> list[Any]:
     layers = f.graph.layers_of(op.scope)
     assert layers is not None, "a cache stands in a layer"
     kept = f.plan.once(kept_tokens).get(layers.path)
-    if f.static or kept is None:
+    if kept is None:
         return []
     if f.by_call:
         return [_of_layer(layers, kept, f.number)]

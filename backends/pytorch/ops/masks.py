@@ -89,21 +89,39 @@ def ends_of(f: Writer, op: Op, data: list[Any]) -> tuple[Any, Any, list[Any]]:
     Where a cache keeps the last tokens only, the keys are these and the new tokens.
     """
     kept = op.attrs.get("kept")
-    if kept is None or not f.cached or f.static:
+    if kept is None or not f.cached:
         return f.first_place(op), f.end(), data
     previous = over_bound(kept, f.number)
     if previous not in f.seen:
         number = f"{len(f.seen) + 1}" if f.seen else ""
         seen, recent = Name(f"seen{number}"), Name(f"recent{number}")
-        value = expression("min(start, previous)", previous=previous)
-        f.assign(seen.id, value, "previous tokens in the cache", op)
+        value, columns, note = RING if f.static else SLIDING
+        f.assign(seen.id, expression(value, previous=previous), note, op)
         if data:
-            columns = expression("padding[:, start - seen :]", padding=data[0], seen=seen)
-            given = {"padding": data[0], "columns": columns}
-            f.assign(recent.id, expression("None if padding is None else columns", **given), "", op)
+            given = {"padding": data[0], "seen": seen}
+            f.assign(recent.id, expression(columns, **given), "", op)
         f.seen[previous] = seen, recent
     seen, recent = f.seen[previous]
-    return seen, expression("seen + length", seen=seen), [recent] * len(data)
+    end = expression("seen + length", seen=seen)
+    first: Any = seen
+    if f.static:
+        like = f.names[f.ids]
+        first = expression("torch.arange(seen, end, device=x.device)", seen=seen, end=end, x=like)
+    return first, end, [recent] * len(data)
+
+
+SLIDING = (
+    "min(start, previous)",
+    "None if padding is None else padding[:, start - seen :]",
+    "previous tokens in the cache",
+)
+"""The number of previous tokens, the padding of these and of the new ones, and a note."""
+RING = (
+    "0 if cache is None else min(cache.capacity, previous)",
+    "padding if cache is None else cache.recent(padding, seen)",
+    "slots for previous tokens",
+)
+"""The same for a static cache."""
 
 
 def tiled(op: Op) -> bool:

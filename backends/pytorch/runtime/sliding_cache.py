@@ -1,4 +1,4 @@
-"""The key-value cache of models with windows (`Cache` in `cache.py` keeps all tokens)."""
+"""Key-value caches of models with windows (those in `cache.py` keep all tokens)."""
 
 from __future__ import annotations
 
@@ -49,3 +49,51 @@ class SlidingCache:
         values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
         self.first[layer] = end - kept
         return k, v
+
+
+class RingCache:
+    """What replaces methods of `StaticCache` where some layers keep only their last tokens, each in
+    a ring of slots.
+    """
+
+    capacity: int
+    length: Tensor
+    positions: Tensor
+    kv: dict[int, list[Tensor]]
+
+    def recent(self, attention_mask: Tensor | None, previous: int) -> Tensor:
+        """True at tokens, False at padding and before the first, for `previous` tokens and the new
+        ones, (B or 1, S).
+        """
+        new = self.positions.size(0)
+        index = self.length + torch.arange(-previous, new, device=self.length.device)  # (S,)
+        if attention_mask is None:
+            return (index >= 0)[None]
+        return attention_mask[:, index.clamp(min=0)].bool() & (index >= 0)
+
+    def append(
+        self, layer: int, k: Tensor, v: Tensor, previous: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+
+        With None, a layer keeps all tokens, and the whole buffers are returned.
+        """
+        kept = self.capacity if previous is None else min(previous, self.capacity)
+        if layer not in self.kv:
+            room = max(kept, 1)
+            self.kv[layer] = [x.new_zeros(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+        if previous is None:
+            keys.index_copy_(-2, self.positions, k)
+            values.index_copy_(-2, self.positions, v)
+            return keys, values
+        room = keys.size(-2)
+        order = (self.length + torch.arange(-kept, 0, device=self.length.device)) % room
+        new = self.positions[-room:] % room  # token p is in slot p % room
+        seen_k = torch.cat([keys.index_select(-2, order), k], dim=-2)
+        seen_v = torch.cat([values.index_select(-2, order), v], dim=-2)
+        keys.index_copy_(-2, new, k[..., -room:, :])
+        values.index_copy_(-2, new, v[..., -room:, :])
+        return seen_k, seen_v

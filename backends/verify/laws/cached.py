@@ -110,7 +110,7 @@ def pieces(
     seen = {f"{stream.prefix}{role}" for role in ("attention_mask", "document_ids", "global_mask")}
     method = method or subject.method(subject.cached)
     cache = cache or vars(subject.module)["Cache"](length)
-    static = isinstance(cache.length, Tensor)  # a static cache is allocated at full size
+    static = has_static_cache(subject)
     found, start = [], 0
     with torch.no_grad():
         given = subject.given(subject.cached, data)
@@ -125,3 +125,8 @@ def pieces(
             found.append(method(**step, cache=cache))
             start = end
     return torch.cat(found, dim=1)
+
+
+def has_static_cache(subject: Subject) -> bool:
+    """Is it the file of `build --static-cache`, whose cache is allocated at full size?"""
+    return bool(subject.cached) and isinstance(vars(subject.module)["Cache"](1).length, Tensor)

@@ -10,7 +10,7 @@ from ..measured import BATCH
 from ..measured import Measured as Counted
 from ..shrink import parts_of
 from ..subject import Subject
-from .cached import pieces
+from .cached import has_static_cache, pieces
 from .lengths import of_length
 from .padding import first_length
 
@@ -83,7 +83,8 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
         for each in part
         for tensor in (each if isinstance(each, (tuple, list)) else (each,))
     )
-    reported = report(subject.graph, batch=BATCH, sequence=tokens).cache_bytes
+    static = has_static_cache(subject)
+    reported = report(subject.graph, BATCH, tokens, static_cache=static).cache_bytes
     if reported != held:
         largest.take(
             float("inf"), f"{reported:,} bytes in a cache of {tokens} tokens, not {held:,}"

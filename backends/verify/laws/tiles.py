@@ -13,7 +13,7 @@ from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
 from ..rounding import STEPS
 from ..subject import Subject
-from .cached import PIECES, pieces
+from .cached import PIECES, has_static_cache, pieces
 from .derivatives import total
 from .dropping import Scales
 from .equality import FLOOR
@@ -33,6 +33,8 @@ CASES = (
 
 def tiles(subject: Subject) -> Measured | NotHere:
     """Outputs, gradients and steps with a cache, for several sizes of tiles."""
+    if has_static_cache(subject):
+        return NotHere("a static cache has one dense mask")
     subject = for_long_sequences(subject)
     if "DENSE" not in vars(subject.module):
         return NotHere("no mask is computed in tiles")
