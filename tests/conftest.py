@@ -1,4 +1,4 @@
-"""Shared by every test: threads, the GPU marker, golden files, the examples."""
+"""Shared by all tests: threads, the GPU marker, golden files, the examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of the package and what they import, and commands of this interpreter: for tests."""
+"""Files of the package and their imports, and commands of this interpreter, for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python functions: what they take, and text that loads back to the same spec."""
+"""The Python functions: their arguments, and YAML that loads to the same spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING say is so: their code is run, their output is compared."""
+"""The claims of README and CONTRIBUTING: their code is run, their output is compared."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_the_commands_of_the_page_work(
     }
 
 
-def test_sizes_are_told_short(draw: ModuleType) -> None:
+def test_sizes_are_summarised(draw: ModuleType) -> None:
     assert [draw._short(n) for n in (950, 1_000_000, 124_439_808, 671_026_419_200)] == [
         "950",
         "1.0 M",

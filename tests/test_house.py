@@ -1,4 +1,4 @@
-"""Programs are data: inputs of ops have names, and no text is read before a file is written."""
+"""Rules for the code: inputs of ops have names, and no emitted text is parsed."""
 
 from __future__ import annotations
 

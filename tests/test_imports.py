@@ -1,4 +1,4 @@
-"""What may import what, and what a command loads."""
+"""Which packages may import which, and what commands load."""
 
 from __future__ import annotations
 

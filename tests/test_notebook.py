@@ -1,4 +1,4 @@
-"""What a notebook shows of specs, graphs and masks."""
+"""Display of specs, graphs and masks in notebooks."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_it_needs_no_torch_and_is_there_for_who_imports_the_parts_alone() -> Non
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_cannot_be_drawn_shows_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_that_cannot_be_drawn_show_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A spec of the language that this version does not build."""
     spec = load(GPT2)
     monkeypatch.setattr(support, "refusals", lambda part: iter([((), "what is yet to come")]))

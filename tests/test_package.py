@@ -1,4 +1,4 @@
-"""The package as it is installed: its files, versions, commands and the examples in docstrings."""
+"""The package as installed: files, versions, commands and examples in docstrings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def project_version() -> str:
     return str(tomllib.loads(text)["project"]["version"])
 
 
-def test_version_is_said_once() -> None:
+def test_the_version_is_defined_once() -> None:
     import modelwright
 
     assert modelwright.__version__ == project_version()

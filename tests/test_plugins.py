@@ -1,4 +1,4 @@
-"""Plug-ins: the one of docs/extending.md, from a file and from a package, and what is refused."""
+"""Plug-ins: the one of docs/extending.md, from a file and from a package, and errors."""
 
 from __future__ import annotations
 

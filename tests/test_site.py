@@ -1,4 +1,4 @@
-"""The documentation site: every page is there, and every link inside leads somewhere."""
+"""The documentation site: every page exists, and every internal link has a target."""
 
 from __future__ import annotations
 

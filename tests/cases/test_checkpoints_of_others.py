@@ -1,4 +1,4 @@
-"""Published checkpoints that were refused or gave another result, and what is right."""
+"""Published checkpoints that were refused or gave wrong results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that were slow, crashed or gave no number, and what is right."""
+"""Inputs that were slow, crashed or gave results that are not finite."""
 
 from __future__ import annotations
 

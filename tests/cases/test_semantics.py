@@ -1,4 +1,4 @@
-"""Results that were wrong when models were used as people use them, and what is right."""
+"""Results that were wrong in ordinary use of models."""
 
 from __future__ import annotations
 

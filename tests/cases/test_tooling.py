@@ -1,4 +1,4 @@
-"""What failed when models were saved, loaded, exported and measured, and what is right."""
+"""Failures in saving, loading, exporting and measuring models."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_keys_that_change_nothing_are_known(llama: Path, key: str) -> None:
     assert torch.equal(mw.from_pretrained(llama)(ids), before)
 
 
-def test_a_cache_of_sums_holds_what_is_said() -> None:
+def test_a_cache_of_sums_has_the_reported_size() -> None:
     model = mw.compile(LINEAR, sets=["max_positions=8192"]).eval()
     cache = cache_of(model, 4096)
     with torch.no_grad():

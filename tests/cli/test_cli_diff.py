@@ -63,7 +63,9 @@ def test_figure(pair: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["-o", "x.pdf"], ["--set", "layers=many"]])
-def test_what_cannot_be_compared_is_exit_code_2(pair: tuple[Path, Path], words: list[str]) -> None:
+def test_specs_that_cannot_be_compared_give_exit_code_2(
+    pair: tuple[Path, Path], words: list[str]
+) -> None:
     result = diff(*pair, *words)
     assert result.exit_code == 2
     assert not result.stdout

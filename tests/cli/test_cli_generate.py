@@ -1,4 +1,4 @@
-"""`modelwright generate`: what it says of texts that are longer than those of training."""
+"""`modelwright generate`: notes about texts that are longer than the training length."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def bigbird(examples: Path) -> Path:
     return examples / "bigbird_base.yaml"
 
 
-def test_writes_an_svg_and_says_so(bigbird: Path, tmp_path: Path) -> None:
+def test_an_svg_is_written_and_reported(bigbird: Path, tmp_path: Path) -> None:
     result = masks(bigbird, "-o", tmp_path / "masks.svg")
     assert (result.exit_code, result.stderr) == (0, f"wrote {tmp_path / 'masks.svg'}\n")
     assert (tmp_path / "masks.svg").read_text(encoding="utf-8").startswith("<svg")
@@ -67,7 +67,7 @@ def test_set_changes_the_mask(bigbird: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_exit_code_2(
+def test_drawing_errors_give_exit_code_2(
     bigbird: Path, tmp_path: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

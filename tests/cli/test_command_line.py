@@ -57,7 +57,7 @@ class TestNew:
         type_in("new", "gpt2_xl", "-o", tmp_path / "mine.yaml")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["gpt2.yaml", "mine.yaml"]
 
-    def test_says_what_else_is_needed_on_stdout(self) -> None:
+    def test_output_to_stdout_names_the_base_that_is_also_needed(self) -> None:
         result = type_in("new", "gpt2_xl")
         assert "modelwright new gpt2 > gpt2.yaml" in result.stderr
         assert "modelwright new" not in result.stdout
@@ -77,12 +77,12 @@ class TestNew:
 
 
 class TestCheck:
-    def test_says_ok(self, gpt2: Path) -> None:
+    def test_check_prints_ok(self, gpt2: Path) -> None:
         result = type_in("check", gpt2)
         assert (result.stdout, result.exit_code) == (f"{gpt2}: ok\n", 0)
         assert type_in("check", gpt2, "-q").output == ""
 
-    def test_says_where_a_mistake_is(self, wrong: Path, gpt2: Path) -> None:
+    def test_errors_are_located(self, wrong: Path, gpt2: Path) -> None:
         result = type_in("check", wrong, gpt2)
         line = wrong.read_text().splitlines().index("layer: 12") + 1
         assert result.exit_code == 2
@@ -172,7 +172,7 @@ class TestInspect:
         )
         assert json.loads(sized.stdout)["cache_bytes"] == 4 * 2 * 12 * 768 * 256 * 2
 
-    def test_more_tokens_than_positions_are_said(self, gpt2: Path) -> None:
+    def test_too_many_tokens_for_the_positions_are_reported(self, gpt2: Path) -> None:
         result = type_in("inspect", gpt2, "--sequence", "5000")
         assert "--sequence 5000 exceeds max_positions of `decoder`, 1024" in result.stderr
         assert not type_in("inspect", gpt2, "--sequence", "1024").stderr
@@ -242,7 +242,7 @@ class TestVisualize:
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",
     )
-    def test_an_option_that_is_none_is_said(
+    def test_an_unknown_option_is_reported(
         self, gpt2: Path, tmp_path: Path, options: list[str], said: str
     ) -> None:
         result = type_in("visualize", gpt2, "-o", tmp_path / "x.svg", *options)
@@ -345,7 +345,7 @@ class TestGenerate:
             "--tokenizer", tokenizer, *more, "--max-new-tokens", "6", "--device", "cpu",
         )  # fmt: skip
 
-    def test_a_decoder_goes_on_from_the_prompt(self, trained: Path) -> None:
+    def test_a_decoder_continues_the_prompt(self, trained: Path) -> None:
         result = self.go(trained, "tiny_gpt", "--prompt", "Once")
         assert result.exit_code == 0, result.stderr
         assert result.stdout.startswith("Once")
@@ -384,7 +384,7 @@ class TestGenerate:
             ("tiny_gpt", ["--prompt", "a", "--weights", "none.safetensors"], "does not exist"),
         ],
     )
-    def test_what_does_not_fit(
+    def test_inputs_that_do_not_fit(
         self, trained: Path, name: str, words: list[str], message: str
     ) -> None:
         folder = str(trained / name)
@@ -394,7 +394,7 @@ class TestGenerate:
         assert result.exit_code == 2, result.output
         assert message in result.stderr
 
-    def test_a_file_that_is_no_tokenizer_or_no_weights(self, trained: Path) -> None:
+    def test_a_file_that_is_not_a_tokenizer_or_weights(self, trained: Path) -> None:
         spec = str(trained / "tiny_gpt.yaml")
         assert (
             "is not a valid tokenizer.json"
@@ -440,7 +440,7 @@ class TestImport:
         assert result.exit_code == 0, result.stderr
         assert mw.load(tmp_path / "spec.yaml").stacks["encoder"].d_model == 32
 
-    def test_says_what_is_wrong_with_a_folder(self, tmp_path: Path) -> None:
+    def test_problems_of_a_folder_are_reported(self, tmp_path: Path) -> None:
         result = type_in("import", tmp_path)
         assert result.exit_code == 2
         assert "config.json" in result.stderr

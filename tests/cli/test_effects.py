@@ -1,4 +1,4 @@
-"""Options without effect, and numbers that are none, are errors of all commands."""
+"""Options without effect, and numbers that are not finite, are errors of all commands."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_pairs_of_options(words: str, folder: Path) -> None:
     assert PAIRS[words] in said(words)
 
 
-def test_a_share_of_nothing_is_refused() -> None:
+def test_a_fraction_of_zero_is_refused() -> None:
     with pytest.raises(TrainingError, match="1 % of 4 heads is none"):
         Amount.of("1%").from_total(4, 1, "heads")
 

@@ -1,4 +1,4 @@
-"""Output files: whole or not at all, and never over somebody's own work."""
+"""Output files are complete or absent, and never overwrite a user's work."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_foreign_and_edited_files_stay(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_what_may_be_replaced(tmp_path: Path) -> None:
+def test_files_that_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_bytes(b"one")
     path.chmod(0o640)
@@ -139,7 +139,7 @@ class Reader:
         os.close(self.descriptor)
 
 
-def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_and_kept(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.txt"
     os.mkfifo(pipe)
     (tmp_path / "link.txt").symlink_to(pipe)
@@ -156,7 +156,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, force: bool) -> None:
+def test_only_regular_files_are_replaced(tmp_path: Path, force: bool) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(tmp_path / "socket.txt"))
@@ -191,7 +191,7 @@ def test_a_terminal_is_written_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link.txt"])
-def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path: Path, name: str) -> None:
+def test_an_open_descriptor_is_written_at_its_offset(tmp_path: Path, name: str) -> None:
     with open(tmp_path / "log.txt", "ab") as log:
         log.write(b"before\n")
         log.flush()

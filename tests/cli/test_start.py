@@ -1,4 +1,4 @@
-"""How long commands take to start, against the libraries that they stand on."""
+"""Start-up time of commands, compared with importing the libraries that they use."""
 
 from __future__ import annotations
 

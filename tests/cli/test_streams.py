@@ -1,4 +1,4 @@
-"""Standard streams that are full, closed or read by nobody, and encodings of the environment."""
+"""Standard streams that are full, closed or unread, and encodings of the environment."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_lost_output_is_an_error(folder: Path, command: str) -> None:
 
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("command", COMMANDS[:-1])
-def test_a_reader_that_is_gone_ends_a_command_silently(folder: Path, command: str) -> None:
+def test_a_closed_reader_ends_a_command_silently(folder: Path, command: str) -> None:
     done = shell(folder, f"set -o pipefail; MW {command} | true")
     assert (done.returncode, done.stdout, done.stderr) == (141, b"", b"")
 

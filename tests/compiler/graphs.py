@@ -1,4 +1,4 @@
-"""Small specs, their graphs before and after the passes, and what is compared of a graph."""
+"""Small specs, their graphs before and after the passes, and comparisons of graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check` finds what is planted."""
+"""`check` finds planted errors."""
 
 from __future__ import annotations
 

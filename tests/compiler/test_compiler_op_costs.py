@@ -1,4 +1,4 @@
-"""The costs of the ops sum up to those of the report."""
+"""The costs of the ops add up to those of the report."""
 
 from __future__ import annotations
 

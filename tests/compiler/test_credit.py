@@ -1,4 +1,4 @@
-"""Which term admits a pair: the shares are apart, and together they are the mask."""
+"""Which term of a mask allows a pair: the shares are disjoint, and together they are the mask."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_nothing_admitted_has_no_term():
 
 
 @pytest.mark.parametrize("atom", ["prefix", "documents", "global(given)"])
-def test_data_is_asked(atom: str):
+def test_the_credit_of_a_mask_depends_on_its_data(atom: str):
     assert credit(parse_formula(atom), TOKENS) != credit(parse_formula(atom), TOKENS, DATA)
 
 

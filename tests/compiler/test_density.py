@@ -1,4 +1,4 @@
-"""The share of admitted pairs, against the reference's table of all pairs."""
+"""The share of allowed pairs equals that in the reference's table of all pairs."""
 
 from __future__ import annotations
 

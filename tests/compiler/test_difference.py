@@ -1,4 +1,4 @@
-"""What differs between two specs: every resolved place, told once for each cause."""
+"""Differences between two specs: every resolved value, listed once for each cause."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_a_number_is_one_change_with_both_places():
     assert (change.before.where, change.after.where) == ("small.yaml:6", "--set layers=6")
 
 
-def test_what_is_inherited_is_told_once_in_the_widest_place():
+def test_inherited_changes_are_listed_once_at_the_outermost_level():
     (change,) = changes(small(), small("dropout=0.2"))
     assert rows(change) == ("changed", "stacks.decoder.dropout", "0", "0.2")
     assert ("stacks", "decoder", "blocks", "block", "dropout") in change.also
     assert len(every_change(small(), small("dropout=0.2"))) == 1 + len(change.also)
 
 
-def test_another_type_is_told_with_what_was_written_of_it():
+def test_a_new_type_is_reported_with_its_written_options():
     found = told("feed_forward={type: moe, experts: 4, top_k: 2}")
     assert found == [
         ("changed", "stacks.decoder.blocks.block.feed_forward", "mlp", "moe"),
@@ -68,13 +68,13 @@ def test_a_part_that_is_new_or_gone():
     assert rows(new) == ("added", "stacks.decoder.positions.0", "-", "learned")
 
 
-def test_an_open_option_says_what_it_is_by_default():
+def test_an_unset_option_shows_its_default():
     assert told("attention.kv_heads=2") == [
         ("changed", "stacks.decoder.blocks.block.attention.kv_heads", "heads", "2")
     ]
 
 
-def test_blocks_are_compared_by_name_or_by_the_layers_they_stand_in():
+def test_blocks_are_compared_by_name_or_by_their_layers():
     local = ('blocks={local: {mask: "causal & window(8)"}, global: {}}', "pattern=[local, global]")
     found = told(*local)
     assert found == [
@@ -137,7 +137,7 @@ def test_specs_differ_where_their_data_do(one, other):
     assert {c.before.text for c in found} == {c.after.text for c in back}
 
 
-def test_specs_made_in_python_have_no_places():
+def test_specs_made_in_python_have_no_locations():
     one = ModelSpec(
         name="a", family="decoder-only", vocab_size=9, d_model=8, layers=1, attention={"heads": 2}
     )
@@ -181,7 +181,7 @@ def test_an_image_has_as_many_tokens_as_it_has():
     assert "sequence 300 and 197" in found.render()
 
 
-def test_the_text_tells_places_values_and_costs():
+def test_the_text_lists_locations_values_and_costs():
     specs = small(), small("dropout=0.2", "layers=8")
     text = difference(*specs, ("one.yaml", "two.yaml")).render()
     assert text.splitlines()[:6] == [

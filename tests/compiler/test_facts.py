@@ -1,4 +1,4 @@
-"""What a graph knows besides its ops: heads, inputs, stacks, tokens, first values, the source."""
+"""Facts on a graph besides its ops: heads, inputs, stacks, tokens, initial values, the source."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_heads(name: str) -> None:
     assert sorted(fact.stacks) == sorted(wanted.stacks)
 
 
-def test_heads_stand_in_the_order_of_the_spec() -> None:
+def test_heads_are_in_the_order_of_the_spec() -> None:
     text = (
         "heads: {words: {type: language_model}, vector: {type: projection, size: 4}, "
         "kind: {type: classifier, classes: 3, pool: mean}}"

@@ -1,4 +1,4 @@
-"""Formulas of a graph: those of the spec, as other objects that print the same."""
+"""Formulas on a graph: those of the spec, as separate objects that print the same."""
 
 from __future__ import annotations
 

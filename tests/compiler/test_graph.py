@@ -1,4 +1,4 @@
-"""The graph: networkx attributes as documented, copies, scopes, names, and how small it stays."""
+"""The graph: documented networkx attributes, copies, scopes, names, and its size."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_rows_name_their_inputs() -> None:
             row.filled(inputs)
 
 
-def test_only_the_last_slot_is_for_several_and_optional_ones_stand_behind() -> None:
+def test_only_the_last_slot_is_variadic_and_optional_slots_follow() -> None:
     for kind, row in OPS.items():
         assert all(not slot.endswith("*") for slot in row.slots[:-1]), kind
         optional = [slot.endswith("?") for slot in row.slots]
@@ -231,7 +231,7 @@ def test_logical_weights() -> None:
     assert "decoder.layers.0.cross_attention.key.bias" in both
 
 
-def test_shared_and_tied_weights_stand_once() -> None:
+def test_shared_and_tied_weights_are_listed_once() -> None:
     shared = {weight.name for weight in lowered("share=true", "layers=5").weights()}
     assert {name.split(".")[1] for name in shared if name.startswith("layers.")} == {"0"}
     tied = {weight.name for weight in lowered("head={type: language_model, tied: true}").weights()}
@@ -308,7 +308,7 @@ def fields(*sets: str, text: str = DECODER) -> dict[str, object]:
     return {field.name: field.value for field in lowered(*sets, text=text).fields}
 
 
-def test_a_number_said_once_is_one_field() -> None:
+def test_a_number_written_once_is_one_field() -> None:
     found = fields(*TWO_KINDS)
     assert found["heads"] == 4
     assert found["d_model"] == 16
@@ -316,7 +316,7 @@ def test_a_number_said_once_is_one_field() -> None:
     assert not [name for name in found if name.startswith(("local_", "global_"))]
 
 
-def test_numbers_that_differ_are_told_apart_by_block() -> None:
+def test_fields_of_different_numbers_are_named_by_block() -> None:
     found = fields(
         "blocks={local: {positions: {type: rotary, theta: 100}}, "
         "global: {positions: {type: rotary, theta: 200}, attention: {heads: 2}}}",
@@ -328,14 +328,14 @@ def test_numbers_that_differ_are_told_apart_by_block() -> None:
     assert "heads" not in found
 
 
-def test_numbers_that_differ_are_told_apart_by_stack() -> None:
+def test_fields_of_different_numbers_are_named_by_stack() -> None:
     found = fields("decoder.d_model=24", "decoder.layers=3", text=BOTH)
     assert (found["encoder_d_model"], found["decoder_d_model"]) == (16, 24)
     assert (found["encoder_layers"], found["decoder_layers"]) == (2, 3)
     assert found["heads"] == 4
 
 
-def test_numbers_that_differ_are_told_apart_by_branch() -> None:
+def test_fields_of_different_numbers_are_named_by_branch() -> None:
     found = fields("decoder.cross_attention.heads=2", text=BOTH)
     assert (found["heads"], found["decoder_heads"]) == (4, 2)
 

@@ -1,4 +1,4 @@
-"""Passes: before and after, and what they all keep."""
+"""Passes: graphs before and after, and what all passes preserve."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_passes_leave_their_input_alone(graph: ModuleGraph) -> None:
         graph = after
 
 
-def test_a_second_time_changes_nothing(graph: ModuleGraph) -> None:
+def test_a_second_run_changes_nothing(graph: ModuleGraph) -> None:
     for step in PASSES:
         graph = step(graph)
         assert snapshot(step(graph)) == snapshot(graph), step.__name__

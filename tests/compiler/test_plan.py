@@ -167,7 +167,7 @@ REPLICATED = {
 
 
 @pytest.mark.parametrize("case", REPLICATED)
-def test_what_is_not_divided_is_named(case: str) -> None:
+def test_parts_that_are_not_divided_are_named(case: str) -> None:
     size, reason = REPLICATED[case]
     split = split_of(example(case.split("/")[0]), size)
     assert any(line.startswith(reason) for line in split.replicated), split.replicated

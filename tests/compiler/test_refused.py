@@ -1,4 +1,4 @@
-"""What a spec sets and nothing uses is an error at its place; what holds anyway is none."""
+"""Options of a spec without effect are located errors; options that repeat a default are not."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_flops_of_a_decoder_by_hand():
     assert data["forward_dense"] - data["forward"] == 3 * 4 * (B * H * T * T - pairs) * E
 
 
-def test_flops_of_an_encoder_decoder_tell_its_lengths_apart():
+def test_flops_of_an_encoder_decoder_distinguish_its_lengths():
     text = SMALL.replace("decoder-only", "encoder-decoder").replace(", kv_heads: 2", "")
     r = report_of(text, sequence=5)
     assert r.attention_formula == "96*B*M^2 + 96*B*M*T + 96*B*S*T"  # 3 layers * 4 * D
@@ -316,7 +316,7 @@ def test_an_encoder_has_no_cache():
     assert report_of(SMALL.replace("decoder-only", "encoder-only")).cache_bytes == 0
 
 
-def test_what_training_keeps_by_hand():
+def test_activations_that_training_saves_by_hand():
     """What the norms, the linear layers, GELU and the fused kernel of the CPU need again."""
     B, T, D, F, H, L = 2, 5, 8, 20, 4, 3
     stream, statistics = B * T * D, 2 * B * T
@@ -388,7 +388,7 @@ def test_a_step_by_hand():
     assert (step.cache_length, step.cache_bytes, step.exact) == (S, r.cache_bytes, True)
 
 
-def test_a_tied_table_is_read_whole_once():
+def test_a_tied_table_is_read_in_full_once():
     head = "head: {type: language_model, tied: true}\n"
     tied, apart = (report_of(SMALL + text).decoding for text in (head, HEAD))
     assert tied.weight_bytes == apart.weight_bytes

@@ -1,4 +1,4 @@
-"""What sizes must be for the ops of a graph: relations that hold for every legal spec."""
+"""Conditions on the sizes of ops, which hold for every valid spec."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_rotated_pairs_are_one_relation_with_the_heads() -> None:
     assert keys("rotary", "{heads: 2, head_dim: 4}") == [("head_dim", "%", "2")]
 
 
-def test_a_part_of_the_width_is_whole() -> None:
+def test_a_fraction_of_the_width_is_an_integer() -> None:
     found = keys(attention="{heads: 2, head_dim: 4}", feed_forward="{d_ff: 3/8 * d_model}")
     assert found == [("3 * d_model", "%", "8")]
 
@@ -63,7 +63,7 @@ def test_what_a_router_chooses_is_there() -> None:
     ]
 
 
-def test_a_quotient_that_is_rounded_down_needs_nothing() -> None:
+def test_a_rounded_quotient_has_no_condition() -> None:
     """Patches that do not fill an image are left out."""
     graph = lower(load(next(path for path in EXAMPLES if path.stem == "vit_b16")))
     assert [one.key for one in requirements(graph)] == [

@@ -27,7 +27,7 @@ def heads() -> Size:
 # -- sizes
 
 
-def test_a_size_is_an_int(d_model: Size) -> None:
+def test_sizes_must_be_ints(d_model: Size) -> None:
     assert d_model == 768
     assert isinstance(d_model, int)
     assert json.dumps([d_model]) == "[768]"
@@ -37,7 +37,7 @@ def test_a_size_is_an_int(d_model: Size) -> None:
     assert d_model > 767
 
 
-def test_a_number_of_one_is_no_constant(d_model: Size) -> None:
+def test_a_number_equal_to_one_is_not_a_constant(d_model: Size) -> None:
     """A Config may have another one."""
     one = Size.of(Field("heads", 1))
     assert (d_model // one).code() == "d_model // heads"
@@ -75,7 +75,7 @@ def test_code_takes_a_prefix(d_model: Size, heads: Size) -> None:
     assert Size.of(7).fields() == []
 
 
-def test_what_adds_nothing_is_not_written(d_model: Size, heads: Size) -> None:
+def test_operations_without_effect_are_not_emitted(d_model: Size, heads: Size) -> None:
     assert (d_model * 1).code() == "d_model"
     assert (1 * d_model).code() == "d_model"
     assert (d_model + 0).code() == "d_model"
@@ -90,7 +90,7 @@ def test_heads_that_do_not_divide_are_refused() -> None:
         Size.of(D_MODEL) // heads
 
 
-def test_numbers_that_are_no_sizes(d_model: Size) -> None:
+def test_numbers_that_are_not_sizes(d_model: Size) -> None:
     assert d_model * 0.5 == 384.0
     assert type(d_model * 0.5) is float
     assert type(0.5 * d_model) is float

@@ -117,7 +117,9 @@ def test_the_variant_is_built(copy: Path) -> None:
         ),
     ],
 )
-def test_what_the_variant_does_not_use_is_refused(copy: Path, change: str, message: str) -> None:
+def test_options_that_the_variant_does_not_use_are_refused(
+    copy: Path, change: str, message: str
+) -> None:
     """The lowering of the variant says nothing of positions, heads that do not divide, or norms."""
     more = ["--set", "attention.norm=rmsnorm"] if "norm" in change else []
     result = command(copy, "build", "tiny_reformer.yaml", "-o", "-", "--set", change, *more)

@@ -1,4 +1,4 @@
-"""Specs to draw, and ways to read a drawing, that several tests share."""
+"""Specs to draw, and helpers that read a drawing, shared by several tests."""
 
 from __future__ import annotations
 

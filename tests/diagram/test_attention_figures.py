@@ -1,4 +1,4 @@
-"""Figures of attention maps: cells where the weights say, and words for all of them."""
+"""Figures of attention maps: cells at the weights, and their text."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_rows_of_cross_attention_are_as_high_as_their_queries() -> None:
     assert "4 tokens: b c d e" in svg
 
 
-def test_what_cannot_be_drawn() -> None:
+def test_figures_that_cannot_be_drawn() -> None:
     with pytest.raises(DrawError, match="unknown format `gif`"):
         draw_heat_maps([heat()], "gif")
     with pytest.raises(DrawError, match="no attention maps to draw"):

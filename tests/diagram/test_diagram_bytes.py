@@ -1,4 +1,4 @@
-"""What `draw` writes: every format, the same bytes twice, names that cannot break out of it."""
+"""Output of `draw`: every format, reproducible bytes, and escaped names."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_the_stacks_alone_still_read_one_another(examples):
         ("svg", "atom", "unknown depth `atom`; expected one of: stack, block"),
     ],
 )
-def test_what_cannot_be_drawn_is_said(gpt2, format, depth, message):
+def test_drawing_errors_are_reported(gpt2, format, depth, message):
     with pytest.raises(DrawError, match=re.escape(message)):
         draw(gpt2, format, DrawOptions(depth=depth))
 
@@ -252,7 +252,7 @@ def test_without_graphviz_the_choices_are_named(gpt2, monkeypatch, format):
     assert draw(gpt2, "svg")
 
 
-def test_a_broken_pygraphviz_is_no_traceback(gpt2, monkeypatch):
+def test_a_broken_pygraphviz_gives_no_traceback(gpt2, monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):

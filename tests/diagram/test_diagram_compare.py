@@ -1,4 +1,4 @@
-"""Two figures beside each other, with what differs marked."""
+"""Two figures side by side, with the differences marked."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def marked(*sets: str) -> list[dict[str, str]]:
     return found
 
 
-def test_what_changed_is_marked_in_both():
+def test_changes_are_marked_in_both_figures():
     before, after = marked("attention.kv_heads=2")
     assert before == after == {"stacks.decoder.blocks.block.attention": "changed"}
 
 
-def test_what_is_new_is_marked_in_the_second_alone():
+def test_additions_are_marked_in_the_second_figure_only():
     before, after = marked("positions=rotary")
     assert "added" not in before.values()
     assert [kind for spec, kind in after.items() if "positions" in spec] == ["added"]

@@ -1,4 +1,4 @@
-"""What stands in a figure, and how it is joined: read from the drawing, not from the bytes."""
+"""Content of figures and their connections, read from the drawing and not from the bytes."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def test_an_uneven_pattern_says_its_counts_and_its_order():
     assert {"5×", "4×", "then 2 local"} <= set(said)
 
 
-def test_a_kind_before_a_pattern_stands_below_its_frame():
+def test_a_kind_before_a_pattern_is_drawn_below_its_frame():
     drawing = example("modernbert_base")
     counts = [(frame.name, frame.count) for frame in drawing.frames]
     assert counts == [("global_layer_0", "1×"), ("", "7×"), ("local", "2×"), ("global", "")]
 
 
-def test_an_order_that_no_pattern_says_is_said_beside_the_counts():
+def test_an_irregular_order_is_given_beside_the_counts():
     keys = "blocks: {a: {}, b: {}, c: {}}\npattern: [a, b, b, a, c, b, a, b, c, c]\n"
     outer, *kinds = small(keys, "layers=10").frames
     assert outer.count.startswith("10 layers:, ")
@@ -154,7 +154,7 @@ def test_gptj_has_two_branches_and_one_sum():
     assert links(drawing, "residual") == [("Token embedding", "+")]
 
 
-def test_albert_says_that_its_layers_share_their_weights():
+def test_alberts_docstring_says_that_layers_share_weights():
     drawing = example("albert_base")
     assert drawing.frames[0].count == "12×, shared weights"
     assert "shared weights" in [text.text for text in drawing.texts]
@@ -168,7 +168,7 @@ def test_the_original_transformer_adds_waves():
     assert names(drawing).count("× √512") == 2
 
 
-def test_several_heads_stand_beside_one_another():
+def test_several_heads_are_drawn_side_by_side():
     drawing = example("bert_pretraining")
     results = [box.lines[0].text for box in drawing.boxes if box.id.startswith("result.")]
     assert len(results) == 2
@@ -188,7 +188,7 @@ def test_several_heads_stand_beside_one_another():
         ("norm_placement: none", ["A", "+", "F", "+"]),
     ],
 )
-def test_norms_stand_where_they_act(keys, expected):
+def test_norms_are_drawn_where_they_are_applied(keys, expected):
     short = {"Multi-head attention": "A", "Feed-forward": "F"}
     assert [short.get(n, n) for n in names(small(keys), "layers.block.frame")] == expected
 
@@ -206,7 +206,7 @@ def test_a_scaled_stream_has_a_step_of_its_own():
     assert names(drawing, "layers.block.frame").count("× 2.5") == 2
 
 
-def test_kinds_that_follow_one_another_stand_above_one_another():
+def test_consecutive_kinds_are_drawn_above_one_another():
     drawing = small(
         "blocks: {wide: {feed_forward: {d_ff: 512}}, narrow: {}}\n"
         "pattern: [narrow]\noverrides: {0: wide}\n"

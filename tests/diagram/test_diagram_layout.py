@@ -1,4 +1,4 @@
-"""Nothing in a figure covers anything else: checked on every example."""
+"""Nothing in a figure covers anything else; checked for every example."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def overlap(a: Area, b: Area) -> bool:
 
 
 @EVERY
-def test_boxes_and_words_stand_apart(path, kind):
+def test_boxes_and_text_do_not_overlap(path, kind):
     drawing = drawn(path, kind)
     areas = [area(box) for box in drawing.boxes] + words(drawing)
     assert [pair for pair in combinations(areas, 2) if overlap(*pair)] == []

@@ -1,4 +1,4 @@
-"""Parts of a figure that are pointed out, and the places of the spec that they have."""
+"""Marked parts of a figure, and their paths in the spec."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_marks_are_drawn_in_every_format(gemma, format):
     assert drawn[0] != drawn[1]
 
 
-def test_a_mark_that_is_none_is_refused():
+def test_an_unknown_mark_is_refused():
     expected = "unknown mark `odd`; expected one of: added, changed, removed"
     with pytest.raises(DrawError, match=expected):
         DrawOptions(marks={"heads": "odd"})

@@ -46,7 +46,7 @@ def test_costs_of_a_whole_stack():
     assert lines(drawing, "layers")[-1] == "85.1 M weights · 71 % FLOPs"
 
 
-def test_costs_stand_in_the_frame_of_an_opened_module():
+def test_costs_are_in_the_frame_of_an_opened_module():
     drawing = drawn("gpt2", costs=True, depth="module")
     frame = next(frame for frame in drawing.frames if frame.path == "layers.block.attention")
     assert frame.lines[-1].endswith("28.3 M weights · 28 % FLOPs") or "28 % FLOPs" in frame.lines
@@ -70,13 +70,13 @@ def test_one_stack_alone_reads_a_word_for_the_other():
         ("gpt2", "middle", "unknown stack `middle`; the only one is `decoder`"),
     ],
 )
-def test_a_stack_that_is_not_there_is_said(name, stack, message):
+def test_an_unknown_stack_is_reported(name, stack, message):
     with pytest.raises(DrawError) as caught:
         drawn(name, stack=stack)
     assert str(caught.value) == message
 
 
-def test_the_legend_names_what_the_figure_holds():
+def test_the_legend_explains_what_the_figure_contains():
     drawing = drawn("gpt2", legend=True)
     found = [box.lines[0].text for box in drawing.boxes if box.path == "legend" and box.lines]
     assert found == [
@@ -93,12 +93,12 @@ def test_the_legend_names_what_the_figure_holds():
 
 
 @pytest.mark.parametrize("unroll", [-1, 65])
-def test_only_so_many_layers_stand_one_by_one(unroll):
+def test_the_number_of_unrolled_layers_is_limited(unroll):
     with pytest.raises(DrawError, match=f"unroll must be from 0 to 64, not {unroll}"):
         DrawOptions(unroll=unroll)
 
 
-def test_to_the_right_is_the_same_figure_turned():
+def test_direction_right_is_the_same_figure_rotated():
     up, right = drawn("gpt2"), drawn("gpt2", direction="right")
     assert {box.id for box in up.boxes} == {box.id for box in right.boxes}
     flow = [[(e.source, e.target, e.look) for e in each.edges] for each in (up, right)]
@@ -110,7 +110,7 @@ def test_to_the_right_is_the_same_figure_turned():
     assert right.width > right.height
 
 
-def test_a_direction_that_is_none_is_refused():
+def test_an_unknown_direction_is_refused():
     with pytest.raises(DrawError, match="unknown direction `down`; expected one of: up, right"):
         DrawOptions(direction="down")
 
@@ -153,7 +153,7 @@ def test_every_op_is_a_box():
     assert ["Mask", "causal"] in [[line.text for line in b.lines] for b in drawing.boxes]
 
 
-def test_a_theme_that_is_none_is_refused():
+def test_an_unknown_theme_is_refused():
     expected = "unknown theme `sepia`; expected one of: auto, light, dark, print"
     with pytest.raises(DrawError, match=expected):
         DrawOptions(theme="sepia")

@@ -1,4 +1,4 @@
-"""Figures as they are really drawn: the text of every box is found, in a font, inside its box."""
+"""Rendered figures: the text of every box is in the file, in a font, and inside its box."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def letters(text: str) -> str:
 
 
 @EVERY
-def test_the_words_of_a_pdf_stand_in_their_boxes(path, kind):
+def test_the_text_of_a_pdf_is_inside_its_boxes(path, kind):
     drawing, pdf = rendered(path, kind, "pdf")
     page = pdfium.PdfDocument(pdf)[0].get_textpage()
     for box in drawing.boxes:

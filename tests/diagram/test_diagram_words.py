@@ -1,4 +1,4 @@
-"""No word of an example's figure is cut, and no letter stands for two lengths."""
+"""No text of an example's figure is cut off, and no letter has two meanings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_is_cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_long_mask_is_said_in_full(depth: str) -> None:
+def test_a_long_mask_is_printed_in_full(depth: str) -> None:
     graph = lower(load(FOLDER / "gpt2.yaml", sets=[f"mask={LONG}"]))
     drawing = figure(graph, DrawOptions(depth=depth))
     assert re.sub(r"\s", "", LONG) in re.sub(r"\s", "", "".join(texts(drawing)))

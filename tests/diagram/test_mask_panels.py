@@ -1,4 +1,4 @@
-"""Every pair of a panel is what the reference says of the mask, and has a true name."""
+"""Every pair of a panel agrees with the reference, and is attributed to the right predicate."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_sizes_are_drawn_so_that_they_can_be_seen(formula, length, text, tokens)
     assert (str(scaled(mask, scale.factor)), scale.tokens) == (text, tokens)
 
 
-def test_a_scale_that_is_asked_for_is_kept():
+def test_a_requested_scale_is_kept():
     mask = parse_formula("causal & window(64)")
     assert choose([mask], 1024, tokens=100) == Scale(100, 2)
     assert choose([mask], 1024, factor=1) == Scale(40, 1)
@@ -211,7 +211,7 @@ def test_any_formula_can_be_scaled(formula, factor, length):
     assert 1 <= choose([mask], length).tokens <= 40
 
 
-def test_smaller_sizes_and_shares_are_said():
+def test_reduced_sizes_and_shares_are_stated():
     made = mask_panels(lower(load(FOLDER / "gemma2_2b.yaml")), MaskOptions())[0][0]
     share = density(parse_formula("causal & window(4096)"), 8192)
     assert made.lines[1] == f"{100 * share:.0f} % of scores at 8,192 tokens"

@@ -1,4 +1,4 @@
-"""A sheet as a PDF shows what the SVG shows, and its words can be read."""
+"""A sheet as a PDF shows the same as the SVG, with readable text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet of masks as a file: well formed, escaped, the same bytes, quick, few colours alike."""
+"""A sheet of masks as a file: well formed, escaped, reproducible, fast, with distinct colours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cells(path: ET.Element) -> int:
 
 
 @pytest.mark.parametrize("path", MASKED, ids=lambda path: path.stem)
-def test_every_example_is_drawn_quickly_and_says_what_it_is(path):
+def test_every_example_is_drawn_quickly_with_its_title(path):
     graph = lower(load(path))
     data = within(LITTLE, lambda: draw_masks(graph))
     assert data == draw_masks(lower(load(path)))
@@ -106,7 +106,7 @@ def lightness(colour: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
-def test_greys_tell_admitted_from_masked_and_holes_tell_the_rest(theme):
+def test_greys_and_holes_distinguish_the_kinds_of_cells(theme):
     which = {"light": 1, "dark": 2, "print": 3}[theme]
     masked = lightness(TONES[theme].masked)
     for paint in PAINTS:
@@ -144,7 +144,7 @@ def test_lines_are_short_and_break_no_atom():
         assert text_width(line, 14.0) <= SIDE
 
 
-def test_words_stay_on_the_sheet():
+def test_text_stays_inside_the_sheet():
     for path in MASKED:
         figure = root(draw_masks(lower(load(path))))
         width = float((figure.get("viewBox") or "").split()[2])
@@ -168,7 +168,7 @@ def test_words_stay_on_the_sheet():
         ({"padding": -1}, "padding must be at least 0, not -1"),
     ],
 )
-def test_what_cannot_be_drawn_is_said(options, message):
+def test_drawing_errors_are_reported(options, message):
     with pytest.raises(DrawError, match=re.escape(message)):
         MaskOptions(**options)
 
@@ -184,7 +184,7 @@ def test_a_model_without_attention_has_no_masks():
         draw_masks(lower(spec))
 
 
-def test_what_admits_nothing_is_drawn_as_all_masked():
+def test_a_mask_that_allows_nothing_is_drawn_as_masked():
     seen = Seen(parse_formula("causal & ~causal"), "decoder", "", None, 64, 1, layers=1)
     data = svg(lay_out("nothing", [panel(seen, Scale(8, 1))], [])).decode()
     assert 'class="on' not in data

@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like, and count right."""
+"""The benchmarks compare like with like, and count correctly."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_floor_multiplies_by_each_matrix_once_for_each_number_of_rows(module
     assert counted.get_total_flops() == 2 * (8 * inner + 50 * 32)
 
 
-def test_the_page_says_every_ratio(module: Module) -> None:
+def test_the_page_lists_every_ratio(module: Module) -> None:
     pages, measure = module("pages"), module("measure")
     times = {"emitted": [1.0, 1.0, 1.0], "transformers": [1.5, 1.5, 1.5], "its products": [0.9] * 3}
     results = [measure.Timed("a task", times)]

@@ -1,4 +1,4 @@
-"""The scripts in examples/ run, for a few steps, and what they do is what they say."""
+"""The scripts in examples/ run for a few steps and do what they claim."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return call
 
 
-def test_train_gpt_and_go_on_from_the_command_line(
+def test_train_gpt_and_resume_from_the_command_line(
     run: Run, examples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = tmp_path / "tiny_gpt.safetensors"

@@ -1,4 +1,4 @@
-"""Every example spec: how it is written, how many weights it has, that it is built as counted."""
+"""Every example spec: its style, its number of weights, and that it builds."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_every_family_has_a_small_and_a_known_example() -> None:
         assert any(not name.startswith("tiny_") for name in names)
 
 
-def test_it_says_what_it_is_and_after_whom(example: Path) -> None:
+def test_it_has_a_docstring_with_its_source(example: Path) -> None:
     first, *rest = example.read_text(encoding="utf-8").splitlines()
     assert re.match(r"# \S", first)
     assert re.search(r"\d{4}\.\d{4,5}|\"[^\"]+\"|(, |\()(19|20)\d\d\)", first), "no source"

@@ -1,4 +1,4 @@
-"""The lectures run, their claims hold, and their pages are what they say: `make lectures`."""
+"""The lectures run, their claims hold, and their pages are current (`make lectures`)."""
 
 from __future__ import annotations
 

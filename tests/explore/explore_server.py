@@ -1,4 +1,4 @@
-"""A server to ask, and answers about the examples."""
+"""A running server, and its answers about the examples."""
 
 from __future__ import annotations
 

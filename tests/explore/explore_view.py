@@ -1,4 +1,4 @@
-"""The page of the explorer in a browser, in the words of its tests."""
+"""The page of the explorer in a browser, with helpers for its tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about specs: they are what the commands print, and nothing else is done for them."""
+"""Answers about specs equal the output of the commands, without extra work."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_problems_have_a_start_and_an_end() -> None:
     assert answer({"ask": "code", "text": broken})["problems"] == problems
 
 
-def test_problems_of_a_base_stand_at_extends(tmp_path: Path) -> None:
+def test_problems_of_a_base_are_reported_at_extends(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(SMALL.replace("layers", "layer"), encoding="utf-8")
     text = "# mine\nname: mine\nextends: base.yaml\n"
     (problem,) = answer({"ask": "figure", "text": text}, tmp_path)["problems"]

@@ -1,4 +1,4 @@
-"""Links between the panes: what stands for what, in every example."""
+"""Links between the panes: which parts match, in every example."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_boxes_of_opened_modules_have_lines_of_their_own() -> None:
     assert not any(line.startswith("self.key =") for line in code)
 
 
-def test_a_line_of_a_block_stands_for_what_is_below_it() -> None:
+def test_a_line_of_a_block_selects_everything_below_it() -> None:
     text = """\
 name: nested
 family: decoder-only
@@ -140,7 +140,7 @@ def test_what_a_base_says_leads_to_extends() -> None:
     assert partners(links, "figure", "n-layers-block-frame", "yaml") >= {"3"}
 
 
-def test_encoder_and_decoder_are_told_apart() -> None:
+def test_encoder_and_decoder_are_distinguished() -> None:
     answered = asked("t5_small", "code")
     rows = answered["costs"]["weights"]["rows"]
     for stack in ("encoder", "decoder"):

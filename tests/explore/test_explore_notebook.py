@@ -91,7 +91,7 @@ def test_the_kernel_answers_the_page(spec: Path) -> None:
 
 
 @pytest.mark.usefixtures("page")
-def test_a_spec_a_graph_and_nothing_can_be_shown() -> None:
+def test_a_spec_a_graph_or_no_argument_can_be_shown() -> None:
     loaded = mw.loads(SMALL)
     for source in (loaded, mw.lower(loaded)):
         opened = Kernel(source).ask("start")["file"]
@@ -124,7 +124,7 @@ def test_models_run_with_the_files_of_the_notebook(spec: Path, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("page")
-def test_questions_that_are_none_are_refused(spec: Path) -> None:
+def test_invalid_requests_are_refused(spec: Path) -> None:
     kernel = Kernel(spec)
     assert kernel.ask("file") == {"refused": "there is no question `file`"}
     assert "ask" in kernel.ask("answer", ask="x", text="")["refused"]

@@ -332,7 +332,7 @@ def test_without_a_token_the_page_says_what_to_do(browser: Any, served: Served) 
 
 
 @ON_A_SERVER
-def test_a_server_that_is_gone_is_said(view: View) -> None:
+def test_a_stopped_server_is_reported(view: View) -> None:
     view.page.route("**/api/**", lambda route: route.abort())
     view.type("#")
     assert "does not answer" in view.status

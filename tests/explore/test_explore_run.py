@@ -75,7 +75,7 @@ def test_weights_of_the_command_line_are_used_where_they_fit(tmp_path: Path) -> 
         ({"target": "b"}, "small has no second stack that reads a target text"),
     ],
 )
-def test_what_cannot_be_run_is_said(changes: dict[str, str], message: str) -> None:
+def test_models_that_cannot_be_run_are_reported(changes: dict[str, str], message: str) -> None:
     assert message in run({**asked(TEXT), **changes})["error"]
 
 

@@ -99,7 +99,7 @@ def fragment(text: str) -> str:
 
 
 @pytest.mark.browser
-def test_texts_of_a_spec_are_no_elements(browser: Any, served: Served) -> None:
+def test_texts_of_a_spec_are_not_markup(browser: Any, served: Served) -> None:
     """Names, descriptions and keys are shown as they are written, in every pane."""
     text = SMALL + f'description: "{LINK}"\n'
     view = View.open(browser, served, f"&spec={fragment(text)}")

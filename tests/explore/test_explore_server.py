@@ -1,4 +1,4 @@
-"""The server: what it answers, and whom it refuses."""
+"""The server: its answers, and the requests that it refuses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_extends_reads_the_folder_of_the_examples_or_of_the_spec(
     assert "svg" not in served.post("/api/answer", {**asked, "folder": str(tmp_path)})[1]
 
 
-def test_it_tells_that_a_file_changed(serve: Serve, tmp_path: Path) -> None:
+def test_a_changed_file_is_reported(serve: Serve, tmp_path: Path) -> None:
     spec = tmp_path / "mine.yaml"
     spec.write_text(SMALL, encoding="utf-8")
     served = serve(spec=spec, watch=True)
@@ -233,7 +233,7 @@ def test_long_bodies_are_refused(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"1", b"\xff", b"[" * 100_000, b'{"ask": 1}'])
-def test_what_is_no_question_is_refused(serve: Serve, body: bytes) -> None:
+def test_invalid_questions_are_refused(serve: Serve, body: bytes) -> None:
     status, _, said = serve().ask("POST", "/api/answer", body)
     assert status == 400
     assert json.loads(said)["error"]

@@ -1,4 +1,4 @@
-"""Sliders: which numbers of a spec have one, and that what they offer is a spec."""
+"""Sliders: which numbers of a spec have one, and that all values they offer are valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelwright.explorer.sizes import sizes
 from modelwright.spec import loads
 
 
-def test_sliders_stand_at_the_numbers() -> None:
+def test_sliders_show_the_numbers() -> None:
     text = (EXAMPLES / "gpt2.yaml").read_text(encoding="utf-8")
     lines = text.splitlines()
     for size in asked("gpt2", "figure")["sizes"]:

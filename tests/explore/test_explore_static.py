@@ -1,4 +1,4 @@
-"""The page as files, where Python runs in the browser."""
+"""The static page, where Python runs in the browser."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_questions_without_an_answer_in_the_browser() -> None:
     assert ask("file") == {"refused": "there is no question `file`"}
 
 
-def test_what_is_missing_is_named(python: Path, tmp_path: Path) -> None:
+def test_missing_parts_are_named(python: Path, tmp_path: Path) -> None:
     (python / WHEEL).rename(python / "pydantic_core-0.1-x.whl")
     with pytest.raises(PythonMissingError, match=r"needs pydantic_core .*run `make explore-python"):
         write_page(tmp_path / "page", None, python)

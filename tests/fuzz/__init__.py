@@ -1,3 +1,3 @@
-"""Random specs, valid and broken: what makes them, what they must pass, and how they shrink."""
+"""Random specs, valid and broken: generation, checks and shrinking."""
 
 from __future__ import annotations

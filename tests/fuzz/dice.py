@@ -1,4 +1,4 @@
-"""Where the choices of a random spec come from: a seed, or hypothesis."""
+"""Sources of the choices of a random spec: a seed, or hypothesis."""
 
 from __future__ import annotations
 

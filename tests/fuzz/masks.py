@@ -1,4 +1,4 @@
-"""Random formulas of the mask algebra, with spans that matter in a sequence of a dozen tokens."""
+"""Random mask formulas with sizes that matter for a dozen tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remove from a random document what has no effect, since the compiler refuses it."""
+"""Remove options without effect from a random document, since the compiler refuses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stacks of a graph read: token ids, added ids, images, signals, vectors."""
+"""Inputs of the stacks of a graph: token ids, added ids, images, signals, vectors."""
 
 from __future__ import annotations
 

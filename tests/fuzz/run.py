@@ -1,4 +1,4 @@
-"""Many random documents, in several processes, and what came of them."""
+"""Run many random documents in several processes and collect the results."""
 
 from __future__ import annotations
 

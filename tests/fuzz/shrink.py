@@ -1,4 +1,4 @@
-"""Make a failing document small: leave out, and put simpler values, while it still fails alike."""
+"""Reduce a failing document: remove parts and simplify values while the same failure remains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that a graph says of a computation, so that two graphs can be compared."""
+"""Everything in a graph that describes its computation, for comparing two graphs."""
 
 from __future__ import annotations
 

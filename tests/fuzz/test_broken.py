@@ -1,4 +1,4 @@
-"""Documents broken at random are specs, or errors that say where."""
+"""Documents broken at random are valid specs or give located errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_some_are_still_valid() -> None:
     assert 0 < words.count("valid") < 40
 
 
-def test_what_is_broken_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_documents_are_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a part that several specs share grows from document to document: 26 MB was seen."""
     kept = random_spec(3)
     before = copy.deepcopy(kept.data)

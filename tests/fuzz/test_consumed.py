@@ -199,7 +199,7 @@ def words_of(data: Data, *path: str | int) -> dict[str, str]:
     return {str(v.attempt.value): v.word for v in judged(data, only=path)}
 
 
-def test_the_verdicts_tell() -> None:
+def test_the_verdicts_are_correct() -> None:
     """A description is ignored, a size changes the graph, and other words mean what they say."""
     small = lean("no norm")
     assert set(words_of(small, "description").values()) >= {"ignored"}
@@ -219,7 +219,7 @@ def test_what_a_number_of_layers_cuts_off_counts_with_more_layers() -> None:
     assert changed_graph(cut | {"layers": 3}, path, "causal & window(3)")
 
 
-def test_a_hidden_change_would_be_seen() -> None:
+def test_a_hidden_change_is_detected() -> None:
     """The comparison of signatures sees attributes of ops, weights, and facts."""
     attempt = Attempt(("tokens", "eos"), "SpecialTokens", 2)
     assert changed_graph(SMALL, attempt.path, attempt.value)  # type: ignore[arg-type]

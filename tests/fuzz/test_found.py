@@ -1,4 +1,4 @@
-"""What random specs have found: each a test by name, so that it stays mended."""
+"""Faults that random specs have found: one test each, so that they stay fixed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_type_that_cannot_be_read_takes_the_place_of_one_with_options() -> Non
     assert len(found) == 1
 
 
-def test_a_law_does_not_speak_of_what_could_not_be_read() -> None:
+def test_a_law_ignores_values_that_could_not_be_read() -> None:
     """It said `d_model (BROKEN)`."""
     found = problems(changed(SMALL, "d_model: x", "input: {project: before_positions}"))
     assert not any("BROKEN" in message for message in found)
@@ -401,7 +401,7 @@ def finds(text: str, *laws: str, seed: int = 0) -> list[str]:
     return [finding.note for finding in report.findings]
 
 
-def test_numbers_beyond_float32_are_said_to_be() -> None:
+def test_numbers_beyond_float32_are_reported() -> None:
     """Additive attention without norms reaches 1e25, whose square float32 cannot hold."""
     text = changed(
         SMALL,
@@ -415,7 +415,7 @@ def test_numbers_beyond_float32_are_said_to_be() -> None:
     assert note.startswith(BEYOND)
 
 
-def test_a_norm_of_numbers_beyond_float64_is_told_by_the_reference() -> None:
+def test_the_reference_reports_norms_that_overflow_float64() -> None:
     """Of seed 734: one layer of sums, again and again without norms, until one squares 1e251."""
     text = changed(
         SMALL,
@@ -431,7 +431,7 @@ def test_a_norm_of_numbers_beyond_float64_is_told_by_the_reference() -> None:
     assert note.startswith("beyond float64: the square of")
 
 
-def test_experts_that_tie_are_said_to() -> None:
+def test_tied_experts_are_reported() -> None:
     """A sigmoid gives 1 to every logit above 37: which experts are best is not said."""
     experts = "{type: moe, norm: none, experts: 6, top_k: 2, router: {score: sigmoid}}"
     text = changed(SMALL, "input: {scale: 2000}", f"feed_forward: {experts}")
@@ -450,7 +450,7 @@ def test_kernels_may_differ_by_what_rounding_does_to_the_model() -> None:
     finds(text, "kernels")
 
 
-def test_a_router_whose_choice_jumps_is_not_asked_for_a_gradient() -> None:
+def test_no_gradient_is_required_where_routing_jumps() -> None:
     """Moved by 0.001, its weight made another expert the best; its score alone does nothing."""
     experts = "experts: 8, top_k: 1, router: {score: sparsemixer, jitter: 0.01}"
     (note,) = finds(
@@ -544,7 +544,7 @@ def test_a_sink_may_take_all_of_the_weight() -> None:
     assert "sinks" in note
 
 
-def test_numbers_beyond_float64_are_said_to_be() -> None:
+def test_numbers_beyond_float64_are_reported() -> None:
     """Layers without norms, each of the third power of the last, reached 1e295."""
     glu = "feed_forward: {type: glu, activation: relu2}"
     text = changed(SMALL, "layers: 9", "norm_placement: none", "input: {scale: 1000}", glu)

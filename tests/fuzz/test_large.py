@@ -1,4 +1,4 @@
-"""Files of models with very many layers and kinds of layers: made in time that grows with both."""
+"""Files of models with very many layers and kinds of layers: their build time is bounded."""
 
 from __future__ import annotations
 

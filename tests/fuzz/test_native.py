@@ -1,4 +1,4 @@
-"""Whether the library has a class for a random spec: found or not, without an error in a row."""
+"""Looking for the library's class of a random spec never ends with an error in a row."""
 
 from __future__ import annotations
 

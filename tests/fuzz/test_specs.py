@@ -1,4 +1,4 @@
-"""Random valid specs pass every step; the generator knows the whole language."""
+"""Random valid specs pass every step, and the generator covers the whole language."""
 
 from __future__ import annotations
 
@@ -144,5 +144,5 @@ def test_the_generator_knows_every_atom() -> None:
     assert set(FORMS) == set(ATOMS)
 
 
-def test_what_is_refused_is_not_drawn() -> None:
+def test_refused_options_are_not_generated() -> None:
     assert not any(refused(cls) for cls in reachable()[0])

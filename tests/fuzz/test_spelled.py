@@ -1,4 +1,4 @@
-"""How a spec is written changes nothing: levels, families, patterns, overrides and `extends`."""
+"""Different spellings of a spec give the same file: levels, families, patterns, `extends`."""
 
 from __future__ import annotations
 

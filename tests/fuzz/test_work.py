@@ -1,4 +1,4 @@
-"""What measures work, and the settings under which random cases are drawn."""
+"""Measuring work, and the settings under which random cases are generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an option that is written into a spec: another graph, an error, or nothing."""
+"""Outcomes of adding an option to a spec: another graph, an error, or no change."""
 
 from __future__ import annotations
 

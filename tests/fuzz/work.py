@@ -1,4 +1,4 @@
-"""How much work something is, on any machine and however busy: CPU time against that of a loop."""
+"""Measure work independently of the machine and its load: CPU time relative to that of a loop."""
 
 from __future__ import annotations
 

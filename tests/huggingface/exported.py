@@ -1,4 +1,4 @@
-"""Tiny specs that no Hugging Face architecture is, their weights, and the folders of both."""
+"""Tiny specs without a Hugging Face architecture, their weights, and the folders of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published configurations with their sizes made small, and the library's models of them."""
+"""Published configurations with reduced sizes, and the library's models of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported decoders: what transformers, its Trainer, its pipelines and PEFT do with them."""
+"""Exported decoders used with transformers, its Trainer, its pipelines and PEFT."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, code_cache: None) -> Path:
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_generate_is_ours_token_by_token(pair: tuple[Any, Any], padded: bool) -> None:
+def test_the_library_generates_the_tokens_of_our_model(pair: tuple[Any, Any], padded: bool) -> None:
     ours, theirs = pair
     given = prompts(padded=padded)
     mask = given["attention_mask"] if padded else None
@@ -86,7 +86,7 @@ def test_other_ways_to_generate_agree(pair: tuple[Any, Any]) -> None:
     assert torch.equal(rest, expected)
 
 
-def test_logits_and_loss_are_ours(pair: tuple[Any, Any]) -> None:
+def test_logits_and_loss_equal_those_of_our_model(pair: tuple[Any, Any]) -> None:
     ours, theirs = pair
     given = prompts(padded=True)
     labels = given["input_ids"].masked_fill(given["attention_mask"] == 0, -100)
@@ -107,7 +107,9 @@ def test_logits_and_loss_are_ours(pair: tuple[Any, Any]) -> None:
         ({"input_ids": None}, "pass either token ids or their embeddings"),
     ],
 )
-def test_what_it_cannot_do_is_said(folder: Path, options: dict[str, Any], message: str) -> None:
+def test_unsupported_calls_are_reported(
+    folder: Path, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         load(folder)(**{**prompts(), **options})
 
@@ -123,7 +125,7 @@ def test_it_loads_in_half_precision(folder: Path) -> None:
     assert model.generate(**prompts(), max_new_tokens=2, min_new_tokens=2).shape == (3, 10)
 
 
-def test_a_fresh_one_has_the_weights_that_we_draw(folder: Path) -> None:
+def test_a_new_model_has_our_initial_weights(folder: Path) -> None:
     config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=True)
     config.num_hidden_layers = 3
     torch.manual_seed(5)
@@ -175,7 +177,7 @@ def test_recomputed_layers_give_the_same_gradients(folder: Path) -> None:
     assert all(torch.equal(x, y) for x, y in zip(*found, strict=True))
 
 
-def test_training_goes_on_from_a_checkpoint(folder: Path, training: Callable[..., Any]) -> None:
+def test_training_resumes_from_a_checkpoint(folder: Path, training: Callable[..., Any]) -> None:
     def trainer(**options: Any) -> Any:
         arguments = training(save_strategy="steps", save_steps=2, **options)
         return transformers.Trainer(load(folder), arguments, train_dataset=texts())

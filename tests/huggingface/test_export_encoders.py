@@ -30,7 +30,7 @@ Make = Callable[[str], tuple[Any, Any, Path]]
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_results_are_ours(make: Make, head: str) -> None:
+def test_results_equal_those_of_our_model(make: Make, head: str) -> None:
     ours, theirs, _ = make(head)
     given = prompts(padded=True)
     given["token_type_ids"] = given["input_ids"] % 2
@@ -44,7 +44,7 @@ def test_results_are_ours(make: Make, head: str) -> None:
 
 
 @pytest.mark.parametrize("head", ["masked", "tokens"])
-def test_the_loss_is_ours(make: Make, head: str) -> None:
+def test_the_loss_equals_that_of_our_model(make: Make, head: str) -> None:
     ours, theirs, _ = make(head)
     given = prompts(padded=True)
     labels = (given["input_ids"] % 5).masked_fill(given["attention_mask"] == 0, -100)

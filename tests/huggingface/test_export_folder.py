@@ -1,4 +1,4 @@
-"""The exported folder itself, whole or not at all, and the command that writes it."""
+"""The exported folder itself, complete or absent, and the command that writes it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_same_each_time(place: Path) -> None:
     assert contents(first) == contents(second)
 
 
-def test_the_dtype_of_the_weights_is_said(tmp_path: Path) -> None:
+def test_the_dtype_of_the_weights_is_printed(tmp_path: Path) -> None:
     export_custom(loads(DECODER), moved(DECODER).to(torch.bfloat16), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == "bfloat16"
 
@@ -120,7 +120,7 @@ def test_a_folder_is_replaced_only_by_force(place: Path) -> None:
     assert "out contains checkpoint-5 and 1 more, not written by this command" in result.stderr
 
 
-def test_somebody_elses_folder_is_never_replaced(place: Path) -> None:
+def test_folders_of_other_programs_are_never_replaced(place: Path) -> None:
     (place / "out").mkdir()
     (place / "out" / "config.json").write_text('{"model_type": "gpt2"}')
     for more in ([], ["--force"]):
@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit(place: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["not safetensors", "whole numbers"])
-def test_files_that_are_no_weights(place: Path, kind: str) -> None:
+def test_files_that_are_not_weights(place: Path, kind: str) -> None:
     file = place / "odd.safetensors"
     if kind == "whole numbers":
         state = {name: x.long() for name, x in moved(DECODER).state_dict().items()}

@@ -1,4 +1,4 @@
-"""Specs that are an architecture of the library: a folder that its own classes load, no code."""
+"""Specs with an architecture of the library: exported without code, for the library's class."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_bias_of_an_output_table_is_where_the_library_reads_it(tmp_path: Pat
         "description: mine",
     ],
 )
-def test_what_changes_no_result_does_not_matter(change: str) -> None:
+def test_changes_without_effect_on_results_are_ignored(change: str) -> None:
     assert find_native(mw.loads(f"{SPECS['GPT2LMHeadModel']}{change}\n")) is not None
 
 

@@ -37,7 +37,7 @@ def pair(tables: str, folder: Path, code_cache: None) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_generate_is_ours_token_by_token(pair: tuple[Any, Any], padded: bool) -> None:
+def test_the_library_generates_the_tokens_of_our_model(pair: tuple[Any, Any], padded: bool) -> None:
     ours, theirs = pair
     given = prompts(padded=padded)
     expected = ours.generate(given["input_ids"], NEW, given["attention_mask"], temperature=0)

@@ -1,4 +1,4 @@
-"""Models of two towers, with experts in some layers, of two attentions: exported as their class."""
+"""Exports to the library's classes: two towers, experts in some layers, two kinds of attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports that come back: the tokenizer beside the weights, and folders with their own code."""
+"""Exports that are imported again: the tokenizer beside the weights, and folders with own code."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_folder_with_its_own_code_is_imported(text: str, tmp_path: Path) -> No
     assert CliRunner().invoke(cli, ["import", str(out), "-o", "-"]).exit_code == 0
 
 
-def test_what_was_saved_again_is_imported(tmp_path: Path, code_cache: None) -> None:
+def test_folders_that_were_saved_again_are_imported(tmp_path: Path, code_cache: None) -> None:
     """With another vocabulary, too: the library can resize the table of the tokens."""
     export_custom(loads(DECODER), moved(DECODER), tmp_path / "out")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", trust_remote_code=True).eval()

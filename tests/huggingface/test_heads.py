@@ -1,4 +1,4 @@
-"""The classes of imported types beside their language models: each equals the library's."""
+"""Imported models of classes other than language models equal the library's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""config.json becomes a spec that a person would have written."""
+"""A config.json becomes a spec as a person would have written it."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_each_kind_of_layer_has_a_theta_where_the_config_says_none(
     assert thetas == {"global_layer_0": 160000, "global": 160000, "local": 500}
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     folder = folder_of(
         tmp_path,
         add_cross_attention=True,
@@ -189,13 +189,13 @@ def test_a_config_that_is_refused(tmp_path: Path, config: dict[str, Any], said: 
         ("\x00", "not valid JSON: "),
     ],
 )
-def test_a_file_that_is_no_config(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_not_a_config(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "config.json").write_text(text)
     (problem,) = problems_of(tmp_path)
     assert problem.startswith(said)
 
 
-def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_model(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == ["config.json is missing"]
     assert problems_of(tmp_path / "nowhere") == ["no such folder"]
 
@@ -216,7 +216,7 @@ def test_the_pooler_is_there_when_the_weights_have_it(
     assert "head: {type: projection" in import_folder(folder)
 
 
-def test_what_an_import_writes_is_used(tmp_path: Path) -> None:
+def test_everything_that_an_import_writes_is_used(tmp_path: Path) -> None:
     """Both branches have biases of their own: `bias: false` for all others has no effect."""
     config = {
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 61,

@@ -1,4 +1,4 @@
-"""Tiny decoders that `transformers` writes, read back: the same results."""
+"""Tiny decoders saved by `transformers` and imported: the same results."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def alike(ours: Any, theirs: Any) -> bool:
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_what_is_fixed_is_the_library_s_default(family: Family) -> None:
+def test_fixed_keys_have_the_default_of_the_library(family: Family) -> None:
     theirs = of_the_library(family)
     other = {
         key: (value, theirs[key])

@@ -1,4 +1,4 @@
-"""Weights in several files, in pickles, and in files that are not what they say."""
+"""Weights in several files, in pickles, and in files with the wrong suffix."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_an_index_that_is_wrong(shards: tuple[Path, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"weight_map": {}}', '{"weight_map": 3}'])
-def test_a_file_that_is_no_index(shards: tuple[Path, Any], text: str) -> None:
+def test_a_file_that_is_not_an_index(shards: tuple[Path, Any], text: str) -> None:
     folder, _ = shards
     (folder / INDEX).write_text(text)
     (problem,) = problems_of(folder)
@@ -168,7 +168,7 @@ def test_a_pickle_with_code_in_it(
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"PK\x03\x04", b"no pickle"])
-def test_a_file_that_is_no_pickle(checkpoint: Checkpoint, content: bytes) -> None:
+def test_a_file_that_is_not_a_pickle(checkpoint: Checkpoint, content: bytes) -> None:
     folder, _ = checkpoint("BertModel")
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(content)

@@ -1,4 +1,4 @@
-"""Mixtures of experts as files of the hub have them, beyond what the library writes."""
+"""Mixtures of experts as stored in published checkpoints, beyond what the library writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny models of sounds, read back from the library's files."""
+"""Tiny audio models, imported from files of the library."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def test_weights_by_their_older_names(tmp_path: Path) -> None:
         ({"adapter_attn_dim": 16}, "`adapter_attn_dim: 16` is not supported yet, only null"),
     ],
 )
-def test_what_is_no_such_stem_is_refused(
-    changes: dict[str, Any], said: str, tmp_path: Path
-) -> None:
+def test_unsupported_stems_are_refused(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     saved("Wav2Vec2Model", WAVES, tmp_path)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -180,7 +178,7 @@ def test_speech_becomes_the_text_of_the_library_s(case: str, tmp_path: Path) -> 
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", MODELS)
-def test_whisper_says_what_the_library_s_says(case: str, tmp_path: Path) -> None:
+def test_whisper_generates_the_tokens_of_the_library(case: str, tmp_path: Path) -> None:
     """Its logits and its greedy answer; and it is exported as the class that it came from."""
     theirs = tiny(case, tmp_path / "theirs")
     ours = mw.from_pretrained(tmp_path / "theirs")

@@ -1,4 +1,4 @@
-"""A tiny Switch Transformer whose experts are too small, read back from the library's files."""
+"""A tiny Switch Transformer whose experts exceed their capacity, imported from a saved folder."""
 
 from __future__ import annotations
 

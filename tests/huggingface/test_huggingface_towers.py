@@ -1,4 +1,4 @@
-"""Tiny encoders of images, and of the texts beside them, read back from the library's files."""
+"""Tiny image encoders, and their text encoders, imported from the library's files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_bare_encoder_without_a_pooler(saved: Saved) -> None:
         ({"image_size": [[22, 22]]}, "`image_size: [[22, 22]]` is not supported yet"),
     ],
 )
-def test_what_is_no_square_is_refused(changes: Any, said: str, saved: Saved) -> None:
+def test_grids_that_are_not_square_are_refused(changes: Any, said: str, saved: Saved) -> None:
     folder, _ = saved("vit")
     config(folder, **changes)
     with pytest.raises(CheckpointError) as caught:
@@ -84,7 +84,7 @@ def test_what_is_no_square_is_refused(changes: Any, said: str, saved: Saved) -> 
     assert said in str(caught.value)
 
 
-def test_the_tokens_in_front_lie_in_two_tensors(saved: Saved) -> None:
+def test_the_prefix_tokens_are_in_two_tensors(saved: Saved) -> None:
     """Each has rows of ours; both must be there, and as wide as the model."""
     folder, _ = saved("deit")
     tensors = load_file(folder / "model.safetensors")

@@ -155,7 +155,7 @@ def problems_of(folder: Path) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_all_that_does_not_fit_is_said_by_both_names(checkpoint: Checkpoint) -> None:
+def test_all_mismatches_are_listed_with_both_names(checkpoint: Checkpoint) -> None:
     folder, _ = checkpoint("BertModel")
     path = folder / "model.safetensors"
     tensors = load_file(path)
@@ -191,7 +191,7 @@ def test_a_tied_copy_that_differs(checkpoint: Checkpoint) -> None:
     assert from_pretrained(folder).state_dict()["head.bias"].equal(torch.ones(40))
 
 
-def test_a_tensor_that_stands_twice(checkpoint: Checkpoint) -> None:
+def test_a_duplicate_tensor(checkpoint: Checkpoint) -> None:
     folder, _ = checkpoint("BertModel")
     path = folder / "model.safetensors"
     tensors = load_file(path)

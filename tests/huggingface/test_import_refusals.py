@@ -1,4 +1,4 @@
-"""What an import refuses, in words, before any weight is read; and what it is told to ignore."""
+"""Errors of an import, raised before any weight is read, and `--ignore`."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def classes_of(family: Family) -> set[str]:
 
 
 @pytest.mark.parametrize("wrong", [AttributeError, TypeError, KeyError, ValueError])
-def test_a_bug_in_a_row_is_no_missing_class(
+def test_a_bug_in_a_row_is_not_reported_as_a_missing_class(
     monkeypatch: pytest.MonkeyPatch, wrong: type[Exception]
 ) -> None:
     def broken(*_: Any) -> Any:

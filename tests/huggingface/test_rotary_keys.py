@@ -1,4 +1,4 @@
-"""Every spelling of rotary positions: the model is the library's, or the key is refused."""
+"""Every spelling of rotary positions is imported as the library's model, or refused."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_the_library_reads_the_same(model_type: str, name: str, place: Path) -> 
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_the_library_does_not_read_is_refused(name: str, place: Path) -> None:
+def test_keys_that_the_library_ignores_are_refused(name: str, place: Path) -> None:
     model_type, keys, words = REFUSED[name]
     _, _, folder = written(model_type, keys, place)
     with pytest.raises(CheckpointError) as error:

@@ -1,4 +1,4 @@
-"""Where faults are planted: the files of each area, what judges it, and the score it must reach."""
+"""Where faults are planted: the files of each area, its tests, and the score it must reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of the tests: which of them run a line. It is made once for a tree, file by file."""
+"""Which tests run which line, measured once for a tree, file by file."""
 
 from __future__ import annotations
 

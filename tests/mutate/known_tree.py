@@ -1,4 +1,4 @@
-"""Brings what is known of the unchanged tree up to date, each part in a process of its own."""
+"""Update the cached results of the unchanged tree, each part in a separate process."""
 
 from __future__ import annotations
 

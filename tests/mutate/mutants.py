@@ -1,4 +1,4 @@
-"""Every fault of a file, as a text that replaces a part of it."""
+"""All mutants of a file, each as a replacement of a piece of text."""
 
 from __future__ import annotations
 

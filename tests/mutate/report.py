@@ -1,4 +1,4 @@
-"""The score of each area, and what was not found."""
+"""The score of each area, and the surviving mutants."""
 
 from __future__ import annotations
 

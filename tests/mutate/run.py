@@ -1,4 +1,4 @@
-"""Tries mutants one after another, and keeps what became of each in a file."""
+"""Test mutants one after another and store their results in a file."""
 
 from __future__ import annotations
 

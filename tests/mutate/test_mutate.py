@@ -1,4 +1,4 @@
-"""Faults are what they say they are, are planted where they say, and are found by what should."""
+"""Mutants change what they describe, are planted where they should be, and are found."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_kind_has_a_line() -> None:
     "text",
     ["def f(x: int = ...) -> Tensor | None: ...", "raise E(a + b)", "x = f'{a + 1}'", "x = 'a b'"],
 )
-def test_what_is_no_fault(text: str) -> None:
+def test_valid_code_has_no_fault(text: str) -> None:
     assert not mutants_of(text)
 
 
@@ -172,7 +172,7 @@ def test_a_module_that_is_imported_has_no_fault() -> None:
     assert "imported before its fault" in found.why
 
 
-def test_which_specs_judge_a_mutant() -> None:
+def test_specs_that_test_a_mutant() -> None:
     class One:
         def __init__(self, *lines: int, words: tuple[str, ...] = ()) -> None:
             self.lines = {("compiler/ops/sums.py", line) for line in lines}

@@ -1,4 +1,4 @@
-"""Which lines of the areas run while something is done."""
+"""Which lines of the areas run during a call."""
 
 from __future__ import annotations
 

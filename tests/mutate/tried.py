@@ -1,4 +1,4 @@
-"""One mutant in a process of its own: planted, tried with the laws, then with the tests."""
+"""One mutant in a separate process: planted, tested with the laws, then with the tests."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The oracle, and what it says of the compiler's lowering."""
+"""Comparison of lowering with the oracle."""

@@ -1,4 +1,4 @@
-"""Where what is compiled is not what the language says. See `disputes.py`."""
+"""Cases where a built model differs from the language reference. See `disputes.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compiled of an example is what its spec says."""
+"""Built examples equal the oracle."""
 
 from __future__ import annotations
 

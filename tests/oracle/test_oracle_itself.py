@@ -1,4 +1,4 @@
-"""The oracle beside numbers of the papers and functions of `transformers`; what it refuses."""
+"""The oracle against numbers of the papers and functions of `transformers`, and its refusals."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_slopes_of_alibi() -> None:
     assert slopes(3, "ceil").tolist() == [2**-4, 2**-8, 2**-2]
 
 
-def test_sinusoids_by_turns() -> None:
+def test_sinusoids_interleaved() -> None:
     found = sinusoids(np.array([0, 3]), 4, layout="interleaved", denominator="half")
     assert found[0].tolist() == [0, 1, 0, 1]
     assert np.allclose(found[1], [np.sin(3), np.cos(3), np.sin(0.03), np.cos(0.03)])

@@ -1,4 +1,4 @@
-"""Several inputs of one stack, joined to one sequence, and inputs that may be absent."""
+"""Several inputs of one stack, concatenated to one sequence, and optional inputs."""
 
 from __future__ import annotations
 

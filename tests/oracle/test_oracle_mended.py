@@ -1,4 +1,4 @@
-"""What is compiled of specs that were once compiled wrongly is what they say. See `mended.py`."""
+"""Specs that were once compiled wrongly equal the oracle. See `mended.py`."""
 
 from __future__ import annotations
 

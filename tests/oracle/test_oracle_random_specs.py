@@ -1,4 +1,4 @@
-"""What is compiled of random specs is what they say."""
+"""Built random specs equal the oracle."""
 
 from __future__ import annotations
 

@@ -104,17 +104,17 @@ def test_an_option_that_is_dropped_is_seen(keys: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), POSITIONS)
-def test_positions_that_are_mistaken_are_seen(one: str, other: str) -> None:
+def test_wrong_positions_are_detected(one: str, other: str) -> None:
     plain, changed = (on_top(DECODER, f"positions: {each}") for each in (one, other))
     assert seen(plain, changed) > SEEN
 
 
 @pytest.mark.parametrize(("one", "other"), ROUTERS)
-def test_experts_that_are_mistaken_are_seen(one: str, other: str) -> None:
+def test_wrong_experts_are_detected(one: str, other: str) -> None:
     assert seen(on_top(DECODER, ROUTED + one), on_top(DECODER, ROUTED + other)) > SEEN
 
 
 @pytest.mark.parametrize("pool", ["last", "mean", "max", "{type: token, id: 5}"])
-def test_a_pool_that_is_mistaken_is_seen(pool: str) -> None:
+def test_a_wrong_pool_is_detected(pool: str) -> None:
     head = "head: {type: classifier, classes: 3, pool: %s}"
     assert seen(on_top(PADDED, head % "first"), on_top(PADDED, head % pool)) > SEEN

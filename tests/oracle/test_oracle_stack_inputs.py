@@ -1,4 +1,4 @@
-"""The output of one stack as an input of another: alone, and in the place of tokens."""
+"""The output of one stack as an input of another: alone, and in place of tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oracle judges lowering, so it shares nothing with it, and needs neither graph nor torch."""
+"""The oracle shares no code with lowering, and needs neither graph nor torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequences to try two models on, and whether they say the same about their real tokens."""
+"""Sequences on which two models are compared, ignoring padding."""
 
 from __future__ import annotations
 

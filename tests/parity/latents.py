@@ -1,4 +1,4 @@
-"""Decoders with latent attention: DeepSeek and its kin, all of their layers dense."""
+"""Decoders with latent attention: DeepSeek and its relatives, with dense layers only."""
 
 from __future__ import annotations
 

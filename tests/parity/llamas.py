@@ -1,4 +1,4 @@
-"""Decoders in the manner of Llama: rotary positions, RMS norms, gated feed-forwards."""
+"""Llama-like decoders: rotary positions, RMS norms, gated feed-forwards."""
 
 from __future__ import annotations
 

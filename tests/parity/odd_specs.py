@@ -1,4 +1,4 @@
-"""Small specs for what the examples leave out: each says one or two rare things."""
+"""Small specs with rare options that the examples do not use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoders whose attention does more than weigh values: sinks and gates."""
+"""Decoders with other attention: sinks and gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random specs that mean something: any option that can be built, beside any other."""
+"""Random meaningful specs: any supported option, combined with any other."""
 
 from __future__ import annotations
 

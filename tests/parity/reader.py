@@ -1,4 +1,4 @@
-"""The decoding stack of a model, called piece by piece with a cache."""
+"""The decoding stack of a model, called chunk by chunk with a cache."""
 
 from __future__ import annotations
 

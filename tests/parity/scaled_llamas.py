@@ -1,4 +1,4 @@
-"""Llamas whose rotary positions are stretched; 40 tokens go beyond their first 16."""
+"""Llamas with RoPE scaling; 40 tokens exceed their original length of 16."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_heads_that_are_built_otherwise(name: str) -> None:
     assert verdict.word == "equal", verdict.why
 
 
-def test_the_cases_are_all_there_are() -> None:
+def test_the_cases_are_complete() -> None:
     tables = [getattr(modeling_auto, table) for table in TEXT_HEADS.values()]
     assert len(text_cases()) == sum(map(len, tables)) > 200
     assert len({str(case) for case in CASES}) == len(CASES)
@@ -128,7 +128,7 @@ def _hangs(case: Case) -> Verdict:
     "answer, limit, said",
     [(_ends, 600, "the process ended with code 3"), (_hangs, 1, "no answer within 1 s")],
 )
-def test_a_case_that_ends_badly_ends_nothing_else(
+def test_a_crashing_case_does_not_stop_the_others(
     answer: object, limit: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judging, "judge", answer)
@@ -142,5 +142,5 @@ def test_a_case_that_ends_badly_ends_nothing_else(
     "error, said",
     [(0.0, "≤ 1e-6"), (1.1e-6, "≤ 2e-6"), (2e-5, "≤ 2e-5"), (0.00321, "3e-03"), (0.26, "0.3")],
 )
-def test_an_error_is_said_so_that_it_stays_the_same(error: float, said: str) -> None:
+def test_error_texts_are_deterministic(error: float, said: str) -> None:
     assert bound(error) == said

@@ -1,4 +1,4 @@
-"""A decoder that reads a text in pieces, with a cache, says what it says of the whole text."""
+"""A decoder called chunk by chunk with a cache gives the results of one pass."""
 
 from __future__ import annotations
 

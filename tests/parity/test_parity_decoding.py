@@ -1,4 +1,4 @@
-"""Generation is what its description says: argmax after argmax, sampling, rows that end."""
+"""Generation as documented: greedy decoding, sampling, rows that end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def by_hand(network: nn.Module, data: dict[str, Tensor], start: int, new: int = 
 
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [name for name in MODELS if "input_ids" in arguments(graph(name))])
-def test_generate_takes_the_likeliest(name: str) -> None:
+def test_generate_takes_the_most_likely_token(name: str) -> None:
     network, data = model(name), with_padding(graph(name), "left")
     start = graph(name).tokens.decoder_start or 0
     new = FEWER.get(name, NEW)

@@ -1,4 +1,4 @@
-"""Mixtures of experts by themselves: those of other models, compiled ones, and who runs."""
+"""Mixtures of experts alone: other models, compiled ones, and which experts run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of images equal those of transformers: the same results from the same weights."""
+"""Image models equal those of transformers: the same results from the same weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws that hold whatever the weights are: time, padding, documents, prefixes."""
+"""Invariants for any weights: causality, padding, documents, prefixes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def moved(before: Tensor, after: Tensor) -> list[int]:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_nothing_leaks_from_the_future(name: str) -> None:
+def test_future_tokens_have_no_influence(name: str) -> None:
     network, data = model(name), unpadded(graph(name))
     ids = next(key for key in reversed(list(data)))  # what the decoder itself reads
     after = {**data, ids: data[ids].clone()}
@@ -136,7 +136,7 @@ def test_padding_changes_nothing(name: str, side: str) -> None:
 
 @pytest.mark.parametrize("base", [DECODER, ENCODER], ids=["decoder", "encoder"])
 @pytest.mark.parametrize("positions", ["rotary", "learned", "alibi"])
-def test_documents_do_not_see_each_other(base: str, positions: str) -> None:
+def test_documents_do_not_attend_to_each_other(base: str, positions: str) -> None:
     mask = "causal & documents" if base is DECODER else "documents"
     network = compiled(
         changed(base, f"mask: {mask}", f"positions: {positions}", "head: language_model")
@@ -218,7 +218,7 @@ def test_global_tokens_see_and_are_seen() -> None:
     ],
     ids=["mask", "bias", "softcap", "softcap and bias", "itself"],
 )
-def test_a_query_that_sees_nothing_reads_zeros(lines: list[str]) -> None:
+def test_a_query_without_keys_gets_zeros(lines: list[str]) -> None:
     """No NaN, forwards or backwards; padding in front stands alone."""
     network = compiled(changed(DECODER, *lines))
     ids = random_ids("nothing", 2, 8)

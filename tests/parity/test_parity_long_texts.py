@@ -1,4 +1,4 @@
-"""Texts that go on past a length that the configuration names, and chunks in padded rows."""
+"""Texts beyond a length in the configuration, and chunks in padded rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mask that a compiled model makes, pair by pair against a loop that says what each atom is."""
+"""The mask of a compiled model, compared pair by pair with a loop over the definitions."""
 
 from __future__ import annotations
 

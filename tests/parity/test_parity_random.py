@@ -1,4 +1,4 @@
-"""Random specs are refused with words, or compiled to what the reference says they mean."""
+"""Random specs are refused with an error, or equal the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compiled equals the reference in float64: every example, made small, and odd specs."""
+"""Compiled models equal the reference in float64: every example at small size, and rare specs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What torch does with a compiled model: compile, export, pickle, meta, train, other dtypes."""
+"""Compiled models with torch: compile, export, pickle, meta, train, other dtypes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several tests of emitted files use."""
+"""Fixtures for tests of emitted files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that the tests of emitted text read: every example and every variation."""
+"""The emitted files of every example and every variation, for tests that read them."""
 
 from __future__ import annotations
 

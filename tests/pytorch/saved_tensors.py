@@ -1,4 +1,4 @@
-"""Small models whose costs are measured: judges of the cost report."""
+"""Small models whose costs are measured and compared with the cost report."""
 
 from __future__ import annotations
 

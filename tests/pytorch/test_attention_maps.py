@@ -1,4 +1,4 @@
-"""Attention maps: the weights that the plain file uses, from one that computes the same results."""
+"""Attention maps are the weights of the plain file, from one that computes the same results."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_maps_of_generated_text_are_those_of_one_pass(options: dict[str, bool]) 
         assert not generated[..., tokens:].any()
 
 
-def test_maps_of_a_window_stand_at_their_tokens() -> None:
+def test_maps_of_a_window_are_aligned_with_their_tokens() -> None:
     """The cache of a window keeps the last tokens only; their columns do not move."""
     model = mw.compile(mw.loads(f"{SMALL}mask: causal & window(3)\n"), dtype="float64").eval()
     with mw.attention_maps(model) as maps:

@@ -1,4 +1,4 @@
-"""Any name of a block gives a file that runs and that linters accept."""
+"""Any name of a block gives a file that runs and passes the linters."""
 
 from __future__ import annotations
 

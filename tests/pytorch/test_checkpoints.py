@@ -1,4 +1,4 @@
-"""Checkpoints of every form that `load_weights` reads, and what it refuses."""
+"""All kinds of checkpoints that `load_weights` reads, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_saving_a_model_without_values_is_refused(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 @pytest.mark.parametrize("strict", [True, False])
-def test_numbers_that_are_no_weights_are_refused(
+def test_integer_weights_are_refused(
     model: nn.Module,
     other: nn.Module,
     tmp_path: Path,
@@ -166,7 +166,7 @@ def test_the_model_inside_of_a_wrapper_is_saved(
     assert equal(mw.load_weights(other, path), model)
 
 
-def test_a_weight_that_is_there_twice_is_refused(model: nn.Module, tmp_path: Path) -> None:
+def test_a_duplicate_weight_is_refused(model: nn.Module, tmp_path: Path) -> None:
     state = dict(model.state_dict())
     state["model.norm.weight"] = state["norm.weight"].clone()
     save_file(state, tmp_path / "w.safetensors")
@@ -184,13 +184,13 @@ def test_many_unexpected_names_are_summarised(model: nn.Module, tmp_path: Path) 
     assert lines[-1].strip() == "… and 19,980 more unexpected"
 
 
-def test_one_of_several_files_is_told(model: nn.Module, tmp_path: Path) -> None:
+def test_one_wrong_file_of_several_is_named(model: nn.Module, tmp_path: Path) -> None:
     write_shards(dict(model.state_dict()), tmp_path)
     with pytest.raises(WeightsError, match="is one of 2 shards; give their folder"):
         mw.load_weights(model, tmp_path / "model-00001-of-00002.safetensors")
 
 
-def test_names_of_the_library_are_told(model: nn.Module, tmp_path: Path) -> None:
+def test_names_of_transformers_give_a_hint(model: nn.Module, tmp_path: Path) -> None:
     save_file(
         {"model.layers.0.self_attn.q_proj.weight": torch.zeros(2)}, tmp_path / "w.safetensors"
     )

@@ -1,4 +1,4 @@
-"""Programs as data: read, compared, changed, checked and printed."""
+"""Syntax trees: reading, comparing, changing, checking and printing them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def text_of(*found: object) -> str:
 
 
 @pytest.mark.parametrize("file", ["generate", "cache", "sampling"])
-def test_what_is_read_is_printed_again(file: str) -> None:
+def test_specs_are_printed_as_they_were_read(file: str) -> None:
     """A file of the runtime survives the reader and the printer, comments and breaks included."""
     for node in ast.parse(source(file)).body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
@@ -68,7 +68,7 @@ def test_what_is_read_is_printed_again(file: str) -> None:
         "    return None",
     ],
 )
-def test_brackets_stand_where_python_needs_them(text: str) -> None:
+def test_parentheses_are_added_where_python_needs_them(text: str) -> None:
     again = text_of(*read_block(text))
     assert ast.dump(ast.parse(again)) == ast.dump(ast.parse(text))
     assert text_of(*read_block(again)) == again

@@ -1,4 +1,4 @@
-"""Collaborative heads are ordinary ones if each mixing vector is 1 on a slice of its own."""
+"""Collaborative attention is multi-head attention if each mixing vector is 1 on its own slice."""
 
 from __future__ import annotations
 

@@ -123,13 +123,13 @@ def test_dtypes_by_name_and_by_themselves(path: Path, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float23", "nn", "", torch.int8, torch.bool])
-def test_a_dtype_that_is_none(path: Path, dtype: str | torch.dtype) -> None:
+def test_an_unknown_dtype(path: Path, dtype: str | torch.dtype) -> None:
     with pytest.raises(ValueError, match="dtype must be float32, bfloat16, float16 or float64"):
         mw.compile(path, dtype=dtype)
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_a_device_that_is_none(path: Path) -> None:
+def test_an_unknown_device(path: Path) -> None:
     with pytest.raises(RuntimeError, match="toaster"):
         mw.compile(path, device="toaster")
 

@@ -1,4 +1,4 @@
-"""Two towers: their scores are cosines, and their losses those of the papers."""
+"""Contrastive heads: scores are cosines, and losses are those of the papers."""
 
 from __future__ import annotations
 

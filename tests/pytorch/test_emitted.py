@@ -1,4 +1,4 @@
-"""What every emitted file is: plain torch, well formed, free of options, the same each time."""
+"""Every emitted file: plain torch, well formed, without flags, reproducible."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ def test_config_holds_what_is_read_and_no_more(name: str) -> None:
     assert annotations_of(name), "a model has sizes"
 
 
-def test_ruff_has_nothing_to_say(files: Path, linted: Callable[[Path], None]) -> None:
+def test_ruff_reports_nothing(files: Path, linted: Callable[[Path], None]) -> None:
     linted(files)
 
 
 @pytest.mark.slow
-def test_mypy_has_nothing_to_say(root: Path, tmp_path: Path) -> None:
+def test_mypy_reports_nothing(root: Path, tmp_path: Path) -> None:
     kept = root / ".mypy_cache" / "emitted"  # reading torch anew takes ten seconds
     for name in TYPED:
         text = built(f"example {name}").text
@@ -171,7 +171,7 @@ def test_every_class_says_what_it_is(name: str) -> None:
 
 @pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", ALL)
-def test_options_of_the_kernel_are_said_by_name(name: str) -> None:
+def test_options_of_the_kernel_are_named(name: str) -> None:
     calls = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
     kernels = [one for one in calls if ast.unparse(one.func) == "F.scaled_dot_product_attention"]
     assert [ast.unparse(one) for one in kernels if len(one.args) != 3] == []

@@ -1,4 +1,4 @@
-"""Experts that are exported, and those that one call of `grouped_mm` computes."""
+"""Exported experts, and experts computed by one call of `grouped_mm`."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_grouped_is_refused(name: str, tmp_path: Path) -> None:
+def test_experts_that_cannot_be_grouped_are_refused(name: str, tmp_path: Path) -> None:
     change, message = REFUSED[name]
     path = tmp_path / "mixture.yaml"
     path.write_text(SPEC % OPTIONS["plain"], encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Every variation and example as a Hugging Face folder: its text, and that it computes the same."""
+"""Every variation and example as a Hugging Face folder: its text and its results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_text_is_plain(name: str) -> None:
                 }  # fmt: skip
 
 
-def test_ruff_has_nothing_to_say(tmp_path: Path, linted: Callable[[Path], None]) -> None:
+def test_ruff_reports_nothing(tmp_path: Path, linted: Callable[[Path], None]) -> None:
     for number, name in enumerate(KNOWN[::4]):
         folder = tmp_path / f"f{number}"
         folder.mkdir()
@@ -93,13 +93,13 @@ def test_ruff_has_nothing_to_say(tmp_path: Path, linted: Callable[[Path], None])
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_hugging_face_calls_it(name: str) -> None:
+def test_names_of_hugging_face(name: str) -> None:
     assert kind_of(read(name)).auto == KINDS[name]
 
 
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", KNOWN)
-def test_every_size_is_said_once(name: str) -> None:
+def test_every_size_is_printed_once(name: str) -> None:
     found = wrapper(name)
     (text,) = (t for file, t in found.texts.items() if file.startswith("configuration_"))
     named = re.findall(r'^            "(\w+)": self\.', text, re.M)

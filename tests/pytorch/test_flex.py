@@ -138,7 +138,7 @@ def test_tables_read_few_blocks(mask: str, most: int) -> None:
     assert int(made.kv_num_blocks.sum()) <= most < 25
 
 
-def test_a_block_that_the_table_lacks_is_seen() -> None:
+def test_a_block_missing_in_the_table_is_detected() -> None:
     module, config = file_of("window(6)")
     whole = module.merge_ranges
     vars(module)["merge_ranges"] = lambda ranges, end: whole(ranges[-1:], end)[-1:]
@@ -154,7 +154,7 @@ def test_a_block_that_the_table_lacks_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_flex_cannot_compute_is_refused(name: str) -> None:
+def test_models_that_flex_cannot_compute_are_refused(name: str) -> None:
     text, sets = CASES[name]
     with pytest.raises(BuildError, match=REFUSED[name]):
         emit_file(mw.lower(mw.loads(text, sets=sets)), BuildOptions(kernel="flex"))

@@ -1,4 +1,4 @@
-"""`generate` of emitted files: where rows end, what is off meanwhile, what is checked before."""
+"""`generate` of emitted files: ends of rows, dropout and modes, checks of arguments."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_dropout_is_off_and_every_mode_is_restored(text: str, static: bool) -> N
     assert found == greedy(model)
 
 
-def test_a_model_without_dropout_has_no_word_of_it() -> None:
+def test_a_model_without_dropout_does_not_mention_it() -> None:
     assert "training" not in mw.emit(mw.lower(mw.loads(SMALL, sets=["dropout=0"])))
 
 

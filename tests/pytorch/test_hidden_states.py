@@ -1,4 +1,4 @@
-"""Hidden states, the logit lens and tables of positions of compiled models."""
+"""Hidden states, the logit lens and position tables of compiled models."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_sinusoids() -> None:
             assert math.isclose(table[position, 2 * pair + 1], math.cos(angle), abs_tol=1e-12)
 
 
-def test_rotary_angles_turn_as_the_paper_says() -> None:
+def test_rotary_angles_are_those_of_the_paper() -> None:
     """Su et al. 2021: pair i turns by theta^(-2i/d) per position."""
     found = tables(decoder("{type: rotary, theta: 100}"), tokens=7)
     assert found.keys() == {"cos", "sin"}

@@ -1,4 +1,4 @@
-"""A spec is data: nothing that is written in it becomes code."""
+"""A spec is data: nothing in it becomes code."""
 
 from __future__ import annotations
 

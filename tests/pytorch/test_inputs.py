@@ -107,7 +107,7 @@ def test_arguments_that_fit(kind: torch.dtype, places: Tensor | None) -> None:
         ("window(3) | global(given)", {"global_mask": REAL.float()}),
     ],
 )
-def test_what_masks_ask_for(mask: str, given: dict[str, Tensor]) -> None:
+def test_wrong_arguments_of_masks_are_refused(mask: str, given: dict[str, Tensor]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(given))} must be"):
         small(mask, "rotary")(IDS, **given)
 

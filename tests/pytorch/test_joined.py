@@ -1,4 +1,4 @@
-"""Files whose projections are joined: the same results, the same names, the same checkpoints."""
+"""Files with joined projections: the same results, names and checkpoints."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_joined_models_read_the_same_checkpoints_and_compute_the_same(name: str)
         assert (found - wanted).abs().max() <= 1e-12 * wanted.abs().max()
 
 
-def test_what_reads_the_same_is_one_product() -> None:
+def test_layers_with_the_same_input_are_one_product() -> None:
     groups = {
         op.attrs["joined"]
         for op in join_projections(graph_of("encoder_decoder")).ops()
@@ -80,7 +80,7 @@ def test_files_of_weights_fit_both(tmp_path: Path) -> None:
     ).read_bytes()
 
 
-def test_a_checkpoint_that_does_not_fit_is_told_by_the_names_of_the_parts() -> None:
+def test_errors_of_a_checkpoint_name_the_separate_projections() -> None:
     model = mw.compile(spec_of("decoder"), join_projections=True)
     state = model.state_dict()
     del state["layers.0.attention.key.weight"]

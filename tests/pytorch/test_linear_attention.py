@@ -1,4 +1,4 @@
-"""A running state over chunks gives what all pairs give, also from one cached step to the next."""
+"""Running sums over chunks equal the computation over all pairs, also across cached steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs in little is written once: masks, blocks, attentions and feed-forwards of a file."""
+"""Similar masks, blocks, attentions and feed-forwards of a file are written once."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_stacks_of_other_sizes_share_what_they_can() -> None:
 
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", ALL)
-def test_no_class_stands_before_one_that_it_uses(name: str) -> None:
+def test_classes_are_defined_before_they_are_used(name: str) -> None:
     order = list(classes(name))
     for number, one in enumerate(order):
         used = {node.id for node in ast.walk(classes(name)[one]) if isinstance(node, ast.Name)}

@@ -1,4 +1,4 @@
-"""Every option: built and run, it equals the reference, sets its weights and can be trained."""
+"""Every option: its model equals the reference, initialises its weights and can be trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes from layer to layer: right for every number of layers, and as a person writes it."""
+"""Patterns over layers: right for every number of layers, and readable."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ def test_pickles_are_read_by_another_process(model: nn.Module, tmp_path: Path) -
     same(said, model, len(files))
 
 
-def test_what_torch_saves_is_read_by_another_process(model: nn.Module, tmp_path: Path) -> None:
+def test_models_saved_by_torch_are_read_by_another_process(
+    model: nn.Module, tmp_path: Path
+) -> None:
     wraps: list[Callable[[nn.Module], Any]] = [lambda x: x, nn.DataParallel, lambda x: [x]]
     files = [tmp_path / f"{number}.pt" for number in range(len(wraps))]
     for file, wrap in zip(files, wraps, strict=True):

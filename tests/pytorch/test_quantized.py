@@ -84,7 +84,7 @@ def test_four_bits_are_packed_without_loss() -> None:
     assert small["b"] is weights
 
 
-def test_layers_of_other_widths_are_left_and_said(examples: Path) -> None:
+def test_layers_of_unsupported_widths_are_not_quantized_and_are_listed(examples: Path) -> None:
     """For int4, the input width must be a multiple of 32."""
     sets = ["d_model=64", "feed_forward.d_ff=72", "layers=1"]
     model = mw.compile(mw.load(examples / "tiny_llama.yaml", sets=sets))
@@ -112,7 +112,7 @@ head: language_model
 """
 
 
-def test_experts_are_left_and_said() -> None:
+def test_experts_are_not_quantized_and_are_listed() -> None:
     model = mw.compile(mw.loads(EXPERTS))
     left = quantize(model, "int8")
     assert left.pop("token_embedding.weight") == "an embedding"

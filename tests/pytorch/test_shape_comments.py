@@ -156,7 +156,7 @@ def test_a_false_comment_is_found(comment: str, faults: int) -> None:
     assert len(watch.wrong) == faults
 
 
-def test_a_comment_on_nothing_is_found() -> None:
+def test_a_comment_without_a_tensor_is_found() -> None:
     with pytest.raises(AssertionError, match="on no statement"):
         watched("x = 1\n# (B, T)\n", graph_of("encoder"))
     with pytest.raises(AssertionError, match=r"line 1: \(B, T"):

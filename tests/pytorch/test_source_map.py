@@ -117,7 +117,7 @@ def test_a_wrong_map_is_found(line: str, key: str, rule: str) -> None:
     assert {found.partition(":")[0] for found in faults(graph("deepseek_v3"), wrong)} >= {rule}
 
 
-def test_a_shared_class_says_all_that_it_is_for() -> None:
+def test_a_shared_class_documents_all_its_uses() -> None:
     """T5's encoder and decoder have one feed-forward: each of its lines has the ops of both."""
     emitted = built("example t5_small")
     lines = emitted.text.splitlines()

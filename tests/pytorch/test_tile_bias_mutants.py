@@ -1,4 +1,4 @@
-"""Small mistakes in biases and sinks of tiles change what a model computes."""
+"""Small faults in biases and sinks of tiles change the results."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _steps(model: nn.Module, ids: Tensor, cache: object) -> Tensor:
 
 @pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.usefixtures("every_mask_in_tiles")
-def test_mutants_of_biases_are_seen(name: str) -> None:
+def test_mutants_of_biases_are_detected(name: str) -> None:
     positions, attention, before, after = MUTANTS[name]
     graph = case_of(positions, attention)
     assert apart(graph) < 1e-12

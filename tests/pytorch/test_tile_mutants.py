@@ -1,4 +1,4 @@
-"""Small mistakes in the ranges of tiles are seen in the picture that the tiles paint."""
+"""Small faults in the ranges of tiles change the mask that the tiles cover."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def is_seen(mask: str, module: ModuleType, config: Any) -> bool:
 
 @pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.usefixtures("every_mask_in_tiles")
-def test_mutants_of_ranges_are_seen(name: str) -> None:
+def test_mutants_of_ranges_are_detected(name: str) -> None:
     mask, before, after = MUTANTS[name]
     assert not is_seen(mask, *file_of(mask))
     assert is_seen(mask, *file_of(mask, before, after))

@@ -1,4 +1,4 @@
-"""Tiles of any mask formula: painted on one picture, they are the mask of the definition."""
+"""Tiles of any mask formula cover exactly the mask."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def padded(padding: str) -> dict[str, Tensor]:
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("padding", ["none", "all real", "left", "right"])
 @pytest.mark.parametrize("name", CASES)
-def test_tiles_equal_both_judges(name: str, padding: str) -> None:
+def test_tiles_equal_the_reference_and_the_oracle(name: str, padding: str) -> None:
     spec, model, module = built(name)
     data = arguments(padding, model)
     arrays = {key: value.numpy() for key, value in data.items()}

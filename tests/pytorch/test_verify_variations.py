@@ -1,4 +1,4 @@
-"""Every variation of the options obeys every law that says something about it."""
+"""Every variation of the options passes every law that applies to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights to and from files: whole or not at all, every difference named."""
+"""Saving and loading weights: complete or not at all, with all differences named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers with a window keep their last tokens: steps equal the whole, and memory is bounded."""
+"""Layers with a window keep their last tokens: steps equal one pass, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_the_ring_of_a_window_is_as_large_as_the_window() -> None:
     "change",
     ["mask=causal & (window(5) | global(1))", "mask=causal & fixed(8, 2)", "positions=alibi"],
 )
-def test_what_counts_from_the_beginning_keeps_all(change: str) -> None:
+def test_masks_that_count_from_the_start_keep_all_tokens(change: str) -> None:
     window = "mask=causal & window(5)"
     assert "previous: int | None" in mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window]))
     text = mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window, change]))

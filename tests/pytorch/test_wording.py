@@ -1,4 +1,4 @@
-"""The words of emitted files: references, docstrings, legends, names."""
+"""The text of emitted files: references, docstrings, legends, names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_helper_says_what_it_computes(name: str) -> None:
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", SOME)
-def test_the_legend_speaks_of_this_file(name: str) -> None:
+def test_the_legend_matches_the_file(name: str) -> None:
     """Tokens are new only where a cache holds others; chunks are no classes."""
     card = ast.get_docstring(tree(name)) or ""
     legend = " ".join(card[card.index("Shapes:") :].split())

@@ -1,4 +1,4 @@
-"""Linear layers, tables, norms and functions, against values worked out by hand."""
+"""Linear layers, tables, norms and functions, against values computed by hand."""
 
 from __future__ import annotations
 
@@ -138,6 +138,6 @@ def test_l2_normalize(compute):
     assert compute("l2_normalize", [[3.0, 4.0], [0.0, 0.0]]).tolist() == [[0.6, 0.8], [0.0, 0.0]]
 
 
-def test_a_missing_input_is_said(compute):
+def test_a_missing_input_is_reported(compute):
     with pytest.raises(ValueError, match="add: `b` is missing"):
         compute("add", [1.0])

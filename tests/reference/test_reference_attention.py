@@ -1,4 +1,4 @@
-"""Attention, written out a second time with plain loops over numbers."""
+"""Attention, compared with plain loops over numbers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_attend_with_mask_and_bias(compute, qkv):
     assert np.array_equal(again, got)
 
 
-def test_a_sink_takes_a_share_and_gives_nothing(compute, qkv):
+def test_a_sink_takes_weight_and_has_no_value(compute, qkv):
     plain = {"scale": 1.0, "softcap": None}
     sinks = np.array([-1.0, 0.0, 2.0, -np.inf])
     mask = np.arange(6) != np.arange(5)[:, None]
@@ -97,7 +97,7 @@ def test_attend_does_not_overflow(compute):
     assert got.ravel().tolist() == [3.0]
 
 
-def test_heads_are_cut_and_joined(compute):
+def test_heads_are_split_and_merged(compute):
     x = np.arange(12.0).reshape(1, 2, 6)
     heads = {"heads": Dim("H", Size.of(2)), "width": Dim("E", Size.of(3))}
     split = compute("split_heads", x, **heads)

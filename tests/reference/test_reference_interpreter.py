@@ -1,4 +1,4 @@
-"""Whole models: layers, kinds of layers, shared weights, ties, memories, and what is refused."""
+"""Whole models: layers, shared weights, ties, memories, and errors."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_added_embedding_that_is_left_out_is_entry_zero(model):
 # -- weights and what is refused
 
 
-def test_random_weights_leave_nothing_at_rest(model):
+def test_no_random_weight_keeps_its_constant(model):
     m = model(BASE)
     assert {name: w.shape for name, w in m.weights.items()} == weight_shapes(m.graph)
     for name, w in m.weights.items():

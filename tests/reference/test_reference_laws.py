@@ -1,4 +1,4 @@
-"""Laws that hold by theory, whatever the weights are."""
+"""Invariants that hold in theory for any weights."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def moved(before: np.ndarray, after: np.ndarray) -> list[int]:
         "norm_placement: sandwich",
     ],
 )
-def test_nothing_leaks_from_the_future(model, more):
+def test_future_tokens_have_no_influence(model, more):
     m, before = model(small(more)), ids()
     base = m.hidden(input_ids=before)
     assert moved(base, m.hidden(input_ids=change(before, 5))) == list(range(5, 12))
@@ -85,7 +85,7 @@ def test_a_window_forgets(model):
     assert moved(base, m.hidden(input_ids=change(before, 5))) == [5, 6, 7, 8]
 
 
-def test_an_encoder_sees_everything(model):
+def test_an_encoder_attends_to_all_tokens(model):
     m, before = model(small("positions: rotary", "encoder-only")), ids()
     base = m.hidden(input_ids=before)
     assert moved(base, m.hidden(input_ids=change(before, 5))) == list(range(12))
@@ -126,7 +126,7 @@ def test_positions_that_skip_padding_make_its_side_matter_no_more(model, kind, r
     assert np.abs(got - m.hidden(input_ids=tokens)).max() < EXACT
 
 
-def test_position_ids_stand_in_for_the_places_of_tokens(model):
+def test_position_ids_replace_the_indices_of_tokens(model):
     m, tokens = model(small("positions: learned")), ids(1, 7)
     padded = np.concatenate([np.full((1, 3), 39), tokens], axis=1)
     mask = (np.arange(10) >= 3).astype(int)[None]
@@ -135,7 +135,7 @@ def test_position_ids_stand_in_for_the_places_of_tokens(model):
     assert np.abs(got - m.hidden(input_ids=tokens)).max() < EXACT
 
 
-def test_packed_documents_do_not_see_each_other(model):
+def test_packed_documents_do_not_attend_to_each_other(model):
     m = model(small("mask: causal & documents\npositions: rotary"))
     first, second = ids(1, 5, seed=1), ids(1, 6, seed=2)
     packed = np.concatenate([first, second], axis=1)

@@ -1,4 +1,4 @@
-"""Every mask atom, as the small picture it draws and as the sentence that defines it."""
+"""Every mask predicate, as a small picture and as its defining sentence."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_random_of_more_blocks_than_there_are_is_full():
 # -- data
 
 
-def test_documents_do_not_see_each_other():
+def test_documents_do_not_attend_to_each_other():
     got = picture("documents", 5, document_ids=[[3, 3, 0, 0, 3]])
     assert got == ["##..#", "##..#", "..##.", "..##.", "##..#"]
 

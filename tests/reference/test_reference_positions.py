@@ -83,7 +83,7 @@ def test_rope_angles(compute):
     assert np.allclose(sin[0, 1], [math.sin(2), math.sin(0.02)])
 
 
-def test_rope_scaled_linearly_is_a_slower_walk():
+def test_rope_with_linear_scaling_divides_positions():
     scaling = {"type": "linear", "factor": 4}
     plain = frequencies(8, 10000.0, None)
     assert np.allclose(frequencies(8, 10000.0, scaling), np.array(plain) / 4, rtol=1e-15)
@@ -143,7 +143,7 @@ def test_longrope_divides_by_length(compute):
         assert np.allclose(cos[0, 1], growth * np.cos(angles), rtol=1e-14)
 
 
-def test_yarn_grows_what_it_turns(compute):
+def test_yarn_scales_rotated_vectors(compute):
     scaling = {"type": "yarn", "factor": math.e**5, "original_max_positions": 64, "truncate": True}
     scaling |= {"beta_fast": 32, "beta_slow": 1, "mscale": 4, "mscale_all_dims": 2}
     cos, sin = compute("rope_table", [[0]], width=4, theta=100.0, scaling=scaling)
@@ -155,7 +155,7 @@ def turned(x: float, y: float, angle: float) -> list[float]:
     return [x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)]
 
 
-def test_rotate_half_turns_columns_a_half_apart(compute):
+def test_rotate_half_rotates_pairs_half_a_head_apart(compute):
     cos, sin = compute("rope_table", [[5]], width=4, theta=100.0)
     x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 1, 4)
     got = compute("rotate", x, cos, sin, layout="half", width=4)[0, 0, 0]
@@ -163,7 +163,7 @@ def test_rotate_half_turns_columns_a_half_apart(compute):
     assert np.allclose(got, [a, b, c, d], atol=1e-15)
 
 
-def test_rotate_interleaved_turns_neighbours(compute):
+def test_rotate_interleaved_rotates_neighbouring_pairs(compute):
     cos, sin = compute("rope_table", [[5]], width=4, theta=100.0)
     x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 1, 4)
     got = compute("rotate", x, cos, sin, layout="interleaved", width=4)[0, 0, 0]

@@ -1,4 +1,4 @@
-"""The reference judges what is compiled, so it shares no code with it, and needs no torch."""
+"""The reference shares no code with what it is compared with, and needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files from strangers: what they claim, hold, or point at must harm nobody."""
+"""Files from untrusted sources: false claims, large contents and links do no harm."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def header(said: dict[str, object], *, length: int | None = None) -> bytes:
         b"",
     ],
 )
-def test_a_safetensors_header_that_lies(tmp_path: Path, data: bytes) -> None:
+def test_a_wrong_safetensors_header(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(data)
     assert "not a valid safetensors file" in refused(tmp_path)
 

@@ -1,4 +1,4 @@
-"""A process that is killed while it writes leaves a whole file, the old one, or none."""
+"""A process that is killed while it writes leaves a complete new file, the old one, or none."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def is_whole(data: bytes) -> bool:
 
 @pytest.mark.parametrize("tries", TRIES)
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_is_written_is_whole(tmp_path: Path, what: str, tries: int) -> None:
+def test_written_files_are_complete(tmp_path: Path, what: str, tries: int) -> None:
     place, dice = tmp_path / "out", random.Random(0)
     for _ in range(tries):
         kill_soon([sys.executable, "-c", WRITER, what, str(place)], dice.random() * 0.1)

@@ -126,7 +126,7 @@ def is_whole(what: str, found: dict[str, bytes], ends: list[dict[str, bytes]]) -
 
 @pytest.mark.parametrize("tries", FORKED)
 @pytest.mark.parametrize("what", ["import", "export"])
-def test_what_is_there_is_whole(
+def test_existing_files_are_complete(
     forks: Forks, made: Path, tmp_path: Path, what: str, tries: int
 ) -> None:
     ends = []

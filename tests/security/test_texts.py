@@ -63,7 +63,7 @@ def test_a_description_in_a_file_is_a_docstring(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_show_prints_is_the_same_spec(text: str) -> None:
+def test_show_prints_a_spec_of_the_same_model(text: str) -> None:
     assert loads(show(loads(described(text)))).description == text
 
 

@@ -1,4 +1,4 @@
-"""Every kind of mistake, and the exact words about it: tests/errors/*.yaml and the .txt beside."""
+"""Every kind of mistake and its exact message: tests/errors/*.yaml and the .txt beside it."""
 
 from __future__ import annotations
 

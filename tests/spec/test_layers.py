@@ -48,7 +48,7 @@ def test_overrides_alone_leave_the_unnamed_block() -> None:
     assert order(AB + "overrides: {0: a, 2: b}\n") == ("a", "block", "b", "block")
 
 
-def test_a_written_override_goes_on_top_of_what_stands_there() -> None:
+def test_a_written_override_is_merged_into_the_block() -> None:
     spec = loads(TINY + AB + "pattern: [a, b]\noverrides: {0..2: {norm: rmsnorm}}\n")
     stack = spec.stacks["decoder"]
     assert stack.order == ("a_layer_0", "b_layer_1", "a_layer_0", "b")

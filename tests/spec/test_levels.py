@@ -1,4 +1,4 @@
-"""Rules 1 to 3: a word is a type, outside is the default for inside, one merge. And `--set`."""
+"""Rules 1 to 3: words as types, defaults of outer levels, merging; and `--set`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_everything_inside_takes_the_outer_word() -> None:
     assert (head.stack, head.vocab_size) == ("decoder", 9)
 
 
-def test_an_inner_level_wins_and_the_rest_stays() -> None:
+def test_an_inner_level_overrides_only_its_own_keys() -> None:
     spec = loads(
         BOTH + "norm: {type: rmsnorm, eps: 1e-6}\n"
         "decoder: {norm: {weight_offset: 1}, attention: {norm: {eps: 1e-3}, qk_norm: head}}\n"
@@ -78,7 +78,7 @@ def test_the_mask_survives_another_attention() -> None:
     assert str(block(spec).mask) == "causal"
 
 
-def test_saying_the_default_type_is_no_change() -> None:
+def test_writing_the_default_type_changes_nothing() -> None:
     spec = loads(TINY + "decoder: {attention: {type: mha, kv_heads: 1}}\n")
     assert (block(spec).attention.heads, block(spec).attention.kv_heads) == (2, 1)
 
@@ -90,7 +90,7 @@ def test_lists_replace() -> None:
     assert [p.type for p in spec.stacks["decoder"].positions] == ["rotary"]
 
 
-def test_cross_attention_is_as_attention_unless_said() -> None:
+def test_cross_attention_defaults_to_the_options_of_attention() -> None:
     text = BOTH.replace("{heads: 2}", "{heads: 2, scale: none, bias: [query]}")
     cross = block(loads(text)).cross_attention
     assert isinstance(cross, CrossMha)
@@ -289,7 +289,7 @@ def test_types() -> None:
     assert isinstance(inside.feed_forward, Mlp)
 
 
-def test_a_default_of_another_type_than_the_usual_stays() -> None:
+def test_a_default_of_another_type_is_kept() -> None:
     """A projection has no activation, whatever stands outside."""
     spec = loads(TINY + "activation: relu\nhead: {type: projection, size: 4, pool: first}\n")
     assert spec.heads["head"].activation.type == "identity"

@@ -101,7 +101,7 @@ def test_nothing_was_written(path: str) -> None:
     assert nearest.line
 
 
-def test_a_value_of_the_family_is_marked_at_its_word() -> None:
+def test_a_value_of_the_family_is_marked_at_family() -> None:
     mark = marked(loads(TEXT), f"{BLOCK}.mask")
     assert mark.why == "family"
     assert between(TEXT, mark) == "decoder-only"

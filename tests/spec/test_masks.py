@@ -1,4 +1,4 @@
-"""The mask algebra: grammar, canonical form, and which masks look ahead."""
+"""The mask formulas: grammar, canonical form, and which masks look ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: nothing of a spec reaches code but what the grammar lets through."""
+"""Names: nothing of a spec reaches code unless the grammar allows it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_no_place_for_a_name_takes_code(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["class", "def", "None", "True", "lambda", "import"])
-def test_words_of_python_are_no_names(word: str) -> None:
+def test_python_keywords_are_not_names(word: str) -> None:
     for place in (
         data(stacks={word: {}}),
         data(family="decoder-only", heads={word: "language_model"}),

@@ -1,4 +1,4 @@
-"""What is printed about the language: `show`, the JSON Schema, the reference."""
+"""Printed descriptions of the language: `show`, the JSON Schema, the reference."""
 
 from __future__ import annotations
 

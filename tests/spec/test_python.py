@@ -1,4 +1,4 @@
-"""The same objects from Python, without YAML."""
+"""The same specs from Python, without YAML."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_code_of_the_reference_runs() -> None:
     exec(compile(code, "language.md", "exec"), {})
 
 
-def test_mistakes_in_data_are_all_said() -> None:
+def test_all_errors_in_data_are_reported() -> None:
     with pytest.raises(SpecErrors) as caught:
         from_data({"name": "tiny", "family": "decoder-only", "layrs": 2, "d_model": "8"})
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""Specs that say the same in different ways give the same file."""
+"""Specs with the same meaning give the same file."""
 
 from __future__ import annotations
 

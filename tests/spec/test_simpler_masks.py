@@ -1,4 +1,4 @@
-"""Formulas are simplified to equal ones, and what has no effect is found."""
+"""Formulas are simplified to equal ones, and numbers without effect are found."""
 
 from __future__ import annotations
 

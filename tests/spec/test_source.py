@@ -123,7 +123,7 @@ def test_a_file_that_is_not_there(tmp_path) -> None:
         load(tmp_path)
 
 
-def test_bytes_that_are_no_text(tmp_path) -> None:
+def test_bytes_that_are_not_text(tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"name: t\nfamily: \xff\n")
     with pytest.raises(SpecErrors) as caught:

@@ -1,4 +1,4 @@
-"""What is allowed and looks wrong."""
+"""Specs that are valid but look wrong."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
         ),
     ],
 )
-def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:
+def test_a_warning_is_printed_once_with_its_location(text: str, warning: str) -> None:
     assert loads(text, "t.yaml").warnings == (warning,)
 
 
@@ -84,5 +84,5 @@ def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:
         GPT + "positions: {type: relative_bias, bidirectional: false}\n",
     ],
 )
-def test_what_is_meant_is_not_doubted(text: str) -> None:
+def test_intended_specs_give_no_warnings(text: str) -> None:
     assert loads(text).warnings == ()

@@ -1,4 +1,4 @@
-"""Files of a run: slots and imports are exchanged, all else is copied; linters accept them."""
+"""Files of a run: slots and imports are replaced, the rest is copied, and linters pass."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_ruff_accepts_the_files(run: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_files_import_nothing_of_ours(run: Path) -> None:
+def test_emitted_files_do_not_import_modelwright(run: Path) -> None:
     for path in run.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert "import modelwright" not in text

@@ -1,4 +1,4 @@
-"""`modelwright data`: what the files hold, streaming, processes, interruptions and refusals."""
+"""`modelwright data`: contents of the files, streaming, processes, interruptions and errors."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_another_folder_is_not_replaced(jsonl: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interruption_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+def test_an_interruption_leaves_no_files(number: signal.Signals, tmp_path: Path) -> None:
     """After SIGKILL, which nobody can answer, the next command removes what was left."""
     line = json.dumps({"text": "so many words " * 5000}) + "\n"
     with (tmp_path / "a.jsonl").open("w", encoding="utf-8") as file:

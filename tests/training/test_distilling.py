@@ -1,4 +1,4 @@
-"""Distillation: what is compared, the parts of the loss, and a student that learns."""
+"""Distillation: compatible models, the parts of the loss, and a student that learns."""
 
 from __future__ import annotations
 

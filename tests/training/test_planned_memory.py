@@ -1,4 +1,4 @@
-"""The memory that `plan` computes is that of training processes, measured by their storages."""
+"""The memory computed by `plan` equals the measured memory of training processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pruning: the smaller model is the masked one, and what matters least is removed."""
+"""Pruning: the smaller model equals the masked one, and the least important parts are removed."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_removed_is_refused(
+def test_parts_that_cannot_be_removed_are_refused(
     case: str, spec: Path, tokens: Path, tmp_path: Path
 ) -> None:
     options, changes, message = REFUSED[case]

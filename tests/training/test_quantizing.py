@@ -1,4 +1,4 @@
-"""`modelwright quantize`: files, what is measured, and generation from them."""
+"""`modelwright quantize`: files, measured losses, and generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a run: damaged data, other data, a loss that is no number, a full disk."""
+"""What stops a run: damaged or other data, a loss that is not finite, a full disk."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_run_is_not_resumed_as_another(script: Script, tokens: Path, tmp_path:
     assert script.run(out)[0] == 0  # and it can still be resumed
 
 
-def test_a_loss_that_is_no_number(script: Script, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite(script: Script, tmp_path: Path) -> None:
     """The step is named, and the last checkpoint before it is kept."""
     out = tmp_path / "run"
     assert script.run(out, steps=4)[0] == 0
@@ -118,7 +118,7 @@ def test_a_loss_that_is_no_number(script: Script, tmp_path: Path) -> None:
     assert script.run(out)[0] == 0
 
 
-def test_weights_that_are_no_numbers(script: Script, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite(script: Script, tmp_path: Path) -> None:
     """0 / 0 in AdamW, after a finite loss: such weights are not saved."""
     out = tmp_path / "run"
     for steps, kept in ((1, "nothing was saved"), (5, "step-00000004 is kept")):

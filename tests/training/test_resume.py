@@ -1,4 +1,4 @@
-"""Runs that are killed and resumed: the same numbers to the bit, and never half a checkpoint."""
+"""Runs that are killed and resumed have bitwise equal results and complete checkpoints."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_killed_at_random_moments(
     assert_equal(out, whole[0])
 
 
-def test_every_checkpoint_is_whole_when_it_is_one(script: Script, tmp_path: Path) -> None:
+def test_every_checkpoint_is_complete(script: Script, tmp_path: Path) -> None:
     """Killed at each operation of the first checkpoint in turn, a run always goes on."""
     out = tmp_path / "run"
     seen = set()

@@ -121,7 +121,7 @@ head: {type: classifier, classes: 2, pool: mean}
 
 
 @pytest.mark.slow
-def test_images_are_told_apart(tmp_path: Path) -> None:
+def test_images_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(VIT, encoding="utf-8")
     data, run = tmp_path / "data", tmp_path / "run"
     words = ("--kind", "images", "--held-out", "0.2", "-o", data)
@@ -271,7 +271,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_supported_is_refused(case: str, examples: Path, tmp_path: Path) -> None:
+def test_unsupported_models_are_refused(case: str, examples: Path, tmp_path: Path) -> None:
     _, name, message = REFUSED[case]
     result = type_in("train", examples / f"{name}.yaml", "-o", tmp_path / "run")
     assert result.exit_code == 2
@@ -328,7 +328,7 @@ def test_a_refused_run_changes_nothing(small: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_refusal_is_said_once(
+def test_an_error_is_reported_once(
     small: Path, tokens: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """By one process of two, with exit code 2; the folder stays as it was."""
@@ -352,7 +352,7 @@ def test_a_refusal_is_said_once(
 
 
 @pytest.mark.slow
-def test_packed_documents_do_not_see_each_other(tokens: Path, tmp_path: Path) -> None:
+def test_packed_documents_do_not_attend_to_each_other(tokens: Path, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, more="mask: causal & documents\n")
     run = tmp_path / "run"
     assert type_in("train", spec, "--data", tokens, "-o", run, "--steps", "6", *FAST).exit_code == 0
@@ -382,7 +382,7 @@ def test_pairs_are_translated(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_classes_are_learnt(tmp_path: Path) -> None:
+def test_a_classifier_learns_its_classes(tmp_path: Path) -> None:
     lines = [{"text": "ab" * (n % 7 + 1) + "?!"[n % 2], "label": n % 2} for n in range(200)]
     head = "{type: classifier, classes: 2, pool: mean}"
     spec, data, run = write_spec(tmp_path, "encoder-only", head), tmp_path / "d", tmp_path / "run"
@@ -474,7 +474,7 @@ def test_shards_are_files_of_their_processes(tmp_path: Path) -> None:
     assert "has 3 files weights*.safetensors instead of 4" in done.stderr
 
 
-def test_a_run_without_stdout_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_stdout_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
     log = Log(tmp_path / "log.jsonl", 0, writes=True)
     log.say("step 1")

@@ -1,4 +1,4 @@
-"""`modelwright tokenizer`: ids of special tokens, round trips, and refusals."""
+"""`modelwright tokenizer`: ids of special tokens, round trips, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each law beside a fault that only it should see: of lowering, of a rule, of a build option."""
+"""Each law with a fault that only it should find: of lowering, of a rule, of a build option."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def failing(text: str, *laws: str, **options: Any) -> list[str]:
     return [finding.law for finding in report.failures]
 
 
-def test_a_residual_projection_that_is_not_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_residual_projection_that_is_not_scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
     text = DECODER + "init: {depth_scaled: true}\n"
     assert failing(text, "init", "oracle") == []
     row = OPS["linear"]
@@ -44,7 +44,7 @@ def test_a_residual_projection_that_is_not_narrow(monkeypatch: pytest.MonkeyPatc
     assert failing(text, "init", "oracle") == ["init"]
 
 
-def test_a_shared_expert_is_no_branch_of_its_own() -> None:
+def test_a_shared_expert_does_not_count_as_a_branch() -> None:
     """Depth scaling counts branches: two for each layer, whatever a mixture holds."""
     experts = "{type: moe, experts: 4, top_k: 2, expert: {type: glu}, shared_expert: {type: glu}}"
     text = DECODER.replace("{d_ff: 40}", experts) + "init: {depth_scaled: true}\n"
@@ -141,7 +141,7 @@ def test_a_value_of_the_document_that_is_lost() -> None:
         assert failing(DECODER, "levels", document=other) == ["levels"], key
 
 
-def test_what_is_expected_of_draws() -> None:
+def test_expected_probabilities_and_scripts_of_sampling() -> None:
     scores = sampling._scores(6, 0)
     assert (sampling.probabilities(scores, top_k=2) > 0).sum() == 2
     assert (sampling.probabilities(scores, top_p=0.0) > 0).sum() == 1

@@ -1,4 +1,4 @@
-"""A mistake of lowering, which the reference makes too, is seen by the oracle alone."""
+"""A fault of lowering, which the reference repeats, is found by the oracle alone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def changed(spec: ModelSpec, branch: str, options: dict[str, Any]) -> ModelSpec:
 
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("what", DROPPED)
-def test_what_lowering_drops_is_seen_by_the_oracle_alone(
+def test_options_that_lowering_drops_are_detected_by_the_oracle_alone(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch, said, lowered = DROPPED[what]
@@ -58,7 +58,7 @@ def test_what_lowering_drops_is_seen_by_the_oracle_alone(
     assert report.failures[0].error is not None, "it raised: nothing was compared"
 
 
-def test_an_option_that_the_oracle_does_not_know_is_no_failure(
+def test_an_option_unknown_to_the_oracle_is_not_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from modelwright.backends.oracle import options
@@ -71,7 +71,7 @@ def test_an_option_that_the_oracle_does_not_know_is_no_failure(
     assert "does not know the option `softcap`" in report.finding("oracle").note
 
 
-def test_random_blocks_are_told_to_the_oracle(examples: Any) -> None:
+def test_random_blocks_are_given_to_the_oracle(examples: Any) -> None:
     report = verify(load(examples / "bigbird_base.yaml"), laws=["oracle"])
     assert report.holds
     assert report.finding("oracle").applies

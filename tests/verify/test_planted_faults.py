@@ -1,4 +1,4 @@
-"""`verify` fails on every fault that is planted; `docs/verify.md` names the laws that caught it."""
+"""`verify` fails for every planted fault; `docs/verify.md` lists the laws that found it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
 
 
 @pytest.mark.parametrize("model", sorted({fault.model for fault in FAULTS}))
-def test_what_a_fault_changes_stands_in_the_file(model: str) -> None:
+def test_the_text_that_a_fault_changes_is_in_the_file(model: str) -> None:
     text = mw.emit(shrink(spec_of(model)))
     for fault in FAULTS:
         if fault.model == model:

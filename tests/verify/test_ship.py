@@ -1,4 +1,4 @@
-"""Tests beside a built file: they pass on it without modelwright, and fail on its faults."""
+"""Tests of a built file: they pass without modelwright, and fail on its faults."""
 
 from __future__ import annotations
 

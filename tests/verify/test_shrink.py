@@ -1,4 +1,4 @@
-"""What is made small keeps its structure, and obeys the laws of the language."""
+"""Reduced specs keep their structure and are valid."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_ratios_of_heads() -> None:
     assert block(small("gpt2", "positions=alibi")).attention.heads == 6  # no power of two
 
 
-def test_windows_are_narrower_than_sequences_and_keep_their_order() -> None:
+def test_reduced_windows_are_shorter_than_sequences_and_keep_their_order() -> None:
     sets = ("blocks.local.mask=causal & window(4096)", "blocks.global.mask=causal & window(8192)")
     blocks = small("gemma2_2b", *sets).stacks["decoder"].blocks
     assert [str(block.mask) for block in blocks.values()] == [

@@ -1,4 +1,4 @@
-"""`verify` alone finds faults of the compiler's source."""
+"""`verify` alone finds faults in the compiler's source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example obeys every law that says something about it."""
+"""Every example passes every law that applies to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that `verify` found wrong, each by the law that found it; and what is not claimed."""
+"""Options in which `verify` found faults, each by its law, and laws that do not apply."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ FOUND = {
 
 
 @pytest.mark.parametrize("what", FOUND, ids=[what.replace(" ", "-") for what in FOUND])
-def test_what_was_found_is_mended(what: str) -> None:
+def test_found_faults_are_fixed(what: str) -> None:
     text, law = FOUND[what]
     report = judged(text, law, "reference")
     assert not report.failures, report.render()
     assert report.finding(law).applies
 
 
-def test_what_competes_for_experts_is_not_claimed() -> None:
+def test_laws_do_not_apply_where_tokens_compete_for_experts() -> None:
     text = SMALL.format(family="decoder-only").replace(
         "{d_ff: 40}", "{type: moe, experts: 4, top_k: 1, capacity: CAPACITY}"
     )

@@ -1,4 +1,4 @@
-"""BERT and its kin."""
+"""BERT and its relatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders whose scores depend on how far a key is from its query."""
+"""Encoders whose scores depend on the distance of key and query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How BERT and its kin name their weights."""
+"""Weight names of BERT and its relatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders whose layers see a window."""
+"""Encoders whose layers attend to a window."""
 
 from __future__ import annotations
 

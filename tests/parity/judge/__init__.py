@@ -1,3 +1,3 @@
-"""The judge of imported models: what is equal to the library's, what is not, and why."""
+"""Compare imported models with the library's: which are equal, which are not, and why."""
 
 from __future__ import annotations

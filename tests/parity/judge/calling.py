@@ -1,4 +1,4 @@
-"""Asking our model what the library's was asked, and finding what is to be compared."""
+"""Call our model with the library's inputs, and find the outputs to compare."""
 
 from __future__ import annotations
 

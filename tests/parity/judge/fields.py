@@ -1,4 +1,4 @@
-"""One field of a config changed at a time: an importer that overlooks it makes another model."""
+"""Change one field of a config at a time: if the importer ignores it, the models differ."""
 
 from __future__ import annotations
 

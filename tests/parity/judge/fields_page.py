@@ -1,4 +1,4 @@
-"""The page of fields changed alone: what was tried of each type, and what is refused."""
+"""The page of `--fields`: what was changed for each type, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One case: the tiny model is saved, imported, run beside the library's, and judged."""
+"""One case: save a tiny model, import it, run both, and compare."""
 
 from __future__ import annotations
 

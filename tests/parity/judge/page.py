@@ -1,4 +1,4 @@
-"""The page of all verdicts: written from them, and read back."""
+"""The page of all verdicts: writing and reading it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of the library that are no transformers, or not only that: known from their code."""
+"""Types of the library that are not transformers, or not only: known from their code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process for every case, so that none can end the run of the others."""
+"""A process for every case, so that a crash does not end the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models the library has: every type under every head, and towers of images and sounds."""
+"""The models of the library: every type with every head, and image and audio encoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of encoders of images whose sizes depend on one another, stage by stage."""
+"""Fields of image encoders whose sizes depend on one another, stage by stage."""
 
 from __future__ import annotations
 

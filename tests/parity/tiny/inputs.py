@@ -1,4 +1,4 @@
-"""What a tiny model is asked: random tokens, images or sounds, under the library's names."""
+"""Inputs of a tiny model: random tokens, images or audio, with the library's argument names."""
 
 from __future__ import annotations
 

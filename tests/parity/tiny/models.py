@@ -1,4 +1,4 @@
-"""A tiny model of the library, every weight at random, saved to a folder and read back."""
+"""A tiny model of the library with random weights, saved to a folder and loaded again."""
 
 from __future__ import annotations
 

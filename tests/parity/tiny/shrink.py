@@ -1,4 +1,4 @@
-"""The config of a type, tiny: every field that is a size gets a small value, the rest stays."""
+"""A small config of a type: every field that is a size gets a small value."""
 
 from __future__ import annotations
 

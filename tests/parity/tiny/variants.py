@@ -1,4 +1,4 @@
-"""Settings that real checkpoints use and that the defaults of their type do not show."""
+"""Settings that real checkpoints use and that differ from the defaults of their type."""
 
 from __future__ import annotations
 

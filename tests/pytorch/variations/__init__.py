@@ -1,4 +1,4 @@
-"""One small spec for every option of the language that can be built, and inputs to try it on."""
+"""A small spec for every supported option of the language, and inputs to run it."""
 
 from .arrays import Arrays, arguments, emitted, graph_of, inputs_of, spec_of
 from .base import DECODER, FIRST_WORD, HEADLESS, MARK, VOCABULARY

@@ -1,4 +1,4 @@
-"""What is made of a variation: its spec, its graph, its file, and inputs to try it on."""
+"""The spec, graph and file of a variation, and inputs to run it."""
 
 from __future__ import annotations
 

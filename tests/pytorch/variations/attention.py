@@ -1,4 +1,4 @@
-"""Attention by scores of pairs."""
+"""Attention with scores of pairs."""
 
 from __future__ import annotations
 

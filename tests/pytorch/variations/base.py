@@ -1,4 +1,4 @@
-"""The small specs that variations are written over, and the sizes of what they read."""
+"""The small specs that variations change, and the sizes of their inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions, learned vectors, and images as results."""
+"""Conditions, learned vectors, and images as outputs."""
 
 from __future__ import annotations
 

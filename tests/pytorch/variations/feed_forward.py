@@ -1,4 +1,4 @@
-"""Feed-forward branches, experts among them."""
+"""Feed-forward branches, including experts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stacks read, and how wide what they give is."""
+"""Inputs of stacks, and the width of their outputs."""
 
 from __future__ import annotations
 

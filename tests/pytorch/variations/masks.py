@@ -1,4 +1,4 @@
-"""Masks: of a stack, of heads, of layers, and of rows that see everything."""
+"""Masks: of a stack, of heads, of layers, and of global tokens."""
 
 from __future__ import annotations
 

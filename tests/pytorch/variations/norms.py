@@ -1,4 +1,4 @@
-"""Norms, residual branches, biases, and how fresh weights are drawn."""
+"""Norms, residual branches, biases, and initialisation."""
 
 from __future__ import annotations
 
