@@ -32,10 +32,10 @@ TESTS = {
         "requests_of_other_sites_are_refused",
         "forms_of_other_pages_cannot_ask",
     ),
-    "framing, sniffing, caching": ("every_answer_has_the_headers_that_protect_it",),
+    "framing, MIME sniffing, caching": ("every_answer_has_the_headers_that_protect_it",),
     "scripts in a spec or a shared link": (
         "a_spec_cannot_put_a_script_into_the_page",
-        "texts_of_a_spec_are_no_elements",
+        "texts_of_a_spec_are_not_markup",
         "the_page_may_run_its_own_script_alone",
         "its_policy_stops_scripts_of_others",
         "the_policy_allows_no_script_in_the_page",
@@ -47,15 +47,15 @@ TESTS = {
         "extends_reads_the_folder_of_the_examples_or_of_the_spec",
     ),
     "a spec whose model is too large or too slow": (
-        "what_cannot_be_run_is_said",
+        "models_that_cannot_be_run_are_reported",
         "a_run_that_takes_too_long_is_stopped_and_the_next_one_works",
         "memory_of_a_run_is_limited",
     ),
-    "code of others": (
+    "third-party code": (
         "no_question_can_name_a_plugin",
         "the_command_line_says_which_plugins_are_loaded",
     ),
-    "weights of others": (
+    "untrusted weights": (
         "the_server_runs_models_with_its_own_files_only",
         "no_weights_can_be_named",
     ),

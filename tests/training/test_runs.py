@@ -338,7 +338,7 @@ def test_an_error_is_reported_once(
     said = capfd.readouterr().err
     assert result.exit_code == 2
     assert said == (
-        f"Error: batch (8) must be a multiple of micro_batch (3) x groups of devices ({devices})\n"
+        "Error: batch (8) must be a multiple of micro_batch (3) x groups of devices (2)\n"
     )
     assert not run.exists()
     words = (*words, "--micro-batch", "4", "--data", tokens)
