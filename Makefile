@@ -33,12 +33,13 @@ test-all: .venv/installed ## the slow tests too
 # torch: the pinned one unless `make test-lowest TORCH=torch==2.5.0`; not every index has it.
 TORCH ?= $(shell grep '^torch==' constraints.txt)
 LOWEST := .venv-lowest/bin/python
-test-lowest: ## the tests of spec, cli and security with the lowest versions that pyproject.toml allows
+WITH_LIBRARY := huggingface parity cases test_package.py # need transformers, or build
+test-lowest: ## the tests with the lowest versions that pyproject.toml allows
 	@test -x $(LOWEST) || $(PYTHON) -m venv .venv-lowest
 	$(LOWEST) -m pip install --disable-pip-version-check --quiet -c constraints-lowest.txt \
-		'$(TORCH)' -e '.[explore]' pytest pytest-xdist hypothesis
+		'$(TORCH)' -e '.[explore,data]' pytest pytest-xdist hypothesis $(shell grep '^ruff==' constraints.txt)
 	$(THREADS) $(LOWEST) -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider \
-		-n $(JOBS) -m "not slow" tests/spec tests/cli tests/security tests/compiler tests/explore tests/test_api.py
+		-n $(JOBS) --dist loadgroup -m "not slow" tests $(WITH_LIBRARY:%=--ignore=tests/%)
 
 # Another version of transformers beside the pinned one, for the tests of exported folders.
 TRANSFORMERS ?= 5.0.0 5.24.0

@@ -175,6 +175,7 @@ def test_mask(formula: str) -> None:
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_buckets_of_t5(bidirectional: bool) -> None:
+    pytest.importorskip("transformers")
     from transformers.models.t5.modeling_t5 import T5Attention
 
     position = RelativeBias(buckets=32, max_distance=128, bidirectional=bidirectional)
@@ -184,6 +185,7 @@ def test_buckets_of_t5(bidirectional: bool) -> None:
 
 
 def test_buckets_of_deberta() -> None:
+    pytest.importorskip("transformers")
     from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
     offsets = torch.arange(-600, 600)
@@ -222,6 +224,7 @@ SCALED = [
 @pytest.mark.parametrize("length", [40, 200])
 @pytest.mark.parametrize(("kind", "scaling", "options"), SCALED)
 def test_frequencies(kind: str, scaling: Any, options: dict[str, Any], length: int) -> None:
+    pytest.importorskip("transformers")
     from transformers import LlamaConfig
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -244,6 +247,7 @@ def test_frequencies(kind: str, scaling: Any, options: dict[str, Any], length: i
 
 
 def test_sparse_mixer() -> None:
+    pytest.importorskip("transformers")
     from transformers.models.phimoe.modeling_phimoe import sparsemixer
 
     logits = torch.tensor([[0.4, 0.39, -0.2, 0.41], [-0.5, -0.6, -0.55, -0.52]])

@@ -127,7 +127,10 @@ def test_integer_weights_are_refused(
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
     state, path = dict(model.state_dict()), tmp_path / f"w.{suffix}"
     state["norm.weight"] = torch.zeros(state["norm.weight"].shape).to(dtype)
-    save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
+    try:
+        save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
+    except KeyError:
+        pytest.skip(f"this version of safetensors cannot store {dtype}")
     with pytest.raises(WeightsError, match=r"norm\.weight has dtype \S+; only F16, BF16"):
         mw.load_weights(other, path, strict=strict)
     assert all(tensor.equal(before[name]) for name, tensor in other.state_dict().items())

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import modelwright as mw
@@ -35,6 +36,7 @@ def model(values: str) -> Any:
 
 @torch.no_grad()
 def test_relative_keys_are_those_of_wav2vec2_bert() -> None:
+    pytest.importorskip("transformers")
     from transformers import Wav2Vec2BertConfig
     from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2BertSelfAttention
 

@@ -42,6 +42,7 @@ def gradients(loss: Tensor, of: nn.Module) -> list[Tensor]:
 
 @pytest.mark.parametrize("mask", [None, MASK])
 def test_they_are_those_of_mixtral_and_of_switch_transformers(mask: Tensor | None) -> None:
+    pytest.importorskip("transformers")
     from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
     from transformers.models.switch_transformers.modeling_switch_transformers import (
         router_z_loss_func,
