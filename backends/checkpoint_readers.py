@@ -39,7 +39,7 @@ _BROKEN = (
     ValueError,
     struct.error,
 )
-"""What a reader of pickles may raise for a file that is none, or that holds more than tensors."""
+"""What reading a pickle may raise for a file that is not one, or contains more than tensors."""
 
 
 def is_pickle(path: Path) -> bool:
@@ -179,7 +179,7 @@ _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def _pickle_problem(error: Exception) -> str:
-    """What torch said, without its advice to run whatever a file contains."""
+    """The message of torch, without its advice to run whatever a file contains."""
     unread = _GLOBAL.search(str(error))
     if unread is not None:
         return (

@@ -155,7 +155,7 @@ def _check(spec: Path | None) -> None:
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
-    """A socket at the port that was asked for, at the usual one, or at a free one."""
+    """A socket at the requested port, at the default one, or at a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, PORT if port is None else port), family=family)

@@ -85,7 +85,7 @@ class Guard:
 
 
 def is_visit(scope: Scope, headers: Headers) -> bool:
-    """Does somebody open the page by a link? It holds no secret and cannot be framed."""
+    """Whether the page is opened by a link; it contains no secret and cannot be framed."""
     return (
         scope["method"] == "GET"
         and scope["path"] == "/"
@@ -95,5 +95,5 @@ def is_visit(scope: Scope, headers: Headers) -> bool:
 
 
 def refusal(status: int, message: str) -> JSONResponse:
-    """An answer that says what is wrong; the connection is closed, its body unread."""
+    """An error response; the connection is closed without reading the body."""
     return JSONResponse({"error": message}, status, {"Connection": "close"})

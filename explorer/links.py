@@ -118,7 +118,7 @@ class Links:
             yield identity(part.id), self._part(part, ops)
 
     def _shown(self, parts: Parts, drawn: set[str]) -> dict[str, list[Op]]:
-        """The ops of each part that is drawn; those of no part stand at the one nearest to them."""
+        """The ops of each part that is drawn; those of no part are assigned to the nearest one."""
         shown: dict[str, list[Op]] = {}
         placed: set[int] = set()
         for key, part in parts.by_key.items():
@@ -186,7 +186,7 @@ class Links:
     # -- what asked for them
 
     def _ask_yaml(self) -> None:
-        """Give each item the lines that speak about what asked for it."""
+        """Give each item the lines of YAML that it comes from."""
         items = [item for pane in self._panes for item in pane.values()]
         asked = {path for item in items for path in item.asked}
         lines = {path: self.written.home(path) for path in asked}
@@ -223,12 +223,12 @@ class Links:
 
     @cached_property
     def _parts(self) -> set[Path]:
-        """The paths that asked for an op or a module."""
+        """The paths that an op or a module comes from."""
         items = (item for pane in self._panes for item in pane.values())
         return {path for item in items if item.own for path in item.asked}
 
     def _owner(self, path: Path) -> Path:
-        """The innermost part around a value that asked for an op; () for a whole stack or model."""
+        """The innermost part around a value of the spec; () for a whole stack or model."""
         around = (path, *prefixes(path))
         owner = next((outer for outer in around if outer in self._parts), ())
         return () if len(owner) == 2 and owner[0] == "stacks" else owner

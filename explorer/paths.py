@@ -27,7 +27,7 @@ def prefixes(path: Path) -> Iterator[Path]:
 
 
 class Written:
-    """Where each path of a spec stands, in the YAML text and in the resolved spec.
+    """Where each path of a spec is written, in the YAML text and in the resolved spec.
 
     lines     line of the text -> the paths whose key stands there
     until     line of the text -> the last line of the value of the outermost key there

@@ -1,4 +1,4 @@
-"""What the page asks for once: the schema, the examples, and the spec to open."""
+"""Data that the page requests once: the schema, the examples, and the spec to open."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
 
 
 def _ends_normed(last: Node, norm: Node) -> bool:
-    """Does a stack with this last block and this norm end in a norm, if nobody says so?"""
+    """Whether a stack with this last block and this norm has a final norm by default."""
     placement = last.get("norm_placement")
     if has_type("norm", norm, "none"):
         return False
@@ -140,7 +140,7 @@ def _settle_streams(own: Words, items: Words, reach: Words, reading: Reading) ->
 
 
 def _settle_ties(stacks: dict[str, Node]) -> None:
-    """An input tied to another stack's table has that table's sizes, unless it says others."""
+    """An input tied to another stack's table has the sizes of that table by default."""
     settled: set[str] = set()
     for name in stacks:
         _settle_tie(name, stacks, settled)

@@ -80,7 +80,7 @@ def _idle_blocks(stack: Node, surface: Node) -> set[str]:
 
 
 def _is_elsewhere(mark: Mark, own: set[str]) -> bool:
-    """Does a value stand in a file that this one extends? What `--set` says does not."""
+    """Whether a value is written in an extended file; values of `--set` are not."""
     return mark.why not in ("", "--set") or (mark.why == "" and mark.file not in own)
 
 

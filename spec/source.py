@@ -74,7 +74,7 @@ class Node:
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def inside(self, key: str) -> Node | None:
-        """What stands under a key of a mapping, or at a place of a list."""
+        """The value at a key of a mapping, or at an index of a list."""
         if isinstance(self.value, list) and key.isdecimal():
             return self.value[int(key)] if int(key) < len(self.value) else None
         return self.get(key)

@@ -33,7 +33,7 @@ def turn(drawing: Drawing) -> None:
 
 
 def _move_words(frame: Frame, edges: list[Edge]) -> None:
-    """Indent the words of a frame beyond the lines that enter it from above where they stand."""
+    """Indent the text of a frame so that lines that enter it from above do not cross it."""
     sizes = [(frame.name, FONT_SIZES[NAME]), *((line, FONT_SIZES[SMALL]) for line in frame.lines)]
     wide = max(text_width(text, size) for text, size in sizes)
     low = frame.top - 19 - 12 * len(frame.lines)

@@ -72,7 +72,7 @@ def source_map(
 
 
 def _asked(graph: ModuleGraph, ops: list[Op], scopes: list[str], origins: Origins) -> list[Any]:
-    """The paths of the spec that asked for a line, each once: of ops, of values, of scopes."""
+    """The paths of the spec that a line comes from, each once: of ops, of values, of scopes."""
     made = [op.origin for op in reversed(ops)]
     values = sorted((o for o in origins if isinstance(o, tuple)), key=repr)
     return list(dict.fromkeys([*made, *values, *(graph.scopes[path].origin for path in scopes)]))

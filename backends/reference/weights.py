@@ -13,7 +13,7 @@ JITTER = 0.2
 
 
 def weight_shapes(graph: ModuleGraph) -> dict[str, tuple[int, ...]]:
-    """The logical name and shape of every stored weight; ties and shared layers stand once."""
+    """The logical name and shape of every stored weight; ties and shared layers are listed once."""
     return {weight.name: weight.shape for weight in graph.weights()}
 
 

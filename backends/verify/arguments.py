@@ -50,7 +50,7 @@ class Stream:
 
     @property
     def places(self) -> dict[int, slice]:
-        """Token id -> where its tokens stand; these are never padding."""
+        """Token id -> positions of its tokens; these are never padding."""
         found, start = {}, self.longest - self.shorter
         for number, count in self.placed.items():
             found[number] = slice(start, start + count)
@@ -444,7 +444,7 @@ class Arguments:
         return ids
 
     def ordinary(self, stream: Stream) -> Array:
-        """The ids that stand for nothing special."""
+        """The ids without a special meaning."""
         special = {*self.kept_ids.values(), *stream.placed}
         return np.array([i for i in range(stream.rows) if i not in special] or [0])
 

@@ -180,7 +180,7 @@ GATES = {
     "highway": "\n\nA gate chooses between each branch and its input (Srivastava et al. 2015, "
     "arXiv:1505.00387).",
 }
-"""What the docstring of a layer says of the gate of its branches."""
+"""The text about the gate of branches in the docstring of a layer."""
 
 
 def block_title(b: Builder, state: StackState, block: Block) -> str:

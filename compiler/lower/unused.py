@@ -263,7 +263,7 @@ def _says_nothing(option: Option) -> bool:
 
 
 def _mark(spec: ModelSpec, option: Option) -> Mark | None:
-    """Where somebody wrote the value; None for a default and what the family says."""
+    """Where the value was written; None for defaults and values of the family."""
     if spec._tree is None:
         return Mark(".".join(map(str, option.path)), 0, 0)
     place = locate(spec._tree, option.path)
@@ -299,7 +299,7 @@ class Levels:
         return levels
 
     def excuse(self, option: Option) -> bool:
-        """Does it say what holds anyway, or repeat what is used at an inner level?"""
+        """Whether it repeats a default, or a value that is used at an inner level."""
         split = _split(option)
         if split is None:
             return option.usual

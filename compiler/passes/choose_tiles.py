@@ -131,7 +131,7 @@ def asked_kernel(graph: ModuleGraph, stack: str) -> str:
 
 
 def _mark(graph: ModuleGraph, attend: Op, tiles: Tiling | None, reason: str, mask: Op) -> None:
-    """Write the decision on an attention; a reason that says more about its kernel stays."""
+    """Store the decision on an attention; a more specific reason for its kernel is kept."""
     why = attend.attrs["reason"]
     if tiles and not reason:
         why = why_tiles(mask.attrs["formula"], tiles)

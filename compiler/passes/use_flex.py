@@ -1,4 +1,4 @@
-"""Let FlexAttention compute attention, as `build --kernel flex` asks.
+"""Let FlexAttention compute attention, for `build --kernel flex`.
 
     y = attend(q, k, v, mask)         ->    the same, `flex`: the mask is a BlockMask
 

@@ -1,4 +1,4 @@
-"""A plan as data: what is asked, and what was found for each layout."""
+"""A plan as data: the request, and the result for each layout."""
 
 from __future__ import annotations
 

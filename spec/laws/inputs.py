@@ -250,7 +250,7 @@ def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
 
 
 def replaced_tokens(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """`replace` is an id of the vocabulary that stands for nothing else."""
+    """`replace` is an id of the vocabulary that has no other use."""
     words = next((source for _, source in tables(stack)), None)
     seen: set[int] = set()
     for i, source in enumerate(members(stack.input)):

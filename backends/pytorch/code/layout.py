@@ -69,7 +69,7 @@ class Place(NamedTuple):
         return Place(self.indent + 4, self.width, self.around)
 
     def inside(self, statement: Any) -> Place:
-        """Where the statements stand that this one contains."""
+        """The positions of the statements that this one contains."""
         return Place(self.indent + 4, self.width, placed(statement.origins, self.around))
 
     def fits(self, text: str, more: int = 0) -> bool:

@@ -26,11 +26,10 @@ from .dropping import rate_fields
 def config(subject: Subject) -> Measured | NotHere:
     """Changing a `Config` field equals changing the spec with `--set`.
 
-    Each field is changed alone, and so is the document at the places where it stands: the weights
-    have the shapes of the changed spec, and the numbers are those of the oracle. A field that the
-    language computes from the changed one must not keep its old value. Left out are numbers that
-    stand in a formula of a mask, those that the language forbids to change alone, and those that
-    the Config refuses.
+    One field is changed at a time, and the document wherever its number is written: the weights must
+    have the shapes of the changed spec, and the outputs must be those of the oracle. A field that
+    the language computes from the changed one must not keep its old value. Numbers in mask formulas,
+    those that cannot be changed alone and those that the Config refuses are left out.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
@@ -126,7 +125,7 @@ def with_number(document: Any, field: Field, new: float) -> Iterator[ModelSpec]:
 
 
 def _put(document: Any, place: tuple[Any, ...], old: Any, new: float) -> bool:
-    """Exchange the number at a place of a document; whether it stands there."""
+    """Replace the number at a path of a document; returns whether it was there."""
     if place[:1] == ("stacks",) and "stacks" not in document:
         place = place[1:]
     for step in place[:-1]:
