@@ -26,10 +26,10 @@ from .dropping import rate_fields
 def config(subject: Subject) -> Measured | NotHere:
     """Changing a `Config` field equals changing the spec with `--set`.
 
-    One field is changed at a time, and the document wherever its number is written: the weights must
-    have the shapes of the changed spec, and the outputs must be those of the oracle. A field that
-    the language computes from the changed one must not keep its old value. Numbers in mask formulas,
-    those that cannot be changed alone and those that the Config refuses are left out.
+    One field is changed at a time, and the document wherever its number is written: the weights
+    must have the shapes of the changed spec, and the outputs must be those of the oracle. A field
+    that the language computes from the changed one must not keep its old value. Numbers in mask
+    formulas, numbers that cannot change alone and those that the Config refuses are left out.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
