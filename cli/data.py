@@ -49,7 +49,7 @@ SMALL = 4 << 20
 @click.option(
     "--special-tokens",
     is_flag=True,
-    help="Let names of special tokens in the text, such as <|endoftext|>, stand for these tokens. "
+    help="Encode names of special tokens in the text, such as <|endoftext|>, as these tokens. "
     "Otherwise they are ordinary text.",
 )
 @click.option(
