@@ -18,6 +18,7 @@ from torch._dynamo.testing import CompileCounter
 import modelwright as mw
 from modelwright.backends import oracle, reference
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
+from modelwright.backends.pytorch.runtime.ranges import at_most_half
 from modelwright.backends.verify.laws.tiling import tiles_of
 from modelwright.compiler import ModuleGraph
 from modelwright.compiler.op_costs import lengths_at
@@ -319,6 +320,24 @@ def test_queries_of_global_tokens_are_projected_alone(name: str, rows: list[int]
     assert [str(dim) for dim in graph.values[places].shape] == ["Tg"]
     counted = lengths_at(graph, 2, LENGTH)["Tg"]
     assert counted == (0 if "given" in name else len(rows))
+
+
+def test_a_global_token_alone_opens_all_keys() -> None:
+    """The tile that would contain it is cut, so that its neighbours read their band."""
+    _, _, module = built("encoder: given tokens")
+    marks = torch.zeros(2, 40, dtype=torch.long)
+    marks[1, 21] = 1
+    with tiles_of(module, 8):
+        tiles = module.band_global_tiles(0, 40, 1, None, marks, torch.zeros(1))
+    whole = [tile.queries for tile in tiles if tile.keys == (slice(0, 40),)]
+    assert whole == [1]
+    assert [tile.queries for tile in tiles] == [8, 8, 5, 1, 2, 8, 8]
+
+
+@pytest.mark.parametrize(("keys", "sparse"), [(5, True), (6, False)])
+def test_tiles_of_more_than_half_of_all_keys_are_one(keys: int, sparse: bool) -> None:
+    runs = [(first, first + 5, (slice(0, keys),)) for first in (0, 5)]
+    assert at_most_half(runs, 0, 10) == (runs if sparse else [(0, 10, ())])
 
 
 def plan(module: ModuleType, tokens: int, mask: Tensor | None = None) -> list[Any]:

@@ -198,6 +198,14 @@ def test_masks_that_count_from_the_start_keep_all_tokens(change: str) -> None:
     assert "cache.append(self.layer, k, v)" in text
 
 
+@pytest.mark.parametrize(("window", "kept"), [(63, 62), (64, None)])
+def test_a_window_of_all_positions_keeps_all(window: int, kept: int | None) -> None:
+    sets = [*SMALL, "positions=learned", f"mask=causal & window({window})"]
+    graph = mw.lower(mw.load(EXAMPLES / "tiny_llama.yaml", sets=sets))
+    found = {op.attrs.get("kept") for op in graph.ops() if op.kind == "cache"}
+    assert found == {kept}
+
+
 @pytest.mark.parametrize("previous", [0, 1, 5, 40])
 def test_the_cache_returns_previous_tokens_and_the_new_ones(previous: int) -> None:
     keys = torch.arange(200.0)[None, None, :, None].expand(2, 1, -1, 3)
