@@ -507,6 +507,7 @@ def assert_inside(view: View, inner: str, outer: str) -> None:
 def test_panes_have_room_for_their_controls(browser: Any, served: Served, width: int) -> None:
     view = View.open(browser, served, viewport={"width": width, "height": 900})
     assert_inside(view, "#drawing .zoom", "#drawing")
+    assert_inside(view, "#tab-attention", "#output")
     view.close()
 
 

@@ -27,7 +27,7 @@ export class Difference {
 
   show(answer, names) {
     if (answer.equal) {
-      this.result.replaceChildren(make("p", { className: "empty", textContent: `Nothing differs from ${names[0]}: every resolved value is equal.` }));
+      this.result.replaceChildren(make("p", { className: "empty", textContent: `Nothing differs from ${names[0] === OPENED ? "the text as opened" : names[0]}: every resolved value is equal.` }));
       return;
     }
     const head = (...texts) => make("thead", {}, make("tr", {}, ...texts.map((text) => make("th", { textContent: text, scope: "col" }))));
