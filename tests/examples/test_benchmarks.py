@@ -135,7 +135,8 @@ def test_a_table_is_written_in_its_own_place(module: Module) -> None:
 def test_the_page_has_a_place_for_each_table(module: Module) -> None:
     pages, tables = module("pages"), module("__main__").TABLES
     text = (pages.DOCS / "benchmarks.md").read_text(encoding="utf-8")
-    tables = (*tables, *(f"smaller, {name}" for name in module("smaller").TABLES))
+    for part in ("smaller", "training"):
+        tables = (*tables, *(f"{part}, {name}" for name in module(part).TABLES))
     places = [text.index(pages.begin(key)) for key in tables]
     assert text.count("<!-- numbers of ") == len(places)
     for image in re.findall(r'src="(benchmarks_[^"]+)"', text):
