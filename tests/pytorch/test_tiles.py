@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 import weakref
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,7 @@ from modelwright.compiler import ModuleGraph
 from modelwright.compiler.op_costs import lengths_at
 
 EXACT = 1e-12
+EXAMPLES = Path(__file__).parents[2] / "examples"
 DECODER = """
 name: tiny
 family: decoder-only
@@ -581,3 +583,23 @@ def test_stacks_with_other_kernels_have_functions_of_their_own(mask: str, kernel
             found.append(model(input_ids=ids, other_ids=ids))
     for one, other in zip(*found, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=EXACT)
+
+
+@pytest.mark.sampled(6)
+@pytest.mark.parametrize("kernel", ["dense", "tiles", "flex"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yaml")))
+def test_each_kernel_is_used_or_refused_in_words(name: str, kernel: str) -> None:
+    """`--kernel` is never ignored."""
+    graph = mw.lower(mw.load(EXAMPLES / f"{name}.yaml"))
+    text = refusal = ""
+    try:
+        text = emit_file(graph, BuildOptions(kernel=kernel)).text
+    except BuildError as error:
+        refusal = str(error)
+    if text:
+        marks = {"tiles": "class Tile(", "flex": "flex_attention"}
+        found = [mark for mark, word in marks.items() if word in text]
+        assert found == ([] if kernel == "dense" else [kernel])
+    else:
+        assert kernel != "dense"
+        assert re.match(rf"--kernel {kernel} does not apply to {graph.name}: .{{10}}", refusal)
