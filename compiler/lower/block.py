@@ -189,6 +189,10 @@ def block_title(b: Builder, state: StackState, block: Block) -> str:
     return _norms_title(b, state, block) + GATES.get(gate, "") + condition_title(block)
 
 
+LONGEST = 90
+"""Characters of a docstring on one line of 100 columns."""
+
+
 def _norms_title(b: Builder, state: StackState, block: Block) -> str:
     parts = branches(b, state, block)
     placements = [_placement(branch) for branch in parts]
@@ -200,7 +204,8 @@ def _norms_title(b: Builder, state: StackState, block: Block) -> str:
             return f"A layer of parallel branches, with one norm {where} (Wang, Komatsuzaki 2021)."
         return "A layer of parallel branches (Wang, Komatsuzaki 2021), " + _each(parts, placements)
     if len({*placements}) > 1:
-        return "A layer with " + _each(parts, placements)
+        title = "A layer with " + _each(parts, placements)
+        return title if len(title) <= LONGEST else "A layer whose branches have different norms."
     return f"A layer {NORMED[placements[0]]}." if parts else "A layer that returns its input."
 
 

@@ -71,8 +71,11 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
         return
     lengths = [subject.arguments.limit(s.ids, TOKENS) for s in subject.arguments.streams()]
     tokens = int(min(TOKENS, first_length(subject), *lengths))
-    if any(sum(s.placed.values()) > tokens for s in subject.arguments.streams()):
+    streams = subject.arguments.streams()
+    if any(sum(s.placed.values()) > tokens for s in streams):
         return
+    if any(sum(subject.arguments.around(s)) for s in streams):
+        return  # the memory has learned tokens in addition
     one = subject.with_model(subject.fresh("float32"), subject.weights)
     cache: Any = vars(subject.module)["Cache"](tokens)
     pieces(one, of_length(one, BATCH, tokens), (4, *(1,) * tokens), cache=cache)
