@@ -120,7 +120,15 @@ def train(
     given = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {name: value for name, value in settings.items() if value is not None}
     with undone_if_refused(output):
-        made = prepare(read, output, given, recipe, taught, start_from_teacher=start_from_teacher)
+        made = prepare(
+            read,
+            output,
+            given,
+            recipe,
+            taught,
+            start_from_teacher=start_from_teacher,
+            devices=devices,
+        )
         for path in made.kept:
             note(f"{path} was modified by hand; it is used as it is")
         if write_only:

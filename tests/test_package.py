@@ -129,10 +129,11 @@ def test_ci_runs_the_tests(root: Path) -> None:
 
 
 def test_the_lowest_versions_are_those_of_pyproject(root: Path) -> None:
-    """constraints-lowest.txt has the lower bounds of dependencies and of `explore`, but torch."""
+    """constraints-lowest.txt has the lower bounds of all but torch; extras: explore, data."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     bounds = {}
-    for requirement in project["dependencies"] + project["optional-dependencies"]["explore"]:
+    extras = project["optional-dependencies"]
+    for requirement in project["dependencies"] + extras["explore"] + extras["data"]:
         found = re.match(r"([\w-]+)>=([\d.]+)", requirement)
         assert found, requirement
         bounds[found[1]] = [int(part) for part in found[2].split(".")]

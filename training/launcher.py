@@ -1,6 +1,6 @@
 """Start a script in several processes of this machine, with torchrun.
 
-    python -m modelwright.training.launcher PROCESSES SCRIPT
+    python -m modelwright.training.launcher PROCESSES SCRIPT [OPTIONS OF THE SCRIPT]
 
 When a process fails, torchrun prints its own traceback and ends with exit code 1. The process has
 already printed the reason; this program ends with the exit code of the process.
@@ -21,13 +21,13 @@ REFUSED = 2
 """Exit code of a process that refuses its input; the others then lose the connection to it."""
 
 
-def launch(processes: int, script: str) -> int:
-    """Run a script in several processes. Returns the exit code, as in shells."""
+def launch(processes: int, script: str, *options: str) -> int:
+    """Run a script with its options in several processes. Returns the exit code, as in shells."""
     threads = max(1, (os.cpu_count() or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # it repeats the error
     try:
-        words = ["--standalone", f"--nproc-per-node={processes}", script]
+        words = ["--standalone", f"--nproc-per-node={processes}", script, *options]
         run(parse_args(words))  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
         codes = [failure.exitcode for failure in error.failures.values()]
@@ -40,4 +40,4 @@ def launch(processes: int, script: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(launch(int(sys.argv[1]), sys.argv[2]))
+    sys.exit(launch(int(sys.argv[1]), *sys.argv[2:]))

@@ -25,12 +25,18 @@ FOLDERS = ("data", "weights", "teacher_weights")
 
 
 def settings_of(
-    graph: ModuleGraph, task: Task, stored: dict[str, Any], given: dict[str, Any], recipe: str
+    graph: ModuleGraph,
+    task: Task,
+    stored: dict[str, Any],
+    given: dict[str, Any],
+    recipe: str,
+    devices: int = 1,
 ) -> dict[str, Any]:
     """All settings of a run.
 
     stored: those of an existing run, which stay; empty for a new one
     given: settings that were chosen now, by name
+    devices: how many will share a batch; without a chosen micro_batch, it divides their shares
 
     Raises TrainingError for an unknown recipe or setting, and without data.
     """
@@ -45,13 +51,15 @@ def settings_of(
             given = {**given, name: os.path.realpath(given[name])}
     made: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
     made |= (stored or _defaults(graph, task, given, recipe)) | given
-    if "batch" in given and "micro_batch" not in given:
-        made["micro_batch"] = math.gcd(made["batch"], made["micro_batch"])
     if not made["data"]:
         raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
     if task.kind == "text":
         check_length(graph, made["length"])
     checked(made)
+    if "batch" in given and "micro_batch" not in given:
+        group = (made["tensor_size"] or devices) if made["parallel"] == "tp" else 1
+        share = made["batch"] // max(1, devices // max(1, group))  # samples of a group of devices
+        made["micro_batch"] = math.gcd(share, made["micro_batch"]) or 1
     refuse_useless(given, made, task)
     return made
 

@@ -57,6 +57,7 @@ def prepare(
     teacher: ModelSpec | None = None,
     *,
     start_from_teacher: bool = False,
+    devices: int = 1,
 ) -> Prepared:
     """Write a run folder, or update one whose spec is the same.
 
@@ -65,6 +66,7 @@ def prepare(
     teacher: spec of a teacher, whose weights are the setting `teacher_weights`; an existing run
         keeps its teacher
     start_from_teacher: the initial weights are the teacher's
+    devices: how many will share a batch
 
     Raises TrainingError for a model that cannot be trained, an unknown recipe or setting, a folder
     of another spec, and missing data; OutputError for a folder that cannot be written.
@@ -74,7 +76,7 @@ def prepare(
 
     student = _Trained.of(spec)
     stored = _stored(spec, run)
-    settings = settings_of(student.graph, student.task, stored, given, recipe)
+    settings = settings_of(student.graph, student.task, stored, given, recipe, devices)
     teacher = teacher or _stored_teacher(run)
     check_teacher(teacher is not None, settings, given, starts=start_from_teacher)
     for name in ("weights", "teacher_weights"):
@@ -238,7 +240,13 @@ def train(
     run = Path(output)
     with undone_if_refused(run):
         script = prepare(
-            source, run, given, recipe, teacher, start_from_teacher=start_from_teacher
+            source,
+            run,
+            given,
+            recipe,
+            teacher,
+            start_from_teacher=start_from_teacher,
+            devices=devices,
         ).script
         code = run_script(script, devices)
         if code == REFUSED:

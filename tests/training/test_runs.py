@@ -296,6 +296,26 @@ def test_settings_of_a_run_stay(small: Path, tmp_path: Path) -> None:
     assert made["data"] == str(Path("x").resolve())
 
 
+@pytest.mark.parametrize(
+    ("devices", "chosen", "micro_batch"),
+    [
+        (1, {}, 8),
+        (2, {}, 4),
+        (3, {}, 2),  # the run refuses 8 samples on 3 devices
+        (2, {"micro_batch": 2}, 2),
+        (4, {"parallel": "tp"}, 8),  # all of them compute the same samples
+        (4, {"parallel": "tp", "tensor_size": 2}, 4),
+    ],
+)
+def test_devices_share_a_batch(
+    small: Path, tmp_path: Path, devices: int, chosen: dict[str, Any], micro_batch: int
+) -> None:
+    given = {"data": "x", "batch": 8, **chosen}
+    prepare(mw.load(small), tmp_path / "run", given, devices=devices)
+    made = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert made["micro_batch"] == micro_batch
+
+
 def test_from_python(small: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="unknown setting `stepz`; expected one of: data, out"):
         mw.train(small, "tokens", tmp_path / "run", stepz=3)

@@ -76,9 +76,10 @@ def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: P
     text, processes, changes, tolerance = CASES[case]
     given = {"data": str(tokens), "batch": 8, "micro_batch": 4, "steps": 6, "lr": 0.003}
     given |= {"length": 24, "warmup": 2, "clip": 0.5, "schedule": "constant", **changes}
-    script = prepare(mw.loads(text), tmp_path / "run", given).script
-    trained(script, 1, "--out", str(tmp_path / "one"), "--tensor-size", "0")
-    trained(script, processes, "--out", str(tmp_path / "tp"), "--parallel", "tp")
+    script = prepare(mw.loads(text), tmp_path / "run", given | {"parallel": "tp"}).script
+    whole = ("--parallel", "ddp", "--tensor-size", "0")
+    trained(script, 1, "--out", str(tmp_path / "one"), *whole)
+    trained(script, processes, "--out", str(tmp_path / "tp"))
     expected = numbers(tmp_path / "one")
     assert len(expected) == 12
     assert numbers(tmp_path / "tp") == pytest.approx(expected, abs=tolerance, rel=tolerance)
