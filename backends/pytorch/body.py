@@ -283,8 +283,10 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     That is at the beginning if the first argument has an axis of tokens, else after the line that
     computes the tokens.
     """
-    anchor, place = given[0].name, 0
-    shape, fact = f.graph.values[given[0].value].shape, f.graph.inputs[stack]
+    fact = f.graph.inputs[stack]
+    source = f.graph.hidden.get(fact.stack, "")  # a memory may be passed before it
+    first, place = next((g for g in given if g.value == source), given[0]), 0
+    anchor, shape = first.name, f.graph.values[first.value].shape
     # the first argument is a memory, or it is not the whole sequence
     other = fact.kind == "learned" or fact.prefix or fact.skip or stack in f.graph.parts
     if f.first is not None and (other or [dim.label for dim in shape[1:2]] != ["T"]):

@@ -224,8 +224,9 @@ class Arguments:
     def _is_whole(self, name: str) -> bool:
         """Whether a mask is that of several joined inputs."""
         value = self.graph.values[self.known()[name].outputs[0]]
-        lengths = {part.letter for parts in self.graph.parts.values() for part in parts}
-        return bool(lengths) and value.shape[1].label in ("T", "S")
+        ids = [s.ids for s in self.streams() if name == f"{s.prefix}attention_mask"]
+        joined = any(self.graph.inputs[stack].argument in ids for stack in self.graph.parts)
+        return joined and value.shape[1].label in ("T", "S")
 
     def whole_mask(self, stream: Stream, mask: Array) -> Array:
         """A mask of the padding of a stream, as the argument of its name."""

@@ -95,9 +95,38 @@ head: {type: classifier, classes: 3, pool: mean}
 """
 
 
+ON_A_MIXER = """
+name: on-a-mixer
+layers: 1
+d_model: 16
+attention: {heads: 2}
+vocab_size: 31
+stacks:
+  encoder:
+    input:
+      - {type: tokens, optional: true}
+      - {type: conv, channels: 3, layers: [{channels: 16, kernel: 3}], optional: true}
+  mixer: {mask: causal, input: {argument: decoder_input_ids}, cross_attention: {memory: encoder}}
+  decoder: {mask: causal, input: {type: stack, stack: mixer}, cross_attention: {memory: encoder}}
+head: language_model
+"""
+
+
 @pytest.mark.parametrize("text", [TEXT_AFTER_IMAGE, CAPTIONS, IMAGES, ONE_AT_A_TIME])
 def test_it_is_what_the_page_says(text: str) -> None:
     assert wrong(mw.loads(text)) == {}
+
+
+def test_a_stack_is_as_long_as_the_one_that_it_reads() -> None:
+    """Not as long as its memory, which may be passed before."""
+    spec = mw.loads(ON_A_MIXER)
+    model = compiled(spec)
+    ids = {"input_ids": np.ones((2, 9), int), "decoder_input_ids": np.ones((2, 5), int)}
+    given = ids | {"decoder_attention_mask": np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])}
+    right = run(spec, numpy_weights(model), given)["head"]
+    found = outputs(model, spec, given)["head"]
+    assert distance(found[0], right[0]) < EXACT
+    assert distance(found[1, :3], right[1, :3]) < EXACT
 
 
 def test_inputs_of_other_batches_are_refused() -> None:
