@@ -7,8 +7,8 @@ from typing import Any, cast
 from ...compiler.axes import Dim
 from ...compiler.graph import ModuleGraph
 from .code.measure import LONG, width
-from .code.nodes import Do, Expr, If, Name, Sequence, Statement
-from .code.read import call, expression, statements
+from .code.nodes import Do, Expr, If, Name, Raise, Sequence, Statement
+from .code.read import call, constant, expression, statements
 from .code.walk import written_for
 from .plan import Given
 from .writer import Writer
@@ -98,8 +98,19 @@ def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     both = statements(f"batch, length = {sizes}", x=Name(first.name))
     found = [*both, *_check(f, expression("(batch, length)"), group)] if group else []
     if found and first.optional:
-        return [If(expression("x is not None", x=Name(first.name)), tuple(found))]
+        beside = [one.name for one in group if one is not first]
+        test = expression("x is not None", x=Name(first.name))
+        return [If(test, tuple(found), _refused_alone(first.name, beside))]
     return found
+
+
+def _refused_alone(first: str, names: list[str]) -> tuple[Statement, ...]:
+    """An error for each argument that is given without the input that it belongs to."""
+    if not names:
+        return ()
+    error = Raise(call("ValueError", constant(f"{names[0]} needs {first}, which is not given")))
+    test = expression("x is not None", x=Name(names[0]))
+    return (If(test, (error,), _refused_alone(first, names[1:])),)
 
 
 def _labels(f: Writer, one: Given) -> tuple[str, ...]:

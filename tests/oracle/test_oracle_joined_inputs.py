@@ -167,6 +167,35 @@ def test_no_input_at_all_is_refused() -> None:
         model()
 
 
+WITH_A_MASK_OF_TOKENS = """
+name: mask-of-tokens
+family: encoder-only
+vocab_size: 31
+d_model: 16
+layers: 1
+attention: {heads: 2}
+input:
+  - {type: tokens, optional: true}
+  - {type: patches, image_size: 8, patch_size: 4, optional: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "other"),
+    [
+        (WITH_A_MASK_OF_TOKENS, "attention_mask", {"pixel_values": torch.rand(2, 3, 8, 8)}),
+        (ONE_AT_A_TIME, "kind_ids", {"sound": torch.rand(2, 7, 5)}),
+    ],
+    ids=["mask", "added"],
+)
+def test_numbers_of_tokens_need_the_tokens(
+    text: str, name: str, other: dict[str, torch.Tensor]
+) -> None:
+    model = mw.compile(mw.loads(text))
+    with pytest.raises(ValueError, match=f"{name} needs input_ids, which is not given"):
+        model(**other, **{name: torch.ones(2, 7, dtype=torch.long)})
+
+
 def test_it_learns_from_one_kind_of_input_after_the_other() -> None:
     model = compiled(mw.loads(ONE_AT_A_TIME)).train()
     draw = torch.Generator().manual_seed(0)
