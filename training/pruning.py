@@ -37,8 +37,11 @@ TOLERANCE = 1e-4
 """Largest difference of logits between the masked and the smaller model, relative to the largest
 logit.
 """
-KINDS = {"heads": "heads", "d_ff": "hidden units"}
-"""What can be removed in layers, and its name."""
+KINDS = {
+    "heads": "no attention whose heads can be removed",
+    "d_ff": "no feed-forward whose hidden units can be removed; those of experts cannot",
+}
+"""What can be removed, and what a model without it has."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ def _remove_units(
     """The units that remain in each part; `masks` keeps the others at zero."""
     for kind in wanted:
         if not any(part.kind == kind for part in parts):
-            raise TrainingError(f"this model has no {KINDS[kind]} that can be removed")
+            raise TrainingError(f"this model has {KINDS[kind]}")
     scores = importance(model, batches, [part for part in parts if part.kind in wanted])
     units = _least_heads({p: s for p, s in scores.items() if p.kind == "heads"}, wanted)
     for part, score in scores.items():

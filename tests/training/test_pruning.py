@@ -163,7 +163,7 @@ REFUSED = {
     "slopes": (["--heads", "3"], ["positions=alibi"], "the smaller model differs from the masked"),
     "experts": (["--d-ff", "3"],
                 [f"feed_forward.{option}" for option in ("type=moe", "experts=2", "top_k=1")],
-                "has no hidden units that can be removed"),
+                "no feed-forward whose hidden units can be removed; those of experts cannot"),
     "shared": (["--layers", "1"], ["share=true"], "pruning needs layers that do not share"),
 }  # fmt: skip
 
