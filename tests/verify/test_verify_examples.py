@@ -64,3 +64,13 @@ def test_examples_obey_every_law_as_build_may_write_them(name: str, option: str)
         pytest.skip("nothing keeps a cache of keys here")
     report = verify(spec, emit=lambda graph: emit_file(graph, options).text)
     assert not report.failures, report.render()
+
+
+@pytest.mark.parametrize("option", ["join_projections", "static_cache"])
+def test_bytes_of_a_file_with_build_options_are_about_those_reported(option: str) -> None:
+    """With a window, and with joined gates, such a file keeps a little more for training."""
+    options = BuildOptions(**{option: True})
+    spec = mw.load(FOLDER / "mistral_7b.yaml")
+    report = verify(spec, laws=["costs"], emit=lambda graph: emit_file(graph, options).text)
+    assert not report.failures, report.render()
+    assert "the report counts the file without build options" in report.render()
