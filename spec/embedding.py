@@ -29,14 +29,13 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 
 
 class Source(Part):
-    """An input. Several inputs of a stack are joined: their vectors stand one after the other in
-    its sequence, in the order of the list. Each is normalised, dropped and projected to d_model
-    before, and positions are added to all of them. The weights of each stand below the name of its
-    argument or stack and `_embedding`, such as `pixel_values_embedding`. If only one of the inputs
-    may have padding, and it is known how many vectors stand before or after it, `attention_mask` is
-    that of this input; else it is that of the whole sequence. Labels may be left out for vectors
-    before token ids, if these are last. A stack that joins inputs has no cache yet, and so no
-    `generate`.
+    """An input. Several inputs of a stack are joined: their vectors are concatenated along the
+    sequence, in the order of the list. The norm, dropout and projection to d_model of each input
+    come first; positions are added to the joined sequence. Each input has a module of its own,
+    named after its argument or stack, such as `pixel_values_embedding`. If only one of the inputs
+    may have padding, and the number of vectors before or after it is fixed, `attention_mask` covers
+    this input only; otherwise it covers the whole sequence. If token ids come last, the vectors
+    before them need no labels. A stack with joined inputs has no cache yet, and so no `generate`.
 
     prefix_tokens: number of learned tokens prepended to the input (soft prompts; Lester et al.,
         2021, arXiv:2104.08691). Positions count from the first of them. `attention_mask` covers the

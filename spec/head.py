@@ -57,7 +57,7 @@ declare(Transform)
 
 
 class HeadPart(Part):
-    """A head.
+    """A head computes an output of the model from the hidden states of a stack.
 
     stack: name of the stack it reads; default: the last one
     """

@@ -87,6 +87,7 @@ def _component(tagged: Tagged) -> Iterator[str]:
     yield f"### `{tagged.key}`\n"
     common = _common(tagged)
     if common:
+        yield f"{summary(BASES[tagged.key])}\n"
         yield "Options of all types:\n"
         yield from _table(BASES[tagged.key])
     for name, cls in tagged.classes.items():

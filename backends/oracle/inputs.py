@@ -33,7 +33,7 @@ def source_of(spec: ModelSpec, name: str) -> Any:
 
 
 def module_of(source: Any) -> str:
-    """Where the weights of one of several inputs stand."""
+    """The module with the weights of one of several inputs."""
     return f"{source.stack if isinstance(source, StackInput) else source.argument}_embedding"
 
 

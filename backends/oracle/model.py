@@ -178,8 +178,8 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
 def masked(spec: ModelSpec, name: str) -> Any:
     """The input whose padding `attention_mask` marks; None if it is that of all joined inputs.
 
-    It is that of the only one that may be padded, if one knows how many vectors stand before it or
-    after it.
+    It is that of the only one that may be padded, if the number of vectors before it or after
+    it is fixed.
     """
 
     def padded(source: Any) -> bool:

@@ -71,7 +71,7 @@ LOSSES = {
 }
 
 
-LAST_TOKENS = "logits = logits[:, -labels.size(1) :]  # others may be without labels"
+LAST_TOKENS = "logits = logits[:, -labels.size(1) :]  # vectors before the ids may have no labels"
 
 
 def _begins_without_labels(graph: ModuleGraph, head: HeadFact) -> bool:

@@ -293,8 +293,8 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
 
 def joined_title(graph: ModuleGraph, stack: str) -> str:
     """`pixel_values` and `input_ids`, joined."""
-    names = [f"`{part.input.argument}`" for part in graph.parts[stack] if part.input.argument]
-    names += [f"the {p.input.stack} stack" for p in graph.parts[stack] if p.input.stack]
+    facts = [part.input for part in graph.parts[stack]]
+    names = [f"`{f.argument}`" if f.argument else f"the {f.stack} stack" for f in facts]
     return f"{', '.join(names[:-1])} and {names[-1]}, joined"
 
 

@@ -20,7 +20,7 @@ def _joined(stack: Stack) -> list[tuple[int, Any]]:
 
 
 def inputs_can_be_joined(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """What an input may be beside others."""
+    """Which inputs and options can be joined with others."""
     words = 0
     for i, source in _joined(stack):
         place: Path = (*path, "input", i)
@@ -33,19 +33,21 @@ def inputs_can_be_joined(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
             )
         if isinstance(source, LearnedInput):
             yield Finding(
-                place, "learned vectors beside other inputs are their `prefix_tokens`; write those"
+                place,
+                "`learned` vectors cannot be joined with other inputs; write `prefix_tokens` in "
+                "one of those",
             )
         if isinstance(source, Patches) and source.registers:
             yield Finding(
                 (*place, "registers"),
-                "registers take no positions, but those of joined inputs are added to all "
-                "vectors; write `prefix_tokens`",
+                "registers have no positions, but positions are added to all vectors of joined "
+                "inputs; write `prefix_tokens`",
             )
         if source.normalize is True:
             yield Finding(
                 (*place, "normalize"),
-                "positions are added after inputs are joined, so each is normalised before; write "
-                "`normalize: before_positions`",
+                "positions are added to the joined sequence, so the norm of an input comes before "
+                "them; write `normalize: before_positions`",
             )
     for i, source in enumerate(members(stack.input) if _joined(stack) else ()):
         if isinstance(source, StackInput) and source.replace is not None:
@@ -56,7 +58,7 @@ def inputs_can_be_joined(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def optional_beside_others(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """An absent input leaves others."""
+    """An input that may be absent is one of several."""
     places = {i for i, _ in _joined(stack)}
     for i, source in enumerate(() if stack.streams else members(stack.input)):
         replaces = isinstance(source, StackInput) and source.replace is not None

@@ -12,7 +12,7 @@ from .findings import Finding, Path, members, parts
 
 
 def _others(stack: Stack) -> str:
-    """Which vectors stand in one sequence with token ids or given vectors; "" if none do."""
+    """Which vectors share a sequence with token ids or given vectors; "" if none do."""
     kinds = (Tokens, Features, StackInput)
     sources = () if stack.streams else members(stack.input)
     if len(joined(sources)) > 1:

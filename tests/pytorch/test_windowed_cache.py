@@ -90,18 +90,23 @@ def in_chunks(
     return torch.cat(found, dim=1)
 
 
-@pytest.mark.parametrize("name", MODELS)
-@torch.no_grad()
-def test_chunks_of_any_length_equal_the_whole(name: str) -> None:
-    model = model_of(name)
+def check_chunks(model: Any, capacity: int = TOKENS) -> Tensor:
+    """Cached chunks equal the whole, with padding and without. Returns the ids."""
     ids = torch.randint(1, 61, (3, TOKENS), generator=torch.Generator().manual_seed(0))
     padded = torch.ones_like(ids)
     padded[0, :7] = padded[1, :30] = 0
     for mask in (None, padded):
         whole = model(ids, mask)
         for pattern, sizes in CHUNKS.items():
-            found = in_chunks(model, ids, mask, sizes)
+            found = in_chunks(model, ids, mask, sizes, capacity)
             assert (found - whole).abs().max() <= 1e-12 * whole.abs().max(), pattern
+    return ids
+
+
+@pytest.mark.parametrize("name", MODELS)
+@torch.no_grad()
+def test_chunks_of_any_length_equal_the_whole(name: str) -> None:
+    check_chunks(model_of(name))
 
 
 STATIC = {name: case for name, case in MODELS.items() if name != "beside linear attention"} | {
@@ -127,14 +132,7 @@ def test_chunks_of_a_static_cache_equal_the_whole(
     """Layers with a window have a ring; `inspect` counts its slots."""
     monkeypatch.setitem(MODELS, name, STATIC[name])
     model = model_of(name, static_cache=True)
-    ids = torch.randint(1, 61, (3, TOKENS), generator=torch.Generator().manual_seed(0))
-    padded = torch.ones_like(ids)
-    padded[0, :7] = padded[1, :30] = 0
-    for mask in (None, padded):
-        whole = model(ids, mask)
-        for pattern, sizes in CHUNKS.items():
-            found = in_chunks(model, ids, mask, sizes, capacity)
-            assert (found - whole).abs().max() <= 1e-12 * whole.abs().max(), pattern
+    ids = check_chunks(model, capacity)
     cache = cache_of(model, capacity)
     model(ids, cache=cache)
     held = sum(x.nbytes for kv in cache.kv.values() for x in kv)

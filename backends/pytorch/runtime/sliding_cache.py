@@ -52,8 +52,8 @@ class SlidingCache:
 
 
 class RingCache:
-    """What replaces methods of `StaticCache` where some layers keep only their last tokens, each in
-    a ring of slots.
+    """Methods that replace those of `StaticCache` if some layers keep only their last tokens, each
+    in a ring of slots.
     """
 
     capacity: int
