@@ -16,7 +16,7 @@ from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import common_once, folded, without_replaced
 from .layouts import Layout
 from .rotary import ROTARY_KEYS
-from .unsupported import CLASS_REASONS
+from .unsupported import why_not, why_not_class
 from .values import RefusedError, filled
 
 
@@ -28,7 +28,7 @@ def family_of(folder: Folder) -> Family:
         raise CheckpointError(folder.path / CONFIG, [f"`model_type` is missing; {known}"])
     kind = ALSO.get(kind, kind)
     if kind not in FAMILIES:
-        raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
+        raise CheckpointError(folder.path / CONFIG, [_unknown(kind, folder.config)])
     family = FAMILIES[kind]
     if family.other is not None and named_class(folder) in family.other.heads:
         return family.other
@@ -45,11 +45,8 @@ def named_class(folder: Folder) -> str:
     return str(named[0])
 
 
-def _unknown(kind: str) -> str:
-    from .unsupported import REASONS
-
-    text = f"model_type `{kind}` is not supported yet"
-    return f"{text}: {REASONS[kind]}" if kind in REASONS else text
+def _unknown(kind: str, config: Mapping[str, Any]) -> str:
+    return f"model_type `{kind}` is not supported yet: {why_not(kind, config)}"
 
 
 def class_of(folder: Folder, family: Family) -> str:
@@ -58,7 +55,7 @@ def class_of(folder: Folder, family: Family) -> str:
     if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
-        why = f": {CLASS_REASONS[named]}" if named in CLASS_REASONS else ""
+        why = f": {reason}" if (reason := why_not_class(named, folder.config)) else ""
         raise CheckpointError(
             folder.path / CONFIG, [f"{named} is not supported yet{why}; supported: {supported}"]
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 _SSM = "it has state-space layers, which is not supported"
 _RECURRENT = "it has recurrent layers, which is not supported"
 _HYBRID = "some layers are state-space or linear recurrences instead of attention"
@@ -131,7 +134,73 @@ REASONS: dict[str, str] = {
             "qwen3_next",
             "olmo_hybrid",
             "kimi_linear",
+            "bailing_hybrid",
+            "qwen3_5_text",
+            "qwen3_5_moe_text",
         ],
         _HYBRID,
     ),
+    **dict.fromkeys(["lfm2", "lfm2_moe", "lfm3"], "some layers are gated convolutions"),
+    "convbert": "part of its attention is replaced by convolutions that depend on the tokens",
+    "funnel": "it pools tokens between blocks of layers",
+    "nystromformer": "it approximates the scores by those of a few landmarks",
+    **dict.fromkeys(["yoso", "mra"], "it samples or approximates the scores"),
+    "prophetnet": "its decoder predicts several tokens at once, each by a stream of its own",
+    "canine": "it embeds characters by several hashes, and pools them by a convolution",
+    "perceiver": "it attends from learned vectors to the inputs, and back",
+    "blt": "it joins bytes to patches, whose lengths another model chooses",
+    "splinter": "its head compares each token with the question's tokens",
+    **dict.fromkeys(
+        ["layoutlmv2", "layoutlmv3", "layoutxlm", "lilt", "bros", "markuplm", "udop"],
+        "it reads the places of words on a page",
+    ),
+    **dict.fromkeys(
+        ["lxmert", "visual_bert", "vilt"], "it reads text and the features of an image together"
+    ),
+    **dict.fromkeys(
+        ["autoformer", "informer", "time_series_transformer", "patchtst", "patchtsmixer"],
+        "it reads time series, which it scales by their own mean and deviation",
+    ),
+    **dict.fromkeys(["timesfm", "timesfm2_5"], "it reads and predicts patches of time series"),
+    **dict.fromkeys(
+        ["encoder-decoder", "vision-encoder-decoder", "speech-encoder-decoder", "rag"],
+        "it combines models of other types",
+    ),
+    **dict.fromkeys(
+        ["speecht5", "vits", "fastspeech2_conformer", "univnet", "dac", "encodec", "mimi"],
+        "it makes sound",
+    ),
 }
+"""Model type -> why it is not supported."""
+
+_OWN_CODE = "its code is in the checkpoint (`auto_map`), not in transformers"
+_USUAL_LAYERS = frozenset(["full_attention", "sliding_attention", "chunked_attention"])
+
+
+def why_not(kind: str, config: Mapping[str, Any]) -> str:
+    """Why a model type without rows is not supported, as far as its config.json tells."""
+    if kind in REASONS:
+        return REASONS[kind]
+    if config.get("auto_map"):
+        return _OWN_CODE
+    parts = [f"`{k}`" for k, v in config.items() if k.endswith("_config") and _is_model(v)]
+    if parts:
+        return f"it combines models: {', '.join(parts)}"
+    types = config.get("layer_types")
+    if isinstance(types, list) and (unusual := {str(name) for name in types} - _USUAL_LAYERS):
+        return f"it has layers of unknown types: {', '.join(sorted(unusual))}"
+    if "depths" in config or "hidden_sizes" in config:
+        return "its layers form stages of different resolution"
+    return "nobody has written how its config.json and weights map to a spec"
+
+
+def why_not_class(name: str, config: Mapping[str, Any]) -> str:
+    """Why a class of a supported model type is not supported; empty if nothing is known."""
+    if name not in CLASS_REASONS and config.get("auto_map"):
+        return _OWN_CODE
+    return CLASS_REASONS.get(name, "")
+
+
+def _is_model(value: object) -> bool:
+    """Whether this value of a config.json is the config of a model."""
+    return isinstance(value, Mapping) and ("model_type" in value or "hidden_size" in value)

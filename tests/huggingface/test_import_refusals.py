@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,40 @@ def test_a_class_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError) as error:
         import_folder(tmp_path)
     assert f"{name} is not supported yet: {CLASS_REASONS[name]}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"model_type": "mamba"}, "`mamba` is not supported yet: it has state-space layers"),
+        ({"model_type": "new", "auto_map": {"AutoModel": "a.b"}}, "its code is in the checkpoint"),
+        (
+            {"model_type": "bert", "architectures": ["JinaBertModel"], "auto_map": {"a": "b"}},
+            "JinaBertModel is not supported yet: its code is in the checkpoint",
+        ),
+        (
+            {"model_type": "mistral3", "text_config": {"model_type": "mistral"}, "a_config": {}},
+            "it combines models: `text_config`",
+        ),
+        ({"model_type": "a", "layer_types": ["conv", "full_attention"]}, "unknown types: conv"),
+        ({"model_type": "resnet", "depths": [3, 4]}, "stages of different resolution"),
+        ({"model_type": "minicpm"}, "nobody has written how its config.json"),
+    ],
+)
+def test_a_model_is_refused_with_a_reason(tmp_path: Path, config: Any, words: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=re.escape(words)):
+        import_folder(tmp_path)
+
+
+def test_heads_of_deberta_have_the_width_that_the_library_computes(tmp_path: Path) -> None:
+    config = {"model_type": "deberta-v2", "hidden_size": 64, "num_attention_heads": 4}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**config, "attention_head_size": 16}))
+    assert mw.loads(import_folder(tmp_path)).stacks
+    path.write_text(json.dumps({**config, "attention_head_size": 8}))
+    with pytest.raises(CheckpointError, match="must be hidden_size / num_attention_heads, 16"):
+        import_folder(tmp_path)
 
 
 def test_each_class_of_a_known_type_is_imported_or_refused_with_a_reason() -> None:

@@ -44,10 +44,14 @@ def _deberta_positions(values: Values) -> Any:
 def _scale(values: Values) -> float | None:
     """The library scales by the terms in `pos_att_type` even without relative attention."""
     terms = values["pos_att_type"] or []
+    width = values["hidden_size"] // values["num_attention_heads"]
+    if (own := values.get("attention_head_size") or width) != width:
+        raise RefusedError(
+            f"`attention_head_size: {own}` must be hidden_size / num_attention_heads, {width}"
+        )
     if values["relative_attention"] or not terms:
         return None
     count = 1 + len(terms.split("|") if isinstance(terms, str) else terms)
-    width = values["hidden_size"] // values["num_attention_heads"]
     return float((count * width) ** -0.5)
 
 
@@ -130,6 +134,7 @@ DEBERTA_V2 = _deberta(
     "DebertaV2",
     own_defaults={"position_buckets": -1, "share_att_key": False, "norm_rel_ebd": "none"},
     fixed={"conv_kernel_size": 0},
+    optional={"attention_head_size": int},
     unused=(r"encoder\.LayerNorm\..*",),  # norm of relative positions, unused without them
     names={
         **{f"layers.{{}}.attention.{part}": f"{_SELF}.{part}_proj" for part in _PARTS},

@@ -94,6 +94,7 @@ DINOV2_WITH_REGISTERS = _dino(
     "dinov2_with_registers",
     "Dinov2WithRegisters",
     reads=keys("num_register_tokens"),
+    irrelevant=frozenset(["interpolate_antialias", "interpolate_offset"]),
     spec={"input": {"registers": Key("num_register_tokens")}},
 )
 

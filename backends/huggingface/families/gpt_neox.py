@@ -48,7 +48,7 @@ GPT_NEOX = Family(
         "max_position_embeddings initializer_range layer_norm_eps bos_token_id eos_token_id",
         "tie_word_embeddings use_parallel_residual rope_theta attention_bias id2label",
     ),
-    irrelevant=frozenset(["attention_probs_dropout_prob", "hidden_dropout_prob"]),
+    irrelevant=frozenset(["attention_probs_dropout_prob", "hidden_dropout_prob", "num_steps"]),
     optional={**TOKEN_KEYS, "rotary_pct": float, "rotary_emb_base": float},
     spec={
         "family": "decoder-only",
