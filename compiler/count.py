@@ -157,6 +157,7 @@ class Lengths:
         self.graph = graph
         self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
         self.of_heads = _read_by_heads(graph)
+        self.read = dict(self._read_from_memories())
         self._found: dict[int, dict[str, Value]] = {}
 
     def of_memory(self, op: Op) -> bool:
@@ -166,15 +167,17 @@ class Lengths:
 
     def crosses(self, op: Op) -> bool:
         """Whether an attend op is cross-attention."""
-        producer = self.keys(op)
-        return producer is not None and self.graph.scopes[producer.scope].role == "method"
+        return op.arg("k") in self.read
 
-    def keys(self, op: Op) -> Op | None:
-        """The op that computes the keys of an attend op, before zeros take the place of padding."""
-        producer = self.graph.producer(op.arg("k"))
-        while producer is not None and producer.kind == "without_padding":
-            producer = self.graph.producer(producer.arg("x"))
-        return producer
+    def _read_from_memories(self) -> Iterator[tuple[str, Dim]]:
+        """Keys and values of memories, and what is computed from them alone -> their length."""
+        found: dict[str, Dim] = {}
+        for op in self.graph.ops():
+            if self.graph.scopes[op.scope].role == "method":
+                found |= dict.fromkeys(op.outputs, self.of_what(op))
+            elif next(iter(op.inputs), "") in found:
+                found |= dict.fromkeys(op.outputs, found[next(iter(op.inputs))])
+        yield from found.items()
 
     def values(self, op: Op) -> dict[str, Value]:
         """The values of an op, with M for lengths of a memory."""
@@ -194,12 +197,8 @@ class Lengths:
         elif self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
             length = self.of_what(op)
             touched = {name: _measured(value, length) for name, value in touched.items()}
-        if op.kind in ("attend", "attend_linearly") and self.crosses(op):
-            producer = self.keys(op)
-            assert producer is not None
-            length = self.of_what(producer)
-            for name in (op.arg("k"), op.arg("v")):
-                touched[name] = _measured(touched[name], length)
+        for name in self.read.keys() & touched.keys():
+            touched[name] = _measured(touched[name], self.read[name])
         return touched
 
     def _reader(self, op: Op) -> str:

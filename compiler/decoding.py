@@ -12,6 +12,7 @@ from .graph import ModuleGraph, Op, Value
 from .ops import OPS
 from .reach import most
 from .sizes import Size
+from .storages import Storages
 
 ONE = Size.of(1)
 
@@ -123,7 +124,6 @@ def cached(graph: ModuleGraph, tokens: int, *, static: bool = False) -> dict[str
     """
     lengths = Lengths(graph)
     kept, sums = Poly(), Poly()
-    caching = {graph.scopes[op.scope].stack for op in graph.keepers()}
     for op in graph.ops():
         if op.kind == "cache":
             bound = op.attrs.get("kept")
@@ -140,15 +140,25 @@ def cached(graph: ModuleGraph, tokens: int, *, static: bool = False) -> dict[str
             kept = kept + layers_of(graph, op) * state * elements(
                 graph.values[op.arg("x")].shape[:1]
             )
+    return {"float": kept + _of_memories(lengths), "wide": sums}
+
+
+def _of_memories(lengths: Lengths) -> Poly:
+    """Elements of keys and values of memories; what several layers keep of one storage, once."""
+    graph, storages = lengths.graph, Storages(lengths)
+    caching = {graph.scopes[op.scope].stack for op in graph.keepers()}
+    found: dict[str, Poly] = {}
     for op in graph.ops():
         scope = graph.scopes[op.scope]
         if scope.role != "method" or scope.stack not in caching:  # a method reads a memory, once
             continue
-        values = lengths.values(op)
         for name in op.outputs:
             if any(user.scope != op.scope for user in graph.consumers(name)):
-                kept = kept + layers_of(graph, op) * elements(values[name].shape)
-    return {"float": kept, "wide": sums}
+                root = storages.root(name) or name
+                own = storages.home(root) == storages.home(name)
+                layers = layers_of(graph, op) if own else 1
+                found[root] = layers * storages.stored(root)[1]
+    return sum(found.values(), Poly())
 
 
 def places(kept: int, tokens: int) -> int:

@@ -16,7 +16,8 @@ from .cost import Poly, elements
 from .count import Lengths
 from .graph import ModuleGraph, Op, Scope
 from .ops import OPS
-from .ops.saved import FREE, OUT, Own, Saving
+from .ops.saved import OUT, Own
+from .storages import Storages
 from .tile_counts import TileCounts
 
 Sizes = dict[str, Poly]
@@ -78,8 +79,8 @@ def kept_by_training(
     return count.kept(checkpointed=checkpointed)
 
 
-class _Count:
-    """Counts saved storages: the storage of each value, and which storages are saved."""
+class _Count(Storages):
+    """Counts which storages are saved."""
 
     def __init__(
         self,
@@ -90,47 +91,12 @@ class _Count:
         tiles: TileCounts | None,
         parts: Mapping[str, int],
     ) -> None:
-        graph = lengths.graph
-        self.graph, self.fused, self.narrow, self.tiles = graph, fused, narrow, tiles
+        super().__init__(lengths, fused=fused, narrow=narrow, tiles=tiles)
+        graph = self.graph
         self.parts = parts
-        self.lengths = lengths
-        self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
-        self.streams = {enter: s.path for s in graph.scopes.values() for enter, _ in s.carries}
         self.outside: set[str] = set()  # storages created outside of layers
         self.own: Sizes = {}  # unnamed tensors that ops outside of layers save
-
-    # -- queries of the rules
-
-    def saving(self, op: Op) -> Saving:
-        if op.number not in self.seen:
-            self.seen[op.number] = Saving(
-                op,
-                self.lengths.values(op),
-                self.needs,
-                self.fused,
-                self.narrow,
-                lambda slot: self.source(op.arg(slot)),
-                lambda slot: self.stored(op.arg(slot))[1],
-                None if self.tiles is None else self.tiles.of(op),
-            )
-        return self.seen[op.number]
-
-    def source(self, value: str) -> Saving | None:
-        producer = self.graph.producer(value)
-        return None if producer is None else self.saving(producer)
-
-    @cached_property
-    def needs(self) -> frozenset[str]:
-        """Values that need a gradient because they depend on a trained weight."""
-        found: set[str] = set()
-        for op in self.graph.ops():
-            if OPS[op.kind].constant:
-                continue
-            learns = any(weight.trained for weight in op.weights)
-            if learns or not found.isdisjoint(op.inputs):
-                found.update(v for v in op.outputs if self.graph.values[v].dtype == "float")
-        return frozenset(found)
 
     @cached_property
     def wanted(self) -> frozenset[str]:
@@ -144,31 +110,6 @@ class _Count:
             if not self.needs.isdisjoint(found.intersection(op.outputs)):
                 found.update(op.inputs)
         return frozenset(found & self.needs)
-
-    def root(self, value: str) -> str:
-        """The value that owns the storage of this one; "" for a parameter or an argument."""
-        while value and value not in self.streams:
-            op = self.graph.producer(value)
-            shared = () if op is None else OPS[op.kind].view(self.saving(op))
-            if op is None or not shared:
-                return value
-            slot = shared[min(op.outputs.index(value), len(shared) - 1)]
-            value = "" if slot == FREE else op.arg(slot)
-        return value
-
-    def stored(self, value: str) -> tuple[str, Poly]:
-        """Kind and number of the stored elements of a value."""
-        op = self.graph.producer(value)
-        assert op is not None
-        row = OPS[op.kind]
-        if row.stores is not None:
-            return row.stores(self.saving(op))
-        return self.graph.values[value].dtype, elements(self.lengths.values(op)[value].shape)
-
-    def home(self, value: str) -> str:
-        """The kind of layer that computes a value; "" outside of layers."""
-        block = self.graph.block_of(self.graph.scope_of(value))
-        return "" if block is None else block.path
 
     # -- the count
 

@@ -116,8 +116,11 @@ def unit_saves(s: Saving) -> Iterator[Kept]:
 
 
 def modulate_saves(s: Saving) -> Iterator[Kept]:
-    """The input, for the gradient of the scale, and 1 + scale."""
-    yield from ("x", s.own("scale"))
+    """The input, for the gradient of the scale, and 1 + scale, for that of the input."""
+    if s.trained("scale"):
+        yield "x"
+    if s.trained("x"):
+        yield s.own("scale")
 
 
 ROWS: dict[str, Row] = {

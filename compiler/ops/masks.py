@@ -129,7 +129,7 @@ ROWS: dict[str, Row] = {
         ("x", "rows", "places"),
         dtype="float",
         part="attention",
-        saves=keeps("places"),
+        saves=keeps("rows", "places"),
     ),
     "select": Row(
         "inputs chosen, a, b: a where chosen is True, else b",

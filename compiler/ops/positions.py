@@ -9,7 +9,7 @@ from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from ..sizes import Size
 from .row import NORMAL, Attrs, Inputs, Row, broadcast, declared
-from .saved import FREE, OUT, Kept, Own, Saving, keeps, view
+from .saved import FREE, OUT, Kept, Own, Saving, keeps, operand, view
 
 
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -70,7 +70,7 @@ def masked_stores(s: Saving) -> tuple[str, Poly]:
 def position_scores_saves(s: Saving) -> Iterator[Kept]:
     """Contents, positions repeated for each sequence, scores of all positions, and indices."""
     positions = s.shape("positions")
-    yield s.own("x")
+    yield operand(s, "x")
     if len(positions) > 2:
         yield Own("float", Poly.of("B") * elements(positions))
     yield from (Own("float", s.rows("x") * elements(positions[-2:-1])), "places")

@@ -55,11 +55,14 @@ def last(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 def broadcast(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    """NumPy broadcasting."""
+    """NumPy broadcasting. Raises ValueError for two sizes of one axis."""
     length = max(len(value.shape) for value in inputs)
     shapes = [(ONE,) * (length - len(value.shape)) + value.shape for value in inputs]
-    columns = zip(*shapes, strict=True)
-    return [tuple(next((d for d in column if d.label != "1"), ONE) for column in columns)]
+    columns = [[d for d in column if d.label != "1"] for column in zip(*shapes, strict=True)]
+    for column in columns:
+        if len({int(d.size) for d in column if d.size is not None}) > 1:
+            raise ValueError(f"cannot broadcast an axis of {' and '.join(map(str, column))}")
+    return [tuple(next(iter(column), ONE) for column in columns)]
 
 
 def none(attrs: Attrs) -> tuple[Weight, ...]:

@@ -246,4 +246,14 @@ TIES = {
         a="", b=", tied: a", c=", vocab_size: 11", d=", vocab_size: 11, tied: c"
     ),
 }
-GROUPS = (SCALES, SUMS, STEMS, DEPTHS, POSITIONS, TIES)
+GATES = {
+    f"{gate} gate of values {words}": SMALL.replace(
+        "heads: 2", f"heads: {heads}, {options}, output_gate: {gate}"
+    )
+    for gate in ("elementwise", "headwise")
+    for words, heads, options in (
+        ("that are not projected", 1, "head_dim: 4, value: none"),
+        ("of another width", 2, "value_dim: 3"),
+    )
+}
+GROUPS = (SCALES, SUMS, STEMS, DEPTHS, POSITIONS, TIES, GATES)

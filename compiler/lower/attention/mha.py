@@ -239,7 +239,7 @@ def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
         x,
         name="output_gate",
         in_features=b.width(x).size,
-        out_dim=sizes.heads if each_head else sizes.heads * sizes.value,
+        out_dim=sizes.heads if each_head else sizes.heads * b.width(y),
         bias=_has_bias(part, "output_gate"),
     )
     gate = b.op("activation", gate, function=part.gate)

@@ -1,0 +1,70 @@
+"""Costs that random specs have found wrong: one test each, so that they stay right."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.backends.verify import verify
+from modelwright.spec import loads
+
+from .test_found import IMAGE, changed
+
+VECTORS = """
+name: small
+family: encoder-only
+d_model: 8
+layers: 1
+norm: none
+input: features
+attention: {heads: 2}
+"""
+STATES = """
+name: small
+vocab_size: 24
+d_model: 8
+layers: 2
+norm: none
+residual: none
+head: {type: language_model, stack: target}
+stacks:
+  source: {input: {argument: source_ids}, sublayers: [{type: lstm, hidden: 8, output: none}]}
+  target:
+    input: {argument: target_ids}
+    sublayers:
+    - type: lstm
+      hidden: 8
+      initial: {memory: source}
+      attention: {memory: source, heads: 1, value: none, output: none, score: additive}
+"""
+FOUND = {
+    # random spec 116: the second of two attentions took the memory to be as long as the text
+    "two attentions to an image": changed(
+        IMAGE.replace("memory: image", "type: differential, memory: image, heads: 2"),
+        "head: {type: projection, stack: text, size: 3, pool: mean}",
+    ),
+    # random spec 156: vectors of a condition that scale an input without a gradient
+    "an input without a gradient, scaled by a condition": changed(
+        VECTORS,
+        "norm: {type: rmsnorm, affine: false}",
+        "condition: {type: adaln_zero, embed: [{type: vector, argument: style, size: 3}]}",
+    ),
+    # random spec 156: queries of global tokens, which are put among the others
+    "global tokens of the mask": changed(
+        VECTORS, "attention: {heads: 2, separate_global: true}", "mask: full & global(0:1)"
+    ),
+    # random spec 193: normalised queries are contiguous, so that no product copies them
+    "normalised queries of relative positions": changed(
+        VECTORS,
+        "attention: {heads: 2, qk_norm: {type: per_head, norm: rmsnorm}}",
+        "positions: {type: disentangled, buckets: none, max_distance: 6}",
+    ),
+    # random spec 128: hidden states of an LSTM are views of what has its cells too
+    "a cache of the states of an LSTM": STATES,
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_costs(name: str) -> None:
+    (found,) = verify(loads(FOUND[name]), full_size=True, laws={"costs"}).findings
+    assert found.holds, found.where
+    assert found.error == 0
