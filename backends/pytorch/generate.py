@@ -58,7 +58,7 @@ class Slots:
     ids       whether its first argument is token ids, not vectors
     switches  lengths at which LongRoPE switches frequencies
     states    those of other stacks that replace tokens of the prompt, by variable
-    given     the arguments of these stacks
+    given     the arguments of these stacks, or of optional inputs of an encoder
     path      the scope of the stack that each step calls
     vocabulary  the number of tokens, as an expression over the Config
     """
@@ -234,7 +234,8 @@ def has_dropout(graph: ModuleGraph) -> bool:
 def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slots:
     first, second = _memory_masks(model, model.steps[0]), _memory_masks(model, step)
     mask = next(iter([*first, *second]), "")
-    names = {source, "step", "memory", mask}
+    more = _optional_inputs(model, model.steps[0])
+    names = {source, "step", "memory", mask, *(given.name for given in more)}
     memory = model.steps[0].call(*_known(model.steps[0].passed(), names))
     passed = tuple(_known(step.passed(Name("step")), names))
     limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
@@ -253,14 +254,25 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
             for one in model.steps
             for g in one.arguments
         ),
+        given=tuple(more),
         path=step.path,
         vocabulary=_vocabulary(model),
     )
 
 
 def _known(passed: list[Any], names: set[str]) -> list[Any]:
-    """The arguments of a stack that `generate` passes."""
-    return [x for x in passed if not isinstance(x, Name) or x.id in names]
+    """The arguments of a stack that `generate` passes; None for others before them."""
+    found = [constant(None) if isinstance(x, Name) and x.id not in names else x for x in passed]
+    while found and found[-1] == constant(None):
+        found.pop()
+    return found
+
+
+def _optional_inputs(model: Model, step: Step) -> list[Given]:
+    """The arguments of a step for inputs that may be left out."""
+    parts = model.graph.parts.get(step.stack, ())
+    names = {part.input.argument for part in parts if part.optional}
+    return [given for given in step.arguments if given.name in names]
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:

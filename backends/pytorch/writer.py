@@ -71,10 +71,15 @@ class Writer:
 
     def bind(self, value: str, name: str) -> str:
         """Choose a name for this value: `name`, or a similar one if `name` is still in use."""
+        candidate = self.free(name)
+        self.hold(value, candidate)
+        return candidate
+
+    def free(self, name: str) -> str:
+        """`name`, or a similar one if `name` is still in use."""
         candidate, number = name, 2
         while self._read_later(candidate):
             candidate, number = f"{name}{number}", number + 1
-        self.hold(value, candidate)
         return candidate
 
     def _read_later(self, name: str) -> bool:

@@ -24,6 +24,7 @@ Results = tuple[Array, ...]
 Watch = Callable[[Call, Results], Results]
 
 
+KINDS = {"float": np.floating, "int": np.integer, "bool": np.bool_}
 OF_INTEGERS = ("embedding", "pad_mask")
 """Ops that compute nothing if their integers are absent."""
 ABSENT = {"place_rows": {"rows"}, "join_inputs": {"parts*"}}
@@ -197,7 +198,12 @@ class Model:
         raise ValueError(f"{name} has no axis of tokens")
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:
-        """Check the sizes in the graph against the array (1 may be broadcast)."""
+        """Check the dtype and the sizes in the graph against the array (1 may be broadcast)."""
+        if not np.issubdtype(array.dtype, KINDS[self.graph.values[value].dtype]):
+            kind = self.graph.values[value].dtype
+            raise ValueError(
+                f"{op.kind} in {op.scope or 'the model'} gave {array.dtype}, not {kind}"
+            )
         shape = self.graph.values[value].shape
         wanted = [None if dim.size is None else int(dim.size) for dim in shape]
         fits = len(wanted) == array.ndim and all(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from oracle.mended import FILES
 
 from modelwright.backends.pytorch import emit_file, instantiate
 from modelwright.backends.pytorch.helpers import places
@@ -591,3 +592,10 @@ def test_what_sublayers_inherit_is_shown_as_it_may_be_written() -> None:
     )
     spec = loads(text)
     assert emit_file(lower(loads(show(spec)))).class_name == emit_file(lower(spec)).class_name
+
+
+def test_an_optional_input_is_an_argument_of_generate() -> None:
+    """Random spec 710142: its mask was passed in its place."""
+    spec = loads(FILES["an optional input beside an image"])
+    (found,) = verify(spec, laws={"generate"}).findings
+    assert found.holds, found.where

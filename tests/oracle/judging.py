@@ -18,7 +18,7 @@ import modelwright as mw
 from modelwright.backends.oracle import run
 from modelwright.backends.oracle.model import length_of, masked
 from modelwright.backends.verify.draws import drawn
-from modelwright.backends.verify.shrink import shrink
+from modelwright.backends.verify.shrink import parts_of, shrink
 from modelwright.spec import ModelSpec
 from modelwright.spec.attention.score_bias import PathBias
 from modelwright.spec.condition import Label, Timestep, Vector
@@ -65,7 +65,8 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
             lengths = lengths[0] + len(places), lengths[1] + len(places)
         found |= stack_arguments(spec, name, lengths, case, places)
         learned = sum(source.prefix_tokens for source in spec.stacks[name].input)
-        found |= pair_arguments(spec.stacks[name], lengths[0] + learned)
+        length = known_length(spec, spec.stacks[name])
+        found |= pair_arguments(spec.stacks[name], length or lengths[0] + learned)
         found |= stream_arguments(spec.stacks[name], lengths)
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}
@@ -127,8 +128,10 @@ def stream_arguments(stack: Stack, lengths: tuple[int, int]) -> Arrays:
 def pair_arguments(stack: Stack, length: int) -> Arrays:
     """Integers of each pair of tokens, and of the edges between them."""
     found: Arrays = {}
-    for block in stack.blocks.values():
-        for bias in getattr(block.attention, "score_bias", ()):
+    for part in parts_of(stack):
+        for bias in getattr(part, "score_bias", ()):
+            if not hasattr(bias, "argument"):  # of a stream
+                continue
             path = isinstance(bias, PathBias)
             more = (bias.max_distance,) if path else ()
             draw = of_name(bias.argument)

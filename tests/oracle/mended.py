@@ -256,4 +256,37 @@ GATES = {
         ("of another width", 2, "value_dim: 3"),
     )
 }
-GROUPS = (SCALES, SUMS, STEMS, DEPTHS, POSITIONS, TIES, GATES)
+PICTURE = """
+name: small
+family: encoder-decoder
+vocab_size: 20
+d_model: 8
+layers: 1
+attention: {heads: 2}
+encoder:
+  input:
+  - {type: patches, image_size: 4, patch_size: 2, argument: picture}
+  - {optional: true}
+decoder: {max_positions: 40}
+head: language_model
+"""
+FILES = {
+    "tiles with a bias of queries that are scaled later": attention(
+        "scale: by_layer",
+        SMALL + "mask: causal & window(3)\n"
+        "positions: {type: relative_bias, buckets: 8, share: layer}\n",
+    ),
+    "an optional input beside an image": PICTURE,
+    "the same, whose embedding the decoder has too": PICTURE.replace(
+        "max_positions: 40", "max_positions: 40, input: {tied: encoder}"
+    ),
+}
+SINKS = {
+    f"{sinks} sinks of all tokens and of global ones, with {positions}": attention(
+        f"sinks: {sinks}, separate_global: true",
+        ENCODER + f"mask: full & global(0:1)\npositions: {positions}\n",
+    )
+    for sinks in ("zero", "true")
+    for positions in ("none", "alibi")
+}
+GROUPS = (SCALES, SUMS, STEMS, DEPTHS, POSITIONS, TIES, GATES, FILES, SINKS)

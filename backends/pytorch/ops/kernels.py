@@ -50,11 +50,12 @@ def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
     q, k, v = operands
     learned = f.use(sinks)
     if not op.arg("bias"):
-        mask, given = given or NONE, Name(f.bind(sinks, "bias"))
+        mask, given = given or NONE, Name(f.free("bias"))
         f.assign(given.id, call("as_bias", mask, q, k), "(B, H, T, S)", op)
     wider = call("with_sinks", k, v, given, learned)
-    f.assign_all((k.id, v.id, given.id), wider, "one key more, of zeros", op)
-    return operands, given
+    own = Name(f.free(given.id))  # the bias itself may be used once more
+    f.assign_all((k.id, v.id, own.id), wider, "one key more, of zeros", op)
+    return operands, own
 
 
 def tiled(f: Writer, op: Op) -> Any:

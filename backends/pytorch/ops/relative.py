@@ -92,7 +92,7 @@ def biased_tiles(f: Writer, op: Op) -> None:
         start, end = f.first_place(op), f.end()
     else:  # each layer has a table
         (attend,) = f.graph.consumers(op.outputs[0])
-        like, k = f.use(attend.arg("q")), f.use(attend.arg("k"))
+        like, k = f.use(_written(f, attend.arg("q"))), f.use(attend.arg("k"))
         end = expression("k.size(2)", k=k)
         start = expression("k.size(2) - q.size(2)", k=k, q=like)
     given = [f.arg(op, "mask"), start, end]
@@ -100,6 +100,15 @@ def biased_tiles(f: Writer, op: Op) -> None:
     value = f.graph.values[op.outputs[0]]
     name = f.bind(value.id, value.name)
     f.assign(name, call("tiles_with_bias", *given, device, bias), "", op)
+
+
+def _written(f: Writer, value: str) -> str:
+    """The queries, or those that are scaled only after their bias is computed."""
+    while value not in f.names and value not in f.waiting:
+        made = f.graph.producer(value)
+        assert made is not None
+        value = made.arg("x")
+    return value
 
 
 def partial_alibi(f: Writer, op: Op, of: dict[str, Any]) -> Any:
