@@ -175,8 +175,8 @@ class Lengths:
         for op in self.graph.ops():
             if self.graph.scopes[op.scope].role == "method":
                 found |= dict.fromkeys(op.outputs, self.of_what(op))
-            elif next(iter(op.inputs), "") in found:
-                found |= dict.fromkeys(op.outputs, found[next(iter(op.inputs))])
+            elif "x" in op.slots and op.arg("x") in found:
+                found |= dict.fromkeys(op.outputs, found[op.arg("x")])
         yield from found.items()
 
     def values(self, op: Op) -> dict[str, Value]:
