@@ -85,8 +85,8 @@ def explore(
     try:
         import uvicorn
 
-        from ..explorer.memory import collect_less
         from ..explorer.page_files import PageMissingError
+        from ..explorer.process import answer_only
         from ..explorer.server import application
         from ..explorer.settings import Settings, new_token
         from ..spec.installed import SEARCH
@@ -112,7 +112,7 @@ def explore(
         app = application(settings)
     except PageMissingError as error:
         fail(str(error))
-    collect_less()
+    answer_only()
     listener = _listen(host, port)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}/#token={settings.token}"

@@ -75,12 +75,16 @@ def kept_by_training(
     arguments, and tensors that are freed before the backward pass.
     """
     lengths = lengths or Lengths(graph)
-    count = _Count(lengths, fused=fused, narrow=narrow, tiles=tiles, parts=parts or {})
+    count = SavedCount(lengths, fused=fused, narrow=narrow, tiles=tiles, parts=parts)
     return count.kept(checkpointed=checkpointed)
 
 
-class _Count(Storages):
-    """Counts which storages are saved."""
+class SavedCount(Storages):
+    """Counts which storages are saved.
+
+    The arguments are those of `kept_by_training`. What does not depend on checkpointing is computed
+    once for several calls of `kept`.
+    """
 
     def __init__(
         self,
@@ -89,12 +93,16 @@ class _Count(Storages):
         fused: bool,
         narrow: bool,
         tiles: TileCounts | None,
-        parts: Mapping[str, int],
+        parts: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(lengths, fused=fused, narrow=narrow, tiles=tiles)
-        graph = self.graph
-        self.parts = parts
-        self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
+        self.parts = parts or {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a count."""
+        scopes = self.graph.scopes.values()
+        self.blocks = {scope.path: _Block() for scope in scopes if scope.role == "block"}
         self.outside: set[str] = set()  # storages created outside of layers
         self.own: Sizes = {}  # unnamed tensors that ops outside of layers save
 
@@ -114,8 +122,9 @@ class _Count(Storages):
     # -- the count
 
     def kept(self, *, checkpointed: bool) -> Kept:
-        for op in self.graph.ops():
-            for each in self.of_op(op):
+        self.clear()
+        for op, saved in self.saved:
+            for each in saved:
                 self.keep(op, each)
         if checkpointed:
             self.checkpoint()
@@ -134,6 +143,11 @@ class _Count(Storages):
             (logits,) = self.graph.outputs.values()
             loss = {kind: self.part(count, logits) for kind, count in loss.items()}
         return Kept(_sum([*whole, loss]), layers)
+
+    @cached_property
+    def saved(self) -> list[tuple[Op, list[str | Own]]]:
+        """What each op saves."""
+        return [(op, list(self.of_op(op))) for op in self.graph.ops()]
 
     def of_op(self, op: Op) -> Iterator[str | Own]:
         """What one op saves: storages of values, and other tensors."""

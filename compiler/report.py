@@ -17,7 +17,7 @@ from .costs import BYTES, Activations, Costs, Decoding
 from .count import Lengths, active_weights, attends, flops_by_part, stored_layers, weights_by_part
 from .decoding import cached, decoding_step
 from .graph import ModuleGraph
-from .kept import kept_by_training
+from .kept import SavedCount
 from .layer_rows import layer_rows
 from .op_costs import default_sequence, lengths_at, mask_density, op_costs
 from .tile_counts import TileCounts
@@ -124,10 +124,10 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
 def _activations(
     graph: ModuleGraph, at: dict[str, int], dtype: str, tiles: TileCounts
 ) -> Activations:
-    counted = partial(
-        kept_by_training, graph, narrow=BYTES[dtype] < 4, tiles=tiles, lengths=Lengths(graph)
-    )
-    cpu, gpu, less = counted(), counted(fused=True), counted(checkpointed=True)
+    count = partial(SavedCount, Lengths(graph), narrow=BYTES[dtype] < 4, tiles=tiles)
+    on_cpu, on_gpu = count(fused=False), count(fused=True)
+    cpu, less = (on_cpu.kept(checkpointed=each) for each in (False, True))
+    gpu = on_gpu.kept(checkpointed=False)
     return Activations(
         cpu=in_bytes(cpu.total, at, dtype),
         gpu=in_bytes(gpu.total, at, dtype),

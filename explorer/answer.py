@@ -1,7 +1,8 @@
 """Everything that the page shows about a spec, as plain data. No torch, no server.
 
-`figure` is answered first, within milliseconds; `code` after it. Both read the same text, so the
-graph of the last few texts is kept.
+`figure` is answered first, within milliseconds, then `code`, then `links`: the page shows each
+while the next one is computed. They read the same text, so the graph of the last few texts
+is kept, with its drawing and its file.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from ..backends.diagram.figure import figure
 from ..backends.diagram.masks import MaskOptions, draw_masks
 from ..backends.diagram.parts import Parts
 from ..backends.diagram.svg import svg
-from ..backends.pytorch import emit_file
+from ..backends.pytorch import Emitted, emit_file
 from ..backends.pytorch.file import module_name
 from ..compiler import ModuleGraph, lower
 from ..compiler.difference_text import difference
 from ..compiler.display import show
 from ..compiler.report import Report, report
+from ..compiler.weight_rows import weight_rows
 from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads
 from .links import Links
 from .paths import extends_mark
@@ -63,21 +65,24 @@ def _figure(asked: Request, folder: Path | None) -> Answer:
 
 
 def _code(asked: Request, folder: Path | None) -> Answer:
-    spec, graph = _read(asked.text, asked.name, folder)
-    emitted = emit_file(graph)
+    _, graph = _read(asked.text, asked.name, folder)
     costs, note = _report(graph, asked)
-    resolved = show(spec, graph)
-    drawn = _drawn(graph, asked.depth, asked.costs, asked.theme)
-    links = Links(spec, graph, drawn, emitted, costs.weight_rows, (asked.text, resolved))
     return {
         "problems": [],
-        "code": emitted.text,
+        "code": _emitted(graph).text,
         "file": f"{module_name(graph.name)}.py",
         "costs": _costs(costs),
         "note": note,
-        "resolved": resolved,
-        "links": links.to_json(),
     }
+
+
+def _links(asked: Request, folder: Path | None) -> Answer:
+    spec, graph = _read(asked.text, asked.name, folder)
+    resolved = show(spec, graph)
+    drawn = _drawn(graph, asked.depth, asked.costs, asked.theme)
+    texts = asked.text, resolved
+    links = Links(spec, graph, drawn, _emitted(graph), weight_rows(graph), texts)
+    return {"problems": [], "resolved": resolved, "links": links.to_json()}
 
 
 def _masks(asked: Request, folder: Path | None) -> Answer:
@@ -121,6 +126,7 @@ def _export(asked: Request, folder: Path | None) -> Answer:
 _ANSWERS: dict[str, Callable[[Request, Path | None], Answer]] = {
     "figure": _figure,
     "code": _code,
+    "links": _links,
     "masks": _masks,
     "difference": _difference,
     "export": _export,
@@ -170,8 +176,14 @@ def _states(files: Iterable[Path]) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=4)
+def _emitted(graph: ModuleGraph) -> Emitted:
+    """The PyTorch file, which `code` and `links` need."""
+    return emit_file(graph, with_map=True)
+
+
+@lru_cache(maxsize=4)
 def _drawn(graph: ModuleGraph, depth: str, costs: bool, theme: str) -> tuple[Drawing, Parts]:
-    """The figure and its parts, which both answers need."""
+    """The figure and its parts, which `figure` and `links` need."""
     options = DrawOptions(depth=depth, costs=costs, theme=theme)
     parts = Parts(graph, options)
     return figure(graph, options, parts), parts

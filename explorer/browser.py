@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .answer import answer
-from .memory import collect_less
+from .process import collect_less
 from .request import RequestError
 from .start import EXAMPLES, start
 

@@ -39,8 +39,12 @@ class Written:
         self.lines: dict[int, set[Path]] = {}
         self.until: dict[int, int] = {}
         self.tree = spec.tree
+        self._line: dict[Path, int] = {}  # of each path that is written in the text
         for path, mark in written(self.tree):
-            if self._is_here(mark) and path and not self._stands_for_all(path, mark):
+            if not path or not self._is_here(mark):
+                continue
+            self._line[path] = mark.line
+            if not self._stands_for_all(path, mark):
                 self.lines.setdefault(mark.line, set()).add(path)
                 self.until[mark.line] = max(self.until.get(mark.line, 0), mark.end_line)
         extends = extends_mark(text)  # the tree has it no more
@@ -66,9 +70,8 @@ class Written:
 
     def lines_of(self, path: Path) -> set[int]:
         """The line where exactly this path is written; empty for what the text does not say."""
-        place = locate(self.tree, path)
-        mark = place.node.at
-        return {mark.line} if place.found and path and self._is_here(mark) else set()
+        line = self._line.get(path)
+        return set() if line is None else {line}
 
     def top(self, keys: Iterable[str]) -> set[int]:
         """The lines of keys of the model itself."""

@@ -22,8 +22,8 @@ class Request(BaseModel):
     """One question about a spec.
 
     ask       `figure`: problems, the figure, and sizes for the sliders; `code`: the PyTorch file,
-              costs, weights, the resolved spec and links; `masks`; `difference`: from `other`;
-              `export`: the figure in a `format`
+              costs and weights; `links`: the resolved spec, and the links between the panes;
+              `masks`; `difference`: from `other`; `export`: the figure in a `format`
     text      the spec as YAML
     name      its name in messages, without folders
     other     the other spec of a difference, and its name
@@ -34,7 +34,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    ask: Literal["figure", "code", "masks", "difference", "export"]
+    ask: Literal["figure", "code", "links", "masks", "difference", "export"]
     text: Text
     name: Name = "spec.yaml"
     other: Text = ""

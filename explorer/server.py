@@ -79,10 +79,12 @@ class _Server:
                 if len(body) > LONGEST_BODY:
                     return refusal(413, f"a request can have at most {LONGEST_BODY:,} bytes")
             try:
-                found = await run_in_threadpool(work, parsed(body))
+                return await run_in_threadpool(answered, body)
             except RequestError as error:
                 return refusal(400, str(error))
-            return JSONResponse(found)
+
+        def answered(body: bytes) -> Response:
+            return JSONResponse(work(parsed(body)))
 
         return route
 

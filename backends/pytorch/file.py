@@ -86,8 +86,14 @@ class Emitted:
         return self._map()
 
 
-def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
-    """The PyTorch file of a graph. Equal graphs give equal bytes. Raises BuildError."""
+def emit_file(
+    graph: ModuleGraph, options: BuildOptions = USUAL, *, with_map: bool = False
+) -> Emitted:
+    """The PyTorch file of a graph. Equal graphs give equal bytes. Raises BuildError.
+
+    with_map: print the lines once, with the origins that the source map needs; otherwise they are
+        printed again for it
+    """
     lowered = graph
     if options.static_cache:
         require_static(graph)
@@ -101,14 +107,15 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
     if options.attention_weights:
         graph = keep_weights(graph)
     program = program_of(graph, options)
-    text = "\n".join([line.text for line in printed(program.parts)])
+    lines = printed(program.whole_parts() if with_map else program.parts)
+    text = "\n".join([line.text for line in lines])
     head = _head(graph, program, options)
     content = f"{head}{text}\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
 
     def mapped() -> dict[str, Any]:
-        lines = printed(program.whole_parts())
-        return source_map(graph, lines, head.count("\n"), lowered)
+        whole = lines if with_map else printed(program.whole_parts())
+        return source_map(graph, whole, head.count("\n"), lowered)
 
     return Emitted(sealed, graph.class_name, mapped)
 

@@ -2,8 +2,8 @@
 
 `python tests/explore/measure.py [EXAMPLE …]` starts `modelwright explore`, types a character behind
 the name of the model, some times for each example, and prints medians: of the figure, of all panes,
-and of the processor time of the two answers, which a busy machine changes less. The other two need
-a quiet one.
+and of the processor time of the three answers, which a busy machine changes less. The other two
+need a quiet one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 TIMES = 7
@@ -48,7 +49,7 @@ def started() -> Iterator[str]:
 def main(names: list[str]) -> None:
     from playwright.sync_api import sync_playwright
 
-    from modelwright.explorer.memory import collect_less
+    from modelwright.explorer.process import collect_less
     from modelwright.explorer.start import EXAMPLES
 
     names = names or sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
@@ -64,20 +65,18 @@ def main(names: list[str]) -> None:
     collect_less()  # as in the server's process
     found = {name: (*shown, *_answers(name)) for name, shown in found.items()}
     for name, times in found.items():
-        figure, panes, first, second = times
-        print(
-            f"{name:24} figure {figure:6.1f}   all panes {panes:6.1f}   "
-            f"processor {first:5.1f} + {second:5.1f}"
-        )
+        figure, panes, *answers = times
+        each = " + ".join(f"{time:5.1f}" for time in answers)
+        print(f"{name:24} figure {figure:6.1f}   all panes {panes:6.1f}   processor {each}")
     for index, what in enumerate(("figure", "all panes")):
         medians = [each[index] for each in found.values()]
         print(f"{what}: median {statistics.median(medians):.1f}, most {max(medians):.1f}")
-    sums = [each[2] + each[3] for each in found.values()]
+    sums = [sum(each[2:]) for each in found.values()]
     print(f"processor: median {statistics.median(sums):.1f}, most {max(sums):.1f}")
 
 
-def _answers(name: str) -> tuple[float, float]:
-    """Processor time of the two answers about a text that is new each time."""
+def _answers(name: str) -> list[float]:
+    """Processor time of the three answers about a text that is new each time."""
     from modelwright.explorer import answer
     from modelwright.explorer.start import EXAMPLES
 
@@ -85,13 +84,12 @@ def _answers(name: str) -> tuple[float, float]:
     times = []
     for number in range(TIMES):
         asked = {"text": f"{text}# {number}\n", "name": f"{name}.yaml"}
-        began = time.process_time()
-        answer({"ask": "figure", **asked}, EXAMPLES)
-        between = time.process_time()
-        answer({"ask": "code", **asked}, EXAMPLES)
-        times.append((between - began, time.process_time() - between))
-    first, second = zip(*times, strict=True)
-    return 1000 * statistics.median(first), 1000 * statistics.median(second)
+        clock = [time.process_time()]
+        for ask in ("figure", "code", "links"):
+            answer({"ask": ask, **asked}, EXAMPLES)
+            clock.append(time.process_time())
+        times.append([after - before for before, after in pairwise(clock)])
+    return [1000 * statistics.median(each) for each in zip(*times, strict=True)]
 
 
 def _measure(page: Any, name: str) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def test_answers_are_what_the_commands_write(name: str) -> None:
     assert figure["svg"].encode() == draw(graph, "svg", DrawOptions(theme="light"))
     assert figure["class"] == graph.class_name
     assert code["code"] == emit_file(graph).text
-    assert code["resolved"] == show(spec)
+    assert asked(name, "links")["resolved"] == show(spec)
     costs = report(graph).to_json()
     assert code["costs"]["weights"]["total"] == costs["weights"]["total"]
     assert code["costs"]["flops"] == costs["flops"]
@@ -125,7 +125,7 @@ def test_a_model_without_attention_has_no_masks() -> None:
 
 
 def test_answers_are_plain_data_and_repeat() -> None:
-    for ask in ("figure", "code", "masks"):
+    for ask in ("figure", "code", "links", "masks"):
         first = answer({"ask": ask, "text": SMALL})
         assert json.loads(json.dumps(first)) == first
         assert answer({"ask": ask, "text": SMALL}) == first

@@ -26,8 +26,13 @@ EVERY = pytest.mark.parametrize(
 )
 
 
+def both(name: str, depth: str = "block") -> Any:
+    """The code of an example, and the links to it."""
+    return {**asked(name, "code", depth), **asked(name, "links", depth)}
+
+
 def links_of(name: str, depth: str = "block") -> Any:
-    return asked(name, "code", depth)["links"]
+    return asked(name, "links", depth)["links"]
 
 
 def lonely(links: Any, pane: str, *others: str) -> Iterator[tuple[str, str]]:
@@ -78,7 +83,7 @@ def test_ids_are_those_of_the_figure() -> None:
 
 
 def test_the_partners_of_one_box() -> None:
-    answered = asked("gpt2", "code")
+    answered = both("gpt2")
     links, lines = answered["links"], answered["code"].splitlines()
     box = "n-layers-block-attention"
     code = {lines[int(key) - 1].strip() for key in partners(links, "figure", box, "code")}
@@ -100,7 +105,7 @@ def test_the_partners_of_one_box() -> None:
 
 
 def test_boxes_of_opened_modules_have_lines_of_their_own() -> None:
-    answered = asked("gpt2", "code", "module")
+    answered = both("gpt2", "module")
     lines = answered["code"].splitlines()
     found = partners(answered["links"], "figure", "n-layers-block-attention-query", "code")
     code = {lines[int(key) - 1].strip() for key in found}
@@ -123,7 +128,7 @@ attention:
     type: rmsnorm
 head: language_model
 """
-    links = answer({"ask": "code", "text": text, "depth": "module"})["links"]
+    links = answer({"ask": "links", "text": text, "depth": "module"})["links"]
     norm = "n-layers-block-attention_norm"
     assert norm in partners(links, "yaml", "8", "figure")
     assert norm in partners(links, "yaml", "10", "figure")
@@ -135,13 +140,13 @@ head: language_model
 
 def test_what_a_base_says_leads_to_extends() -> None:
     text = "name: mine\nextends: gpt2.yaml\nlayers: 6\n"
-    links = answer({"ask": "code", "text": text}, EXAMPLES)["links"]
+    links = answer({"ask": "links", "text": text}, EXAMPLES)["links"]
     assert partners(links, "figure", "n-layers-block-feed_forward", "yaml") == {"2"}
     assert partners(links, "figure", "n-layers-block-frame", "yaml") >= {"3"}
 
 
 def test_encoder_and_decoder_are_distinguished() -> None:
-    answered = asked("t5_small", "code")
+    answered = both("t5_small")
     rows = answered["costs"]["weights"]["rows"]
     for stack in ("encoder", "decoder"):
         box = f"n-{stack}-layers-block-feed_forward"
@@ -162,7 +167,7 @@ def test_partners_are_mutual() -> None:
 
 
 def test_resolved_lines_lead_to_the_yaml_that_says_them() -> None:
-    answered = asked("gpt2", "code")
+    answered = both("gpt2")
     resolved = answered["resolved"].splitlines()
     for key in answered["links"]["resolved"]:
         lines = partners(answered["links"], "resolved", key, "yaml")

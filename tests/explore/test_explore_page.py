@@ -73,7 +73,7 @@ def links_of(view: View, name: str) -> Any:
     from modelwright.explorer import answer
     from modelwright.explorer.start import example
 
-    asked = {"ask": "code", "text": example(name), "name": f"{name}.yaml"}
+    asked = {"ask": "links", "text": example(name), "name": f"{name}.yaml"}
     return answer(asked, EXAMPLES)["links"]
 
 

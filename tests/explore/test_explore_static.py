@@ -34,7 +34,7 @@ from modelwright.explorer.browser import ask
 start = json.loads(ask("start", "{}"))
 print(len(start["examples"]), start["first"])
 for name in ("gpt2", "t5_small", "clip_vit_b32"):
-    for what in ("figure", "code", "masks"):
+    for what in ("figure", "code", "links", "masks"):
         body = {"ask": what, "text": start["examples"][name], "name": name}
         assert json.loads(ask("answer", json.dumps(body)))["problems"] == []
 """

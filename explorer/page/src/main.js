@@ -30,7 +30,7 @@ class Page {
     this.source = { name: "spec.yaml", folder: "examples", text: "" }; // what was opened
     this.answers = {};
     this.filled = {}; // tab -> the answer that it shows
-    this.steps = new Steps({ figure: (turn) => this.askFigure(turn), code: (turn) => this.askCode(turn), tab: (turn) => this.askTab(turn) }, {
+    this.steps = new Steps({ figure: (turn) => this.askFigure(turn), code: (turn) => this.askCode(turn), links: (turn) => this.askLinks(turn), tab: (turn) => this.askTab(turn) }, {
       ready: () => this.keepFragment(),
       failed: (error) => this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad"),
     });
@@ -71,7 +71,7 @@ class Page {
 
   changed() {
     byId("revert").hidden = this.editor.text === this.source.text;
-    this.steps.again("figure", "code", "tab");
+    this.steps.again("figure", "code", "links", "tab");
   }
 
   // -- asking
@@ -81,8 +81,12 @@ class Page {
   }
 
   askCode(turn) {
-    return this.ask("code", (answer) => {
-      this.showCode(answer);
+    return this.ask("code", (answer) => this.showCode(answer), turn);
+  }
+
+  askLinks(turn) {
+    return this.ask("links", (answer) => {
+      this.showLinks(answer);
       this.tellTime(performance.now() - turn.began);
     }, turn);
   }
@@ -104,7 +108,7 @@ class Page {
     const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
     const isGood = await turn.before;
     if (answer === null || isGood === false || !turn.isLast() || text !== this.editor.text) return isGood === false ? false : null;
-    if (!["svg", "code", "data"].some((key) => key in answer)) {
+    if (!["svg", "code", "links", "data"].some((key) => key in answer)) {
       if (!("other" in more)) this.showProblems(answer.problems);
       return false;
     }
@@ -159,14 +163,23 @@ class Page {
     this.fill();
     this.sliders.showTokens(answer.costs.sequence);
     this.totals.show(answer.costs);
+  }
+
+  showLinks(answer) {
+    this.answers.links = answer;
+    this.fill();
     this.selection.setLinks(answer.links);
   }
 
   /** Show the last answer in the tab that is open; the others do so when they are opened. */
   fill() {
-    const answer = this.answers.code;
-    const show = { code: () => this.code.show(answer.code), resolved: () => this.resolved.show(answer.resolved), weights: () => this.costs.show(answer) }[this.tabs.open];
-    if (!answer || !show || this.filled[this.tabs.open] === answer) return;
+    const { code, links } = this.answers;
+    const [answer, show] = {
+      code: [code, () => this.code.show(code.code)],
+      weights: [code, () => this.costs.show(code)],
+      resolved: [links, () => this.resolved.show(links.resolved)],
+    }[this.tabs.open] ?? [];
+    if (!answer || this.filled[this.tabs.open] === answer) return;
     show();
     this.filled[this.tabs.open] = answer;
   }
@@ -185,7 +198,7 @@ class Page {
 
   tellTime(time) {
     const { figure, code } = this.answers;
-    this.tell(`${figure.class} · ${short(code.costs.weights.total)} parameters · ${Math.round(time)} ms`, "good");
+    if (figure && code) this.tell(`${figure.class} · ${short(code.costs.weights.total)} parameters · ${Math.round(time)} ms`, "good");
   }
 
   /** The footer: what is selected and how many partners it has. */
@@ -210,8 +223,8 @@ class Page {
 
   nameOf({ pane, key }) {
     if (pane === "figure") return this.figure.part(key)?.dataset.tip ?? "";
-    if (pane === "weights") return this.answers.code.costs.weights.rows[key]?.name ?? "";
-    return `${{ yaml: this.source.name, code: this.answers.code.file, resolved: "resolved spec" }[pane]}:${key}`;
+    if (pane === "weights") return this.answers.code?.costs.weights.rows[key]?.name ?? "";
+    return `${{ yaml: this.source.name, code: this.answers.code?.file, resolved: "resolved spec" }[pane]}:${key}`;
   }
 
   // -- controls
@@ -226,7 +239,7 @@ class Page {
       ["Figure (.svg)", () => this.save("svg", this.answers.figure?.svg, "image/svg+xml")],
       ["Figure (.png)", () => this.exportFigure("png")],
       ["Figure (.pdf)", () => this.exportFigure("pdf")],
-      ["Resolved spec (.yaml)", () => this.save("resolved.yaml", this.answers.code?.resolved, "application/yaml")],
+      ["Resolved spec (.yaml)", () => this.save("resolved.yaml", this.answers.links?.resolved, "application/yaml")],
       ["Costs (.json)", () => this.save("json", JSON.stringify(this.answers.code?.costs, null, 2), "application/json")],
     ]);
     byId("share").hidden = PLACE === "notebook"; // a frame has no address
@@ -235,8 +248,8 @@ class Page {
     byId("help").addEventListener("click", () => byId("help-dialog").showModal());
     outside(byId("help-dialog"));
     byId("depth").value = this.options.depth;
-    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.steps.again("figure", "code"); });
-    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.steps.again("figure", "code"); });
+    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.steps.again("figure", "links"); });
+    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.steps.again("figure", "links"); });
     byId("zoom-in").addEventListener("click", () => this.figure.step(1));
     byId("zoom-out").addEventListener("click", () => this.figure.step(-1));
     byId("zoom-fit").addEventListener("click", () => this.figure.setZoom(null));
