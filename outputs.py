@@ -32,6 +32,8 @@ _COMMENT = {  # suffix -> start and end of a comment
     ".yaml": (b"# ", b""),
     ".yml": (b"# ", b""),
 }
+STAMPED = frozenset(_COMMENT) | {".json", ".png"}
+"""Suffixes of files that contain their hash."""
 _PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 
 
@@ -288,9 +290,8 @@ def _refuse_to_lose(
 ) -> None:
     if there == data or (is_ours is not None and is_ours(there)):
         return
-    raise OutputError(
-        f"{path} was modified or not created by Modelwright; not overwritten (use --force)"
-    )
+    how = "exists" if is_ours is None else "was modified or not created by Modelwright"
+    raise OutputError(f"{path} {how}; not overwritten (use --force)")
 
 
 def stamp(data: bytes, suffix: str) -> bytes:

@@ -108,6 +108,8 @@ def read_header(path: Path) -> dict[str, tuple[Shape, str]]:
             _refuse_quantized(path, file.metadata() or {})
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
+    except CheckpointError:
+        raise
     except _broken_safetensors() as error:
         raise CheckpointError(path, [f"not a valid safetensors file: {error}"]) from None
 

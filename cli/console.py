@@ -184,10 +184,14 @@ def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool =
     from .. import outputs
 
     suffix = path.suffix.lower() if stamped else ""
+
+    def is_ours(there: bytes) -> bool:
+        return outputs.is_unedited(there, suffix)
+
     outputs.write(
         path,
         outputs.stamp(data, suffix),
         force=force,
-        is_ours=lambda there: outputs.is_unedited(there, suffix),
+        is_ours=is_ours if suffix in outputs.STAMPED else None,
     )
     note(f"wrote {path}")

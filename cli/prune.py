@@ -106,5 +106,5 @@ def prune(
         fail(str(error))
     note(f"wrote {output} and {output.with_suffix('.safetensors')}")
     note(f"  removed {made.removed['heads']} heads, {made.removed['d_ff']} hidden units")
-    note(f"  layers that remain: {', '.join(str(n + 1) for n in made.layers)}")
+    note(f"  remaining layers, numbered from 1: {', '.join(str(n + 1) for n in made.layers)}")
     note(f"  loss {made.before:.4f} -> {made.after:.4f}")

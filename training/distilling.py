@@ -63,7 +63,8 @@ def distill_slots(
 def check_tasks(student: Task, teacher: Task) -> None:
     """Raise TrainingError if a teacher has other inputs or outputs than its student."""
     if student.objective != "objective":
-        raise TrainingError("distillation of a contrastive head is not supported yet")
+        kind = {"contrastive": "contrastive", "squares": "patches"}[student.objective]
+        raise TrainingError(f"distillation of a head of type `{kind}` is not supported yet")
     if (student.module, student.kind) != (teacher.module, teacher.kind):
         raise TrainingError(
             f"the teacher learns from {teacher.module} samples, but the student from "

@@ -193,7 +193,7 @@ def mean_loss(model: nn.Module, batches: list[Batch]) -> float:
     total, count = 0.0, 0
     with torch.no_grad():
         for inputs, labels in batches:
-            real = int((labels >= 0).sum())
+            real = int((labels != -100).sum())
             total += float(loss_of(model, inputs, labels)) * real
             count += real
     return total / count

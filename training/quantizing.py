@@ -70,6 +70,8 @@ def quantize_spec(
     size = length or min([1024, *limits])
     check_length(graph, size)
     task = task_of(graph, model)
+    if task.objective == "squares":
+        raise TrainingError(f"{graph.name}: --data needs a head that predicts classes or tokens")
     read = samples_of(task, data, "val", size)
     if read.count < 1:
         read = samples_of(task, data, "train", size)
@@ -80,7 +82,7 @@ def quantize_spec(
     for (loss, expected, _), (other, found, count) in zip(
         original, _predictions(model, batches), strict=True
     ):
-        divergence = float((expected.exp() * (expected - found)).sum())
+        divergence = float((expected.exp() * (expected - found)).sum().clamp(min=0))  # rounding
         sums = [a + b for a, b in zip(sums, (loss * count, other * count, divergence), strict=True)]
     total = sum(count for _, _, count in original)
     return Quantized(model, left, *(x / total for x in sums))

@@ -70,6 +70,7 @@ def refuse_useless(given: Mapping[str, Any], made: Mapping[str, Any], task: Task
     reasons = {
         "final_lr": (made["schedule"] != "cosine", f"with --schedule {made['schedule']}"),
         "length": (task.kind == "images", "for images"),
+        "label_smoothing": (task.objective == "squares", "without classes or tokens to predict"),
         **{
             f"{part}_weight": (part not in parts, f"without `{part}` in --distill")
             for part in PARTS

@@ -39,8 +39,10 @@ def samples_of(task: Task, data: Path, split: str, length: int, seed: int = 0) -
 
 
 def loss_of(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """The mean cross-entropy of a batch; labels of -100 are ignored."""
+    """The mean cross-entropy of a batch, or squared error of images; labels of -100 are ignored."""
     from torch.nn import functional as F
 
+    if labels.is_floating_point():
+        return F.mse_loss(model(**inputs).float(), labels)
     logits = model(**inputs).float().flatten(0, -2)
     return F.cross_entropy(logits, labels.flatten())

@@ -47,7 +47,8 @@ def task_of(graph: ModuleGraph, model: nn.Module) -> Task:
     make = TASKS.get((head.kind, head.loss))
     if make is None:
         raise TrainingError(
-            f"{graph.name}: training a head of type `{head.kind}` is not supported yet"
+            f"{graph.name}: training a head of type `{head.kind}` is not supported yet; those of "
+            f"type {', '.join(dict.fromkeys(kind for kind, _ in TASKS))} are"
         )
     parameters = inspect.signature(model.forward).parameters.values()
     arguments = {p.name: p.default is p.empty for p in parameters}
@@ -98,6 +99,44 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
     slots = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph), "CLASSES": classes.size}
     slots["READ"] = _token_read(graph)
     return Task("labelled", "labelled", slots)
+
+
+def _noise(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """Diffusion: the noise of an image at a time."""
+    image = graph.inputs[head.stack].argument
+    ops = [op for op in graph.ops() if op.kind in CONDITIONS]
+    readers = {name: op for op in ops if (name := _named_input(graph, op))}
+    times = [name for name, op in readers.items() if op.kind == "sinusoid"]
+    labels = [name for name, op in readers.items() if op.kind != "sinusoid"]
+    if len(times) != 1 or len(labels) > 1:
+        raise TrainingError(
+            f"{graph.name}: training a head of type `patches` needs a `condition` on one timestep "
+            "and at most one label"
+        )
+    _require(graph, arguments, (image, *times, *labels))
+    shape = _image_shape(graph, image)
+    channels = graph.values[graph.outputs[head.name]].shape[1].size
+    if channels != shape[0]:
+        raise TrainingError(
+            f"{graph.name}: the head returns {channels} channels, but the image has {shape[0]}; "
+            "training the variance of the noise is not supported yet"
+        )
+    words: dict[str, Any] = {"INPUT": image, "TIMES": times[0], "LABELS": None, "SHAPE": shape}
+    if labels:
+        attrs = readers[labels[0]].attrs
+        classes = attrs["label"] if "label" in attrs else attrs["rows"]
+        words |= {"LABELS": labels[0], "CLASSES": int(classes)}
+    return Task("diffusion", "images", words, "squares")
+
+
+CONDITIONS = ("sinusoid", "drop_labels", "embedding")
+"""Ops that read a time, and a label with and without dropout."""
+
+
+def _named_input(graph: ModuleGraph, op: Op) -> str:
+    """The argument that an op reads; "" if it reads something else."""
+    source = graph.producer(op.first) if op.inputs else None
+    return "" if source is None or source.kind != "argument" else _named(graph, source)
 
 
 def _image_shape(graph: ModuleGraph, argument: str) -> tuple[int, ...]:
@@ -162,6 +201,7 @@ TASKS: dict[tuple[str, str], Callable[[ModuleGraph, HeadFact, Arguments], Task]]
     ("language_model", "labels"): _same_place,
     ("classifier", "labels"): _classes,
     ("contrastive", "softmax_pairs"): _pairs_of_images,
+    ("patches", "squares"): _noise,
 }
 """Type and loss of a head -> objective."""
 

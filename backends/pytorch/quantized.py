@@ -15,8 +15,10 @@ A file has for each quantized weight the tensors of which it consists, such as `
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,31 +61,57 @@ def quantize(model: nn.Module, kind: str) -> dict[str, str]:
     if kind == "float8":
         for device in {weight.device for weight in model.parameters()}:
             check_float8(device)
+    read = read_elsewhere(model)
     left = {
         f"{name}.{key}".lstrip("."): reason
         for name, module in model.named_modules()
         for key, weight in module.named_parameters(recurse=False)
-        if weight.ndim >= 2 and (reason := reason_against(module, kind))
+        if weight.ndim >= 2 and (reason := reason_against(module, kind, read))
     }
     if all(name in left for name, weight in model.named_parameters() if weight.ndim >= 2):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in [*left.items()][:3])
         raise QuantizationError(f"no layer of the model can be quantized ({reasons})")
-    change(model, config, lambda module, _: not reason_against(module, kind))
+    change(model, config, lambda module, _: not reason_against(module, kind, read))
     setattr(model, KEY, kind)
     return left
 
 
-def reason_against(module: nn.Module, kind: str) -> str:
-    """Why the weights of a module cannot be quantized; empty if they can."""
+def reason_against(module: nn.Module, kind: str, read: Collection[nn.Module] = ()) -> str:
+    """Why the weights of a module cannot be quantized; empty if they can.
+
+    read: modules whose weights others read
+    """
     from torch import nn
 
     if isinstance(module, nn.Embedding):
         return "an embedding"  # and a head that is tied to it
     if not isinstance(module, nn.Linear):
         return "not a linear layer"
+    if type(module).forward is not nn.Linear.forward or module in read:
+        return "its weights are cast or read elsewhere"  # which torchao's tensors do not support
     if kind == "int4" and module.in_features % GROUP:
         return f"its input width ({module.in_features}) is not a multiple of {GROUP}"
     return ""
+
+
+def read_elsewhere(model: nn.Module) -> set[nn.Module]:
+    """Linear layers of an emitted model whose weights the code of another module reads."""
+    found: set[nn.Module] = set()
+    names = {kind: _weights_read_by(kind) for kind in {type(module) for module in model.modules()}}
+    for module in model.modules():
+        read = names[type(module)]
+        found |= {child for name, child in module.named_children() if name in read}
+    return found
+
+
+def _weights_read_by(module: type[nn.Module]) -> frozenset[str]:
+    """Names of submodules in expressions of a class such as `self.state.weight`."""
+    if module.__module__.startswith("torch."):
+        return frozenset()
+    try:
+        return frozenset(re.findall(r"\bself\.(\w+)\.weight\b", inspect.getsource(module)))
+    except (OSError, TypeError):
+        return frozenset()  # a class without source
 
 
 def check_float8(device: torch.device) -> None:

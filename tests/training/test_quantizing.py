@@ -63,7 +63,9 @@ def check_quantized_is_refused(spec: Path, weights: Path, tokens: Path) -> None:
     ):
         result = type_in(*words)
         assert result.exit_code == 2, words
+        assert result.stderr.count(weights.name) == 1, words
         assert "these weights are quantized (int8); give the float weights" in result.stderr
+        assert "not a valid" not in result.stderr
         assert not list(spec.parent.glob("new*"))
     with pytest.raises(TrainingError, match="are quantized"):
         Stored(weights)

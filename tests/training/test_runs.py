@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from pictures import write_images
 
 import modelwright as mw
 from modelwright.cli import cli
@@ -96,17 +97,6 @@ def test_a_language_model(
     result = type_in("train", run / "other.yaml", "-o", run)
     assert result.exit_code == 2
     assert "is a run of another spec" in result.stderr
-
-
-def write_images(folder: Path, count: int = 200, **changes: Any) -> Path:
-    """Images of noise, of which one class is brighter on the left and one on the right."""
-    draw = np.random.default_rng(0)
-    images = draw.integers(0, 100, (count, 1, 8, 8), dtype=np.uint8)
-    labels = np.arange(count) % 2
-    images[labels == 0, :, :, :4] += 120
-    images[labels == 1, :, :, 4:] += 120
-    np.savez(folder / "images.npz", **{"images": images, "labels": labels, **changes})
-    return folder / "images.npz"
 
 
 VIT = """name: small
@@ -263,7 +253,13 @@ REFUSED = {
     "pairs": ("examples", "clip_vit_b32", "a new run needs --data"),
     "no_head": ("examples", "dinov2_base", "has no head"),
     "heads": ("examples", "bert_pretraining", "has several heads (mlm, nsp)"),
-    "vector": ("examples", "bert_base", "head of type `projection` is not supported yet"),
+    "vector": (
+        "examples",
+        "bert_base",
+        "head of type `projection` is not supported yet; those of type language_model, classifier, "
+        "contrastive, patches are",
+    ),
+    "variance": ("examples", "dit_xl_2", "the head returns 8 channels, but the image has 4"),
     "sound": ("examples", "whisper_tiny", "the argument `input_features` is not supported yet"),
     "tokens": ("examples", "wav2vec2_base", "token classifier is not supported yet"),
     "data": ("examples", "tiny_gpt", "a new run needs --data"),

@@ -51,6 +51,8 @@ class Objective:
     call: what is called in its place, such as a copy of DDP
     """
 
+    accuracy = True
+
     def __init__(
         self, model: nn.Module, call: nn.Module, device: torch.device, s: Settings
     ) -> None:

@@ -51,6 +51,9 @@ LAYERS = ("layers",)
 # Peak FLOP/s in bfloat16, without sparsity, according to the manufacturers; for MFU.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 
+# The label of what the loss leaves out.
+IGNORED = -100
+
 
 class Run:
     """A model, its optimizers and data, on one of `ranks` devices."""
@@ -117,7 +120,7 @@ class Run:
         The loss is the mean over all labels of the step, on all devices.
         """
         batches = list(self.share(self.data, step))
-        counted = sum(int((labels >= 0).sum()) for _, _, labels in batches)
+        counted = sum(int((labels != IGNORED).sum()) for _, _, labels in batches)
         count, stopped = total(counted, len(SIGNALS))
         losses = torch.zeros((), device=self.device)
         auxiliary = getattr(self.model, "auxiliary_loss", None)
@@ -126,7 +129,7 @@ class Run:
             synchronise(self.call, last=number == len(batches))
             loss = self.objective(inputs, labels)[0]
             if auxiliary is not None:  # of routers, a mean over tokens
-                loss = loss + (labels >= 0).sum() * auxiliary()
+                loss = loss + (labels != IGNORED).sum() * auxiliary()
             loss = loss / max(1.0, count)
             torch.autograd.backward(loss * self.ranks)  # gradients are averaged over devices
             losses += loss.detach()
@@ -211,17 +214,18 @@ class Run:
 
     @torch.no_grad()
     def evaluate(self, done: int) -> None:
-        """Log mean loss and accuracy on the same held-out data each time."""
+        """Log mean loss and accuracy, if there is one, on the same held-out data each time."""
         self.model.eval()
         steps = min(self.settings.eval_steps, max(1, self.held_out.count // self.settings.batch))
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for step in range(steps):
             for _, inputs, labels in self.share(self.held_out, step):
-                counted = (labels >= 0).sum().to(self.device)
+                counted = (labels != IGNORED).sum().to(self.device)
                 sums += torch.stack([*self.objective(inputs, labels), counted])
         self.model.train()
         loss, right, count = total(*sums.tolist())
-        measures = {"val_loss": loss / count, "val_accuracy": right / count}
+        measures = {"val_loss": loss / count}
+        measures |= {"val_accuracy": right / count} if self.objective.accuracy else {}
         measures |= self.held_out.measures(loss / count)
         self.log.write([{"step": done - 1, **measures}])
         words = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
