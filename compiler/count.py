@@ -158,6 +158,7 @@ class Lengths:
         self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
         self.of_heads = _read_by_heads(graph)
         self.read = dict(self._read_from_memories())
+        self.of_memories = _changed_memories(graph)
         self._found: dict[int, dict[str, Value]] = {}
 
     def of_memory(self, op: Op) -> bool:
@@ -191,7 +192,7 @@ class Lengths:
             touched = {name: _shared(value, parts) for name, value in touched.items()}
         if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
             return {name: _with_tokens(each, axes) for name, each in touched.items()}
-        head = self.of_heads.get(op.number, "")
+        head = self.of_heads.get(op.number, "") or self.of_memories.get(op.number, "")
         if head in self.graph.lengths:
             touched = {name: _measured(each, self.length(head)) for name, each in touched.items()}
         elif self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
@@ -239,6 +240,19 @@ def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
                 found[op.number] = stacks[value]
                 stacks.update(dict.fromkeys(op.outputs, stacks[value]))
                 break
+    return found
+
+
+def _changed_memories(graph: ModuleGraph) -> dict[int, str]:
+    """Op of a stack that changes the hidden states of a memory for all layers -> that memory."""
+    stacks = {value: stack for stack, value in graph.hidden.items()}
+    found: dict[int, str] = {}
+    for op in graph.ops():
+        source = next((stacks[value] for value in op.inputs if value in stacks), "")
+        lengths = [dim.label for name in op.outputs for dim in graph.values[name].shape]
+        if source and M.label in lengths and graph.scopes[op.scope].role != "method":
+            found[op.number] = source
+            stacks.update(dict.fromkeys(op.outputs, source))
     return found
 
 

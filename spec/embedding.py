@@ -251,6 +251,16 @@ class LearnedInput(Source):
     tokens: Count
 
 
+class ZeroInput(LearnedInput):
+    """Vectors of zeros instead, which differ only by positions that are added to queries and keys
+    (the object queries of DETR; Carion et al., 2020, arXiv:2005.12872).
+
+    tokens: number of vectors
+    """
+
+    type: Literal["zeros"] = "zeros"  # type: ignore[assignment]
+
+
 class LinearProjector(Part):
     """One linear layer.
 
@@ -315,6 +325,7 @@ def main_input(sources: Sequence[Source]) -> int:
 
 
 Input = Annotated[
-    Tokens | Patches | ConvStem | Features | LearnedInput | StackInput, Tagged("input", "tokens")
+    Tokens | Patches | ConvStem | Features | LearnedInput | ZeroInput | StackInput,
+    Tagged("input", "tokens"),
 ]
 declare(Input)

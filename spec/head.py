@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from .activation import Activation, Identity
+from .activation import Activation, Identity, Relu
 from .norm import Norm
-from .part import NOTHING, Inner, Map, Nothing, OneOf, Part, Tagged, declare
+from .part import NOTHING, Inner, Many, Map, Nothing, OneOf, Part, Tagged, declare
 from .pool import Pool
 from .scalars import (
     Count,
@@ -121,14 +121,19 @@ class ProjectionHead(HeadPart):
 
     size: width of the vector
     pool: how the sequence is reduced to one vector
+    hidden: widths of hidden layers before the linear layer (DETR's boxes; Carion et al., 2020,
+        arXiv:2005.12872)
+    hidden_activation: activation after each hidden layer
     activation: activation after the linear layer (BERT's pooler: tanh)
-    bias: whether the linear layer has a bias
+    bias: whether the linear layers have a bias
     normalize: divide the vector by its Euclidean norm
     """
 
     type: Literal["projection"] = "projection"
     size: Count
     pool: Pool = NOTHING
+    hidden: Many[Count] = ()
+    hidden_activation: Activation = Relu.model_construct()
     activation: Activation = Identity.model_construct()
     bias: Flag = True
     normalize: Flag = False

@@ -19,6 +19,7 @@ from .scalars import (
 )
 
 Place = Literal["input", "layer", "queries and keys", "scores"]
+Target = OneOf[Literal["input", "queries_and_keys"]]
 
 
 class LinearScaling(Part):
@@ -118,6 +119,11 @@ class Learned(Part):
     """A learned vector per position, added to the input. Positions count from 0 or are given as
     `position_ids`.
 
+    add_to: what the vectors are added to: the `input` of the stack, or, in each attention, the
+        vectors from which queries and keys are projected, but not those of the values
+        (`queries_and_keys`; DETR; Carion et al., 2020, arXiv:2005.12872). In cross-attention, only
+        queries have them: keys have the positions of their own stack, if it adds sinusoids of an
+        image to queries and keys
     offset: added to each position before the lookup, including `position_ids` (OPT, BART: 2)
     skip_padding: which tokens get consecutive positions: all, including padding (`false`); those
         with 1 in `attention_mask` (`mask`; OPT); or those that are not the `pad` id (`tokens`;
@@ -127,6 +133,7 @@ class Learned(Part):
 
     acts_on: ClassVar[Place] = "input"
     type: Literal["learned"] = "learned"
+    add_to: Target = "input"
     offset: Whole = 0
     skip_padding: Padding = False
 
@@ -138,6 +145,7 @@ class Sinusoidal(Part):
     """Sines and cosines of the position, added to the input (Vaswani et al., 2017,
     arXiv:1706.03762).
 
+    add_to: as for `learned`
     axes: number of position axes. With 2, for the patches of an image, half of the features are
         the sinusoids of the row and half those of the column; those of prefix tokens are 0
     order: with `axes: 2`, which half comes first: `[column, row]`, as in MAE (He et al., 2021,
@@ -145,16 +153,20 @@ class Sinusoidal(Part):
     layout: `concat`: all sines, then all cosines; or `interleaved`; with `axes: 2`, in each half
     denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1
         (`half_minus_one`); with `axes: 2`, `width` is the width of one half
+    coordinates: position of a patch with `axes: 2`: the `index` of its row and column, or `turn`:
+        2π (i + 1) / (n + 1e-6) for row or column i of n (DETR)
     offset: added to each position
     skip_padding: as for `learned`
     """
 
     acts_on: ClassVar[Place] = "input"
     type: Literal["sinusoidal"] = "sinusoidal"
+    add_to: Target = "input"
     axes: OneOf[Literal[1, 2, 3]] = 1
     order: GridOrder = ("column", "row")
     layout: OneOf[Literal["concat", "interleaved"]] = "concat"
     denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
+    coordinates: OneOf[Literal["index", "turn"]] = "index"
     offset: Whole = 0
     skip_padding: Padding = False
 
@@ -368,6 +380,11 @@ def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
 
 Positions = Annotated[Many[Position], AfterValidator(_without_nothing)]
 """All position types except `none`, which is the empty tuple."""
+
+
+def in_attention(position: Part) -> bool:
+    """Whether a position is added to queries and keys, not to the input of the stack."""
+    return getattr(position, "add_to", "input") == "queries_and_keys"
 
 
 def acts_on(position: Part) -> Place | None:

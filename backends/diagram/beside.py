@@ -121,6 +121,7 @@ class Beside:
         """Remember tables outside of the frame that lead to a box."""
         sources = [source for source in part.outside if source not in self.outputs]
         chains = [chain for source in sources for chain in self.root.chain(source)]
+        chains = [chain for chain in chains if chain[0].key not in self.outputs]  # read already
         for index, chain in enumerate(chains):
             y = box.y + (index - (len(chains) - 1) / 2) * (box.height - 14) / max(1, len(chains))
             end = (box.x - box.width / 2, y)

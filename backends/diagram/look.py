@@ -273,6 +273,7 @@ LOOKS: dict[str, Look] = {
     "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
     "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),
+    "zero_tokens": Look("text", "text", _const("zeros"), _learned),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),
     "table": Look("box", "embedding", _name, _shape),

@@ -222,7 +222,10 @@ class Parts:
 
     def _feed(self, part: Part, op: Op) -> None:
         """Connect the inputs of an op to its part."""
-        if op.kind == "learned_tokens":  # of another stack, only the number of sequences
+        if op.kind in (
+            "learned_tokens",
+            "zero_tokens",
+        ):  # of another stack, only the number of sequences
             return
         for value in op.inputs:
             source = self.source(value, part.region) if value else None

@@ -81,8 +81,8 @@ def taken(
     width = part.head_dim or layer.width // heads
     value_width = part.value_dim or width
     names = [f"{which}{suffix}" for which in ("query", "key", "value")]
-    q = projected(part, weights, x, names[0], heads, width)
-    k = projected(part, weights, source.x, names[1], kv_heads, width)
+    q = projected(part, weights, x + layer.places, names[0], heads, width)
+    k = projected(part, weights, source.x + source.places, names[1], kv_heads, width)
     if part.value == "none":  # the annotations themselves (Bahdanau et al., 2014, eq. 5)
         v = source.x[:, None]
     else:
@@ -112,7 +112,7 @@ def taken(
 
 def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:
     """The branch, (T, D) -> (T, D); keys and values are computed from a memory if there is one."""
-    source = memory or Memory(x, layer.tokens, own=True)
+    source = memory or Memory(x, layer.tokens, own=True, places=layer.places)
     y = taken(layer, part, weights, x, source, "")
     if part.separate_global:  # Beltagy et al., 2020, arXiv:2004.05150, section 3.1
         rows = global_rows(layer.mask, layer.tokens)

@@ -79,6 +79,7 @@ class Layer:
     number: index, from 0. stack, weights: the stack, and its weights (not those of the layer).
     positions, mask: of the branch; cross-attention has neither. tokens, dropout: as named.
     condition: the vector (D,) that its norms depend on
+    places: the positions (T, D) that are added to queries and keys
     """
 
     number: int
@@ -89,6 +90,7 @@ class Layer:
     tokens: Tokens
     dropout: float = 0
     condition: Array | None = None
+    places: Array | int = 0
 
     @property
     def width(self) -> int:
@@ -98,10 +100,11 @@ class Layer:
 @dataclass
 class Memory:
     """Source of keys and values: x (S, D) and its tokens. own: it is the stack itself; stack: the
-    other stack that it comes from.
+    other stack that it comes from. places: the positions that are added to keys
     """
 
     x: Array
     tokens: Tokens
     own: bool = False
     stack: Stack | None = None
+    places: Array | int = 0

@@ -83,8 +83,10 @@ def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
 
 
 def projection(head: ProjectionHead, own: Weights, row: Memory) -> Array:
-    """pool, linear, activation, length 1."""
+    """pool, hidden layers, linear, activation, length 1."""
     x = pooled(head.pool, own, "pool_score", row)
+    for i, width in enumerate(head.hidden, start=1):
+        x = activate(head.hidden_activation, own.linear(f"hidden{i}", x, width, bias=head.bias))
     x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
     return unit(x) if head.normalize else x
 

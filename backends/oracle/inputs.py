@@ -74,6 +74,8 @@ def embed(
     places: Places,
 ) -> Array:
     """Embedded argument, before positions: (T, width)."""
+    if source.type == "zeros":  # Carion et al., 2020, arXiv:2005.12872, appendix A.3
+        return np.zeros((source.tokens, stack.d_model))
     if isinstance(source, LearnedInput):  # Li et al., 2023, arXiv:2301.12597, section 3.1
         return weights("learned_tokens", source.tokens, stack.d_model)
     if isinstance(source, StackInput):

@@ -19,6 +19,7 @@ from .heads import Hidden, run_head
 from .inputs import OUTPUT, Rows, module_of, read_input, source_of, sources_of, table_of
 from .options import check_options
 from .pointwise import normalize
+from .positions import added
 from .streams import run_streams
 from .vectors import check_all_placed, places_of, project, replacing
 from .weights import Array, OracleError, Weights
@@ -244,14 +245,16 @@ def run_stack(
         memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}
         given = {a: np.asarray(value)[row] for a, value in inputs.items()}
         vector = vector_of(stack, own, given, tokens, memories)
-        x = run_layers(stack, own, tokens, x, memories, vector)
+        pad, zeros = spec.tokens.pad, np.zeros((len(x), stack.d_model))
+        added_later = added(stack, own, tokens, zeros, pad, "queries_and_keys")
+        x = run_layers(stack, own, tokens, x, memories, vector, added_later)
         if stack.final_norm:
             x = normalize(stack.norm, own, "norm", x)
             if not isinstance(stack.norm, Nothing):
                 x = modulation(stack.condition, 2, own, "norm_modulation", vector).normed(x)
         if stack.output_width not in (None, x.shape[-1]):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
-        found.append(Memory(x, tokens, stack=stack))
+        found.append(Memory(x, tokens, stack=stack, places=added_later))
     check_all_placed(places)
     return found
 
@@ -263,6 +266,7 @@ def run_layers(
     x: Array,
     memories: dict[str, Memory],
     condition: Array | None = None,
+    places: Array | int = 0,
 ) -> Array:
     """All layers in order. Layers of a block with `share: true` use the weights of the first one;
     weights are numbered in order of first use
@@ -275,6 +279,6 @@ def run_layers(
         if owner not in modules:
             modules.append(owner)
         layer = Layer(number, stack, own, block.positions, block.mask, tokens, block.dropout)
-        layer.condition = condition
+        layer.condition, layer.places = condition, places
         x = run_block(block, layer, own.below(f"layers.{modules.index(owner)}"), x, memories)
     return x

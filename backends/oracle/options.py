@@ -31,8 +31,9 @@ Features: size bias; LearnedInput: tokens
 StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity Xielu:; Swish: beta
-Learned Sinusoidal: offset skip_padding=False|mask|tokens
+Learned Sinusoidal: add_to=input|queries_and_keys offset skip_padding=False|mask|tokens
 Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus_one
+Sinusoidal: coordinates=index|turn
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset
 Rotary: theta fraction layout=half|interleaved axes=1|2 coordinates=index|centred scaling
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
@@ -76,7 +77,7 @@ Vector: argument size bias; Pooled: stack pool bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
 Maxout: hidden bias; DenseTransform: width inner activation norm bias
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
-ProjectionHead: size pool activation bias normalize
+ProjectionHead: size pool hidden hidden_activation activation bias normalize
 Contrastive: size towers loss=softmax|sigmoid; Tower: pool
 FirstPool: tokens joined; LastPool MaxPool AttentionPool:; MeanPool FirstAndMeanPool: skip
 TokenPool: id

@@ -1,4 +1,4 @@
-"""Positions that are added to the input: learned, sinusoidal, and by a convolution."""
+"""Positions that are added to the input, or to queries and keys."""
 
 import numpy as np
 
@@ -43,12 +43,15 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
 def of_grid(position: Sinusoidal, tokens: Tokens, count: int, width: int) -> Array:
     """(count, width) for the patches, the last ones: half of the features for the row of a patch,
     half for its column, in the given order (He et al., 2021, arXiv:2111.06377, their code); 0 for
-    other tokens.
+    other tokens. Turns are those of Carion et al., 2020 (arXiv:2005.12872, their code).
     """
     assert tokens.grid is not None
     rows, columns = tokens.grid
     kind = {"layout": position.layout, "denominator": position.denominator}
     places = {"row": np.repeat(np.arange(rows), columns), "column": np.tile(range(columns), rows)}
+    if position.coordinates == "turn":
+        counts = {"row": rows + 1e-6, "column": columns + 1e-6}
+        places = {axis: 2 * np.pi * (i + 1) / counts[axis] for axis, i in places.items()}
     halves = [sinusoids(places[axis], width // 2, **kind) for axis in position.order]
     table = np.concatenate(halves, axis=-1)
     return np.concatenate([np.zeros((count - rows * columns, width)), table])
@@ -86,12 +89,16 @@ def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
     return activate(position.activation, grouped(padded, kernel, position.groups) + bias)
 
 
-def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:
-    """x (T, D) plus all positions of the stack that act on the input."""
+def added(
+    stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None, to: str = "input"
+) -> Array:
+    """x (T, D) plus the positions of the stack that are added to the input, or to queries and keys
+    (Carion et al., 2020, arXiv:2005.12872, appendix A.3).
+    """
     for position in stack.positions:
-        if isinstance(position, Convolution):
+        if isinstance(position, Convolution) and to == "input":
             x = x + convolved(position, weights, x)
-        elif isinstance(position, (Learned, Sinusoidal)):  # registers have no positions
+        elif isinstance(position, (Learned, Sinusoidal)) and position.add_to == to:
             places = counted(position, tokens, pad)[: len(x)] + position.offset
             if isinstance(position, Learned):
                 x = x + weights("position_embedding.weight")[places]

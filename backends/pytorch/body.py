@@ -267,6 +267,10 @@ def enter(f: Writer, path: str) -> list[Given]:
     return found
 
 
+FROM_MEMORY = ("learned", "zeros")
+"""Inputs of a stack that come from no argument; its first parameter is a memory."""
+
+
 def ids_of(f: Writer) -> str:
     """A value whose second axis is the new tokens: the ids, or the hidden states."""
     values = f.graph.values
@@ -288,7 +292,7 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     first, place = next((g for g in given if g.value == source), given[0]), 0
     anchor, shape = first.name, f.graph.values[first.value].shape
     # the first argument is a memory, or it is not the whole sequence
-    other = fact.kind == "learned" or fact.prefix or fact.skip or stack in f.graph.parts
+    other = fact.kind in FROM_MEMORY or fact.prefix or fact.skip or stack in f.graph.parts
     if f.first is not None and (other or [dim.label for dim in shape[1:2]] != ["T"]):
         place, anchor = f.first
     start = checks_of_part(f, stack, given)

@@ -277,6 +277,8 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     first = "learned vectors"
     if step.stack in graph.parts:
         first = joined_title(graph, step.stack)
+    elif graph.inputs[step.stack].kind == "zeros":
+        first = "vectors of zeros"
     elif graph.inputs[step.stack].kind != "learned":
         first = described(graph, step.given[0])
     text = f"Hidden states {shape} of {first}"

@@ -48,6 +48,12 @@ def learned_tokens(call: Call) -> Array:
     return np.stack([call.weights[""]] * len(call.given("batch_of")))
 
 
+def zero_tokens(call: Call) -> Array:
+    """Zeros, for each sequence of another stack."""
+    rows, width = call.value("rows"), int(call.attrs["out_dim"].size)
+    return np.zeros((len(call.given("batch_of")), rows, width))
+
+
 def skip_tokens(call: Call) -> Array:
     """Each sequence without its first vectors."""
     return call.given("x")[:, call.value("count") :]

@@ -76,6 +76,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "insert_tokens": images.insert_tokens,
     "join_inputs": images.join_inputs,
     "learned_tokens": images.learned_tokens,
+    "zero_tokens": images.zero_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,
     "table": arithmetic.table,

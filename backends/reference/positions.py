@@ -50,8 +50,12 @@ def grid_sinusoid(call: Call) -> Array:
     for patch in range(rows * columns):
         axes["row"].append(patch // columns)
         axes["column"].append(patch % columns)
+    places = {axis: np.array(found) for axis, found in axes.items()}
+    if call.attrs["coordinates"] == "turn":
+        counts = {"row": rows, "column": columns}
+        places = {a: (i + 1) / (counts[a] + 1e-6) * 2 * np.pi for a, i in places.items()}
     width, front = int(call.attrs["width"].size), int(call.value("front"))
-    halves = [_sinusoids(call, np.array(axes[axis]), width // 2) for axis in call.attrs["order"]]
+    halves = [_sinusoids(call, places[axis], width // 2) for axis in call.attrs["order"]]
     return np.concatenate([np.zeros((front, width)), np.concatenate(halves, axis=-1)])
 
 

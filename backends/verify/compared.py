@@ -19,9 +19,10 @@ Patches: argument=pixel_values layout=image channels=3 registers=0
 ConvStem: argument=input_features layout=channels axes=1 padded=true project=false scale=1
 ConvLayer: stride=1 dilation=1 separable=false normalize=false gated=false
 Features: argument=inputs_embeds
-Learned: offset=0 skip_padding=false
+Learned: add_to=input offset=0 skip_padding=false
 Coordinate: layout=concat denominator=half
-Sinusoidal: axes=1 layout=concat denominator=half offset=0 skip_padding=false
+Sinusoidal: add_to=input axes=1 layout=concat denominator=half coordinates=index offset=0
+Sinusoidal: skip_padding=false
 Convolution: kernel=128 groups=16 activation=gelu
 Rotary: theta=10000 fraction=1 layout=half axes=1 coordinates=index scaling=none
 Temperature: slope=0.1 offset=0
@@ -56,7 +57,7 @@ Block: norm=layernorm norm_placement=pre activation=gelu bias=true dropout=0
 LanguageModel: tied=false bias=false transform=none input_scale=1 scale=1 softcap=none
 DenseTransform: bias=true
 Classifier: pool=none pooled_norm=false hidden=none hidden_bias=true hidden_norm=false bias=true
-ProjectionHead: pool=none activation=identity bias=true normalize=false
+ProjectionHead: pool=none hidden_activation=relu activation=identity bias=true normalize=false
 Contrastive: loss=softmax temperature=0.07
 PatchesHead: bias=true zero_init=false
 Adaptive: activation=silu

@@ -16,6 +16,7 @@ from ...spec.attention import Mha, Mla, Pairwise
 from ...spec.branches import branch_blocks, each_alone, own
 from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches, StackInput
 from ...spec.feed_forward import Glu, Moe, Router
+from ...spec.head import ProjectionHead
 from ...spec.laws import findings
 from ...spec.laws.rotary import rotaries, turned
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
@@ -427,6 +428,12 @@ def _stem(small: _Small, part: ConvStem, update: dict[str, Any]) -> dict[str, An
     return {"image_size": sides[0] if isinstance(part.image_size, int) else sides}
 
 
+def _hidden_layers(small: _Small, part: ProjectionHead, update: dict[str, Any]) -> dict[str, Any]:
+    """The widths of the hidden layers of a head."""
+    smaller = ranked(set(part.hidden), 24, 8)
+    return {"hidden": tuple(smaller[width] for width in part.hidden)} if part.hidden else {}
+
+
 def _convolution(small: _Small, part: Convolution, update: dict[str, Any]) -> dict[str, Any]:
     """A kernel shorter than the sequences, even if it was even, with groups if it had some."""
     least = 4 + part.kernel % 2
@@ -466,6 +473,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
     Moe: _moe,
     Patches: _patches,
     ConvStem: _stem,
+    ProjectionHead: _hidden_layers,
     Rotary: _rotary,
     Temperature: _temperature,
     Convolution: _convolution,

@@ -58,6 +58,13 @@ class Builder:
         self.origin = before
 
     @contextmanager
+    def at_stack(self, stack: str, *path: Any) -> Iterator[None]:
+        """Context: ops built here come from a key of this stack."""
+        before, self.origin = self.origin, ("stacks", stack, *path)
+        yield
+        self.origin = before
+
+    @contextmanager
     def outside(self) -> Iterator[None]:
         """Context: ops built here come from the part around the one that is being lowered."""
         before, self.origin = self.origin, self.origin[:-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import Features, Input, LearnedInput, Patches, Tokens
-from ...spec.positions import acts_on
+from ...spec.embedding import Features, Input, LearnedInput, Patches, Tokens, ZeroInput
+from ...spec.positions import acts_on, in_attention
 from ..axes import B, Dim
 from ..sizes import Size
 from .builder import Builder
@@ -57,7 +57,9 @@ def lower_part(b: Builder, state: StackState, source: Input) -> str:
 
 
 def _dropped(b: Builder, source: Input, x: str) -> str:
-    if source.dropout:
+    if isinstance(source, ZeroInput):
+        consume(source, "dropout")  # zeros stay zeros
+    elif source.dropout:
         rate = b.field("dropout", source.dropout)
         x = b.op("dropout", x, name="dropout", rate=rate, out="x")
     return x
@@ -112,12 +114,15 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
 
 
 def lower_learned(b: Builder, state: StackState, source: LearnedInput) -> str:
-    """Learned vectors, once for each sequence of the first stack that this one reads."""
-    rows = b.size("learned_tokens", source.tokens, at=("tokens",))
+    """Learned vectors or zeros, once for each sequence of the first stack that this one reads."""
+    key = "queries" if isinstance(source, ZeroInput) else "learned_tokens"
+    rows = b.size(key, source.tokens, at=("tokens",))
     memory = next(iter(state.memories.values()))
     state.placed, state.front = rows, Size.of(0)
     b.graph.lengths[state.name] = rows
     with b.in_scope(state.scope):
+        if isinstance(source, ZeroInput):
+            return b.op("zero_tokens", memory.value, rows=rows, out_dim=state.width, out="x")
         return b.op(
             "learned_tokens",
             memory.value,
@@ -134,6 +139,7 @@ SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
     "conv": lower_stem,
     "features": lower_features,
     "learned": lower_learned,
+    "zeros": lower_learned,
     "stack": lower_output,
 }
 
@@ -198,7 +204,8 @@ def _is_changed(state: StackState, source: Tokens) -> bool:
 
 def _has_input_positions(state: StackState) -> bool:
     """Are positions added to the input of the stack?"""
-    return any(acts_on(plain(one)) == "input" for one in state.stack.positions)
+    positions = [plain(one) for one in state.stack.positions]
+    return any(acts_on(one) == "input" and not in_attention(one) for one in positions)
 
 
 def ids_of(b: Builder, name: str, length: Dim) -> str:

@@ -24,6 +24,7 @@ from .builder import Builder
 from .feed_forward import lower_activation
 from .norm import has_norm, lower_norm
 from .positions import argument
+from .reads import consume, peek
 from .state import StackState
 
 
@@ -182,6 +183,12 @@ def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionH
     noun = "Pooler" if head.pool.type != "none" else "Projection"
     with b.module(name, noun=noun, title=_projection_title(head)):
         x = lower_pool(b, state, head.pool, x)
+        if not peek(head, "hidden"):
+            consume(head, "hidden")
+        for i, width in enumerate(head.hidden):
+            inner = Dim(f"F{i + 1}", b.size(f"{name}_hidden{i + 1}", width, at=("hidden", i)))
+            x = _linear(b, x, f"hidden{i + 1}", inner, bias=head.bias)
+            x = lower_activation(b, head.hidden_activation, x)
         x = _linear(b, x, "dense", size, bias=head.bias)
         x = lower_activation(b, head.activation, x)
         return b.op("l2_normalize", x) if head.normalize else x

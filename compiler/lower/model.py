@@ -39,7 +39,7 @@ from .head import HEADS, lower_contrastive
 from .joined import lower_joined, module_of
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
-from .positions import argument, lower_input_positions
+from .positions import argument, lower_attention_positions, lower_input_positions
 from .prefix import tokens_in_front
 from .reads import Path, consume, peek, viewed
 from .state import Memory, StackState
@@ -277,6 +277,8 @@ def _lower_stack(
     else:
         with b.at("input", main):
             x = lower_input(b, state, stack.input[main])
+    with b.in_scope(state.scope):
+        lower_attention_positions(b, state)
     lower_condition(b, state, states)
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
@@ -304,7 +306,8 @@ def _memory(b: Builder, state: StackState, *, masked: bool = True) -> Memory:
     """The hidden states of a stack, with the mask of its padding."""
     value = b.graph.hidden[state.name]
     mask = argument(b, state, "attention_mask", (B, S)) if masked else ""
-    return Memory(value, mask, b.width(value), state.direction, b.graph.lengths.get(state.name))
+    length = b.graph.lengths.get(state.name)
+    return Memory(value, mask, b.width(value), state.direction, length, state)
 
 
 def may_be_absent(spec: ModelSpec, name: str) -> bool:

@@ -22,13 +22,14 @@ from ...spec.positions import (
     RelativeTable,
     Sinusoidal,
     Temperature,
+    in_attention,
 )
-from ..axes import ONE, B, Dim, S, T
+from ..axes import ONE, B, Dim, M, S, T
 from ..sizes import Size
 from .builder import Builder
 from .prefix import with_learned
 from .reads import consume
-from .state import StackState
+from .state import Memory, StackState
 from .stem import lower_convolution
 
 
@@ -96,13 +97,49 @@ def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
     """Add positions that act on the input of a stack to `x`."""
     for index, position in enumerate(state.stack.positions):
         with b.beside("positions", index):
-            if isinstance(position, Learned):
-                x = _learned(b, state, position, x)
-            elif isinstance(position, Sinusoidal):
-                x = _sinusoidal(b, state, position, x)
-            elif isinstance(position, Convolution):
+            if isinstance(position, Convolution):
                 x = lower_convolution(b, state, position, x)
+            elif isinstance(position, ADDED) and not in_attention(position):
+                if isinstance(position, Sinusoidal):
+                    b.rename(x, "x")
+                x = b.op("add", x, _vectors(b, state, position, b.width(x)), out="x")
     return x
+
+
+ADDED = (Learned, Sinusoidal)
+"""Positions that are vectors, which are added to others."""
+
+
+def lower_attention_positions(b: Builder, state: StackState) -> None:
+    """The vectors that are added to queries and keys of a stack (DETR; Carion et al. 2020)."""
+    for index, position in enumerate(state.stack.positions):
+        if isinstance(position, ADDED) and in_attention(position):
+            with b.beside("positions", index):
+                vectors = _vectors(b, state, position, state.width)
+                total = b.op("add", state.places, vectors) if state.places else vectors
+                state.places = b.rename(total, "position_vectors")
+
+
+def with_positions(b: Builder, state: StackState, x: str) -> str:
+    """What queries and keys are projected from: `x`, with positions if they are added here."""
+    return b.op("add", x, state.places, out="placed") if state.places else x
+
+
+def memory_with_positions(b: Builder, state: StackState, memory: Memory) -> str:
+    """What keys of a memory are projected from: its vectors, with positions if it has some."""
+    other = memory.state
+    if other is None or not other.places:
+        return memory.value
+    if other.name not in state.placed_memories:
+        x = memory.value
+        with b.in_scope(state.scope), b.as_long_as(M):
+            for index, position in enumerate(other.stack.positions):
+                if isinstance(position, Sinusoidal) and in_attention(position):
+                    with b.at_stack(other.name, "positions", index):
+                        table = _vectors(b, other, position, memory.width)
+                        x = b.op("add", x, b.rename(table, "memory_vectors"), out="placed_memory")
+        state.placed_memories[other.name] = x
+    return state.placed_memories[other.name]
 
 
 def lower_layer_positions(b: Builder, state: StackState, block: Block, x: str) -> str:
@@ -130,44 +167,41 @@ def _shifted(b: Builder, state: StackState, position: Learned | Sinusoidal) -> s
     return b.op("shift", positions, amount=position.offset) if position.offset else positions
 
 
-def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
+def _vectors(b: Builder, state: StackState, position: Learned | Sinusoidal, width: Dim) -> str:
+    """The vectors of all positions, (T, D) or (B, T, D)."""
+    found = _learned if isinstance(position, Learned) else _sinusoidal
+    return found(b, state, position, width)
+
+
+def _learned(b: Builder, state: StackState, position: Any, width: Dim) -> str:
     if state.placed is not None:
         consume(position)
         rows = Dim("P", state.placed)
-        table = b.op("table", name="position_embedding", shape=(rows, b.width(x)))
-        return b.op("add", x, table, out="x")
+        return b.op("table", name="position_embedding", shape=(rows, width))
     rows = b.graph.limits[state.name] + position.offset
     positions = _shifted(b, state, position)
-    vectors = b.op("embedding", positions, name="position_embedding", rows=rows, out_dim=b.width(x))
-    return b.op("add", x, vectors, out="x")
+    return b.op("embedding", positions, name="position_embedding", rows=rows, out_dim=width)
 
 
-def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> str:
-    b.rename(x, "x")
+def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim) -> str:
+    kind = {"layout": position.layout, "denominator": position.denominator}
     if position.axes == 2:
         consume(position, "offset", "skip_padding")  # there are none for patches, by a law
         assert state.placed is not None
-        table = b.op(
+        behind = state.registers if in_attention(position) else Size.of(0)
+        return b.op(
             "grid_sinusoid",
-            shape=(Dim("P", state.placed), b.width(x)),
-            width=b.width(x),
+            shape=(Dim("P", state.placed + behind), width),
+            width=width,
             grid=state.grid,
-            front=state.front,
+            front=(state.front or Size.of(0)) + behind,
             order=tuple(position.order),
-            layout=position.layout,
-            denominator=position.denominator,
+            coordinates=position.coordinates,
             out="places",
+            **kind,
         )
-        return b.op("add", x, table, out="x")
-    table = b.op(
-        "sinusoid",
-        _shifted(b, state, position),
-        shape=(B, T, b.width(x)),
-        width=b.width(x),
-        layout=position.layout,
-        denominator=position.denominator,
-    )
-    return b.op("add", x, table, out="x")
+    positions = _shifted(b, state, position)
+    return b.op("sinusoid", positions, shape=(B, T, width), width=width, **kind)
 
 
 def lower_temperatures(b: Builder, state: StackState, block: Block, query: str) -> str:

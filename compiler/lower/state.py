@@ -22,6 +22,7 @@ class Memory:
     width: Dim
     halves: Dim | None = None  # of a bidirectional recurrence: the width of each direction
     length: Size | None = None  # number of tokens, if the input of that stack determines it
+    state: StackState | None = None  # of that stack
 
 
 @dataclass(eq=False)
@@ -54,6 +55,8 @@ class StackState:
     masked: StackState | None = None  # the joined input whose padding the mask marks
     joined: str = ""  # the sequence of joined inputs
     masks: dict[str, str] = field(default_factory=dict)  # scope -> mask of its padding there
+    places: str = ""  # the vectors that are added to queries and keys
+    placed_memories: dict[str, str] = field(default_factory=dict)  # stack -> with its `places`
     placed: Size | None = None  # number of tokens with positions, if the input determines it
     table_width: Dim | None = None
     table: str = ""  # logical name of the token embedding

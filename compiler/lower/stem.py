@@ -101,6 +101,9 @@ def _sides(b: Builder, source: ConvStem) -> list[tuple[Dim, ...]]:
         with b.within(f"conv{index + 1}"), b.at("layers", index):
             down = _last(b, source, layer, ends[0])
             ends = (down, down if same else _last(b, source, layer, ends[1]))
+        if source.padded and layer.stride == 1:
+            found.append(found[-1])
+            continue
         height = ends[0] + 1
         found.append((height, height if same else ends[1] + 1))
     names = ["", *(str(index + 1) for index in range(len(source.layers)))]

@@ -371,6 +371,13 @@ ROWS: dict[str, Row] = {
         attrs=("rows", "out_dim"),
         view=view(FREE),
     ),
+    "zero_tokens": Row(
+        "as many zeros as learned_tokens has numbers",
+        ("batch_of",),
+        lambda inputs, attrs: [(inputs["batch_of"].shape[0], T, attrs["out_dim"])],
+        part="embedding",
+        attrs=("rows", "out_dim"),
+    ),
     "linear": Row(
         "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16; "
         "with `zero`, the weight starts at 0",

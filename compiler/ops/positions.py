@@ -137,12 +137,13 @@ ROWS: dict[str, Row] = {
     "grid_sinusoid": Row(
         "the sinusoids of the patches of a grid (rows, columns) in row-major order, after `front` "
         "tokens with zeros: half of the width for each axis, in this `order`, with the index of "
-        "the row or column as position; `layout` and `denominator` as for sinusoid, in each half",
+        "the row or column as position, or with `coordinates: turn` 2 pi (i + 1)/(n + 1e-6) for "
+        "index i of n; `layout` and `denominator` as for sinusoid, in each half",
         (),
         declared,
         dtype="float",
         part="positions",
-        attrs=("shape", "width", "grid", "front", "order", "layout", "denominator"),
+        attrs=("shape", "width", "grid", "front", "order", "layout", "denominator", "coordinates"),
     ),
     "rope_table": Row(
         "cos and sin of position * frequency_i with frequency_i = theta^(-2i/width). "

@@ -23,7 +23,7 @@ from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..norm import LayerNorm, Norm, plain_layer_norm
 from ..part import Nothing, Part
-from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
+from ..positions import Convolution, Learned, RelativeTable, Sinusoidal, in_attention
 from ..simpler_masks import admits_future
 from .condition import embeds
 from .findings import Finding, Path, members, parts
@@ -154,21 +154,21 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if source.prefix_tokens:
             yield Finding(
                 (*place, "prefix_tokens"),
-                "`prefix_tokens` are learned vectors too; add them to `tokens`",
+                "`prefix_tokens` are vectors of the stack too; add them to `tokens`",
             )
         used = [stack.blocks[name] for name in dict.fromkeys(stack.order)]
         if all(isinstance(block.cross_attention, Nothing) for block in used):
             yield Finding(
                 place,
-                "a stack of `learned` vectors needs `cross_attention` in one of its layers: its "
-                "batch size is that of the stack that it attends to",
+                f"a stack of `{source.type}` vectors needs `cross_attention` in one of its layers: "
+                "its batch size is that of the stack that it attends to",
             )
         for j, position in enumerate(members(stack.positions)):
             for key in ("offset", "skip_padding"):
                 if getattr(position, key, 0):
                     yield Finding(
                         (*path, "positions", j, key),
-                        f"`{key}` applies only to tokens, not to learned vectors",
+                        f"`{key}` applies only to tokens, not to vectors of type `{source.type}`",
                     )
 
 
@@ -403,6 +403,7 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
             continue
         for source in members(stack.input):
             late = getattr(source, "project", "") == "after_positions"
+            late = late and not in_attention(position)
             width = (getattr(source, "width", None) if late else None) or stack.d_model
             least = 4 if position.denominator == "half_minus_one" else 2
             if width % 2 or width < least:
@@ -423,8 +424,9 @@ def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
             continue
         place: Path = (*path, "positions", i)
         if position.axes == 1:
-            if position.order != Sinusoidal.model_fields["order"].default:
-                yield Finding((*place, "order"), "`order` needs `axes: 2`")
+            for key in ("order", "coordinates"):
+                if getattr(position, key) != Sinusoidal.model_fields[key].default:
+                    yield Finding((*place, key), f"`{key}` needs `axes: 2`")
             continue
         if sorted(position.order) != ["column", "row"]:
             yield Finding(

@@ -25,6 +25,7 @@ WEIGHTS = {
     "deberta_v3_base": 184_551_780,
     "dit_xl_2": 674_834_720,  # without the table of positions, which is not trained
     "deepseek_v3": 671_026_419_200,  # without the layer that guesses a second token
+    "detr_r50": 18_069_856,  # without the backbone
     "dinov2_base": 86_582_784,  # without the token that stands for hidden patches in training
     "gemma2_2b": 2_614_341_888,
     "gemma3_1b": 999_885_952,

@@ -189,22 +189,25 @@ class Parts:
 
     def learned(self, place: Place) -> Data:
         if place.image:
-            return {"offset": None, "skip_padding": None}
+            return {"add_to": None, "offset": None, "skip_padding": None}
         skip = self.dice.one((None, "mask", "tokens")) if self.dice.often(0.4) else None
         skip = "mask" if skip == "tokens" and (place.causal or "pad" not in place.sizes) else skip
         offset = {"offset": self.dice.one((1, 2))} if skip else {}
-        return {"skip_padding": skip, **offset}
+        return {"add_to": None, "skip_padding": skip, **offset}
 
     def sinusoidal(self, place: Place) -> Data:
         if place.image:
-            said: Data = {"offset": None, "skip_padding": None, "order": None}
+            said: Data = dict.fromkeys(
+                ("add_to", "offset", "skip_padding", "order", "coordinates"), None
+            )
             if not place.signal and (place.registers or self.dice.often(0.6)):
                 said |= {"axes": 2, "order": self.dice.one((["row", "column"], ["column", "row"]))}
                 self.said |= {("Sinusoidal", "axes", "2"), ("Sinusoidal", "order", "[]")}
             return said
         known = "pad" in place.sizes and not place.causal
         words = (False, "mask", "tokens") if known else (False, "mask")
-        return {"skip_padding": self.dice.one(words), "order": None}
+        settled = dict.fromkeys(("add_to", "order", "coordinates"), None)
+        return {"skip_padding": self.dice.one(words), **settled}
 
     def relative_bias(self, place: Place) -> Data:
         both = self.dice.one((None, True, False))
@@ -517,6 +520,15 @@ class Parts:
             pooled = self.of_type("pool", kind, place)
         return {"stack": place.sizes.get("read"), "pool": pooled}
 
+    def projection(self, place: Place) -> Data:
+        said = self.pooling(place)
+        dice = seeded(len(repr(said)) + place.d_model)  # of its own: the others stay as they were
+        options: Data = {"hidden": None, "hidden_activation": None}
+        if dice.often(0.4):
+            options = {"hidden": dice.one(([5], [7, 6])), "hidden_activation": "tanh"}
+            self.said |= {("ProjectionHead", key, repr(value)) for key, value in options.items()}
+        return {**said, **options}
+
     # -- conditions
 
     def adaptive(self, place: Place) -> Data:
@@ -596,7 +608,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     pool.FirstAndMeanPool: Parts.pooled,
     head.LanguageModel: Parts.language_model,
     head.Classifier: Parts.classifier,
-    head.ProjectionHead: Parts.pooling,
+    head.ProjectionHead: Parts.projection,
     condition.Adaptive: Parts.adaptive,
     condition.Timestep: Parts.timestep,
     condition.Label: Parts.label,

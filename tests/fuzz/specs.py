@@ -24,6 +24,7 @@ from .dice import Dice, drawn, seeded
 from .joined import with_images
 from .parts import MEETS, Data, Parts, Place, buildable
 from .pruned import pruned
+from .queries_and_keys import move_positions
 from .values import LENGTH, VOCABULARY, WIDTHS
 
 BLOCK_NAMES = ("a", "b", "global")
@@ -156,6 +157,7 @@ class Specs(Parts):
             stacks[name] = self.stack(places[name], kind, places, stacks)
         if not kind:
             model["stacks"] = stacks
+        move_positions(stacks, self.said)
         self.heads(model, places)
         self.rest(model)
         return self.lifted(model, stacks, kind)

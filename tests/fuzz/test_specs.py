@@ -31,6 +31,7 @@ SETTLED = {
     "CrossDifferential": {"kernel"},
     "CrossCollaborative": {"kernel"},
     "LearnedInput": {"prefix_tokens", "optional"},
+    "ZeroInput": {"prefix_tokens", "optional", "normalize", "norm", "dropout"},
     "StackInput": {"prefix_tokens", "normalize", "norm", "dropout", "optional"},
     "Features": {"optional"},
     "CrossLinearAttention": {"decay"},

@@ -37,7 +37,14 @@ LLAVA = Equality(
     "3 and 2 layers, widths 32 and 48, 3 images of 9 vectors in 2 texts, with padding",
     1e-12,
 )
-EQUALITIES = (DIT, QFORMER, LLAVA)
+DETR = Equality(
+    "DETR (`detr_r50`)",
+    "`transformers`, `DetrEncoder`, `DetrDecoder`, their positions and the heads of "
+    "`DetrForObjectDetection`, after the backbone",
+    "2 and 2 layers, width 32, 15 vectors of an image, 7 queries",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER, LLAVA, DETR)
 
 
 def table() -> list[str]:

@@ -25,7 +25,7 @@ from modelwright.compiler import ModuleGraph
 PLACED = {"llava_like"}
 """Tokens stand for vectors of an image: see tests/parity/test_parity_llava.py."""
 EXAMPLES = [n for n in NAMES if len(small_graph(n).hidden) > 1 and n not in PLACED]
-READING = [name for name in EXAMPLES if name not in ("blip2_qformer", "clip_vit_b32")]
+READING = [name for name in EXAMPLES if name not in ("blip2_qformer", "clip_vit_b32", "detr_r50")]
 OPTIONS = {
     "usual": BuildOptions(),
     "checkpointing": BuildOptions(gradient_checkpointing=True),
@@ -69,6 +69,7 @@ def test_the_examples_of_several_stacks() -> None:
         "bart_base",
         "blip2_qformer",
         "clip_vit_b32",
+        "detr_r50",
         "rnnsearch",
         "switch_base_8",
         "t5_base",

@@ -164,6 +164,13 @@ def learned_tokens(f: Writer, op: Op) -> Any:
     return expression("tokens.expand(batch, -1, -1)", tokens=f.own(op), batch=batch)
 
 
+def zero_tokens(f: Writer, op: Op) -> Any:
+    sizes = {"rows": f.number(op.attrs["rows"]), "width": f.number(op.attrs["out_dim"].size)}
+    return expression(
+        "memory.new_zeros(memory.size(0), rows, width)", memory=f.arg(op, "batch_of"), **sizes
+    )
+
+
 def linear(f: Writer, op: Op) -> Any:
     if "joined" in op.attrs:
         joined_linear(f, op)
@@ -220,6 +227,7 @@ ROWS: dict[str, Row] = {
     "insert_tokens": insert_tokens,
     "join_inputs": join_inputs,
     "learned_tokens": learned_tokens,
+    "zero_tokens": zero_tokens,
     "linear": linear,
     "linear_again": linear_again,
     "table": table,

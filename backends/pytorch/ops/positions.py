@@ -94,7 +94,8 @@ def grid_sinusoid(f: Writer, op: Op) -> Any:
     if op.attrs["denominator"] == "half_minus_one":
         denominator = expression("quarter - 1", quarter=denominator)
     bound = [f.bind(f"{op.outputs[0]} {axis}", axis) for axis in ("row", "column")]
-    f.say(Set(names(*bound), call("grid_places", *grid_of(f, op), like=f.like), "(G,) each"), op=op)
+    places = "grid_turns" if op.attrs["coordinates"] == "turn" else "grid_places"
+    f.say(Set(names(*bound), call(places, *grid_of(f, op), like=f.like), "(G,) each"), op=op)
     axes = Sequence(tuple(Name(bound[AXES.index(axis)]) for axis in op.attrs["order"]), "()")
     given = {"sinusoid": Name(SINUSOIDS[op.attrs["layout"]]), "width": f.number(whole // 2)}
     table = expression(GRID, like=f.like, denominator=denominator, axes=axes, **given)

@@ -209,6 +209,16 @@ def grid_places(rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return places // columns, places % columns
 
 
+def grid_turns(rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The row and the column of each patch as angles up to 2 pi, row by row: (G,) each.
+
+    Row i of n is at 2 pi (i + 1) / (n + 1e-6) (DETR, Carion et al. 2020, arXiv:2005.12872).
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    row, column = (2 * math.pi * (i.to(dtype) + 1) for i in grid_places(rows, columns, like))
+    return row / (rows + 1e-6), column / (columns + 1e-6)
+
+
 def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 

@@ -116,6 +116,8 @@ def with_number(document: Any, field: Field, new: float) -> Iterator[ModelSpec]:
     if not key:
         return
     for changed in (placed, _replaced(document, key, number(field.value), new)):
+        if changed == document:  # an element of a list has no key
+            continue
         try:
             spec = loads(written(changed))
             lower(spec)

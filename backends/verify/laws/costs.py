@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....compiler.graph import ModuleGraph, Scope
+from ....compiler.ops.saved import STRIDED
 from ....compiler.report import report
 from ..measure import Largest, Measured, NotHere
 from ..measured import BATCH
@@ -64,7 +66,32 @@ def inexact(subject: Subject) -> str:
         return "the attention of a recurrence depends on the layout"
     if any(op.attrs.get("asked") == "tiles" for op in subject.graph.ops()):
         return "tiles of short sequences are whole"
+    if any(_copies_its_input(subject.graph, scope) for scope in subject.graph.scopes.values()):
+        return "each linear layer of the first layer copies the transposed image"
     return ""
+
+
+def _copies_its_input(graph: ModuleGraph, layers: Scope) -> bool:
+    """Whether linear layers of a layer read its input, which is a transposed view at first."""
+    entries = [carry[0] for kind in layers.order for carry in _carries(graph, layers, kind)]
+    if not any(op.kind == "linear" for entry in entries for op in graph.consumers(entry)):
+        return False
+    made = [graph.producer(value) for value in layers.sources]
+    while made:
+        op = made.pop()
+        if op is not None and op.kind in STRIDED:
+            return True
+        if op is not None and op.kind in ELEMENTWISE:
+            made += [graph.producer(value) for value in op.inputs if value]
+    return False
+
+
+ELEMENTWISE = ("add", "dropout", "scale")
+"""Ops before the layers that keep the layout of their inputs."""
+
+
+def _carries(graph: ModuleGraph, layers: Scope, kind: str) -> tuple[tuple[str, str], ...]:
+    return graph.scopes[f"{layers.path}.{kind}"].carries
 
 
 def _of_cache(subject: Subject, largest: Largest) -> None:

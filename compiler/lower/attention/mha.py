@@ -20,7 +20,7 @@ from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_places, lower_global_rows
 from ..norm import has_norm, lower_norm
-from ..positions import lower_temperatures
+from ..positions import lower_temperatures, memory_with_positions, with_positions
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs, lower_output
@@ -53,17 +53,18 @@ def lower_mha(
             state.streams.read = x
         if across:
             x = b.op("swap_streams", x, out="x")
-        query = local = _query(b, part, sizes, x)
+        placed = with_positions(b, state, x)
+        query = local = _query(b, part, sizes, placed)
         if memory is not None:
             keys = b.module(
                 "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with keys, b.as_long_as(M):
-                key, value = _keys(b, part, sizes, memory.value), None
+                key, value = _keys(b, part, sizes, memory_with_positions(b, state, memory)), None
                 value = _values(b, part, sizes, memory.value)
                 key, value = b.rename(key, "k"), b.rename(value, "v")
         else:
-            key, value = _keys(b, part, sizes, x), _values(b, part, sizes, x)
+            key, value = _keys(b, part, sizes, placed), _values(b, part, sizes, x)
             query, key = _rotated(b, state, block, part, sizes, query, key)
             if state.cached:
                 b.rename(key, "k"), b.rename(value, "v")
@@ -89,9 +90,9 @@ def lower_mha(
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
                 places = lower_global_places(b, rows)
-            own = _query(b, part, sizes, b.op("take_places", x, places), APART)
+            own = _query(b, part, sizes, b.op("take_places", placed, places), APART)
             query = b.op("put_places", local, b.rename(own, "q_global"), places, out="q")
-            key, value = _keys(b, part, sizes, x, APART), _values(b, part, sizes, x, APART)
+            key, value = _keys(b, part, sizes, placed, APART), _values(b, part, sizes, x, APART)
             query, key = _rotated(b, state, block, part, sizes, query, key, APART)
             apart = inputs.attend(b, query, key, value, out="y_global")
             y = b.op("select", rows, apart, y, out="y")
@@ -276,19 +277,21 @@ def _title(state: StackState, part: Mha, over: str) -> str:
         kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv:1911.02150)"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
         source = "Ainslie et al. 2023, arXiv:2305.13245"
-        heads = "" if _extra(part) else ": K key/value heads"
+        heads = "" if _extra(state, part) else ": K key/value heads"
         kind = f"Grouped-query attention{over}{heads} ({source})"
     if part.separate_global:
         kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv:2004.05150)"
         return f"{kind}.\n\nGlobal tokens have separate projections."
-    extra = _extra(part)
+    extra = _extra(state, part)
     return f"{kind}.\n\n{extra}" if extra else f"{kind}."
 
 
-def _extra(part: Mha) -> str:
+def _extra(state: StackState, part: Mha) -> str:
     """The second paragraph of the title; "" if there is none."""
     if part.talking_heads != "none":
         return "The heads are mixed (talking heads, Shazeer et al. 2020, arXiv:2003.02436)."
+    if state.places:
+        return "Positions are added to queries and keys (DETR, Carion et al. 2020)."
     if part.sinks == "zero":
         return "The softmax has 1 added to its denominator (softmax1, Miller 2023)."
     return ""
