@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 2b068bf9926c). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 5f6d5b351f9b). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -180,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 0a5288b9a4af28af4b676126e862e8140a55fa67a3253756a85fde49814b4117
+# sha256 of the above: 9ae3724d7b1b7f61e47a98ee6e3096abdd1bbafe4a078b4954d6ba9335bd6bca

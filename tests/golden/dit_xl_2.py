@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 78d0360b2d24). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 a468a0b3a22b). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 31f5c26bbe36e747ee909c2c57580a2e417d67ec62ccab9e0de835ce1c7fbe62
+# sha256 of the above: b7125e226dfd6fd8c5535b2d4625055124a1e3a5b88ae6dfbc9d84aa91c11766

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d087371630d9). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d3ab187b2fea). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5ea6081aabfbb16f9dcf7bead4f5180ff56ea4a19d34ab88f8ccb38fcbcc76b4
+# sha256 of the above: 78af6b2c7f77c3e4e3b36ea65072d61f3bfa6dbb89d7cbafc8646f20adca87d4

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 cd15c5ff5fce). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 622a1035fc6f). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: c9de7106fa5d9a0de3856e0f837dd5675eb1eb36118e71532eef6003d316f09d
+# sha256 of the above: cb54e1f5b8d4769defa371db0653589bbd2a44b3d914a78d9dc295d40759ae16
