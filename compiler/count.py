@@ -248,11 +248,14 @@ def _changed_memories(graph: ModuleGraph) -> dict[int, str]:
     stacks = {value: stack for stack, value in graph.hidden.items()}
     found: dict[int, str] = {}
     for op in graph.ops():
-        source = next((stacks[value] for value in op.inputs if value in stacks), "")
         lengths = [dim.label for name in op.outputs for dim in graph.values[name].shape]
-        if source and M.label in lengths and graph.scopes[op.scope].role != "method":
-            found[op.number] = source
-            stacks.update(dict.fromkeys(op.outputs, source))
+        if M.label not in lengths or graph.scopes[op.scope].role == "method":
+            continue
+        for value in op.inputs:
+            if value in stacks:
+                found[op.number] = stacks[value]
+                stacks.update(dict.fromkeys(op.outputs, stacks[value]))
+                break
     return found
 
 

@@ -10,6 +10,7 @@ from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, has_
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
+from ...spec.positions import in_attention
 from .blocks import run_block
 from .branches import branches
 from .condition import modulation, vector_of
@@ -245,16 +246,18 @@ def run_stack(
         memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}
         given = {a: np.asarray(value)[row] for a, value in inputs.items()}
         vector = vector_of(stack, own, given, tokens, memories)
-        pad, zeros = spec.tokens.pad, np.zeros((len(x), stack.d_model))
-        added_later = added(stack, own, tokens, zeros, pad, "queries_and_keys")
-        x = run_layers(stack, own, tokens, x, memories, vector, added_later)
+        later: Array | int = 0
+        if any(map(in_attention, stack.positions)):
+            zeros = np.zeros((len(x), stack.d_model))
+            later = added(stack, own, tokens, zeros, spec.tokens.pad, "queries_and_keys")
+        x = run_layers(stack, own, tokens, x, memories, vector, later)
         if stack.final_norm:
             x = normalize(stack.norm, own, "norm", x)
             if not isinstance(stack.norm, Nothing):
                 x = modulation(stack.condition, 2, own, "norm_modulation", vector).normed(x)
         if stack.output_width not in (None, x.shape[-1]):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
-        found.append(Memory(x, tokens, stack=stack, places=added_later))
+        found.append(Memory(x, tokens, stack=stack, places=later))
     check_all_placed(places)
     return found
 

@@ -72,6 +72,12 @@ def keys_of_other_stacks(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                 f"`{name}` attends to this stack, and the only positions that its keys can have "
                 "are the sinusoids of an image; write `add_to: input`",
             )
+        if stack.output_width not in (None, stack.d_model):
+            yield Finding(
+                place,
+                f"`{name}` attends to this stack, whose positions have d_model ({stack.d_model}) "
+                f"numbers and its output {stack.output_width}; remove `output_width`",
+            )
         for name, part in readers:
             if not isinstance(part, Mha):
                 yield Finding(
