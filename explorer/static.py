@@ -2,6 +2,9 @@
 
 index.html, page.js, page.css, python.js    the page, and the worker that runs Python
 python/                                     Pyodide, and the packages that it loads
+
+`python -m modelwright.explorer.static FILE` writes the packages as source; `make explore-python`
+compiles them.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import requires, version
 from importlib.util import find_spec
@@ -24,11 +28,16 @@ PYTHON = Path(__file__).parent / "python"
 """Where `make explore-python` puts Pyodide and pydantic's core for WebAssembly."""
 PYODIDE = (
     "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip",
+    "started.snapshot",
 )  # fmt: skip
+COMPILED = "compiled.zip"
+"""Bytecode of the packages, and in `sources.json` the SHA-256 of each source."""
 PACKAGES = ("pydantic", "yaml")
 """Packages that this one imports; those that pydantic requires are found by its version."""
 OWN = ("backends/diagram", "backends/pytorch", "compiler", "explorer", "spec")
 """The folders of this package that the page needs; of all others, files at the top only."""
+READ = "modelwright/backends/pytorch/runtime/"
+"""Modules whose text is read, because emitted files contain it."""
 WORKER = "python.js"
 EARLY = (1980, 1, 1, 0, 0, 0)
 """The time of files in the archive, so that equal pages are equal bytes."""
@@ -50,13 +59,13 @@ def write_page(
     Raises PageMissingError, PythonMissingError and OutputError.
     """
     page, wheel = bundle(WORKER), _wheel(python)
-    missing = [name for name in PYODIDE if not (python / name).is_file()]
+    missing = [name for name in (*PYODIDE, COMPILED) if not (python / name).is_file()]
     if missing:
         raise PythonMissingError(f"{missing[0]} is missing in {python}; run `make explore-python`")
     files = {name: data for name, data in page.items() if name != PAGE}
     files[PAGE] = static_page(page[PAGE].decode()).encode()
     files |= {f"python/{name}": (python / name).read_bytes() for name in PYODIDE}
-    files["python/packages.zip"] = packages()
+    files["python/packages.zip"] = packages(python / COMPILED)
     files["python/pydantic_core.whl"] = wheel.read_bytes()
     files["python/spec.json"] = json.dumps(file).encode()
 
@@ -104,13 +113,29 @@ def static_page(text: str) -> str:
     return text.replace("<head>", f"<head>\n{tag}", 1)
 
 
-def packages() -> bytes:
-    """A zip archive of this package and of those that it needs, without torch."""
+def packages(compiled: Path | None = None) -> bytes:
+    """A zip archive of this package and of those that it needs, without torch.
+
+    compiled: archive of bytecode; a file whose source has changed since is added as source
+    """
+    ready = {} if compiled is None else dict(_bytecode(compiled))
     made = BytesIO()
     with ZipFile(made, "w", ZIP_DEFLATED) as archive:
         for name, path in sorted(_files()):
-            archive.writestr(ZipInfo(name, EARLY), path.read_bytes(), ZIP_DEFLATED)
+            source = path.read_bytes()
+            code = ready.get((name, hashlib.sha256(source).hexdigest()))
+            files = {name: source} if code is None or name.startswith(READ) else {}
+            files |= {} if code is None else {f"{name}c": code}
+            for each, data in files.items():
+                archive.writestr(ZipInfo(each, EARLY), data, ZIP_DEFLATED)
     return made.getvalue()
+
+
+def _bytecode(compiled: Path) -> Iterator[tuple[tuple[str, str], bytes]]:
+    """The name and SHA-256 of each compiled source, and its bytecode."""
+    with ZipFile(compiled) as archive:
+        for name, digest in json.loads(archive.read("sources.json")).items():
+            yield (name, digest), archive.read(f"{name}c")
 
 
 def _files() -> Iterator[tuple[str, Path]]:
@@ -141,3 +166,7 @@ def _place(name: str) -> Path:
     if found is None or found.origin is None:
         raise PythonMissingError(f"the package {name} is not installed")
     return Path(found.origin)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(packages())

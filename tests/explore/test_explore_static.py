@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -20,7 +21,13 @@ from explore_view import View
 from modelwright.cli import cli
 from modelwright.explorer import browser as browser_answers
 from modelwright.explorer import page_files, static
-from modelwright.explorer.static import PYODIDE, PythonMissingError, packages, write_page
+from modelwright.explorer.static import (
+    COMPILED,
+    PYODIDE,
+    PythonMissingError,
+    packages,
+    write_page,
+)
 from modelwright.outputs import OutputError
 
 PAGE = (Path(__file__).parents[2] / "explorer/page/index.html").read_text(encoding="utf-8")
@@ -48,6 +55,8 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         place.mkdir()
         for name in (*names, WHEEL):
             (place / name).write_text(name, encoding="utf-8")
+    with zipfile.ZipFile(folder / COMPILED, "w") as archive:
+        archive.writestr("sources.json", "{}")
     (page / "index.html").write_text(PAGE, encoding="utf-8")
     monkeypatch.setattr(page_files, "BUNDLE", page)
     return folder
@@ -63,6 +72,22 @@ def test_the_folder_has_all_that_the_page_loads(python: Path, tmp_path: Path) ->
     assert size == sum(path.stat().st_size for path in found.values())
     assert json.loads(found["python/spec.json"].read_text(encoding="utf-8"))["name"] == "a.yaml"
     assert packages() == packages()
+
+
+def test_bytecode_is_used_only_for_its_source(tmp_path: Path) -> None:
+    """A file that changed after `make explore-python` is added as source."""
+    sources = zipfile.ZipFile(io.BytesIO(packages()))
+    names = ("modelwright/spec/load.py", "modelwright/backends/pytorch/runtime/loading.py")
+    stale = "modelwright/spec/files.py"
+    digests = {name: hashlib.sha256(sources.read(name)).hexdigest() for name in names}
+    with zipfile.ZipFile(tmp_path / COMPILED, "w") as archive:
+        archive.writestr("sources.json", json.dumps({**digests, stale: "another"}))
+        for name in (*names, stale):
+            archive.writestr(f"{name}c", b"bytecode")
+    made = zipfile.ZipFile(io.BytesIO(packages(tmp_path / COMPILED)))
+    found = {*made.namelist()}
+    assert found == {*sources.namelist()} - {names[0]} | {f"{name}c" for name in names}
+    assert made.read(f"{names[0]}c") == b"bytecode"
 
 
 def test_the_policy_allows_no_script_in_the_page(python: Path, tmp_path: Path) -> None:
