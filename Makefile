@@ -98,8 +98,9 @@ site: explore-python ## build the documentation site in out/site (needs mkdocs-m
 	@$(BIN)/python -c 'import mkdocs' 2>/dev/null || $(PIP) 'mkdocs-material>=9.5,<10'
 	$(BIN)/python docs/site.py out --explorer --build
 
-# Python for the browser: Pyodide, pinned in explorer/page/package-lock.json, and pydantic's core.
-explore-python: explore ## fetch what `modelwright explore --static` puts into its folder
+# Python for the browser: Pyodide, pinned in explorer/page/package-lock.json, pydantic's core, and
+# bytecode of the packages. A source that changes later is used as it is, and starts more slowly.
+explore-python: explore ## prepare what `modelwright explore --static` puts into its folder
 	mkdir -p explorer/python
 	cp explorer/page/node_modules/pyodide/pyodide* explorer/page/node_modules/pyodide/python_stdlib.zip explorer/python/
 	rm -f explorer/python/*.whl
