@@ -14,6 +14,9 @@ SPEC_KEY = "spec"
 FAMILY = "modelwright_"
 """Prefix of the `model_type` of a folder with its own code."""
 
+LISTS = ("sublayers", "layers")
+"""Keys whose value is a list even if it has one component; `layers` are those of a conv input."""
+
 STACKS = {
     "decoder-only": ("decoder",),
     "encoder-only": ("encoder",),
@@ -71,8 +74,8 @@ def _plain(value: Any) -> Any:
     """Dumped data without unset keys, and with single components instead of lists."""
     if isinstance(value, Mapping):
         found = {key: _plain(inner) for key, inner in value.items() if inner is not None}
-        sublayers = found.get("sublayers")
-        return found | ({"sublayers": [sublayers]} if isinstance(sublayers, Mapping) else {})
+        alone = {key: found[key] for key in LISTS if isinstance(found.get(key), Mapping)}
+        return found | {key: [inner] for key, inner in alone.items()}
     if isinstance(value, (list, tuple)):
         alone = len(value) == 1 and isinstance(value[0], Mapping)
         return _plain(value[0]) if alone else [_plain(inner) for inner in value]

@@ -171,10 +171,14 @@ def gradients(network: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor |
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_weight_that_matters_gets_a_gradient(name: str) -> None:
-    """A bias of all keys alike moves all scores of a query alike, so softmax hides it."""
+    """A bias of all keys alike moves all scores of a query alike, so softmax hides it.
+
+    The first values of DETR's decoder are a linear map of zeros.
+    """
     network = perturb(mw.compile(graph(name), dtype=torch.float64), std=0.3)
     found = gradients(network, with_padding(graph(name), "right"))
     trained = {key for key, weight in network.named_parameters() if weight.requires_grad}
+    trained -= {"decoder.layers.0.attention.value.weight"} if name == "detr_r50" else set()
     still = [
         key for key, gradient in found.items() if gradient is None or not gradient.abs().max() > 0
     ]

@@ -17,6 +17,24 @@ stacks:
     cross_attention: {memory: image}
 """
 
+OBJECTS = """
+name: objects
+d_model: 16
+layers: 2
+attention: {heads: 4}
+norm_placement: post
+stacks:
+  image:
+    input: {type: patches, image_size: 12, patch_size: 4}
+    positions: {type: sinusoidal, add_to: queries_and_keys, axes: 2, order: [row, column],
+                layout: interleaved, coordinates: turn}
+  objects:
+    input: {type: zeros, tokens: 3}
+    positions: {type: learned, add_to: queries_and_keys}
+    cross_attention: {memory: image}
+head: {type: projection, size: 4, hidden: [8, 6], hidden_activation: gelu, activation: sigmoid}
+"""
+
 POOLED = """
 name: pooled
 vocab_size: 31
@@ -64,4 +82,5 @@ ROWS: dict[str, Variation] = {
     ),
     "adaln_pooled": Variation(POOLED),
     "queries": Variation(QUERIES),
+    "objects": Variation(OBJECTS),
 }
