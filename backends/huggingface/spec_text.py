@@ -74,8 +74,8 @@ def _plain(value: Any) -> Any:
     """Dumped data without unset keys, and with single components instead of lists."""
     if isinstance(value, Mapping):
         found = {key: _plain(inner) for key, inner in value.items() if inner is not None}
-        alone = {key: found[key] for key in LISTS if isinstance(found.get(key), Mapping)}
-        return found | {key: [inner] for key, inner in alone.items()}
+        singles = {key: [found[key]] for key in LISTS if isinstance(found.get(key), Mapping)}
+        return found | singles
     if isinstance(value, (list, tuple)):
         alone = len(value) == 1 and isinstance(value[0], Mapping)
         return _plain(value[0]) if alone else [_plain(inner) for inner in value]
