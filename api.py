@@ -58,8 +58,8 @@ def emit(source: Source, *, loader: str | None = None, **options: Unpack[BuildKe
 
     loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder; the file then also has a
         function `load_checkpoint` and a table of the names of published weights
-    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel` and
-        `attention_weights`, as for `build`
+    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel`,
+        `attention_weights` and `beam_search`, as for `build`
 
     Raises SpecErrors for a bad spec, BuildError for an option that does not fit it, ExportError for
     an unknown `loader`.

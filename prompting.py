@@ -92,20 +92,25 @@ def load_model(
     device: str | None,
     dtype: str | None,
     generates: bool = True,
+    beam_search: bool = False,
 ) -> nn.Module:
     """The compiled model in eval mode with the weights of a checkpoint.
 
     device: default: cuda if available
     generates: whether the model must be able to generate text
+    beam_search: whether it has the method `beam_search`
     dtype: dtype of the weights; default: torch's
 
     Raises PromptError when the model cannot generate text, or the device or weights do not fit.
     """
     import torch
 
-    from .backends.pytorch import WeightsError, compile, load_weights  # noqa: A004
+    from .backends.pytorch import BuildError, WeightsError, compile, load_weights  # noqa: A004
 
-    model = compile(graph, device="meta", dtype=dtype)
+    try:
+        model = compile(graph, device="meta", dtype=dtype, beam_search=beam_search)
+    except BuildError as error:
+        raise PromptError(str(error).replace("--beam-search", "--beams")) from None
     if generates and not hasattr(model, "generate"):
         raise PromptError(
             f"{graph.name} cannot generate text: it has no decoder with a language model head"
@@ -148,7 +153,8 @@ def generate_text(
 ) -> str:
     """The prompt and its continuation by a decoder, or the output of an encoder-decoder.
 
-    sampling: arguments of the model's `generate`: max_new_tokens, temperature, top_k, top_p
+    sampling: arguments of the model's `generate`: max_new_tokens, temperature, top_k, top_p; or,
+        with `beams`, of its `beam_search`: max_new_tokens, beams, length_penalty
 
     Raises PromptError for a prompt that the model cannot read.
     """
@@ -159,7 +165,8 @@ def generate_text(
     device = next(model.parameters()).device
     emitted: Any = model  # methods of the emitted class
     try:
-        answer = emitted.generate(torch.tensor([ids], device=device), **sampling)[0].tolist()
+        method = emitted.beam_search if "beams" in sampling else emitted.generate
+        answer = method(torch.tensor([ids], device=device), **sampling)[0].tolist()
     except (ValueError, IndexError) as error:  # too many tokens, or ids outside the vocabulary
         raise PromptError(str(error)) from None
     answers = "decoder_start_token_id" in inspect.signature(emitted.generate).parameters

@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     "forward hooks.",
 )
 @click.option(
+    "--beam-search",
+    is_flag=True,
+    help="Add the method `beam_search` of an encoder-decoder.",
+)
+@click.option(
     "--loader",
     metavar="NAMES",
     help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, "
@@ -80,6 +85,7 @@ def build(
     join_projections: bool,
     static_cache: bool,
     attention_weights: bool,
+    beam_search: bool,
     loader: str | None,
     experts: Literal["split", "grouped"],
     kernel: Literal["auto", "dense", "tiles", "flex"],
@@ -116,6 +122,7 @@ def build(
             table,
             kernel,
             attention_weights,
+            beam_search,
         )
         emitted = emit_file(graph, options)
     except BuildError as error:

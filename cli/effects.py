@@ -124,7 +124,11 @@ USELESS: dict[str, tuple[Useless, ...]] = {
     ),
     "train": (Useless(("devices",), beside("write_only")),),
     "quantize": (Useless(("samples", "length"), without("data")),),
-    "generate": (Useless(("top_k", "top_p", "seed"), beside("temperature", 0.0)),),
+    "generate": (
+        Useless(("temperature", "top_k", "top_p", "seed"), beside("beams")),
+        Useless(("length_penalty",), without("beams")),
+        Useless(("top_k", "top_p", "seed"), beside("temperature", 0.0)),
+    ),
 }
 """Command -> its rows, of which the first one that applies is the error."""
 

@@ -49,6 +49,19 @@ if TYPE_CHECKING:
     type=Number(min=0, max=1),
     help="Sample from the most likely tokens whose probabilities add up to P.",
 )
+@click.option(
+    "--beams",
+    type=click.IntRange(min=1),
+    help="Search for the most likely text with so many beams, instead of sampling; for "
+    "encoder-decoders.",
+)
+@click.option(
+    "--length-penalty",
+    type=Number(min=0),
+    default=0.6,
+    show_default=True,
+    help="With --beams: larger values prefer longer texts.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
 @click.option("--device", help="cpu, cuda, … [default: cuda if available]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Data type of the weights.")
@@ -62,6 +75,9 @@ def generate(
     seed: int,
     device: str | None,
     dtype: str | None,
+    beams: int | None,
+    length_penalty: float,
+    max_new_tokens: int,
     **sampling: Any,
 ) -> None:
     """Generate text from a prompt.
@@ -86,10 +102,14 @@ def generate(
         tokens = load_tokenizer(tokenizer)
         text = decode_prompt(read_stdin()) if prompt == "-" else prompt
         with progress("reading weights"):
-            model = load_model(graph, weights, device=device, dtype=dtype)
-        _warn(graph, len(prompt_ids(model, tokens, text)), sampling["max_new_tokens"])
+            searches = beams is not None
+            model = load_model(graph, weights, device=device, dtype=dtype, beam_search=searches)
+        _warn(graph, len(prompt_ids(model, tokens, text)), max_new_tokens)
+        chosen = {"beams": beams, "length_penalty": length_penalty} if searches else sampling
         with progress("generating"):
-            made = generate_text(model, tokens, text, seed=seed, **sampling)
+            made = generate_text(
+                model, tokens, text, seed=seed, max_new_tokens=max_new_tokens, **chosen
+            )
     except PromptError as error:
         fail(str(error))
     print_result(made)

@@ -59,8 +59,8 @@ def compile(  # noqa: A001 - the public name is mw.compile
     seed: seed of the weights; the global random state is not changed. None uses this state
     sets: changes of the spec, such as "layers=6"
 
-    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel` and
-        `attention_weights`, as for `build`
+    options: `gradient_checkpointing`, `join_projections`, `static_cache`, `experts`, `kernel`,
+        `attention_weights` and `beam_search`, as for `build`
 
     Tracebacks and debuggers show the source text.
 

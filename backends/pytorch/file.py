@@ -27,7 +27,7 @@ from .code.show import WIDTH, show
 from .config import config_class
 from .file_classes import plan_file
 from .flex import flex_constants
-from .generate import generate_method
+from .generate import beam_search_method, generate_method
 from .group_queries import grouped_attention
 from .grouped import require_grouped
 from .helpers import collect
@@ -189,9 +189,10 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
     masks = mask_functions(graph, needs.masks, static=static)
-    generate = generate_method(model)
+    methods += [made for made in [generate_method(model)] if made is not None]
+    methods += [beam_search_method(model)] if options.beam_search else []
     names = [] if options.loader is None else table(options.loader)
-    last = [*names, *constants(plan), model.write(methods, generate)]
+    last = [*names, *constants(plan), model.write(methods)]
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
     helpers: list[Copied | Function] = [*collect(read.outer | ({FUNCTION} if names else set()))]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...compiler.facts import TokenFact
 from ...compiler.graph import ModuleGraph
+from .caches import KEYS, STATES, parts_of
 from .code.nodes import (
     NOWHERE,
     Binary,
@@ -34,6 +35,7 @@ from .ops.masks import atoms_of
 from .plan import Given
 from .sizes import field_of, over
 from .stacks import Step, own_mask, reads_memory
+from .static import BuildError
 
 SLOT = Name("slot")
 SHORT = 16  # letters of a mask's name that a line has room for twice
@@ -61,6 +63,7 @@ class Slots:
     given     the arguments of these stacks, or of optional inputs of an encoder
     path      the scope of the stack that each step calls
     vocabulary  the number of tokens, as an expression over the Config
+    stored    what the cache stores of previous tokens
     """
 
     source: str
@@ -79,6 +82,7 @@ class Slots:
     states: dict[str, Expr] = field(default_factory=dict)
     given: tuple[Given, ...] = ()
     path: str = ""
+    stored: tuple[str, ...] = ()
     vocabulary: Expr = field(kw_only=True)
 
     @property
@@ -99,6 +103,8 @@ class Slots:
             "switches": bool(self.switches),
             "marks": "marks" in self.asked,
             "places": bool(self.states),
+            "keys": KEYS in self.stored,
+            "sums": STATES in self.stored,
         }
 
     @property
@@ -135,6 +141,24 @@ def generate_method(model: Model) -> Function | None:
     assert isinstance(template, Function)
     if slots is None:
         return None
+    origins = ("heads", model.language_head()), ("tokens",)
+    made: Function = written_for(filled(template, slots, model.graph.tokens), *origins)
+    return made
+
+
+def beam_search_method(model: Model) -> Function:
+    """`beam_search`, if the model is an encoder-decoder. Raises BuildError for other models."""
+    slots = slots_of(model)
+    if slots is None or slots.memory is None:
+        raise BuildError(
+            f"--beam-search does not apply to {model.graph.name}, which has no decoder that reads "
+            "an encoder"
+        )
+    if slots.switches:
+        raise BuildError(f"--beam-search does not support LongRoPE, which {model.graph.name} has")
+    template = trees("beams")["beam_search"]
+    assert isinstance(template, Function)
+    slots = replace(slots, stored=parts_of(model.graph))
     origins = ("heads", model.language_head()), ("tokens",)
     made: Function = written_for(filled(template, slots, model.graph.tokens), *origins)
     return made
@@ -293,11 +317,12 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
         }
     )
     body = expanded(body, slots)
-    parameters = tuple(_parameters(template.parameters, slots, tokens))
+    parameters = tuple(_parameters(template, slots, tokens))
     local = set().union(*map(bound_by, body))
     if hidden := local & {p.name for p in parameters} - {slots.mask}:
         raise UnboundNameError(f"generate sets its own arguments {', '.join(sorted(hidden))}")
-    return replace(template, parameters=parameters, body=body, doc=_doc(slots))
+    doc = BEAMS if template.name == "beam_search" else _doc(slots)
+    return replace(template, parameters=parameters, body=body, doc=doc)
 
 
 @cache
@@ -310,10 +335,8 @@ def _filling(template: Function, flags: tuple[tuple[str, bool], ...]) -> Filling
     return filling(change(body, holes), frozenset(names))
 
 
-def _parameters(
-    template: tuple[Parameter, ...], slots: Slots, tokens: TokenFact
-) -> list[Parameter]:
-    """The parameters of `generate`, with the model's special tokens as defaults."""
+def _parameters(template: Function, slots: Slots, tokens: TokenFact) -> list[Parameter]:
+    """The parameters of a template, with the model's special tokens as defaults."""
     reads = slots.memory is not None
     absent = {
         "attention_mask": not slots.mask,
@@ -332,10 +355,11 @@ def _parameters(
         "pad_token_id": (pad, getattr(tokens, pad)),
         "decoder_start_token_id": (start, getattr(tokens, start)),
     }
-    if unknown := {*absent, *given, *names} - {p.name for p in template}:
+    known = {p.name for p in template.parameters}
+    if template.name == "generate" and (unknown := {*absent, *given, *names} - known):
         raise UnboundNameError(f"generate has no parameter {', '.join(sorted(unknown))}")
     found = [Parameter("self")]
-    for p in template[1:]:
+    for p in template.parameters[1:]:
         if not absent.get(p.name):
             key, own = given.get(p.name, ("", None))
             default = p.default if own is None else constant(own)
@@ -373,6 +397,11 @@ def _given(statement: Set, slots: Slots) -> list[Set]:
     ]
 
 
+BEAMS = """\
+The most likely texts of up to `max_new_tokens` tokens, by beam search.
+
+They are compared by log-probability / ((5 + length) / 6) ** length_penalty (Wu et al. 2016,
+arXiv:1609.08144)."""
 COMPILED = """\
 With a `compile_mode` such as "reduce-overhead", all steps but the first are compiled, once
 for each `capacity` of the cache."""

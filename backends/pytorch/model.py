@@ -374,10 +374,10 @@ class Model:
         found: Function = written_for(whole, "")
         return found
 
-    def write(self, methods: list[Function], generate: Function | None) -> Class:
+    def write(self, methods: list[Function]) -> Class:
         """The class of the model."""
         init = Initial(self.graph).method()
-        body = (self.constructor(), init, *methods, *([generate] if generate is not None else []))
+        body = (self.constructor(), init, *methods)
         name, bases = self.graph.class_name, (dotted("nn.Module"),)
         return Class(name, bases, body, self.class_title(), origins=frozenset({""}))
 

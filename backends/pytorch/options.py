@@ -31,6 +31,7 @@ class BuildOptions:
                             (B, H, T, S) pass through a module `weights`, for forward hooks
     experts                 `split`: one matrix product per expert, for any dtype, PyTorch >= 2.5;
                             `grouped`: one call of `grouped_mm` for all experts (PyTorch >= 2.10)
+    beam_search             add the method `beam_search` of an encoder-decoder
     """
 
     gradient_checkpointing: bool = False
@@ -40,6 +41,7 @@ class BuildOptions:
     loader: Loader | None = None
     kernel: Kernel = "auto"
     attention_weights: bool = False
+    beam_search: bool = False
 
     def __post_init__(self) -> None:
         if self.kernel not in get_args(Kernel):
@@ -49,6 +51,8 @@ class BuildOptions:
             raise BuildError(
                 f"--kernel {self.kernel} does not apply to --static-cache, whose shapes are fixed"
             )
+        if self.beam_search and self.static_cache:
+            raise BuildError("--beam-search does not apply to --static-cache")
         if self.kernel in ("tiles", "flex") and self.attention_weights:
             raise BuildError(
                 f"--kernel {self.kernel} does not apply to --attention-weights, which computes "
@@ -89,6 +93,7 @@ class BuildKeywords(TypedDict, total=False):
     experts: Experts
     kernel: Kernel
     attention_weights: bool
+    beam_search: bool
 
 
 def build_options(**keywords: Unpack[BuildKeywords]) -> BuildOptions:

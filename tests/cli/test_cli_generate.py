@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 import modelwright as mw
@@ -32,6 +33,24 @@ def test_it_warns_where_training_ended(tmp_path: Path, count: int, warns: bool) 
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0
     assert ("`decoder` was trained on at most 8 (max_positions)" in done.stderr) == warns
+
+
+def test_beams(tmp_path: Path) -> None:
+    """The text of `beam_search`, for encoder-decoders only."""
+    text = SPEC.replace("decoder-only", "encoder-decoder")
+    spec, weights = tmp_path / "x.yaml", tmp_path / "x.safetensors"
+    words = ["generate", spec, "--weights", weights, "--tokenizer", "bytes", "--prompt", "abc"]
+    words += ["--max-new-tokens", 6, "--beams", 3, "--device", "cpu", "-q"]
+    spec.write_text(text + "tokens: {decoder_start: 1, eos: 10}\ninit: {std: 0.5}\n")
+    model = mw.compile(spec, seed=1, beam_search=True).eval()
+    mw.save_weights(model, weights)
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    ids = model.beam_search(torch.tensor([[97, 98, 99]]), 6, beams=3)[0, 1:].tolist()
+    assert done.stdout == bytes(i for i in ids if i < 256).decode(errors="replace") + "\n"
+    spec.write_text(SPEC)
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert "Error: --beams does not apply to x, which has no decoder that reads" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,11 @@ def test_pairs_are_translated(tmp_path: Path) -> None:
         "--prompt", "two nine", "--temperature", "0", "--max-new-tokens", "10",
     )  # fmt: skip
     assert result.stdout.strip() == "TWO NINE"
+    result = type_in(
+        "generate", spec, "--weights", run / "weights.safetensors", "--tokenizer", "bytes",
+        "--prompt", "two nine", "--beams", "4", "--max-new-tokens", "10",
+    )  # fmt: skip
+    assert result.stdout.strip() == "TWO NINE"
 
 
 @pytest.mark.slow

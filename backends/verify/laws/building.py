@@ -69,6 +69,7 @@ def _same_experts(subject: Subject, largest: Largest) -> None:
 def combinations(subject: Subject) -> list[BuildOptions]:
     """The option combinations that are possible for the model, without the default."""
     names = [f.name for f in dataclasses.fields(BuildOptions) if f.default is False]
+    names.remove("beam_search")  # a method beside the others
     reasons = {
         "static_cache": why_not_static(subject.graph),
         "attention_weights": why_no_weights(subject.graph),
