@@ -43,6 +43,7 @@ PYTORCH = "backends/pytorch"
 HUGGINGFACE = "backends/huggingface"
 SPEC, BELOW = ("modelwright.spec",), ("modelwright.spec", "modelwright.backends.pytorch")
 MODELS = ("compiler", "fuzz", "oracle", "parity", "pytorch", "reference", "verify")
+MODELS += ("spec", "cli", "huggingface")  # messages of lowering; the loader of exported files
 AREAS = (
     Area(
         "resolution",

@@ -24,7 +24,9 @@ SEARCHED, FEW = 1500, 3
 """Random specs beyond these, up to this number, which run a line that fewer than `FEW` of those
 before it run."""
 LAWFUL = 6
-"""The laws of `verify` are tried with every sixth of them: seconds each."""
+TWICE = 2
+"""The laws of `verify` are tried with every sixth of them: seconds each. Also with those that run a
+line that fewer than `TWICE` of these before them run."""
 COSTS = 0.02
 """Relative: what a report of costs may be off. No mutant may be further off than the unchanged
 compiler is, which is mostly a single number of four bytes."""
@@ -42,7 +44,8 @@ class Known:
     """A spec that compiles to what the oracle says.
 
     text, files: as it is written, and the files beside it that it extends
-    lines: of the areas, that run when it is read, lowered and emitted
+    lines: of the areas, that run when it is read, lowered, emitted with each build option, and
+        its costs are counted
     words: kinds of its ops, and names of the helpers that its file has
     printed: the lines of its files, as built without options and with each
     weights, cases: of each case, the arguments and the right results
@@ -128,6 +131,7 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
     from modelwright.backends.pytorch import emit_file
     from modelwright.backends.verify.draws import drawn
     from modelwright.compiler import lower
+    from modelwright.compiler.report import report
     from modelwright.spec import SpecErrors
 
     with traced() as lines:
@@ -136,8 +140,9 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
             graph = lower(spec)
         except SpecErrors:
             return None
-        text = emit_file(graph).text
-    printed = lines_of(text, *built(spec, graph))
+        text, others = emit_file(graph).text, [*built(spec, graph)]
+        report(graph)
+    printed = lines_of(text, *others)
     begun = time.process_time()
     model = compiled(spec)
     parameters, weights = set(inspect.signature(model.forward).parameters), numpy_weights(model)
@@ -229,15 +234,21 @@ def make(path: Path = CACHE / "specs") -> None:
 
     torch.manual_seed(0)
     path.mkdir(parents=True, exist_ok=True)
-    times = Counter[Line]()
-    for number, written in enumerate(written_specs()):
-        found = _made(path, number, written, lawful=number % LAWFUL == 0)
+    times, lawful = Counter[Line](), Counter[Line]()
+
+    def take(number: int, written: Written) -> None:
+        lines = run_by(written)
+        rare = any(lawful[line] < TWICE for line in lines)
+        found = _made(path, number, written, lawful=rare or number % LAWFUL == 0)
         times.update(found.lines if found else ())
+        lawful.update(found.lines if found and found.laws else ())
+
+    for number, written in enumerate(written_specs()):
+        take(number, written)
     for seed in range(RANDOM, SEARCHED):
         written = random_written(seed)
         if any(times[line] < FEW for line in run_by(written)):
-            found = _made(path, MORE + seed, written, lawful=seed % LAWFUL == 0)
-            times.update(found.lines if found else ())
+            take(MORE + seed, written)
 
 
 MORE = 5000

@@ -25,6 +25,8 @@ SPECS = 40
 """How many specs judge a mutant at most."""
 AROUND = 40
 """Lines before and after a mutant's that tell apart which specs are alike."""
+SHORT = 0.15
+"""Seconds that a law may take to be tried with as many specs as time is left for."""
 SECONDS = 3.0
 """CPU time of the oracle, of the other laws, and of the tests after them: 10 s together, about."""
 
@@ -47,9 +49,26 @@ def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any
             if path == mutant.path and abs(line - mutant.line) <= AROUND
         )
         alike.setdefault(around, []).append(one)
+    if len(alike) == 1:  # a table, or the runtime, of which no line runs
+        return various(next(iter(alike.values())))[:most]
     rounds = max(map(len, alike.values()), default=0)
     found = [some[turn] for turn in range(rounds) for some in alike.values() if len(some) > turn]
     return found[:most]
+
+
+def various(some: Sequence[Any]) -> list[Any]:
+    """The same, first those that add an op or a helper to those before them, the quickest first."""
+    found, left = [], list(some)
+    while left:
+        seen: set[str] = set()
+        late = []
+        for one in left:
+            (late if one.words <= seen else found).append(one)
+            seen |= one.words
+        if len(late) == len(left):  # they have no words
+            return found + late
+        left = late
+    return found
 
 
 def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
@@ -62,7 +81,8 @@ def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
     line, top = (mutant.path, mutant.line), mutant.scope.partition(".")[0]
     found = [one for one in stored if line in one.lines]
     if "/runtime/" in mutant.path:
-        found = found or [one for one in stored if written_at(*line) in one.printed]
+        own = [one for one in stored if top in one.words] or stored
+        found = found or [one for one in own if written_at(*line) in one.printed]
     for names in ({mutant.key, top, f"{mutant.path}:{top}"}, {mutant.scope.rpartition(".")[2]}):
         found = found or [one for one in stored if (names - {""}) & one.words]
     if not found:
@@ -101,9 +121,15 @@ def oracle(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> in
         quickly(one, specs[one.name])
         if spent.more():
             break
+    lawfully = chosen(mutant, [one for one in stored if one.laws])
+    spent = Spent(SECONDS)
+    for one in various(lawfully):
+        lawful(one, specs[one.name], {law for law, took in one.laws.items() if took <= SHORT})
+        if spent.more():
+            break
     spent = Spent(2 * SECONDS)
-    for one in varied(chosen(mutant, [one for one in stored if one.laws])):
-        lawful(one, specs[one.name])
+    for one in varied(lawfully):
+        lawful(one, specs[one.name], {law for law, took in one.laws.items() if took > SHORT})
         if spent.more():
             break
     return len(some)
@@ -119,13 +145,14 @@ def quickly(known: Known, spec: Any) -> None:
 
 
 def varied(some: Sequence[Known]) -> list[Known]:
-    """As few of these as try every law twice."""
+    """As few of these as try every long law twice."""
     found: list[Known] = []
     times = Counter[str]()
     for one in some:
-        if any(times[law] < 2 for law in one.laws):
+        long = [law for law, took in one.laws.items() if took > SHORT]
+        if any(times[law] < 2 for law in long):
             found.append(one)
-            times.update(one.laws.keys())
+            times.update(long)
     return found
 
 
@@ -159,10 +186,11 @@ def compiled_right(known: Known, spec: Any) -> None:
                 raise Found(f"oracle: {name} differs by {error:.1e} on {known.name}")
 
 
-def lawful(known: Known, spec: Any) -> None:
+def lawful(known: Known, spec: Any, laws: set[str]) -> None:
+    """These laws, which held before, hold."""
     from modelwright.backends.verify import verify
 
-    found = verify(spec, full_size=True, laws=set(known.laws))
+    found = verify(spec, full_size=True, laws=laws)
     for failure in found.failures:
         raise Found(f"{failure.law}: {failure.where or failure.error} on {known.name}")
     silent = [one.law for one in found.findings if one.error is None]

@@ -61,7 +61,9 @@ AXIS_CALLS = {
     *("movedim", "permute", "unbind", "repeat_interleave", "gather", "norm", "narrow"),
 }
 WORDS = {"out", "title", "noun", "note", "says", "attrs", "part", "origins", "annotation", "doc"}
-"""Arguments that only name or describe, or of which the order is no matter: nothing is changed."""
+WORDS |= {"strict"}
+"""Arguments that only name or describe or assert (`zip(strict=True)`), or of which the order
+is no matter: nothing is changed."""
 HOLDERS = {"self", "cls", "b", "f", "state", "graph", "op", "spec", "values", "reading"}
 """Names of what holds others: no number or text may stand in its place."""
 UNORDERED = {"max", "min", "promote_types", "isinstance", "cast", "maximum", "minimum"}

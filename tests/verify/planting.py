@@ -67,7 +67,7 @@ def plant(fault: dict[str, str]) -> None:
 def model_of(name: str) -> dict[str, Any]:
     """The data of a model of the faults' own."""
     own: dict[str, Any] = WRITTEN["models"][name]
-    return own if "stacks" in own else {**WRITTEN["small"], **own}
+    return own if "name" in own else {**WRITTEN["small"], **own}
 
 
 def failing(example: str, laws: tuple[str, ...]) -> list[str]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
+from ....spec.embedding import StackInput
+from ....spec.model import ModelSpec
 from ...oracle import UnknownOptionError
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
+from ..shrink import parts_of
 from ..subject import Subject
 from .choice import tied_at
 from .equality import by_oracle
 
 
 def absent(subject: Subject) -> Measured | NotHere:
-    """Leave out each optional input, and all but one of them."""
+    """Leave out each optional input, all but one of them, and vectors that replace tokens."""
     largest = Largest()
-    for where, data, gone in _cases(subject):
+    for where, data, gone in [*_cases(subject), *_without_vectors(subject)]:
         if not tied_at(subject, data):
             found = subject.results(data)
             for judge in (subject.reference, lambda d: by_oracle(subject, d)):
@@ -48,6 +52,61 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
                 data = {name: value for name, value in plain.items() if name not in gone}
                 where = f"without {' and '.join(sorted(gone))}"
                 yield where, data, {modules[name] for name in gone}
+
+
+def _without_vectors(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
+    """Without the inputs of each stack whose vectors only replace tokens, and without such tokens.
+
+    Which they are follows from the spec, not from the graph.
+    """
+    plain, spec = subject.data("plain"), subject.spec
+    for name in spec.stacks:
+        if not _only_replaces(spec, name):
+            continue
+        gone = {a for one in _feeding(spec, name) for a in _arguments(spec, one)}
+        data = {key: value for key, value in plain.items() if key not in gone}
+        for stream in subject.arguments.streams():
+            ids, ordinary = data.get(stream.ids), subject.arguments.ordinary(stream)[0]
+            if ids is not None:
+                tokens = [source.replace for source in _sources(spec, name)]
+                data[stream.ids] = np.where(np.isin(ids, tokens), ordinary, ids)
+        yield f"without the vectors of {name}", data, set()
+
+
+def _sources(spec: ModelSpec, name: str) -> list[StackInput]:
+    """The inputs of other stacks that are the output of this one."""
+    inputs = [source for stack in spec.stacks.values() for source in stack.input]
+    return [one for one in inputs if isinstance(one, StackInput) and one.stack == name]
+
+
+def _memories(spec: ModelSpec, name: str) -> set[str]:
+    """The stacks that this one attends to."""
+    found = (getattr(part, "memory", None) for part in parts_of(spec.stacks[name]))
+    return {memory for memory in found if memory}
+
+
+def _only_replaces(spec: ModelSpec, name: str) -> bool:
+    """Whether the output of a stack does nothing but replace tokens of others."""
+    read = {list(spec.stacks)[-1]} if not spec.heads else set[str]()
+    for head in spec.heads.values():
+        own = getattr(head, "stack", None) or list(spec.stacks)[-1]
+        read |= set(getattr(head, "towers", None) or [own])
+    attended = any(name in _memories(spec, other) for other in spec.stacks)
+    sources = _sources(spec, name)
+    replaces = bool(sources) and all(one.replace is not None for one in sources)
+    return replaces and not attended and name not in read
+
+
+def _feeding(spec: ModelSpec, name: str) -> set[str]:
+    """A stack, and those that only it reads or attends to."""
+    others = [other for other in spec.stacks if other != name]
+    own = {m for m in _memories(spec, name) if not any(m in _memories(spec, o) for o in others)}
+    return {name, *(one for one in own if not _sources(spec, one))}
+
+
+def _arguments(spec: ModelSpec, name: str) -> list[str]:
+    found = (getattr(source, "argument", None) for source in spec.stacks[name].input)
+    return [argument for argument in found if argument]
 
 
 def _without_gradients(

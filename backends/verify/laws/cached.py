@@ -16,7 +16,7 @@ from .sight import CROWDED, crowded
 PIECES = {
     "token by token": (1,) * 40,
     "a prompt, then tokens": (5, *(1,) * 40),
-    "chunks": (4, 3, 1, 5, 40),
+    "chunks": (4, 3, 1, 2, 40),
 }
 CASES = (
     "plain",

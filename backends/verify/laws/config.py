@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from torch import nn
@@ -28,7 +29,8 @@ def config(subject: Subject) -> Measured | NotHere:
 
     One field is changed at a time, and the document wherever its number is written: the weights
     must have the shapes of the changed spec, and the outputs must be those of the oracle. A field
-    that the language computes from the changed one must not keep its old value. Numbers in mask
+    that the language computes from the changed one must not keep its old value, and its formula
+    must give the number of the graph. Numbers in mask
     formulas, numbers that cannot change alone and those that the Config refuses are left out.
     """
     document = yaml.safe_load(show(subject.spec))
@@ -36,6 +38,9 @@ def config(subject: Subject) -> Measured | NotHere:
         return NotHere("the small spec cannot be written as YAML")
     largest, tried = Largest(), 0
     for field in subject.graph.fields:
+        if field.formula is not None:
+            own = getattr(subject.module.Config(), field.name)
+            largest.compare(np.array(own), np.array(field.value), f"Config().{field.name}")
         if field.name not in subject.module.Config.__dataclass_fields__:
             continue
         if isinstance(field.value, bool) or not isinstance(field.value, (int, float)):

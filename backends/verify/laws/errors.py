@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....spec.embedding import has_grid
 from ....spec.masks import atoms
 from ..measure import Measured, NotHere
 from ..subject import Subject
@@ -39,6 +40,7 @@ def errors(subject: Subject) -> Measured | NotHere:
     For ids and masks a RuntimeError of torch is accepted.
     """
     shapes, calls = [*_arguments(subject)], [*_cache(subject), *_generation(subject)]
+    calls += _images(subject)
     if not shapes and not calls:
         return NotHere("there is nothing to refuse: no tokens, no cache")
     wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
@@ -76,6 +78,18 @@ def _arguments(subject: Subject) -> Iterator[Call]:
         limit = subject.graph.limits.get(subject.stack_of(stream.ids))
         if limit is not None:
             yield forward(stream.ids, ids[:, :1].expand(-1, int(limit) + 1))
+
+
+def _images(subject: Subject) -> Iterator[Call]:
+    """Calls with images that are twice as wide or as high."""
+    data = subject.tensors(subject.data("plain"))
+    for stack in subject.spec.stacks.values():
+        for source in stack.input:
+            if has_grid(source) and source.argument in data:
+                name, image = source.argument, data[source.argument]
+                for axis in (-1, -2):
+                    other = {**data, name: torch.cat([image, image], dim=axis)}
+                    yield f"{name} of another size", lambda o=other: subject.model(**o)  # type: ignore[misc]
 
 
 def _cache(subject: Subject) -> Iterator[Call]:

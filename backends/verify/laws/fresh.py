@@ -259,7 +259,8 @@ def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
     every = np.sort(np.concatenate([*shares, np.empty(0)]))
     if every.size >= FEW and not wrong:
         low, high = normal(-cut), normal(cut)
-        expected = (np.array([normal(x) for x in every]) - low) / (high - low)
+        below = torch.special.ndtr(torch.from_numpy(every)).numpy()
+        expected = (below - low) / (high - low)
         wrong += _shape(expected, init.type)
     return wrong
 

@@ -198,6 +198,9 @@ def stopping(subject: Subject) -> Measured | NotHere:
         )
         if (problem := _script_wrong(subject, model, size, ends, rows))
     ]
+    for ends in (FIRST, (SECOND, FIRST)):  # that of a prompt, or of the start, does not count
+        if problem := _script_wrong(subject, model, size, ends, 3, begin=FIRST):
+            wrong.append(f"after a token that ends, {problem}")
     wrong += _defaults_wrong(subject, model) + limit_wrong(subject, model, size)
     nothing = generated(subject, model, 2, max_new_tokens=0, eos_token_id=FIRST)
     if _new(subject, model, nothing):
@@ -205,7 +208,14 @@ def stopping(subject: Subject) -> Measured | NotHere:
     return Measured(len(wrong), 0, wrong[0] if wrong else "scripts, defaults and the last position")
 
 
-def _script_wrong(subject: Subject, model: nn.Module, size: int, ends: Ends, rows: int) -> str:
+def _script_wrong(
+    subject: Subject,
+    model: nn.Module,
+    size: int,
+    ends: Ends,
+    rows: int,
+    begin: int | None = None,
+) -> str:
     table = torch.nn.functional.one_hot(torch.tensor(SCRIPT[:rows]), size).double()
     with _fixed(subject, model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
         found = generated(
@@ -216,6 +226,7 @@ def _script_wrong(subject: Subject, model: nn.Module, size: int, ends: Ends, row
             temperature=0.0,
             eos_token_id=ends,
             pad_token_id=PADDING,
+            begin=begin,
         )
     chosen, expected = (
         found[:, found.shape[1] - _new(subject, model, found) :],
@@ -331,13 +342,22 @@ def _fixed(
             del vars(module)[name]
 
 
-def generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
-    """All tokens of `rows` copies of the same prompt, (rows, T)."""
+def generated(
+    subject: Subject, model: nn.Module, rows: int, *, begin: int | None = None, **options: Any
+) -> Array:
+    """All tokens of `rows` copies of the same prompt, (rows, T).
+
+    begin: the first token, of the prompt or in place of the start token
+    """
     name = _source(model)
     stream = reading_stream(subject)
     data = subject.tensors(subject.data("plain"))
     prompt = data[name if name in data else stream.ids][:1]
     prompt = prompt.expand(rows, *prompt.shape[1:]).cpu()
+    if begin is not None and _reads_memory(model):
+        options["decoder_start_token_id"] = begin
+    elif begin is not None:
+        prompt = torch.cat([torch.full_like(prompt[:, :1], begin), prompt[:, 1:]], dim=1)
     generate: Any = model.generate
     found: Array = generate(prompt, **options).numpy()
     return found
