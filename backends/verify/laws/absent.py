@@ -68,7 +68,7 @@ def _without_vectors(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
         for stream in subject.arguments.streams():
             ids, ordinary = data.get(stream.ids), subject.arguments.ordinary(stream)[0]
             if ids is not None:
-                tokens = [source.replace for source in _sources(spec, name)]
+                tokens = np.array([source.replace for source in _sources(spec, name)])
                 data[stream.ids] = np.where(np.isin(ids, tokens), ordinary, ids)
         yield f"without the vectors of {name}", data, set()
 

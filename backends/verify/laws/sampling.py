@@ -342,13 +342,12 @@ def _fixed(
             del vars(module)[name]
 
 
-def generated(
-    subject: Subject, model: nn.Module, rows: int, *, begin: int | None = None, **options: Any
-) -> Array:
+def generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
     """All tokens of `rows` copies of the same prompt, (rows, T).
 
-    begin: the first token, of the prompt or in place of the start token
+    The option `begin` is the first token, of the prompt or in place of the start token.
     """
+    begin = options.pop("begin", None)
     name = _source(model)
     stream = reading_stream(subject)
     data = subject.tensors(subject.data("plain"))
