@@ -230,14 +230,20 @@ class Features(Source):
     """Vectors (B, T, size) given as an argument; `attention_mask` may mark padding.
 
     argument: name of the argument of `forward`
-    size: width of the vectors; projected if it differs from d_model
+    size: width of the vectors; default: d_model
+    project: whether the vectors are projected to d_model; default: if `size` differs from it
     bias: whether the projection has a bias
+    add: further arguments (B, T) whose embeddings are added, each with its number of entries, such
+        as the row and the column of a patch (pix2struct; Lee et al., 2022, arXiv:2210.03347); an
+        absent argument counts as ids of 0
     """
 
     type: Literal["features"] = "features"
     argument: Argument = "inputs_embeds"
     size: Count | None = None
+    project: Flag | None = None
     bias: Flag | None = None
+    add: Map[Argument, Entries] = {}  # noqa: RUF012 - pydantic copies it
 
 
 class LearnedInput(Source):

@@ -84,19 +84,26 @@ def embed(
     if isinstance(source, TokenInput):
         assert table is not None
         x = place(table[given] * scale_of(source, stack), given, places)
-        for name, entries in source.add.items():  # Devlin et al., 2018, arXiv:1810.04805, fig. 2
-            more = weights(f"{name.removesuffix('_ids')}_embedding.weight", entries, x.shape[-1])
-            x = x + more[rows.get(name, np.zeros(len(given), int))]
-        return x
+        return with_added(source, weights, rows, x)
     if isinstance(source, Features):
-        size = source.size or stack.d_model
-        if size == stack.d_model:
-            return np.asarray(given, np.float64)
-        return weights.linear("input_projection", given, stack.d_model, bias=source.bias is True)
+        x = np.asarray(given, np.float64)
+        if source.project or x.shape[-1] != stack.d_model:
+            x = weights.linear("input_projection", x, stack.d_model, bias=source.bias is True)
+        return with_added(source, weights, rows, x)
     if isinstance(source, Patches):
         return patches(stack, source, weights, given)
     assert isinstance(source, ConvStem)
     return stem(stack, source, weights, given) * scale_of(source, stack)
+
+
+def with_added(source: TokenInput | Features, weights: Weights, rows: Rows, x: Array) -> Array:
+    """Embeddings of other ids of the same tokens (Devlin et al., 2018, arXiv:1810.04805, fig. 2) or
+    patches (Lee et al., 2022, arXiv:2210.03347, section 2.1); ids of 0 if they are absent.
+    """
+    for name, entries in source.add.items():
+        more = weights(f"{name.removesuffix('_ids')}_embedding.weight", entries, x.shape[-1])
+        x = x + more[rows.get(name, np.zeros(len(x), int))]
+    return x
 
 
 def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:

@@ -27,7 +27,7 @@ Patches: layout=image|spectrogram image_size patch_size stride channels bias reg
 ConvStem: layout=channels|frames|waveform channels axes=1|2 layers padded activation bias
 ConvStem: image_size project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
-Features: size bias; LearnedInput: tokens
+Features: size project bias add; LearnedInput: tokens
 StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity Xielu:; Swish: beta

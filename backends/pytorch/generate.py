@@ -293,9 +293,11 @@ def _known(passed: list[Any], names: set[str]) -> list[Any]:
 
 
 def _optional_inputs(model: Model, step: Step) -> list[Given]:
-    """The arguments of a step for inputs that may be left out."""
-    parts = model.graph.parts.get(step.stack, ())
-    names = {part.input.argument for part in parts if part.optional}
+    """The arguments of a step for optional inputs, and for embeddings that are added."""
+    graph = model.graph
+    names = {part.input.argument for part in graph.parts.get(step.stack, ()) if part.optional}
+    added = (op for op in graph.subtree(step.path) if op.attrs.get("absent"))
+    names |= {graph.values[op.arg("ids")].name for op in added}
     return [given for given in step.arguments if given.name in names]
 
 

@@ -115,7 +115,7 @@ class Model:
             return
         inputs = [self._input(value, values) for value in op.inputs]
         if "absent" in op.attrs:  # absent ids are 0
-            zeros = np.zeros_like(self.array(op.attrs["absent"]))
+            zeros = np.zeros(self.array(op.attrs["absent"]).shape[:2], np.int64)
             inputs = [zeros if array is None else array for array in inputs]
         if self._lacks(op, inputs):
             values.update(dict.fromkeys(op.outputs))

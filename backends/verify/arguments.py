@@ -422,13 +422,15 @@ class Arguments:
         return list(dict.fromkeys(found))
 
     def _added(self, data: Data) -> Data:
-        known = self.known()
-        return {
-            name: self.draw(name, data[stream.ids].shape, self.entries(known[name]))
-            for stream in self.streams()
-            for name in self.added_names(stream)
-            if name in known
-        }
+        known, found = self.known(), {}
+        for stack in self.spec.stacks.values():
+            for source in stack.input:
+                tokens = data.get(getattr(source, "argument", ""))
+                for name in getattr(source, "add", {}):
+                    if tokens is not None and name in known:
+                        shape = tokens.shape[:2]
+                        found[name] = self.draw(name, shape, self.entries(known[name]))
+        return found
 
     def words(self, stream: Stream, length: int, *, placed: bool = True) -> Array:
         """Two rows of ordinary token ids, plus those that a pool searches for and, if `placed`,

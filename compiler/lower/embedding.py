@@ -81,16 +81,21 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
     with b.in_scope(state.scope):
         x = lower_input_scale(b, source.scale, x, state.width)
         x = place_vectors(b, state, x)
-        for name, rows in source.add.items():
-            x = _added(b, state, name, rows, x)
-        return x
+        return _with_added(b, state, source, x)
+
+
+def _with_added(b: Builder, state: StackState, source: Tokens | Features, x: str) -> str:
+    for name, rows in source.add.items():
+        x = _added(b, state, name, rows, x)
+    return x
 
 
 def lower_features(b: Builder, state: StackState, source: Features) -> str:
-    """Vectors given as an argument, projected if their width differs."""
+    """Vectors given as an argument, which may be projected, plus added embeddings."""
     width = state.width
     if source.size is not None and source.size != width.size:
         width = Dim("I", b.size("input_size", source.size, at=("size",)))
+    projected = width is not state.width if source.project is None else source.project
     with b.in_scope(""):
         x = state.ids = b.op(
             "argument",
@@ -99,18 +104,18 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
             shape=(B, state.own, width),
             dtype="float",
         )
-    if width is state.width:
-        return x
     with b.in_scope(state.scope):
-        return b.op(
-            "linear",
-            x,
-            name="input_projection",
-            in_features=width.size,
-            out_dim=state.width,
-            bias=bool(source.bias),
-            out="x",
-        )
+        if projected:
+            x = b.op(
+                "linear",
+                x,
+                name="input_projection",
+                in_features=width.size,
+                out_dim=state.width,
+                bias=bool(source.bias),
+                out="x",
+            )
+        return _with_added(b, state, source, x)
 
 
 def lower_learned(b: Builder, state: StackState, source: LearnedInput) -> str:

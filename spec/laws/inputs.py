@@ -145,6 +145,19 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
             )
 
 
+def features_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Vectors of another width than d_model are projected."""
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, Features) or source.size in (None, stack.d_model):
+            continue
+        if source.project is False:
+            yield Finding(
+                (*path, "input", i, "project"),
+                f"vectors of {source.size} numbers must be projected to d_model "
+                f"({stack.d_model}); remove `project`",
+            )
+
+
 def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """The number of sequences is that of a stack that the learned vectors read."""
     for i, source in enumerate(members(stack.input)):
@@ -554,6 +567,7 @@ STACK_LAWS = (
     table_for_positions,
     patches_fit,
     positions_of_patches,
+    features_fit,
     learned_vectors_fit,
     stack_inputs_fit,
     replaced_tokens,

@@ -56,7 +56,7 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             )
         if not isinstance(stream.input, Features):
             yield Finding((*here, "input"), "a stream reads vectors; write `type: features`")
-        elif stream.input.prefix_tokens or stream.input.normalize or stream.input.dropout:
+        elif any(getattr(stream.input, key) for key in NOT_OF_STREAMS):
             yield Finding(
                 (*here, "input"), "the input of a stream has only `argument`, `size` and `bias`"
             )
@@ -78,6 +78,10 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
                 (*path, "blocks", name, "condition"),
                 "`condition` does not apply to a stack with `streams`",
             )
+
+
+NOT_OF_STREAMS = ("prefix_tokens", "normalize", "dropout", "project", "add")
+"""Options of an input that the input of a stream does not have."""
 
 
 def sublayers_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:

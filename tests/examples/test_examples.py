@@ -45,6 +45,7 @@ WEIGHTS = {
     "modernbert_base": 149_655_232,
     "olmo2_7b": 7_298_617_344,
     "olmoe_1b_7b": 6_919_161_856,
+    "pix2struct_base": 282_285_696,
     "qwen1_5_moe_a2_7b": 14_315_784_192,
     "qwen3_8b": 8_190_735_360,
     "roberta_base": 124_697_433,

@@ -469,7 +469,12 @@ class Parts:
 
     def features(self, place: Place) -> Data:
         said = {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
-        return {**said, **ALONE, "prefix_tokens": self.learned_tokens(said, 0.5)}
+        dice = seeded(len(repr(said)) + place.d_model)  # of its own: the others stay as they were
+        more: Data = {"project": True if dice.often(0.3) else None, "add": None}
+        if place.sizes.get("argument") and dice.often(0.3):
+            more["add"] = {f"{place.name}_row_ids": 4, f"{place.name}_column_ids": 7}
+        self.said |= {("Features", key, repr(value)) for key, value in more.items() if value}
+        return {**said, **more, **ALONE, "prefix_tokens": self.learned_tokens(said, 0.5)}
 
     def learned_vectors(self, place: Place) -> Data:
         return {"prefix_tokens": None, **ALONE}

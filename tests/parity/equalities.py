@@ -44,7 +44,13 @@ DETR = Equality(
     "2 and 2 layers, width 32, 15 vectors of an image, 7 queries",
     1e-12,
 )
-EQUALITIES = (DIT, QFORMER, LLAVA, DETR)
+PIX2STRUCT = Equality(
+    "pix2struct (`pix2struct_base`)",
+    "`transformers`, `Pix2StructForConditionalGeneration`; its norms computed in float64",
+    "2 and 2 layers, width 32, 2 images of 6 and 4 patches, with padding",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER, LLAVA, DETR, PIX2STRUCT)
 
 
 def table() -> list[str]:

@@ -70,6 +70,7 @@ def test_the_examples_of_several_stacks() -> None:
         "blip2_qformer",
         "clip_vit_b32",
         "detr_r50",
+        "pix2struct_base",
         "rnnsearch",
         "switch_base_8",
         "t5_base",

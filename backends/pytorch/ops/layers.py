@@ -18,7 +18,10 @@ def embedding(f: Writer, op: Op) -> Any:
     ids = f.arg(op, "ids")
     absent = op.attrs.get("absent")
     if absent and f.graph.values[op.arg("ids")].optional:
-        lines = "if ids is None:\n    ids = torch.zeros_like(like)"
+        zeros = "torch.zeros_like(like)"
+        if f.graph.values[absent].dtype == "float":
+            zeros = "torch.zeros(like.shape[:2], dtype=torch.long, device=like.device)"
+        lines = f"if ids is None:\n    ids = {zeros}"
         f.say(*statements(lines, ids=ids, like=f.names[absent]), op=op)
     return call(f.own(op), ids)
 

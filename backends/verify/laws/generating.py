@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ....spec.model import Stack
 from ....spec.positions import DynamicScaling, LongRope
 from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere, as_array
@@ -113,6 +114,11 @@ def _generated(
     return found.cpu().numpy(), seen
 
 
+def _added(stack: Stack) -> list[str]:
+    """The arguments whose embeddings are added to an input of a stack."""
+    return [name for source in stack.input for name in getattr(source, "add", {})]
+
+
 def _whole(
     subject: Subject, data: Data, row: int, new: Array, wanted: Mapping[str, Any]
 ) -> list[Array]:
@@ -120,15 +126,18 @@ def _whole(
     own = {name: value[row : row + 1] for name, value in data.items()}
     for stream in subject.arguments.streams():
         mask = own.pop(f"{stream.prefix}attention_mask", None)
-        if mask is not None:
-            own[stream.ids] = own[stream.ids][:, mask[0] == 1]
+        for name in (stream.ids, *subject.arguments.added_names(stream)):
+            if mask is not None and name in own:
+                own[name] = own[name][:, mask[0] == 1]
     stream = reading_stream(subject)
     asked = {name: own[name] for name in PROMPTED if name in own and name in wanted}
     if "global_mask" in asked:
         mask = data.get(f"{stream.prefix}attention_mask", np.ones_like(data[stream.ids]))
         marks = asked["global_mask"][:, mask[row] == 1]
         asked["global_mask"] = np.pad(marks, ((0, 0), (0, len(new) - 1)))
-    own = {name: value for name, value in own.items() if not subject.arguments.optional(name)}
+    added = {name for stack in subject.spec.stacks.values() for name in _added(stack)}
+    kept = added & {*wanted}
+    own = {n: x for n, x in own.items() if n in kept or not subject.arguments.optional(n)}
     if "decoder_start_token_id" in wanted:
         own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
     length = own[stream.ids].shape[1]
