@@ -1,6 +1,6 @@
 """evoformer: a 48-layer 1-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 acd4a57afe3a). To rebuild it:
+Written by modelwright 0.1.0 from evoformer.yaml (sha256 e4137e00cf66). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
 
     part                weights
@@ -329,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 696897fbbeaaac38b09774ac1b1c7833ba7f79723d268c2f6a8345cb16ae0a42
+# sha256 of the above: 1e02fa46c1d006f18ca6ee1176a2037c3d059c964ffb4e90bd1f529f065b0388

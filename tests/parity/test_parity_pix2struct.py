@@ -114,6 +114,7 @@ def test_pix2struct_equals_transformers(monkeypatch: pytest.MonkeyPatch) -> None
         assert relative_error(ours(**given), expected) < PIX2STRUCT.error
 
 
+@torch.no_grad()
 def test_generate_takes_the_places_of_patches() -> None:
     ours, _ = models()
     given = data()
