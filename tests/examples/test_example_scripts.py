@@ -120,7 +120,7 @@ def test_classify_holds_out_what_it_tests_on(script: Script) -> None:
     for text, other in zip(held_out, learnt, strict=True):
         pieces = [text[at : at + 60] for at in range(0, len(text) - 60, 60)]
         assert len(pieces) > 50
-        again = [piece for piece in pieces if piece in other]  # the text repeats itself: 8 % in 3.13
+        again = [piece for piece in pieces if piece in other]  # text repeats: 8 % in 3.13
         assert len(again) < len(pieces) / 10
 
 
