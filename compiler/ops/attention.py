@@ -192,9 +192,7 @@ def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
     result = OUT if s.tiles is None else s.own(OUT)  # those of tiles are concatenated
     yield from ("q", result, Own("wide", s.rows("q")))
-    strided, kinds = _kinds(s).count(TileKind.CLASSES), len(_kinds(s))
-    if 0 < strided < kinds:  # beside all queries, those of some heads in another order
-        yield Own("float", s.size("q") * (strided / kinds))
+    yield from _reordered(s)
     if s.given("sinks"):
         yield from (*_keys_or_values(s, "k"), *_keys_or_values(s, "v"), Own("float", _scores(s)))
         return
@@ -205,6 +203,13 @@ def _fused(s: Saving) -> Iterator[Kept]:
         yield "mask"  # numbers already, the same for all layers
     elif s.given("mask"):
         yield Own("float", s.storage("mask"))  # converted from booleans in each layer
+
+
+def _reordered(s: Saving) -> Iterator[Kept]:
+    """Beside all queries, those of some heads in another order."""
+    strided, kinds = _kinds(s).count(TileKind.CLASSES), len(_kinds(s))
+    if 0 < strided < kinds:
+        yield Own("float", s.size("q") * (strided / kinds))
 
 
 def _in_steps(s: Saving) -> Iterator[Kept]:
@@ -223,7 +228,7 @@ def _written_out(s: Saving) -> Iterator[Kept]:
         copies = 2 if by_token(s.source("q")) else 1
         yield Own("float", copies * sums + s.size("q"))  # the tanh, the vectors
     else:
-        yield from (operand(s, "q"), *_keys_or_values(s, "k"))
+        yield from (operand(s, "q"), *_reordered(s), *_keys_or_values(s, "k"))
         if kernel == "explicit" or s.given("mix_scores"):
             yield Own("float", scores)  # the tanh, or the scores before they are mixed
     if s.given("vectors"):  # the attention weights of each distance

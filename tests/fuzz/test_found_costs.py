@@ -58,6 +58,12 @@ FOUND = {
         "attention: {heads: 2, qk_norm: {type: per_head, norm: rmsnorm}}",
         "positions: {type: disentangled, buckets: none, max_distance: 6}",
     ),
+    # `kernel: tiles` was left out of the law, for a reason that was not true
+    "tiles of heads with masks of their own and a softcap": changed(
+        VECTORS,
+        "attention: {heads: 2, softcap: 3, kernel: tiles}",
+        "mask: [full & window(5), full & strided(3)]",
+    ),
     # random spec 128: hidden states of an LSTM are views of what has its cells too
     "a cache of the states of an LSTM": STATES,
 }

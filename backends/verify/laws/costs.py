@@ -64,8 +64,6 @@ def inexact(subject: Subject) -> str:
     recurrent = [op for op in subject.graph.ops() if op.kind == "recur"]
     if any(op.attrs["query"] is not None for op in recurrent):
         return "the attention of a recurrence depends on the layout"
-    if any(op.attrs.get("asked") == "tiles" for op in subject.graph.ops()):
-        return "tiles of short sequences are whole"
     if any(_copies_its_input(subject.graph, scope) for scope in subject.graph.scopes.values()):
         return "each linear layer of the first layer copies the transposed image"
     return ""
