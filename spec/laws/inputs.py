@@ -471,8 +471,8 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
         if skip == "tokens" and _causal(stack):
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` is not supported yet in a causal stack, which decodes "
-                "step by step; write `skip_padding: mask`",
+                "`skip_padding: tokens` counts all ids of a sequence, but a decoding step of a "
+                "causal stack has only the new ones; write `skip_padding: mask`",
             )
         if skip is not False and position.type == "learned" and position.offset < 1:
             yield Finding(

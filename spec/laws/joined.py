@@ -53,7 +53,9 @@ def inputs_can_be_joined(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
         if isinstance(source, StackInput) and source.replace is not None:
             yield Finding(
                 (*path, "input", i, "replace"),
-                "not supported yet: vectors in the place of tokens of a stack with joined inputs",
+                "a stack joins inputs or replaces tokens, not both: placeholders are counted in a "
+                "sequence of ids; replace them in a stack of their own with `layers: 0`, and join "
+                "its output with `type: stack`",
             )
 
 
@@ -79,9 +81,12 @@ def positions_of_all(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
                 "these positions are those of one image or signal, but this stack joins inputs; "
                 "add them in a stack of its own, and join it with `type: stack`",
             )
-    for place, _, _ in given_biases(stack) if _joined(stack) else ():
+    for place, _, bias in given_biases(stack) if _joined(stack) else ():
         yield Finding(
-            (*path, *place), "not supported yet: a bias of pairs in a stack that joins inputs"
+            (*path, *place),
+            f"`{bias.argument}` has integers for the pairs of tokens of one input, but this stack "
+            "joins inputs; attend with this bias in a stack of its own, and join its output with "
+            "`type: stack`",
         )
 
 

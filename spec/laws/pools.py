@@ -26,8 +26,8 @@ def pool_findings(path: Path, name: str, stack: Stack, pool: Any) -> Iterator[Fi
             others = "several inputs" if several else "`prefix_tokens`"
             yield Finding(
                 path,
-                f"`pool: token` is not supported yet with {others}, which shift the tokens; write "
-                "another pool",
+                f"`pool: token` finds a token by its place among the ids, which {others} would "
+                "shift; write another pool",
             )
         yield from _pooled_token_is_a_word(path, name, stack, pool)
 
