@@ -368,6 +368,19 @@ def test_an_error_is_reported_once(
 
 
 @pytest.mark.slow
+def test_torchrun_ends_its_report_with_the_reason(small: Path, tmp_path: Path) -> None:
+    """Its own traceback is the only one."""
+    script = prepare(mw.load(small), tmp_path / "run", {"data": str(tmp_path / "none")}).script
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback (most recent call last)") == 1
+    message = f"Error: no {tmp_path / 'none' / 'data.json'}; `modelwright data` writes it\n"
+    report = done.stderr.partition("Root Cause")[2]
+    assert (done.stderr.count(message), f"traceback : {message}" in report) == (2, True)
+
+
+@pytest.mark.slow
 def test_packed_documents_do_not_attend_to_each_other(tokens: Path, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, more="mask: causal & documents\n")
     run = tmp_path / "run"

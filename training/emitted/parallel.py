@@ -11,11 +11,14 @@ tp      a part of the heads and hidden units of each layer, and of the vocabular
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -123,6 +126,15 @@ def first_to_fail() -> bool:
     except OSError:
         pass  # print the message in several processes rather than in none
     return True
+
+
+def say_why(message: str) -> None:
+    """Print why this process fails, also at the end of the report of torchrun."""
+    print(message, file=sys.stderr, flush=True)
+    file = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if file:
+        with suppress(OSError):
+            Path(file).write_text(json.dumps({"message": message, "timestamp": int(time.time())}))
 
 
 def end_processes(code: int) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from .parallel import (
     group_and_groups,
     local,
     record_signals,
+    say_why,
     start_processes,
     sum_gradients,
     synchronise,
@@ -274,7 +274,7 @@ def main() -> None:
     except (TrainingError, OSError) as error:
         code = 2
         if first_to_fail():
-            print(f"Error: {error}", file=sys.stderr, flush=True)
+            say_why(f"Error: {error}")
     except RuntimeError:
         code = 1
         if first_to_fail():

@@ -52,6 +52,7 @@ def beam_search(
                 attention_mask = attention_mask.repeat_interleave(beams, dim=0)
         scores = memory.new_full((batch, beams), -torch.inf, dtype=torch.float32)  # (B, K)
         best, found = scores, tokens.new_full((batch, beams, max_new_tokens), pad_token_id or 0)
+        lengths = torch.zeros_like(found[..., 0])  # of the texts in `found`
         scores = scores.index_fill(1, first[:1, 0], 0.0)  # all beams are equal: use the first
         for length in range(1, max_new_tokens + 1):
             step = tokens[:, -1:]
@@ -67,6 +68,8 @@ def beam_search(
             new[..., :length] = texts[:, :beams, 1:]
             best, chosen = torch.cat([best, own], dim=1).topk(beams)
             found = torch.cat([found, new], dim=1).gather(1, chosen[..., None].expand_as(found))
+            sizes = torch.cat([lengths, torch.full_like(lengths, length)], dim=1)
+            lengths = sizes.gather(1, chosen)
             scores, chosen = top.masked_fill(ended, -torch.inf).topk(beams)
             tokens = texts.gather(1, chosen[..., None].expand(-1, -1, length + 1)).flatten(0, 1)
             rows = origin.gather(1, chosen).flatten()
@@ -80,4 +83,4 @@ def beam_search(
         if slot.dropout:
             for module in training:
                 module.training = True
-    return torch.cat([tokens[::beams, :1], found[:, 0, : tokens.size(1) - 1]], dim=1)
+    return torch.cat([tokens[::beams, :1], found[:, 0, : int(lengths[:, 0].max())]], dim=1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from parallel import (
     group_and_groups,
     local,
     record_signals,
+    say_why,
     start_processes,
     sum_gradients,
     synchronise,
@@ -274,7 +274,7 @@ def main() -> None:
     except (TrainingError, OSError) as error:
         code = 2
         if first_to_fail():
-            print(f"Error: {error}", file=sys.stderr, flush=True)
+            say_why(f"Error: {error}")
     except RuntimeError:
         code = 1
         if first_to_fail():
@@ -286,4 +286,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: 4cd104322f5e987e48f0931036e4b0e4f7cf4fd2ad5f4f883a5c5629d2e64559
+# sha256 of the above: 0c59b22f4ab6a88943f49c0705b310222e097b48edb2791be6174274717a2ad8
