@@ -10,6 +10,7 @@ from ..spec import Block, Mark, ModelSpec, Stack
 from ..spec.attention.differential import Differential
 from ..spec.embedding import ConvStem
 from ..spec.positions import Rotary
+from ..spec.sublayers import Recurrence
 
 MOST_LAYERS = 128
 MOST_WIDTH = 16_384
@@ -85,6 +86,9 @@ def _divides(block: Block) -> bool:
 
 
 def _layers(stack: Stack) -> list[int]:
+    ends = [b.sublayers[-1] for b in stack.blocks.values() if b.sublayers]
+    if any(isinstance(part, Recurrence) and part.output == "none" for part in ends):
+        return []  # the result of such a layer is not the input of another
     return list(range(1, max(MOST_LAYERS, stack.layers) + 1))
 
 

@@ -428,6 +428,12 @@ def _stem(small: _Small, part: ConvStem, update: dict[str, Any]) -> dict[str, An
     return {"image_size": sides[0] if isinstance(part.image_size, int) else sides}
 
 
+def _added(small: _Small, part: Features, update: dict[str, Any]) -> dict[str, Any]:
+    """Smaller tables of added ids, different ones for different numbers of entries."""
+    smaller = ranked(set(part.add.values()), 9, 4)
+    return {"add": {name: smaller[count] for name, count in part.add.items()}} if part.add else {}
+
+
 def _hidden_layers(small: _Small, part: ProjectionHead, update: dict[str, Any]) -> dict[str, Any]:
     """The widths of the hidden layers of a head."""
     smaller = ranked(set(part.hidden), 24, 8)
@@ -473,6 +479,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
     Moe: _moe,
     Patches: _patches,
     ConvStem: _stem,
+    Features: _added,
     ProjectionHead: _hidden_layers,
     Rotary: _rotary,
     Temperature: _temperature,

@@ -79,9 +79,26 @@ def placed_vectors(graph: ModuleGraph) -> Iterator[Vectors]:
         yield Vectors(graph.values[op.arg("ids")].name, stacks[value], token, skipped)
 
 
-def added_ids(graph: ModuleGraph) -> dict[str, int]:
-    """The arguments of ids whose embeddings are added, and the entries of their tables."""
-    return {name: rows for ids in token_ids(graph).values() for name, rows in ids.added.items()}
+@dataclass(frozen=True)
+class AddedIds:
+    """An argument of ids whose embeddings are added.
+
+    to       the argument of the same length to whose vectors they are added
+    entries  of their table
+    """
+
+    to: str
+    entries: int
+
+
+def added_ids(graph: ModuleGraph) -> dict[str, AddedIds]:
+    """The arguments of ids whose embeddings are added."""
+    names = {value.id: name for name, value in arguments(graph).items()}
+    tables = [op for op in graph.ops() if op.kind == "embedding" and op.attrs.get("absent")]
+    return {
+        names[op.arg("ids")]: AddedIds(names[str(op.attrs["absent"])], int(op.attrs["rows"]))
+        for op in tables
+    }
 
 
 def conditions(graph: ModuleGraph) -> Iterator[tuple[str, tuple[int, ...], int]]:

@@ -88,8 +88,8 @@ def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
         data[f"{prefix}attention_mask"] = mask
         data[f"{prefix}global_mask"] = (data[name] == word(graph)).long()
         data[f"{prefix}position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-        data |= {
-            added: random_ids(added, *data[name].shape, least=0, most=entries)
-            for added, entries in added_ids(graph).items()
-        }
+    data |= {
+        added: random_ids(added, *data[ids.to].shape[:2], least=0, most=ids.entries)
+        for added, ids in added_ids(graph).items()
+    }
     return {name: value for name, value in data.items() if name in known}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from fuzz.readings import added_ids
 from inputs import WORD, random_ids, streams, unpadded, with_padding
 from odd_specs import DECODER, ENCODER, changed
 from perturb import perturb, relative_error
@@ -83,11 +84,13 @@ def moves_with(name: str, side: str) -> bool:
 def alone(name: str, padded: dict[str, Tensor]) -> dict[str, Tensor]:
     """The second row of padded data without its padding."""
     found = {}
+    added = added_ids(graph(name))
     for prefix, ids in streams(graph(name)):
         real = padded[f"{prefix}attention_mask"][1].bool()
         found[ids] = padded[ids][1:, real]
     for key, value in padded.items():
-        if value.is_floating_point():  # an image or a sound: nothing there is padding
+        source = added[key].to if key in added else key
+        if padded[source].is_floating_point():  # an image or a sound: nothing there is padding
             found[key] = value[1:]
         elif key not in found and not key.endswith(("attention_mask", "position_ids")):
             masks = [mask for mask in padded if mask.endswith("attention_mask")]

@@ -111,6 +111,7 @@ def test_options_in_every_combination() -> None:
     report = verify(loads(DECODER), laws=["options"], thorough=True)
     assert report.holds
     flags = [f for f in dataclasses.fields(BuildOptions) if f.default is False]
+    flags = [f for f in flags if f.name != "beam_search"]  # adds a method and changes no other
     assert f"{2 ** len(flags) - 1} combinations" in report.finding("options").note
 
 

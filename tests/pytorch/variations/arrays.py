@@ -62,7 +62,7 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
             continue
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
-        made = _data(name, length, added.get(name, 0))
+        made = _data(name, length, added[name].entries if name in added else 0)
         if made is not None:
             found[name] = made
     for name in [name for name in names if name.endswith("attention_mask")]:

@@ -125,6 +125,11 @@ ROWS: dict[str, Variation] = {
     ),
     **{f"stem_{k}": both(f"encoder.input={{type: conv, {v}}}") for k, v in STEMS.items()},
     "features": encoder("input={type: features, size: 6}", "positions=learned", "head=none"),
+    "features_of_places": encoder(
+        "input={type: features, size: 16, project: true, add: {row_ids: 9, column_ids: 7}}",
+        "positions=none",
+        "head=none",
+    ),
     "stream_in_float32": decoder("norm=rmsnorm", "bias=false", "residual={float32: true}"),
     "features_alone": encoder("input=features", "head=none"),
     "features_as_wide": encoder(
