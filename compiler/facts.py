@@ -113,6 +113,16 @@ class InputFact:
             length = max(0, (length - layer.reach - 1) // layer.stride + 1)
         return length + self.prefix
 
+    def frames(self, tokens: int) -> int:
+        """Number of vectors or frames for this number of tokens; the largest of a padded stem, of
+        which each convolution has exactly one output per `stride` inputs.
+        """
+        length = tokens - self.prefix
+        for layer in reversed(self.convolutions):
+            shorter = layer.stride - 1 if layer.reach else 0
+            length = length * layer.stride + layer.reach - shorter
+        return length
+
 
 @dataclass(frozen=True)
 class PartFact:

@@ -10,7 +10,7 @@ from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size, number
 from .row import NORMAL, ONES, ZEROS, Attrs, Inputs, Row, declared, last, same
-from .saved import FREE, OUT, STRIDED, Kept, Own, Saving, keeps, view
+from .saved import FREE, OUT, Kept, Own, Saving, keeps, strided, view
 
 
 def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -165,8 +165,7 @@ def embedding_saves(s: Saving) -> Iterator[Kept]:
 
 def linear_saves(s: Saving) -> Iterator[Kept]:
     """The input, for the gradient of the weight: a copy if its tokens are apart in memory."""
-    made = s.source("x")
-    if made is not None and made.op.kind in STRIDED:
+    if strided(s.source("x")):
         yield s.own("x")
     else:
         yield s.widened("x") if s.op.attrs.get("wide") else "x"
@@ -323,6 +322,7 @@ ROWS: dict[str, Row] = {
         "x (B, T, D) with zeros at the padding of attention_mask (B, T)",
         ("x", "attention_mask"),
         saves=keeps("attention_mask"),
+        view=view("x"),  # without padding, of which costs are
     ),
     "glu": Row(
         "(B, 2*D, T) to (B, D, T): the first half * sigmoid(the second half); the same of images",

@@ -130,6 +130,23 @@ STRIDED = ("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_s
 """Ops whose results are views that are not contiguous."""
 
 
+SWAPS, BACK = ("swap_axes", "flatten_image"), ("swap_axes", "channels_first")
+"""Ops that move channels last, and those that move them first, as after a norm of channels."""
+
+
+def strided(made: Saving | None) -> bool:
+    """Whether the numbers of a token are apart in memory; those of channels moved first and last
+    again are not.
+    """
+    if made is None or made.op.kind not in STRIDED:
+        return False
+    before = made.source("x")
+    while before is not None and before.op.kind in IN_PLACE:
+        before = before.source("x")
+    moved = before is not None and before.op.kind in BACK
+    return not (made.op.kind in SWAPS and moved)
+
+
 def by_token(made: Saving | None) -> bool:
     """Whether the heads of a token are adjacent in memory, as after a linear layer; one head is
     contiguous in any case.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
 
 from modelwright.compiler import ModuleGraph, Op, Value
 from modelwright.compiler.facts import InputFact
@@ -147,7 +146,7 @@ def float_shapes(
             continue
         length = tokens
         if source.convolutions:
-            length = next(n for n in count(frames) if source.tokens(n) >= SHORT)
+            length = max(frames, source.frames(SHORT))
         _, *axes = values[source.argument].shape
         shape = (length if axis.size is None else int(axis.size) for axis in axes)
         yield source.argument, (batch, *shape)

@@ -94,8 +94,8 @@ def test_estimates_for_gpus_keep_less() -> None:
 # -- FLOPs
 
 
-TOLERANCE = {"wav2vec2_base": 5e-3, "whisper_tiny": 1e-3}
-"""Frames of a stem are a whole number for each token."""
+TOLERANCE = {"wav2vec2_base": 5e-3}
+"""Frames of a stem without padding are a whole number for each token."""
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -49,7 +49,7 @@ def costs(subject: Subject) -> Measured | NotHere:
 def _about(subject: Subject) -> str:
     """Why FLOPs are not exact; "" if they are."""
     facts = subject.graph.sources()
-    if any(fact.kind == "conv" for fact in facts):
+    if any(layer.reach for fact in facts for layer in fact.convolutions):
         return "frames per token are rounded"
     if any(fact.stack and fact.prefix for fact in facts):
         return "a stack is longer than the one that it reads"
