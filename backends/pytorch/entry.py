@@ -100,17 +100,20 @@ def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     if found and first.optional:
         beside = [one.name for one in group if one is not first]
         test = expression("x is not None", x=Name(first.name))
-        return [If(test, tuple(found), _refused_alone(first.name, beside))]
+        return [If(test, tuple(found), _refused_alone(first.name, name, beside))]
     return found
 
 
-def _refused_alone(first: str, names: list[str]) -> tuple[Statement, ...]:
-    """An error for each argument that is given without the input that it belongs to."""
+def _refused_alone(first: str, ids: str, names: list[str]) -> tuple[Statement, ...]:
+    """An error for each argument that is given without the input that it belongs to.
+
+    ids: what callers of the model call this input
+    """
     if not names:
         return ()
-    error = Raise(call("ValueError", constant(f"{names[0]} needs {first}, which is not given")))
+    error = Raise(call("ValueError", constant(f"{names[0]} needs {ids}, which is not given")))
     test = expression("x is not None", x=Name(names[0]))
-    return (If(test, (error,), _refused_alone(first, names[1:])),)
+    return (If(test, (error,), _refused_alone(first, ids, names[1:])),)
 
 
 def _labels(f: Writer, one: Given) -> tuple[str, ...]:

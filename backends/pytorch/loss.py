@@ -120,6 +120,6 @@ def auxiliary_loss(graph: ModuleGraph) -> list[Function]:
         return []
     parameters = (Parameter("self"),)
     body = statements(AUXILIARY)
-    ops = [op.number for op in graph.ops() if op.kind == "router_loss"]
+    ops = [op for op in graph.ops() if op.kind == "router_loss"]
     made = Function("auxiliary_loss", parameters, TENSOR, body, AUXILIARY_TITLE)
-    return [written_for(made, *ops)]
+    return [written_for(made, *(op.number for op in ops), *(op.scope for op in ops))]

@@ -205,7 +205,10 @@ class Model:
         f.say(Set(names(*streams), step.call(*passed)))
 
     def note(self, step: Step, value: str) -> str:
-        """The shape of a stack's output; a memory has length M, and none if D is another width."""
+        """The shape of a stack's output; a memory has length M, and none if D is another width.
+
+        The output of a stack that is the only input of another one has the length T of that one.
+        """
         if self.local_name(step) == step.stack:  # other stacks have their own T and D
             return ""
         shape = self.graph.values[value].shape
@@ -213,7 +216,8 @@ class Model:
             last = self.graph.values[self.steps[-1].value].shape
             if shape[-1].size != last[-1].size:
                 return ""
-            shape = tuple(M if dim == T else dim for dim in shape)
+            if not self.plan.is_continued(step.stack):
+                shape = tuple(M if dim == T else dim for dim in shape)
         return show(shape)
 
     def local_name(self, step: Step) -> str:

@@ -264,6 +264,14 @@ class FilePlan:
         """Whether the vectors of this stack are inputs of others."""
         return any(stack in fact.inputs for fact in self.graph.stack_facts.values())
 
+    def is_continued(self, stack: str) -> bool:
+        """Whether its vectors, all of them and no others, are the tokens of another stack."""
+        facts = {name: fact for name, fact in self.graph.inputs.items() if fact.stack == stack}
+        return any(
+            name not in self.graph.parts and not fact.prefix and not fact.skip
+            for name, fact in facts.items()
+        )
+
     @of_graph
     def shared_values(self, layers: str) -> list[str]:
         """Values that the layers of a stack read but do not compute, such as masks."""

@@ -42,6 +42,7 @@ class Step:
     ids    the argument that this embedding reads
     path   the scope of the stack
     absent whether its input may be absent; its hidden states are then None
+    origins values of the spec that the call comes from
     """
 
     name: str
@@ -52,10 +53,11 @@ class Step:
     ids: Given | None = None
     path: str = ""
     absent: bool = False
+    origins: tuple[tuple[str, ...], ...] = ()
 
     def call(self, *passed: Expr) -> Expr:
         """The call of the stack with these arguments."""
-        found: Expr = written_for(call(Dot(SELF, self.name), *passed), self.path)
+        found: Expr = written_for(call(Dot(SELF, self.name), *passed), self.path, *self.origins)
         return found
 
     def computed(self) -> Expr:
@@ -155,13 +157,15 @@ def own_mask(graph: ModuleGraph, stack: str) -> str:
 
 
 def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
-    """Sort key: vectors, ids, memory, then optional arguments in Hugging Face's order.
+    """Sort key: vectors, states of input stacks, ids, memory, then optional arguments in Hugging
+    Face's order.
 
     The mask of the memory precedes the stack's own.
     """
     if not given.by_default:
         producer = graph.producer(given.value)
-        place = -1 if given.name == "x" else 0
+        states = {graph.hidden[s] for fact in graph.stack_facts.values() for s in fact.inputs}
+        place = -2 if given.name == "x" else -1 if given.value in states else 0
         return 0, place, producer is None or producer.kind != "argument"
     if is_data(graph, given.value) or given.name == "x":
         return 1, -1 - (given.name == "x"), False
@@ -247,7 +251,8 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     if table is not None:
         ids = Given(graph.values[table.arg("ids")].name, table.arg("ids"))
     absent = graph.values[value].optional
-    return Step(stack, stack, value, [*given, *cache], table, ids, path, absent)
+    origins = (("stacks", stack, "input"),) if graph.inputs[stack].stack else ()
+    return Step(stack, stack, value, [*given, *cache], table, ids, path, absent, origins)
 
 
 def needed_inputs(graph: ModuleGraph, stack: str) -> set[str]:
@@ -282,11 +287,10 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     elif graph.inputs[step.stack].kind != "learned":
         first = described(graph, step.given[0])
     text = f"Hidden states {shape} of {first}"
-    placed = {graph.hidden[stack] for stack in graph.stack_facts[step.stack].inputs}
-    if placed.intersection(g.value for g in step.given):
-        return "\n\n".join([f"{text}.", *placing(graph, step)])
-    hidden = graph.hidden.values()
-    memory = next((g for g in step.given if g.value in hidden), None)
+    if placed := placing(graph, step):
+        return "\n\n".join([f"{text}.", *placed])
+    others = step.given if first == "learned vectors" else step.given[1:]
+    memory = next((g for g in others if g.value in graph.hidden.values()), None)
     if memory is not None:
         text += f", given `{memory.name}` {show(as_long_as(graph.values[memory.value].shape, M))}"
     more = ", which follow the tokens in `cache`" if step.cached else ""

@@ -276,6 +276,8 @@ class Writer:
         ]
         if not floats:
             return self.names[self.ids]
+        if "x" not in floats and self.ids in self.graph.hidden.values():  # it continues a stack
+            return self.names[self.ids]
         return Name("x" if "x" in floats else floats[-1])
 
     def layer(self) -> Any:
