@@ -91,6 +91,8 @@ class Region:
         roots = [self.above[source][0] for source in inputs]
         main = self.entry if self.entry in roots else roots[0] if roots else ""
         stream = [s for s, root in zip(inputs, roots, strict=True) if root == main]
+        if any(op.kind == "join_inputs" for op in part.ops):  # a branch for each of them
+            stream = inputs
         self.streams[part.key] = stream
         self.sides[part.key] = [source for source in inputs if source not in stream]
         shared = self.common(stream) if stream else ()
@@ -163,7 +165,7 @@ def _column(region: Region, key: str, stops: frozenset[str], lanes: list[Lane]) 
         if len(branches) == 1:
             key = branches[0]
             continue
-        fork = region.common(branches)[-1]
+        fork = next(iter(region.common(branches)[::-1]), "")
         column.append(Fork([_column(region, branch, stops | {fork}, lanes) for branch in branches]))
         key = fork
     return column[::-1]

@@ -43,8 +43,7 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
                 key = start.id
             else:
                 tail, clear = columns[home].exits[source]
-                between = [box.top for other in columns[home + 1 : index] for box in other.boxes]
-                over = max([clear, *between]) + MARGIN
+                over = max([clear, *_between(columns[home + 1 : index], columns)]) + MARGIN
                 (u, y), key = tail.points[-1], tail.key
                 way = [(u, y), (u, over), (x, over)]
             for reading in wanted:
@@ -54,6 +53,14 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
                     bend.insert(0, (x, way[0][1]))
                 points = [*way, *bend, *reading.points]
                 drawing.edges.append(Edge(key, reading.target, points, "memory"))
+
+
+def _between(passed: list[Placed], columns: list[Placed]) -> list[float]:
+    """The tops of columns that a line passes, and the heights of the lines that leave them."""
+    read = {reading.source for column in columns for reading in column.readings}
+    found = [part.top for column in passed for part in (*column.boxes, *column.frames)]
+    leaving = [column.exits[key] for column in passed for key in read & column.exits.keys()]
+    return [*found, *(clear + MARGIN for _, clear in leaving)]
 
 
 def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading], *, sideways: bool) -> Box:

@@ -58,7 +58,14 @@ def _argument(op: Op, graph: ModuleGraph) -> str:
 
 
 def _shape(op: Op, graph: ModuleGraph) -> str:
-    return shape_text(graph, op.outputs[0])
+    """The shape of an argument, and whether it may be absent."""
+    return f"{shape_text(graph, op.outputs[0])}{', optional' * is_optional(op, graph)}"
+
+
+def is_optional(op: Op, graph: ModuleGraph) -> bool:
+    """Whether an argument is an input that may be absent."""
+    data = any(fact.argument == op.name for fact in graph.sources())
+    return data and graph.values[op.outputs[0]].optional
 
 
 def _table(op: Op, graph: ModuleGraph) -> str:
@@ -269,7 +276,7 @@ LOOKS: dict[str, Look] = {
     "swap_axes": Look("through"),
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
-    "join_inputs": Look("circle", "sum", _const("‖")),
+    "join_inputs": Look("pill", "other", _const("Concatenate")),
     "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
     "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),

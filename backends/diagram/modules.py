@@ -65,8 +65,24 @@ def say(
         return Said("feed_forward", title, _lines(chain, *activations))
     pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
     tied = any(weight.tied for op in ops for weight in op.weights)
-    extras = [*pools, *activations, *(["tied"] if tied else [])]
-    return Said("linear", class_words(scope.noun or scope.name), _lines(chain, *extras))
+    title, ends = class_words(scope.noun or scope.name), ["tied"] if tied else []
+    if any(reader.kind == "join_inputs" for op in ops for reader in graph.consumers(op.outputs[0])):
+        first, extras = _of_data(graph, ops), [*dict.fromkeys(activations), *ends]
+        return Said("embedding" if first else "linear", title, (*first, *_lines(chain, *extras)))
+    return Said("linear", title, _lines(chain, *pools, *activations, *ends))
+
+
+def _of_data(graph: ModuleGraph, ops: list[Op]) -> tuple[str, ...]:
+    """What a module makes of its data: patches, convolutions or rows of a table."""
+    named = [op for op in ops if op.kind in ("embedding", "patchify", "learned_tokens")]
+    steps = [op for op in ops if op.kind in ("convolve", "convolve_image")]
+    steps = [op for op in steps if not op.name.endswith("depthwise")]  # a part of a step
+    found = [look_of(op).detail(op, graph) for op in named]
+    if steps:
+        ends = int(steps[0].attrs["channels"]), int(steps[-1].attrs["out_dim"].size)
+        count = f"{plain(len(steps))} convolution{'s' * (len(steps) > 1)}"
+        found.append(f"{count}, {' → '.join(map(plain, ends))}")
+    return tuple(found)
 
 
 def _recurrence(graph: ModuleGraph, loops: list[Op]) -> Said:

@@ -29,11 +29,12 @@ class Part:
     sideways: bool = False  # in a horizontal figure
     cost: str = ""  # a line with costs, if requested
     inner: Woven | None = None  # layout of an opened module
+    place: Origin = ()  # path in the spec of a part that no op or module is drawn as
 
     def origin(self, graph: ModuleGraph) -> Origin:
         """Path in the spec."""
         scope = graph.scopes.get(self.key)
-        return scope.origin if scope else self.ops[0].origin if self.ops else ()
+        return scope.origin if scope else self.ops[0].origin if self.ops else self.place
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections import Counter
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.order import in_order
 from .joined import join_sums
-from .look import Look, full_look_of, inner_look, look_of, step_look
+from .look import Look, full_look_of, inner_look, is_optional, look_of, step_look
 from .modules import ATTENDS, say
 from .opened import openable, outermost
 from .options import DrawOptions
@@ -157,7 +157,7 @@ class Parts:
             part.title = look.title(op, self.graph)
             detail = look.detail(op, self.graph)
             if op.kind == "argument" and not self.options.shapes:
-                detail = ""
+                detail = "optional" if is_optional(op, self.graph) else ""
             part.lines = (detail,) if detail else ()
             if look.form == "entry":
                 self.regions[region].entry = self.regions[region].entry or part.key
@@ -249,9 +249,9 @@ class Parts:
         if not other:
             return None
         path = self.graph.stacks()[stack].path
-        return self._add(
-            Part(f"{path}.input", "text", "text", ROOT, path, f"{words(other)} states")
-        )
+        part = Part(f"{path}.input", "text", "text", ROOT, path, f"{words(other)} states")
+        part.place = ("stacks", stack, "input")
+        return self._add(part)
 
     def _of_input(self, op: Op, value: str) -> bool:
         """Whether a value is the output of another stack that is an input of the op's stack."""

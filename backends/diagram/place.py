@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...compiler.graph import Scope
 from .arrange import Arrangement, Column, Fork, Item, Lane, Region, arrange
 from .beside import SIDE_GAP, Table
-from .drawing import FONT_SIZES, SMALL, TITLE, Box, Edge, Point, Text
+from .drawing import SMALL, Box, Edge, Point, Text
 from .framed import Framed
 from .inside import main_source, open_modules
 from .kinds import Count, Group, groups_of, note
@@ -31,7 +31,6 @@ from .sizes import (
     size_of,
     width_of,
 )
-from .text import text_width
 
 GAP_ABOVE = PADDING - 3  # between consecutive frames
 
@@ -104,6 +103,9 @@ class Placer(Framed):
         if part.inner is not None:
             return self._opened(part, u, cursor)
         width, height = size_of(part)
+        if part.form == "pill" and len(cursor.tails) > 1:  # all lines enter it from below
+            ends = [tail.points[-1][0] for tail in cursor.tails]
+            width = max(width, max(ends) - min(ends) + 2 * BRANCH)
         sides = sum(self._side_height(chain) + SIDE_GAP for chain in item.sides)
         row = max(height, sides - SIDE_GAP)
         crossing = self._crossing.get(part.key, [])
@@ -183,7 +185,7 @@ class Placer(Framed):
         """The line into a box; moved aside if another stack also enters."""
         for tail in cursor.tails:
             start = tail.points[-1][0]
-            wide = box.form == "box" and abs(start - box.x) < box.width / 2 - 12
+            wide = box.form in ("box", "pill") and abs(start - box.x) < box.width / 2 - 12
             port = box.x + self._fan_step if aside else start if wide else box.x
             points = list(tail.points)
             if start != port:
@@ -209,10 +211,7 @@ class Placer(Framed):
 
     def _read(self, box: Box, part: Part, source: str, y: float) -> None:
         if part.form == "text":
-            half = (
-                box.width / 2 if self._sideways else text_width(part.title, FONT_SIZES[TITLE]) / 2
-            )
-            end = (box.x - half - 4, box.y)
+            end = (box.x - box.width / 2, box.y)
             self.out.readings.append(Reading(source, box.id, [end]))
             return
         ports = [port for port in ("K", "V") if part.ports.get(port) == source] or [""]
@@ -226,12 +225,14 @@ class Placer(Framed):
 
     def _fork(self, fork: Fork, u: float, cursor: Cursor) -> Cursor:
         ends = {lane.end for lane in self._lanes}
-        widths = [width_of(branch, ends) for branch in fork.branches]
+        back = self._mirrored and not cursor.tails  # inputs are drawn in their order
+        branches = fork.branches[::-1] if back else fork.branches
+        widths = [width_of(branch, ends) for branch in branches]
         left = u - (sum(widths) + BRANCH * (len(widths) - 1)) / 2
         y = cursor.y + (TEE if cursor.tails else 0.0)
         found = Cursor(y)
         self._forks += 1
-        for branch, width in zip(fork.branches, widths, strict=True):
+        for branch, width in zip(branches, widths, strict=True):
             centre = left + width / 2
             tails = [Tail(t.key, [*t.points, (u, y), (centre, y)]) for t in cursor.tails]
             end = self._column(branch, centre, Cursor(y, tails))

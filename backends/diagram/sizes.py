@@ -68,6 +68,8 @@ def _drawn(part: Part, width: float) -> tuple[float, float]:
         widest = max(text_width(line.text, FONT_SIZES[line.role]) for line in lines)
         return max(52.0, widest + 16), 20.0 if len(lines) == 1 else 34.0 + 12.0 * (len(lines) - 2)
     if part.form == "text":
+        if part.outside and not part.sideways:  # an edge ends at its side
+            width = text_width(part.title, FONT_SIZES[TITLE]) + 8
         return width, 15.0 * len(lines)
     return width, 28.0 if len(lines) == 1 else 43.0 + 12.0 * (len(lines) - 2)
 

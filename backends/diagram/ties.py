@@ -7,6 +7,7 @@ from itertools import pairwise
 from .drawing import SMALL, Box, Drawing, Edge, Text
 from .parts import Parts
 from .placed import Placed
+from .sizes import BRANCH
 
 
 def ties(drawing: Drawing, parts: Parts, columns: list[Placed]) -> None:
@@ -35,10 +36,24 @@ def _tie(drawing: Drawing, keys: list[str], columns: list[Placed]) -> None:
         points = [(start, left.y), (middle, left.y), (middle, right.y), (end, right.y)]
         if abs(left.y - right.y) < 1:
             points = [points[0], points[-1]]
-        drawing.edges.append(Edge(left.id, right.id, points, "tie", arrow=False))
         sideways = columns[0].sideways
         up = max(left.y, right.y) + (5 if sideways else 8)
+        passed = [box for box in drawing.boxes if _is_passed(box, left, (start, end))]
+        if any(box.bottom < left.y < box.top for box in passed):
+            low = min(box.bottom for box in passed) - (30 if sideways else 18)
+            near, far = start + BRANCH / 2, end - BRANCH / 2
+            points = [points[0], (near, left.y), (near, low)]
+            points += [(far, low), (far, right.y), (end, right.y)]
+            middle, up = (near + far) / 2, low + (5 if sideways else 7)
+        drawing.edges.append(Edge(left.id, right.id, points, "tie", arrow=False))
         drawing.texts.append(Text("tied", middle, up, SMALL, int(sideways), "tie"))
+
+
+def _is_passed(box: Box, left: Box, ends: tuple[float, float]) -> bool:
+    """Whether a box stands between these ends and at the height of the left one, or below it."""
+    start, end = ends
+    beside = start < box.x + box.width / 2 and box.x - box.width / 2 < end
+    return beside and box.bottom < left.top
 
 
 def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwards: int) -> None:

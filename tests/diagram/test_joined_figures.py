@@ -1,0 +1,75 @@
+"""Figures of joined and of optional inputs."""
+
+from __future__ import annotations
+
+import pytest
+
+import modelwright as mw
+from modelwright.backends.diagram.drawing import Drawing
+from modelwright.backends.diagram.figure import figure
+from modelwright.backends.diagram.options import DrawOptions
+
+JOINED = """
+name: joined
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  all:
+    vocab_size: 30
+    input:
+      - tokens
+      - {type: patches, image_size: 8, patch_size: 4, optional: true}
+      - {type: features, argument: sound, size: 6, optional: true}
+"""
+SEVERAL = """
+  decoder:
+    vocab_size: 30
+    mask: causal
+    input: {type: tokens, argument: decoder_input_ids, tied: all}
+    cross_attention: {memory: all}
+head: language_model
+"""
+ORDER = ["input_ids", "pixel_values", "sound"]
+
+
+def drawn(text: str, direction: str = "up") -> Drawing:
+    return figure(mw.lower(mw.loads(text)), DrawOptions(direction=direction))
+
+
+@pytest.mark.parametrize("text", [JOINED, JOINED + SEVERAL], ids=["one stack", "two stacks"])
+def test_inputs_enter_a_join_from_below_in_their_order(text: str) -> None:
+    drawing = drawn(text)
+    boxes = {box.id: box for box in drawing.boxes}
+    join = next(box for box in drawing.boxes if box.lines[0].text == "Concatenate")
+    edges = [edge for edge in drawing.edges if edge.target == join.id]
+    for edge in edges:
+        (x, below), (end, top) = edge.points[-2:]
+        assert x == end == boxes[edge.source].x
+        assert below < top == join.bottom
+    inputs = {edge.target: edge.source for edge in drawing.edges}
+    edges.sort(key=lambda edge: edge.points[-1][0])
+    arguments = [boxes[inputs[edge.source]].lines[0].text for edge in edges]
+    assert arguments == ORDER
+
+
+@pytest.mark.parametrize("shapes", [True, False])
+def test_optional_inputs_say_so(shapes: bool) -> None:
+    drawing = figure(mw.lower(mw.loads(JOINED)), DrawOptions(shapes=shapes))
+    marked = {
+        box.lines[0].text
+        for box in drawing.boxes
+        if any(line.text.endswith("optional") for line in box.lines[1:])
+    }
+    assert marked == {"pixel_values", "sound"}
+
+
+def test_a_tie_runs_below_what_it_passes() -> None:
+    drawing = drawn(JOINED + SEVERAL)
+    (tie,) = [edge for edge in drawing.edges if edge.look == "tie"]
+    left, right = (
+        next(b for b in drawing.boxes if b.id == end) for end in (tie.source, tie.target)
+    )
+    passed = [box for box in drawing.boxes if left.x < box.x < right.x and box.bottom < left.top]
+    assert len(passed) >= 4
+    assert min(y for _, y in tie.points) < min(box.bottom for box in passed)
