@@ -57,6 +57,9 @@ WEIGHTS = {
     "whisper_tiny": 37_184_640,  # without its sinusoids, which a checkpoint stores
 }
 
+LINES = {"multimodel": 90}
+"""Examples of more than 30 lines: three stacks and three kinds of data."""
+
 UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} | {
     "bart_base",  # transformers keeps its output bias as a buffer of zeros
     "bigbird_base",
@@ -64,6 +67,7 @@ UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} 
     "gpt3_175b",
     "graphormer_base",  # one table of node kinds, as in the formulas
     "llava_like",  # a combination of published models
+    "multimodel",  # the paper has no count
     "rnnsearch",  # the paper has no count
     "sparse_transformer",
     "transformer_base",
@@ -91,7 +95,7 @@ def test_it_has_a_docstring_with_its_source(example: Path) -> None:
     assert re.match(r"# \S", first)
     assert re.search(r"\d{4}\.\d{4,5}|\"[^\"]+\"|(, |\()(19|20)\d\d\)", first), "no source"
     assert "# yaml-language-server: $schema=schema.json" in rest
-    assert len(example.read_text(encoding="utf-8").splitlines()) <= 30
+    assert len(example.read_text(encoding="utf-8").splitlines()) <= LINES.get(example.stem, 30)
     assert [line for line in [first, *rest] if len(line) > 100] == []
 
 

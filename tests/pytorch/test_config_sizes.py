@@ -27,7 +27,7 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 SAMPLE = ("tiny_t5", "tiny_deepseek", "transformer_base")
 WIDTH = "d_model"
-TOGETHER = {("whisper_tiny", "d_model")}
+TOGETHER = {("whisper_tiny", "d_model"), ("multimodel", "d_model")}
 """The language asks for the same number at two places, the file has it once."""
 
 

@@ -144,7 +144,7 @@ def test_marks_are_lines_of_the_yaml(name: str) -> None:
         lines = read.setdefault(file, (FOLDER / file).read_text(encoding="utf-8").splitlines())
         line = lines[place["line"] - 1]
         rest = line[place["column"] - 1 :]
-        assert re.match(r"[\w{\[]", rest), (entry, line)
+        assert re.match(r"[\w{\[]|- ", rest), (entry, line)
     assert f"{name}.yaml" in read
 
 
