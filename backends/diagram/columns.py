@@ -58,7 +58,8 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
 def _between(passed: list[Placed], columns: list[Placed]) -> list[float]:
     """The tops of columns that a line passes, and the heights of the lines that leave them."""
     read = {reading.source for column in columns for reading in column.readings}
-    found = [part.top for column in passed for part in (*column.boxes, *column.frames)]
+    found = [box.top for column in passed for box in column.boxes]
+    found += [frame.top for column in passed for frame in column.frames]
     leaving = [column.exits[key] for column in passed for key in read & column.exits.keys()]
     return [*found, *(clear + MARGIN for _, clear in leaving)]
 
