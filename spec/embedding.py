@@ -1,7 +1,7 @@
 """Inputs of stacks."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeGuard
 
 from .activation import Activation
 from .feed_forward import Glu, Mlp
@@ -30,9 +30,10 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 
 class Source(Part):
     """An input. Several inputs of a stack are joined: their vectors are concatenated along the
-    sequence, in the order of the list. The norm, dropout and projection to d_model of each input
-    come first; positions are added to the joined sequence. Each input has a module of its own,
-    named after its argument or stack, such as `pixel_values_embedding`. If only one of the inputs
+    sequence, in the order of the list, or interleaved (`join` of the stack). The norm, dropout and
+    projection to d_model of each input come first; positions are added to the joined sequence. Each
+    input has a module of its own, named after its argument or stack, such as
+    `pixel_values_embedding`. If only one of the inputs
     may have padding, and the number of vectors before or after it is fixed, `attention_mask` covers
     this input only; otherwise it covers the whole sequence. If token ids come last, the vectors
     before them need no labels. A stack with joined inputs has no cache yet, and so no `generate`.
@@ -322,6 +323,18 @@ def joined(sources: Sequence[Source]) -> tuple[int, ...]:
         for i, source in enumerate(sources)
         if not isinstance(source, StackInput) or source.replace is None
     )
+
+
+def interleaved(stacks: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The arguments of the interleaved inputs of a stack, or of the one that it continues."""
+    found = stacks.get(name)
+    sources: Sequence[Source] = getattr(found, "input", ())
+    if getattr(found, "join", "") == "interleave":
+        return tuple(getattr(source, "argument", "") for source in sources)
+    first = sources[0] if len(sources) == 1 else None
+    if not isinstance(first, StackInput) or first.skip or first.prefix_tokens:
+        return ()
+    return interleaved({key: one for key, one in stacks.items() if key != name}, first.stack)
 
 
 def main_input(sources: Sequence[Source]) -> int:

@@ -120,6 +120,8 @@ class ProjectionHead(HeadPart):
     """A vector: (B, size), or (B, T, size) without a pool.
 
     size: width of the vector
+    places_of: the argument of one of the interleaved inputs of the stack, or of the stack that it
+        continues: the head reads the vectors in the places of this input only
     pool: how the sequence is reduced to one vector
     hidden: widths of hidden layers before the linear layer (DETR's boxes; Carion et al., 2020,
         arXiv:2005.12872)
@@ -131,6 +133,7 @@ class ProjectionHead(HeadPart):
 
     type: Literal["projection"] = "projection"
     size: Count
+    places_of: Name | None = None
     pool: Pool = NOTHING
     hidden: Many[Count] = ()
     hidden_activation: Activation = Relu.model_construct()

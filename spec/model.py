@@ -94,7 +94,11 @@ class Stack(Part):
     vocab_size: size of the vocabulary
     max_positions: length of the longest training sequence, and size of a learned position table.
         Learned and sinusoidal positions are limited to it; rotary and relative positions are not
-    input: what the stack reads; a list is concatenated along the sequence
+    input: what the stack reads; a list is joined to one sequence
+    join: how a list is joined: `concatenate` along the sequence, or `interleave`: the first vectors
+        of all inputs, then their second ones, and so on (Decision Transformer; Chen et al., 2021,
+        arXiv:2106.01345). Interleaved inputs are `features` of the same length, and the vectors of
+        a step have the same position
     streams: named streams, if the stack has several; see below
     positions: position encodings added to the input
     norm: which normalisation, also of the final norm
@@ -114,6 +118,7 @@ class Stack(Part):
     vocab_size: Entries | None = None
     max_positions: Entries | None = None
     input: Many[Input] = (Tokens.model_construct(),)
+    join: OneOf[Literal["concatenate", "interleave"]] = "concatenate"
     streams: Map[Name, Inner[Stream]] = {}  # noqa: RUF012 - pydantic copies it
     positions: Positions = ()
     norm: Norm = LayerNorm.model_construct()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from .look import JOINS
 from .part import Part
 from .parts import Parts
 
@@ -91,7 +92,7 @@ class Region:
         roots = [self.above[source][0] for source in inputs]
         main = self.entry if self.entry in roots else roots[0] if roots else ""
         stream = [s for s, root in zip(inputs, roots, strict=True) if root == main]
-        if any(op.kind == "join_inputs" for op in part.ops):  # a branch for each of them
+        if any(op.kind in JOINS for op in part.ops):  # a branch for each of them
             stream = inputs
         self.streams[part.key] = stream
         self.sides[part.key] = [source for source in inputs if source not in stream]

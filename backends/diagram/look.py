@@ -40,6 +40,9 @@ def _learned_scale(op: Op, graph: ModuleGraph) -> str:
     return "× learned number" if op.attrs["dim"].size == 1 else "× learned vector"
 
 
+JOINS = ("join_inputs", "interleave_inputs")
+
+
 @dataclass(frozen=True)
 class Look:
     form: str
@@ -97,6 +100,10 @@ def _image_convolution(op: Op, graph: ModuleGraph) -> str:
 def _tokens(op: Op, graph: ModuleGraph) -> str:
     count = int(op.attrs["rows"])
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
+
+
+def _turn(op: Op, graph: ModuleGraph) -> str:
+    return f"number {op.attrs['place'] + 1} of {op.attrs['turn']}"
 
 
 def _skipped(op: Op, graph: ModuleGraph) -> str:
@@ -277,6 +284,8 @@ LOOKS: dict[str, Look] = {
     "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
     "join_inputs": Look("pill", "other", _const("Concatenate")),
+    "interleave_inputs": Look("pill", "other", _const("Interleave")),
+    "take_turns": Look("pill", "other", _const("Take one input"), _turn),
     "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
     "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),

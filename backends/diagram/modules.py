@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
-from .look import activation, capacity, figure, look_of
+from .look import JOINS, activation, capacity, figure, look_of
 from .text import class_words, plain, words
 
 ATTENDS = ("attend", "attend_linearly")
@@ -66,7 +66,7 @@ def say(
     pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
     tied = any(weight.tied for op in ops for weight in op.weights)
     title, ends = class_words(scope.noun or scope.name), ["tied"] if tied else []
-    if any(reader.kind == "join_inputs" for op in ops for reader in graph.consumers(op.outputs[0])):
+    if any(reader.kind in JOINS for op in ops for reader in graph.consumers(op.outputs[0])):
         first, extras = _of_data(graph, ops), [*dict.fromkeys(activations), *ends]
         return Said("embedding" if first else "linear", title, (*first, *_lines(chain, *extras)))
     return Said("linear", title, _lines(chain, *pools, *activations, *ends))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import Patches
+from ...spec.embedding import Patches, interleaved
 from ...spec.head import (
     Classifier,
     Contrastive,
@@ -82,9 +82,11 @@ def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
     return own.linear("output", x, head.classes, bias=head.bias)
 
 
-def projection(head: ProjectionHead, own: Weights, row: Memory) -> Array:
-    """pool, hidden layers, linear, activation, length 1."""
+def projection(spec: ModelSpec, head: ProjectionHead, own: Weights, row: Memory) -> Array:
+    """pool or places of one input, hidden layers, linear, activation, length 1."""
     x = pooled(head.pool, own, "pool_score", row)
+    if (names := interleaved(spec.stacks, str(head.stack))) and head.places_of:
+        x = x[names.index(head.places_of) :: len(names)]
     for i, width in enumerate(head.hidden, start=1):
         x = activate(head.hidden_activation, own.linear(f"hidden{i}", x, width, bias=head.bias))
     x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
@@ -118,7 +120,7 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
         image = source_of(spec, str(head.stack))
         return np.stack([drawn(head, image, own, row) for row in rows])
     assert isinstance(head, ProjectionHead)
-    return np.stack([projection(head, own, row) for row in rows])
+    return np.stack([projection(spec, head, own, row) for row in rows])
 
 
 def drawn(head: PatchesHead, image: Patches, own: Weights, row: Memory) -> Array:

@@ -191,8 +191,7 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
 
 
 def is_given(source: Any, rows: Rows) -> bool:
-    key = f"{OUTPUT}{source.stack}" if isinstance(source, StackInput) else source.argument
-    return key in rows
+    return getattr(source, "argument", f"{OUTPUT}{getattr(source, 'stack', '')}") in rows
 
 
 def read_input(
@@ -204,9 +203,8 @@ def read_input(
     (projection,) (norm,) positions, (norm,) dropout, (projection); registers are inserted before
     patches, after positions (Darcet et al., 2023, arXiv:2309.16588, section 2.2). Lan et al., 2019
     (arXiv:1909.11942, section 3.1) project after the norm, Zhang et al., 2022 (OPT,
-    arXiv:2205.01068) before positions. Of several inputs, those that are given are joined, each
-    normalised, dropped and projected, and positions are added to all of them (Kim et al., 2021,
-    arXiv:2102.03334, eq. 1-3).
+    arXiv:2205.01068) before positions. Of several inputs, each is normalised, dropped and projected
+    before they are joined (Kim et al., 2021, arXiv:2102.03334, eq. 1-3) and positions are added.
     """
     stack = spec.stacks[name]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
@@ -235,14 +233,14 @@ def read_input(
     if len(sources) > 1:
         given = [(one, own.below(module_of(one))) for one in sources if is_given(one, rows)]
         parts = [finished(one, inside, *embedded(one, inside)) for one, inside in given]
-        return added(stack, own, tokens, np.concatenate(parts), spec.tokens.pad)
+        both = np.stack(parts, 1) if stack.join == "interleave" else np.concatenate(parts)
+        return added(stack, own, tokens, both.reshape(-1, stack.d_model), spec.tokens.pad)
     (source,) = sources
     x, late = embedded(source, own)
     x = added(stack, own, tokens, x, spec.tokens.pad)
     if isinstance(source, Patches) and source.registers:
         registers = own("registers", source.registers, stack.d_model)
-        front = source.prefix_tokens
-        x = np.concatenate([x[:front], registers, x[front:]])
+        x = np.concatenate([x[: source.prefix_tokens], registers, x[source.prefix_tokens :]])
     if source.normalize is True:
         x = normalize(source.norm, own, "embedding_norm", x)
     return finished(source, own, x, late)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, has_grid
+from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, has_grid, interleaved
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -143,8 +143,7 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
 def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) -> Tokens:
     """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
-    prefix, source = prefix_of(spec, name), source_of(spec, name)
-    sources = sources_of(spec, name)
+    prefix, source, sources = prefix_of(spec, name), source_of(spec, name), sources_of(spec, name)
     lengths = [length_of(one, inputs, row, hidden) for one in sources]
     length = sum(lengths)
 
@@ -153,6 +152,7 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
         return None if value is None else np.asarray(value)[row]
 
     admitted, positions = np.ones(length, bool), given("position_ids")
+    counted = np.arange(length) // max(1, len(interleaved(spec.stacks, name)))
     one = masked(spec, name)
     where = one.stack if isinstance(one, StackInput) else name
     mask = inputs.get(f"{prefix_of(spec, where)}attention_mask")
@@ -162,8 +162,8 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
     ids = inputs.get(getattr(source, "argument", "")) if isinstance(source, TokenInput) else None
     return Tokens(
         admitted=admitted,
-        positions=np.arange(length) if positions is None else positions,
-        last=int(np.max(inputs.get(f"{prefix}position_ids", length - 1))),
+        positions=counted if positions is None else positions,
+        last=int(np.max(inputs.get(f"{prefix}position_ids", counted))),
         placed=positions is not None,
         ids=None if ids is None else np.asarray(ids)[row],
         document_ids=given("document_ids"),

@@ -16,7 +16,7 @@ float32 temperature zero_init
 KNOWN = """
 ModelSpec: stacks heads tokens; SpecialTokens: pad; Nothing:
 Stack: layers d_model vocab_size max_positions input streams positions norm condition activation
-Stack: bias final_norm output_width blocks order
+Stack: bias join final_norm output_width blocks order
 Block: attention cross_attention feed_forward sublayers mask positions norm norm_placement
 Block: residual condition activation bias share; *Memory: memory
 *Own: stream axis residual; *OwnAttention: memory mask positions
@@ -77,7 +77,7 @@ Vector: argument size bias; Pooled: stack pool bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
 Maxout: hidden bias; DenseTransform: width inner activation norm bias
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
-ProjectionHead: size pool hidden hidden_activation activation bias normalize
+ProjectionHead: size places_of pool hidden hidden_activation activation bias normalize
 Contrastive: size towers loss=softmax|sigmoid; Tower: pool
 FirstPool: tokens joined; LastPool MaxPool AttentionPool:; MeanPool FirstAndMeanPool: skip
 TokenPool: id

@@ -24,6 +24,7 @@ from .writer import SELF, Needs, Writer
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 CACHE = Given("cache", kind="cache", by_default=True)
 TENSOR = Name("Tensor")
+JOINS = ("join_inputs", "interleave_inputs")
 
 
 def tensors(count: int) -> Expr:
@@ -202,7 +203,7 @@ def write_hidden(
     f.count_uses(items, values)
     f.ids = given[0].value
     if stack in f.graph.parts:  # the sequence of all inputs
-        f.ids = next(op.outputs[0] for op in f.graph.ops(f.place.path) if op.kind == "join_inputs")
+        f.ids = next(op.outputs[0] for op in f.graph.ops(f.place.path) if op.kind in JOINS)
     write_items(f, items)
     f.finish([*values])
     body = [*_length_checks(f, stack), *with_positions(f, stack, given)]
@@ -279,7 +280,7 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     if step.stack in graph.streams:
         return "Hidden states of each stream."
     shape = show(graph.values[step.value].shape)
-    first = "learned vectors"
+    first, inner = "learned vectors", graph.inputs[step.stack].kind in ("learned", "zeros")
     if step.stack in graph.parts:
         first = joined_title(graph, step.stack)
     elif graph.inputs[step.stack].kind == "zeros":
@@ -289,7 +290,7 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     text = f"Hidden states {shape} of {first}"
     if placed := placing(graph, step):
         return "\n\n".join([f"{text}.", *placed])
-    others = step.given if first == "learned vectors" else step.given[1:]
+    others = step.given if inner else step.given[1:]
     memory = next((g for g in others if g.value in graph.hidden.values()), None)
     if memory is not None:
         text += f", given `{memory.name}` {show(as_long_as(graph.values[memory.value].shape, M))}"

@@ -79,6 +79,22 @@ def join_inputs(call: Call) -> Array:
     return np.concatenate(given, axis=1)
 
 
+def take_turns(call: Call) -> Array:
+    """The vectors of one of several interleaved inputs."""
+    x, turn = call.given("x"), call.value("turn")
+    return x.reshape(len(x), -1, turn, x.shape[-1])[:, :, call.value("place")]
+
+
+def interleave_inputs(call: Call) -> Array:
+    """The vectors of all inputs in turn (Chen et al. 2021, arXiv:2106.01345, section 3)."""
+    parts = [part for part in call.inputs if part is not None]
+    steps = {part.shape[1] for part in parts}
+    if len(parts) < len(call.inputs) or len(steps) > 1:
+        raise ValueError(f"interleave_inputs: inputs of {steps} vectors")
+    rows = [part[:, step] for step in range(steps.pop()) for part in parts]
+    return np.stack(rows, axis=1)
+
+
 def insert_tokens(call: Call) -> Array:
     """Insert the tokens of the weight into every sequence at index `at`."""
     x, at = call.given("x"), call.value("at")

@@ -27,7 +27,8 @@ def position_ids(call: Call) -> Array:
     if given is not None:
         return np.broadcast_to(given, (call.batch, call.tokens))
     if call.attrs["rule"] == "index" or data is None:
-        return np.broadcast_to(np.arange(call.tokens), (call.batch, call.tokens))
+        places = np.arange(call.tokens) // call.attrs["turn"]
+        return np.broadcast_to(places, (call.batch, call.tokens))
     real = as_mask(data) if call.attrs["rule"] == "mask" else data != call.value("pad")
     counted: Array = np.cumsum(real, axis=1) * real - 1
     return counted

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
+from ...spec.embedding import interleaved
 from ...spec.head import (
     Classifier,
     Contrastive,
@@ -182,6 +183,10 @@ def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionH
     size = Dim("N", b.size("projection_size", head.size, at=("size",)))
     noun = "Pooler" if head.pool.type != "none" else "Projection"
     with b.module(name, noun=noun, title=_projection_title(head)):
+        if head.places_of is not None:
+            place = interleaved(state.spec.stacks, state.name).index(head.places_of)
+            length = Dim(f"T/{state.turn}")
+            x = b.op("take_turns", x, place=place, turn=state.turn, length=length, out="x")
         x = lower_pool(b, state, head.pool, x)
         if not peek(head, "hidden"):
             consume(head, "hidden")
@@ -196,6 +201,8 @@ def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionH
 
 def _projection_title(head: ProjectionHead) -> str:
     """The docstring of a projection: what it returns, and BERT's pooler by its source."""
+    if head.places_of is not None:
+        return f"One vector per vector of `{head.places_of}`."
     if head.pool.type == "none":
         return "One vector per token."
     activation = getattr(head.activation, "type", "none")

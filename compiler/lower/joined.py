@@ -39,11 +39,13 @@ class Part:
 
 def lower_joined(b: Builder, state: StackState, states: Mapping[str, StackState]) -> str:
     """The vectors of all inputs, (B, T, D), each from a module of its own."""
-    parts = []
-    for number, index in enumerate(joined(state.stack.input), start=1):
+    parts, places = [], joined(state.stack.input)
+    if state.stack.join == "interleave":
+        state.turn = len(places)
+    for number, index in enumerate(places, start=1):
         source = state.stack.input[index]
-        part = Part(index, source, f"T{number}", _state(state, source, f"T{number}", states))
-        parts.append(part)
+        letter = "T1" if state.turn > 1 else f"T{number}"
+        parts.append(Part(index, source, letter, _state(state, source, letter, states)))
     values = [_lowered(b, state, part) for part in parts]
     b.graph.parts[state.name] = tuple(part.fact for part in parts)
     lengths = [part.length for part in parts]
@@ -52,7 +54,8 @@ def lower_joined(b: Builder, state: StackState, states: Mapping[str, StackState]
         b.graph.lengths[state.name] = state.placed
     _of_padding(state, parts)
     with b.in_scope(state.scope), b.at("input"):
-        state.joined = b.op("join_inputs", *values, out="x")
+        kind = "interleave_inputs" if state.turn > 1 else "join_inputs"
+        state.joined = b.op(kind, *values, out="x")
     return state.joined
 
 

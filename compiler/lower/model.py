@@ -236,6 +236,8 @@ def _lower_stack(
     if isinstance(first, StackInput) and not several:
         state.follows = states[first.stack]
         state.padded = state.follows.padded
+        if not first.skip and not first.prefix_tokens:
+            state.turn = state.follows.turn
     if not isinstance(first, Patches) and not several:
         state.own = T.less(peek(first, "prefix_tokens"))
     if state.padded and streams is None and not several:

@@ -39,11 +39,13 @@ def argument(
     """The optional argument of `forward` with this role for the stack; created on first use.
 
     "" for images, which have no padding and fixed positions. Positions count from the first of
-    all tokens, so there are no `position_ids` if some of them are learned.
+    all tokens, so there are no `position_ids` if some of them are learned, or of one of several
+    inputs unless these are interleaved.
     """
     if not state.padded and role in ("attention_mask", "position_ids"):
         return ""
-    if role == "position_ids" and (int(state.unmasked) or state.beside is not None):
+    others = int(state.unmasked) or (state.beside is not None and state.turn == 1)
+    if role == "position_ids" and others:
         return ""
     if role == "attention_mask":
         return with_learned(b, state, _argument(b, state, role, shape, dtype))
@@ -89,6 +91,7 @@ def token_positions(b: Builder, state: StackState, rule: str = "index") -> str:
                 rule=rule,
                 pad=state.spec.tokens.pad,
                 stack=state.name,
+                turn=state.turn,
             )
     return state.positions[rule]
 

@@ -54,6 +54,7 @@ class StackState:
     beside: tuple[Size | None, Size | None] | None = None  # joined inputs: vectors outside its mask
     masked: StackState | None = None  # the joined input whose padding the mask marks
     joined: str = ""  # the sequence of joined inputs
+    turn: int = 1  # number of tokens with the same position: those of a step of interleaved inputs
     masks: dict[str, str] = field(default_factory=dict)  # scope -> mask of its padding there
     places: str = ""  # the vectors that are added to queries and keys
     placed_memories: dict[str, str] = field(default_factory=dict)  # stack -> with its `places`

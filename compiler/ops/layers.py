@@ -348,6 +348,19 @@ ROWS: dict[str, Row] = {
         lambda inputs, attrs: [(B, T, inputs.first.shape[2])],
         part="embedding",
     ),
+    "interleave_inputs": Row(
+        "the first vectors of all inputs (B, T1, D), then their second ones, and so on",
+        ("parts*",),
+        lambda inputs, attrs: [(B, T, inputs.first.shape[2])],
+        part="embedding",
+    ),
+    "take_turns": Row(
+        "x[:, place::turn]: the vectors of one of several interleaved inputs",
+        ("x",),
+        lambda inputs, attrs: [(inputs["x"].shape[0], attrs["length"], inputs["x"].shape[2])],
+        attrs=("place", "turn", "length"),
+        view=view("x"),
+    ),
     "skip_tokens": Row(
         "x[:, count:]",
         ("x",),

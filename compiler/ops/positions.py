@@ -105,14 +105,15 @@ ROWS: dict[str, Row] = {
         view=view("x"),
     ),
     "position_ids": Row(
-        "the argument `position_ids` if given, else start..end; with rule `mask` or `tokens`: "
+        "the argument `position_ids` if given, else start..end, `turn` tokens with each position; "
+        "with rule `mask` or `tokens`: "
         "cumsum(m) * m - 1 with m = attention_mask or m = (ids != pad). Then `offset` is "
         "added. Inputs: the argument, and for the two rules the mask or the ids",
         ("position_ids?", "data?"),
         declared,
         dtype="int",
         part="positions",
-        attrs=("shape", "rule", "pad", "stack"),
+        attrs=("shape", "rule", "pad", "stack", "turn"),
         stores=counted_stores,
     ),
     "sinusoid": Row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..branches import output_width
-from ..embedding import Patches, Tokens, joined
+from ..embedding import Patches, Tokens, interleaved, joined
 from ..errors import choices
 from ..head import (
     Classifier,
@@ -15,6 +15,7 @@ from ..head import (
     LanguageModel,
     Maxout,
     PatchesHead,
+    ProjectionHead,
     Tower,
 )
 from ..model import ModelSpec, Stack
@@ -120,6 +121,29 @@ def pools_fit(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
             yield from pool_findings((*path, "pool"), str(head.stack), stack, pool)
 
 
+def input_is_interleaved(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    """A head can read the places of an interleaved input, one by one."""
+    if not isinstance(head, ProjectionHead) or head.places_of is None:
+        return
+    names = list(interleaved(spec.stacks, head.stack or ""))
+    if not names:
+        yield Finding(
+            (*path, "places_of"),
+            f"the inputs of the stack `{head.stack}` are not interleaved; remove `places_of`, or "
+            "write `join: interleave` in that stack",
+        )
+    elif head.places_of not in names:
+        yield Finding(
+            (*path, "places_of"),
+            f"no interleaved input has the argument `{head.places_of}`; "
+            f"{choices(head.places_of, names)}",
+        )
+    if head.pool.type != "none":
+        yield Finding(
+            (*path, "pool"), "not supported yet: a pool over the vectors of one interleaved input"
+        )
+
+
 def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     """A head of type `patches` needs patches that cover the image once."""
     stack = _stack(spec, head) if isinstance(head, PatchesHead) else None
@@ -167,6 +191,7 @@ LAWS = (
     tied_to_a_table,
     pools_fit,
     image_of_patches,
+    input_is_interleaved,
     pooled_norm_needs_a_pool,
     hidden_layer_is_there,
 )

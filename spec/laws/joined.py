@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..embedding import LearnedInput, Patches, StackInput, Tokens, joined
+from ..embedding import Features, LearnedInput, Patches, StackInput, Tokens, joined
 from ..model import ModelSpec, Stack
 from ..positions import Convolution
 from .findings import Finding, Path, members
@@ -90,4 +90,33 @@ def positions_of_all(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
         )
 
 
-STACK_LAWS = (inputs_can_be_joined, optional_beside_others, positions_of_all)
+def inputs_can_be_interleaved(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Interleaved inputs have a vector for each step."""
+    if stack.join != "interleave":
+        return
+    sources = _joined(stack)
+    if not sources:
+        yield Finding((*path, "join"), "`interleave` needs several inputs; this stack has one")
+    for i, source in sources:
+        place: Path = (*path, "input", i)
+        if not isinstance(source, Features):
+            yield Finding(
+                (*place, "type"),
+                f"not supported yet: an interleaved input of type `{source.type}`; write `features`"
+                ", or remove `join: interleave`",
+            )
+        elif source.optional or source.prefix_tokens:
+            key = "optional" if source.optional else "prefix_tokens"
+            yield Finding(
+                (*place, key),
+                f"interleaved inputs have a vector for each step; remove `{key}`, or write "
+                "`join: concatenate`",
+            )
+
+
+STACK_LAWS = (
+    inputs_can_be_joined,
+    inputs_can_be_interleaved,
+    optional_beside_others,
+    positions_of_all,
+)

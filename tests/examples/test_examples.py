@@ -63,6 +63,7 @@ LINES = {"multimodel": 90}
 UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} | {
     "bart_base",  # transformers keeps its output bias as a buffer of zeros
     "bigbird_base",
+    "decision_transformer",  # without the positions of the library's GPT-2, of which it reads one
     "evoformer",  # the layers alone
     "gpt3_175b",
     "graphormer_base",  # one table of node kinds, as in the formulas

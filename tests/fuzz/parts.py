@@ -528,10 +528,12 @@ class Parts:
     def projection(self, place: Place) -> Data:
         said = self.pooling(place)
         dice = seeded(len(repr(said)) + place.d_model)  # of its own: the others stay as they were
-        options: Data = {"hidden": None, "hidden_activation": None}
+        options: Data = {"hidden": None, "hidden_activation": None, "places_of": None}
         if dice.often(0.4):
-            options = {"hidden": dice.one(([5], [7, 6])), "hidden_activation": "tanh"}
-            self.said |= {("ProjectionHead", key, repr(value)) for key, value in options.items()}
+            options |= {"hidden": dice.one(([5], [7, 6])), "hidden_activation": "tanh"}
+            self.said |= {
+                ("ProjectionHead", key, repr(value)) for key, value in options.items() if value
+            }
         return {**said, **options}
 
     # -- conditions

@@ -35,9 +35,12 @@ SETTLED = {
     "StackInput": {"prefix_tokens", "normalize", "norm", "dropout", "optional"},
     "Features": {"optional"},
     "CrossLinearAttention": {"decay"},
-    "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks"},
+    "Stack": {"order", "norm", "activation", "bias", "dropout", "blocks", "join"},
+    "ProjectionHead": {"places_of"},
 }
-"""Keys that are settled on the way, that a law refuses, or that are those of a block."""
+"""Keys that are settled on the way, that a law refuses, that are those of a block, or of
+interleaved inputs, of which there is an example.
+"""
 
 
 REFUSED_BY_LAW = {CrossFastformer}

@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 5f6d5b351f9b). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 65233f27f76f). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -180,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 9ae3724d7b1b7f61e47a98ee6e3096abdd1bbafe4a078b4954d6ba9335bd6bca
+# sha256 of the above: 7351e53a1840aa1087455e8855ceed7b99f2e148f3f761cebc1446a2dd13f3c5

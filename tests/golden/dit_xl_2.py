@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 a468a0b3a22b). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 05401a0264a2). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: b7125e226dfd6fd8c5535b2d4625055124a1e3a5b88ae6dfbc9d84aa91c11766
+# sha256 of the above: 90808d8349e80434ab2559adc8249af810996231738f4f494da0e8890504ac6b

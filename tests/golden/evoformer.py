@@ -1,6 +1,6 @@
 """evoformer: a 48-layer 1-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 e4137e00cf66). To rebuild it:
+Written by modelwright 0.1.0 from evoformer.yaml (sha256 9fccde3b1cf8). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
 
     part                weights
@@ -329,4 +329,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 1e02fa46c1d006f18ca6ee1176a2037c3d059c964ffb4e90bd1f529f065b0388
+# sha256 of the above: 1d2202c506d9aaa81b0087df32c22c6caa3cb9e0bb7d5eef5332ce578f725d7d

@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 9bd7a4d8e0c5). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 dac9bb0f022b). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -297,4 +297,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: ef7cffe39dd124ffe8e208e11352499e243aa9c692d4429da2cc47997c681af7
+# sha256 of the above: f33c1c7fb23229becc1f05d4cc5915112c24c15d4ddf0a4f8f8456e1714ecbe7

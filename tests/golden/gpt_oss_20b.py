@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 aa2ceb396705). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 d5d9eb676d5b). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -600,4 +600,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d2db8b9d5bb7be1315ae35364c2d0368beb7049c0500c6b73fdd03e5979ee0b0
+# sha256 of the above: 57e7f1c70671ccf0a5a93873849d60fad37e76707f6136c107043aa6396d3094

@@ -1,6 +1,6 @@
 """graphormer_base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 6f77300208e4). To rebuild it:
+Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 8b28c1c9ee3c). To rebuild it:
     modelwright build graphormer_base.yaml -o graphormer_base.py
 
     part                               weights
@@ -221,4 +221,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 1337856ef9f8329539913fcd56ceb217023f3c1b1ce5de4ff32154052648fc52
+# sha256 of the above: 4f02c871a6bd3fe87096c29fd5aeb25ab68f40a1bd8564e1d24064dbb089d538

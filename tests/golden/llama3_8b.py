@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 fd826c1bb482). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 db387a191426). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 405be4eb260996d8096544e97a4cdbc5e15bb8f1e12a61deafa325fa9026d8c1
+# sha256 of the above: 785f2b416303a50b3951a0be28e6c108448ff3c9f7a5cd0e9882c2eb5a13a799

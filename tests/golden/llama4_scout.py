@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 7c72a4024bf4). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 738de2865642). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -585,4 +585,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3bd6a2b9f85364122f92c42f82114f827a3caabeb38d2fd83ab07151faf7730e
+# sha256 of the above: 71e1178ee92640d33d05cce0f10b1714332f3d2928ba9808ecb7aa72e1b9daed

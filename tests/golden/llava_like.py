@@ -2,7 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 b26e5dd52956). To rebuild it:
+Written by modelwright 0.1.0 from llava_like.yaml (sha256 d01a51cb39b6). To rebuild it:
     modelwright build llava_like.yaml -o llava_like.py
 
     part                                     weights
@@ -493,4 +493,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 285d9f5db6ddfbb99340d0923bd96301379b0920ebd6059bfd93801b45015165
+# sha256 of the above: 2a144c644ed9c4d3f6a40cf4daad6561afd02ece80d15c63ddf9f448243ab120

@@ -1,6 +1,6 @@
 """rnnsearch: a 1-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 646a0303afc7). To rebuild it:
+Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 62046d18d6e3). To rebuild it:
     modelwright build rnnsearch.yaml -o rnnsearch.py
 
     part                                  weights
@@ -414,4 +414,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: f268f50fba83f98faf78b2496f0ceb668949bde7351a4fcce548020b889b3c0d
+# sha256 of the above: 8914b36e7ecb7fc694a0fd6635206677ae5cf8a77e908bb14f2e4ceebb3a0d44

@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 1f97fab500f8). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 5e4e3e9ccf03). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -385,4 +385,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 85eb30f2a6347b4b13c1bd5ca87bf26b746cc4eb707ed5f1158ca3af66d87b0c
+# sha256 of the above: 69d87bec61e33803ce20f11e286b0e4e63fd99b3ad2a3fddc1c0e84326bf6f61

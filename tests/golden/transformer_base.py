@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 d3ab187b2fea). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 6d6ef3e620ca). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 78af6b2c7f77c3e4e3b36ea65072d61f3bfa6dbb89d7cbafc8646f20adca87d4
+# sha256 of the above: 763cf933e375673108e86d3208f97228a8789b4764ed347db260f04f8e4a85cf

@@ -165,6 +165,10 @@ def joined_arguments(
         found[mask] = np.ones((2, sum(counts)), int)
         found[mask][1, -2:] = 0
         found[mask][1, 1 + ("left" in case)] = 0
+    if spec.stacks[name].join == "interleave":  # a position for each of all vectors
+        of_all = ("position_ids", "document_ids", "global_mask")
+        for role in [role for role in found if role.endswith(of_all)]:
+            found[role] = np.repeat(found[role], len(sources), axis=1)
     return found
 
 

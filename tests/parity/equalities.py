@@ -37,6 +37,13 @@ LLAVA = Equality(
     "3 and 2 layers, widths 32 and 48, 3 images of 9 vectors in 2 texts, with padding",
     1e-12,
 )
+DECISION = Equality(
+    "Decision Transformer (`decision_transformer`)",
+    "`transformers`, `DecisionTransformerModel`; position 0 of its GPT-2 is added to the bias of "
+    "the norm of the inputs",
+    "3 layers, width 12, 5 steps of each of 3 sequences, with padding",
+    1e-12,
+)
 DETR = Equality(
     "DETR (`detr_r50`)",
     "`transformers`, `DetrEncoder`, `DetrDecoder`, their positions and the heads of "
@@ -50,7 +57,7 @@ PIX2STRUCT = Equality(
     "2 and 2 layers, width 32, 2 images of 6 and 4 patches, with padding",
     1e-12,
 )
-EQUALITIES = (DIT, QFORMER, LLAVA, DETR, PIX2STRUCT)
+EQUALITIES = (DIT, QFORMER, LLAVA, DETR, PIX2STRUCT, DECISION)
 
 
 def table() -> list[str]:

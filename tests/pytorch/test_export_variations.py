@@ -23,7 +23,7 @@ from modelwright.compiler import ModuleGraph
 WIDTH = 100
 VECTORS = [name for name in ALL if name.startswith("features")]
 VECTORS += ["example tiny_series", "example blip2_qformer", "score_biases_of_vectors"]
-VECTORS += ["learned_tokens_read", "example pix2struct_base"]
+VECTORS += ["example decision_transformer", "learned_tokens_read", "example pix2struct_base"]
 KNOWN = [name for name in ALL if name not in VECTORS]
 KINDS = {  # one of each, and what is odd
     "decoder": "AutoModelForCausalLM",

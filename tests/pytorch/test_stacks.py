@@ -25,7 +25,7 @@ from modelwright.compiler import ModuleGraph
 PLACED = {"llava_like"}
 """Tokens stand for vectors of an image: see tests/parity/test_parity_llava.py."""
 EXAMPLES = [n for n in NAMES if len(small_graph(n).hidden) > 1 and n not in PLACED]
-ALONE = ("blip2_qformer", "clip_vit_b32", "detr_r50", "multimodel")
+ALONE = ("blip2_qformer", "clip_vit_b32", "decision_transformer", "detr_r50", "multimodel")
 """Those without `generate`, or in which no stack reads another."""
 READING = [name for name in EXAMPLES if name not in ALONE]
 OPTIONS = {
@@ -71,6 +71,7 @@ def test_the_examples_of_several_stacks() -> None:
         "bart_base",
         "blip2_qformer",
         "clip_vit_b32",
+        "decision_transformer",
         "detr_r50",
         "multimodel",
         "pix2struct_base",

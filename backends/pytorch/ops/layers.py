@@ -7,7 +7,7 @@ from typing import Any
 from ....compiler.graph import Op
 from ..code.measure import LONG, width
 from ..code.nodes import Dot, Format, Name, Set
-from ..code.read import call, expression, names, statements
+from ..code.read import call, constant, expression, names, statements
 from ..code.walk import written_for
 from ..make import joined_name
 from ..writer import Writer
@@ -120,7 +120,12 @@ def insert_tokens(f: Writer, op: Op) -> Any:
 
 
 def join_inputs(f: Writer, op: Op) -> Any:
-    return call("join_inputs", *f.use_all(op.args("parts")))
+    return call(op.kind, *f.use_all(op.args("parts")))
+
+
+def take_turns(f: Writer, op: Op) -> Any:
+    place, turn = (constant(op.attrs[key]) for key in ("place", "turn"))
+    return expression("x[:, place::turn]", x=f.arg(op, "x"), place=place, turn=turn)
 
 
 def skip_tokens(f: Writer, op: Op) -> Any:
@@ -226,9 +231,11 @@ ROWS: dict[str, Row] = {
     "swap_axes": swap_axes,
     "add_axis": add_axis,
     "skip_tokens": skip_tokens,
+    "take_turns": take_turns,
     "place_rows": place_rows,
     "insert_tokens": insert_tokens,
     "join_inputs": join_inputs,
+    "interleave_inputs": join_inputs,
     "learned_tokens": learned_tokens,
     "zero_tokens": zero_tokens,
     "linear": linear,

@@ -32,7 +32,10 @@ def position_ids(f: Writer, op: Op) -> None:
 
 
 def count_by_index(f: Writer, op: Op, data: str) -> tuple[Any, str]:
-    return f.counted(), "(T,)"
+    places, turn = f.counted(), op.attrs["turn"]
+    if turn > 1:  # interleaved inputs
+        places = expression("places // turn", places=places, turn=constant(turn))
+    return places, "(T,)"
 
 
 def count_by_mask(f: Writer, op: Op, data: str) -> tuple[Any, str]:

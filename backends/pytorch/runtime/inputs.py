@@ -26,6 +26,14 @@ def join_inputs(*inputs: Tensor | None) -> Tensor:
     return torch.cat(given, dim=1)
 
 
+def interleave_inputs(*inputs: Tensor) -> Tensor:
+    """The first vectors of all inputs (B, T1, D), then their second ones, and so on: (B, T, D)."""
+    for x in inputs[1:]:
+        if x.shape[:2] != inputs[0].shape[:2]:
+            raise ValueError(f"inputs of {(*inputs[0].shape[:2],)} and {(*x.shape[:2],)} vectors")
+    return torch.stack(inputs, dim=2).flatten(1, 2)
+
+
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
     """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():

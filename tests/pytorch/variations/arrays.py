@@ -62,6 +62,8 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
             continue
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
+        if name.endswith("attention_mask"):  # of all vectors of interleaved inputs
+            length *= max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)
         made = _data(name, length, added[name].entries if name in added else 0)
         if made is not None:
             found[name] = made
