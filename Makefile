@@ -111,7 +111,7 @@ explore-python: explore ## prepare what `modelwright explore --static` puts into
 	@$(NODE) node explorer/page/python.mjs $(CURDIR)/explorer/python/
 
 screenshots: explore ## take the screenshots of docs/explore.md (needs Chromium)
-	$(BIN)/python docs/screenshots.py
+	$(THREADS) $(BIN)/python docs/screenshots.py
 
 clean: ## remove .venv and what builds leave behind
 	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \

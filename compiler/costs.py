@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .count import Attend
@@ -64,7 +66,8 @@ class Costs:
     sequence            tokens of each stack (T = S = M), except stacks that read an image
     weights             number of parameters by part; tied and shared ones once
     weight_rows         every weight by its logical name; those of layers once (see `WeightRow`)
-    layer_rows          every module by its name, each kind of layer once (see `LayerRow`)
+    layer_rows          every module by its name, each kind of layer once (see `LayerRow`),
+                        computed on first access
     weights_active      parameters used for one token: without the experts that it does not choose
     flops               of one forward pass, by part, without masked scores
     flops_dense         of one forward pass, with every score that the emitted file computes
@@ -86,7 +89,7 @@ class Costs:
     dtype: str
     weights: dict[str, int]
     weight_rows: tuple[WeightRow, ...]
-    layer_rows: tuple[LayerRow, ...]
+    _layer_rows: Callable[[], tuple[LayerRow, ...]] = field(repr=False, compare=False)
     weights_active: int
     flops: dict[str, float]
     flops_dense: float
@@ -124,8 +127,12 @@ class Costs:
         """FLOPs of a forward pass of the whole batch."""
         return sum(self.flops.values())
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain data; densities are fractions."""
+    @cached_property
+    def layer_rows(self) -> tuple[LayerRow, ...]:
+        return self._layer_rows()
+
+    def to_json(self, *, layers: bool = True) -> dict[str, Any]:
+        """The report as plain data, with the costs of modules or not; densities are fractions."""
         return {
             "name": self.name,
             "batch": self.batch,
@@ -147,7 +154,7 @@ class Costs:
                 "forward_dense": round(self.flops_dense),
                 "formula": self.flops_formula,
             },
-            "layers": [row.to_json() for row in self.layer_rows],
+            **({"layers": [row.to_json() for row in self.layer_rows]} if layers else {}),
             "activation_bytes": self.activation_bytes,
             "activations": asdict(self.activations),
             "cache_bytes": self.cache_bytes,

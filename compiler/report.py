@@ -98,7 +98,7 @@ def report(
         dtype=dtype,
         weights=weights_by_part(graph),
         weight_rows=weight_rows(graph),
-        layer_rows=layer_rows(graph, op_costs(graph, length, batch), at),
+        _layer_rows=lambda: layer_rows(graph, op_costs(graph, length, batch), at),
         weights_active=active_weights(graph),
         flops=flops,
         flops_dense=dense,

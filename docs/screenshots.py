@@ -89,7 +89,7 @@ head: language_model
 """
 
 
-def trained(folder: Path) -> tuple[Path, Path]:
+def trained(folder: Path) -> tuple[Path, str, Path]:
     """A spec and the weights of a model that copies, trained for a few seconds."""
     spec, weights = folder / "copier.yaml", folder / "copier.safetensors"
     spec.write_text(COPIER, encoding="utf-8")
@@ -104,7 +104,7 @@ def trained(folder: Path) -> tuple[Path, Path]:
         loss.backward()
         optimizer.step()
     mw.save_weights(model, weights)
-    return spec, weights
+    return spec, "--weights", weights
 
 
 @contextmanager
@@ -126,13 +126,10 @@ def main() -> None:
     if chromium is None:
         sys.exit("no Chromium here; install it: apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        spec, weights = trained(Path(folder))
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for name, (act, options) in SHOTS.items():
-            if sys.argv[1:] and name not in sys.argv[1:]:
-                continue
-            given = (spec, "--weights", weights) if act is maps else ()
-            with server(*given) as address:
+        for name in sys.argv[1:] or SHOTS:
+            act, options = SHOTS[name]
+            with server(*(trained(Path(folder)) if act is maps else ())) as address:
                 shoot(browser, address, name, act, options)
 
 
@@ -145,7 +142,7 @@ def shoot(browser: Any, address: str, name: str, act: Any, options: dict[str, An
     page.wait_for_timeout(600)  # until the panes have scrolled
     # The time that the answers took differs from run to run.
     page.eval_on_selector(
-        "#status", "e => { e.textContent = e.textContent.replace(/ · [0-9]+ ms$/, ''); }"
+        "#status", "e => { e.textContent = e.textContent.replace(/ · [0-9.]+ m?s$/, ''); }"
     )
     page.screenshot(path=SCREENSHOTS / name)
     print(f"wrote docs/explore/{name}")

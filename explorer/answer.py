@@ -226,7 +226,7 @@ ROW = ("name", "shape", "expression", "count", "copies", "tied", "part")
 
 
 def _costs(costs: Report) -> Answer:
-    data = costs.to_json()
+    data = costs.to_json(layers=False)
     weights = data["weights"]
     rows = [{key: row[key] for key in ROW} for row in weights["rows"]]
     keys = ("batch", "sequence", "dtype", "flops", "activations", "cache_bytes", "decoding")

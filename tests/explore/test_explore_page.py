@@ -164,6 +164,26 @@ def test_problems_are_shown_where_they_are(view: View) -> None:
     assert "stale" not in view.page.get_attribute("body", "class")
 
 
+def test_texts_that_no_spec_can_be(view: View) -> None:
+    """Too long for a question, and inserted over lines, which the browser would style."""
+    view.page.click(EDITOR)
+    for text, problem in (
+        ("#" * 100_001, "1:1\na spec can have at most 65,536 characters, not 100,001"),
+        ("gpt2", "1:1\na spec must be a mapping (name: … and so on), not a single value"),
+        ("- a\n- b\n", "1:1\na spec must be a mapping (name: … and so on), not a list"),
+    ):
+        view.press("Control+a")
+        view.page.keyboard.insert_text(text)
+        view.settle()
+        assert view.page.inner_text("#problems") == problem
+    view.page.click("#tab-masks")
+    view.settle()
+    assert view.page.inner_text("#panel-masks") == "No masks: the spec has errors."
+    view.page.click("#tab-difference")
+    view.settle()
+    assert "has errors" in view.page.inner_text("#panel-difference .empty")
+
+
 def offers(view: View) -> set[str]:
     view.press("Control+Space")
     view.page.wait_for_selector(".cm-tooltip-autocomplete li")

@@ -57,7 +57,7 @@ async function askServer(path, body) {
     throw new AskError("The server does not answer. Is `modelwright explore` still running?");
   }
   const said = await response.json().catch(() => ({}));
-  if (response.status === 403) throw new AskError(`This page may not ask: ${said.error}.`);
+  if (response.status === 403) throw new AskError(`The server refused the request: ${said.error}.`);
   if (response.status === 500) throw new AskError("The server failed at this spec. This is a bug; please report the spec.");
   if (!response.ok) throw new AskError(said.error ?? `The server answered ${response.status}.`);
   return said;

@@ -49,10 +49,10 @@ export class Costs {
     const focused = this.keyOf(document.activeElement);
     const { weights, flops, activations, decoding, cache_bytes: cache } = costs;
     const cards = [
-      ["Parameters", short(weights.total), weights.active < weights.total ? `${short(weights.active)} active for a token` : bytes(weights.bytes)],
+      ["Parameters", short(weights.total), weights.active < weights.total ? `${short(weights.active)} active per token` : bytes(weights.bytes)],
       ["Forward pass", short(flops.forward, "FLOP"), `${whole(costs.sequence)} tokens, batch ${costs.batch}`],
       ["Activations", bytes(activations.cpu), `${bytes(activations.checkpointed)} with checkpointing`],
-      ["Cache", cache ? bytes(cache) : "none", decoding ? `${short(decoding.flops, "FLOP")} for a step` : "no decoding"],
+      ["Cache", cache ? bytes(cache) : "none", decoding ? `${short(decoding.flops, "FLOP")} per step` : "no decoding"],
     ];
     this.panel.replaceChildren(
       this.controls(note),
@@ -62,8 +62,8 @@ export class Costs {
       shares("FLOPs by part", flops.parts),
       make("dl", { className: "formulas" },
         make("dt", { textContent: "FLOPs" }), make("dd", { textContent: formula(flops.formula) }),
-        make("dt", { textContent: "of scores" }), make("dd", { textContent: formula(costs.scores.formula) }),
-        make("dt", { textContent: "B, S, T, M" }), make("dd", { textContent: "batch, keys, queries, tokens of a memory" })),
+        make("dt", { textContent: "of these, scores" }), make("dd", { textContent: formula(costs.scores.formula) }),
+        make("dt", { textContent: "B, S, T, M" }), make("dd", { textContent: "batch size; number of keys, queries, memory tokens" })),
       this.table(weights),
     );
     this.panel.scrollTop = top;

@@ -31,7 +31,7 @@ export class Difference {
       return;
     }
     const head = (...texts) => make("thead", {}, make("tr", {}, ...texts.map((text) => make("th", { textContent: text, scope: "col" }))));
-    const value = (side) => make("td", {}, side ? make("code", { textContent: side.value }) : make("small", { textContent: "not there" }));
+    const value = (side) => make("td", {}, side ? make("code", { textContent: side.value }) : make("small", { textContent: "not set" }));
     const rows = answer.changes.map((each) => make("tr", {},
       make("td", {}, each.line
         ? make("button", { className: "link", on: { click: () => this.go(each.line) } }, make("code", { textContent: each.path }))

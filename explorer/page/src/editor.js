@@ -92,13 +92,13 @@ export class Editor {
   }
 }
 
-// Where one types over several lines, the browser's own editing would join them with an inline
-// style, which the policy of the page refuses: the text is replaced here instead.
+// Where several lines are replaced or inserted at once, the browser's own editing would join them
+// with an inline style, which the policy of the page refuses: the text is replaced here instead.
 const typedOverLines = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const { from, to } = view.state.selection.main;
     const text = event.inputType === "insertText" ? event.data : null;
-    if (!text || view.state.doc.lineAt(from).to >= to) return false;
+    if (!text || (view.state.doc.lineAt(from).to >= to && !text.includes("\n"))) return false;
     event.preventDefault();
     const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type" });
     const handlers = view.state.facet(EditorView.inputHandler);

@@ -12,7 +12,7 @@ import { Figure } from "./figure.js";
 import { exampleDialog, menu, outside, splitters, Tabs, views } from "./layout.js";
 import { Listing } from "./listing.js";
 import { keep, recall } from "./memory.js";
-import { short } from "./numbers.js";
+import { duration, short, whole } from "./numbers.js";
 import { Selection } from "./select.js";
 import { pack, unpack } from "./share.js";
 import { Sliders } from "./sliders.js";
@@ -21,6 +21,7 @@ import { Steps } from "./steps.js";
 const nonce = document.querySelector("script[nonce]").nonce;
 const ALWAYS = { before: true, isLast: () => true }; // of a question that stands for itself
 const WATCH = 1000; // milliseconds between looks at the file
+const LONGEST = 100_000; // characters that the server reads; a spec may have fewer
 const KEEP = 400; // milliseconds from an answer to the new address
 
 class Page {
@@ -67,6 +68,7 @@ class Page {
 
   openExample(name) {
     this.open(this.start.examples[name], { name: `${name}.yaml`, folder: "examples" });
+    this.editor.view.scrollDOM.scrollTo(0, 0);
   }
 
   changed() {
@@ -94,10 +96,16 @@ class Page {
   /** What the open tab shows, where that is asked for only when it is open. */
   async askTab(turn) {
     const tab = this.tabs.open;
-    if (tab === "masks") return this.ask("masks", (answer) => showMasks(answer), turn);
+    if (tab === "masks") return this.askMasks(turn);
     if (tab === "difference") return this.askDifference(turn);
     if (tab === "attention" && (await turn.before) !== false && turn.isLast()) await this.attention.show(`${this.options.theme} ${this.editor.text}`);
     return true;
+  }
+
+  async askMasks(turn) {
+    const shown = await this.ask("masks", showMasks, turn);
+    if (shown === false && !byId("panel-masks").childElementCount) showMasks({ note: "No masks: the spec has errors." });
+    return shown;
   }
 
   /** Ask a question and show its answer; false for a text with problems, null where a newer question overtook it. */
@@ -105,7 +113,7 @@ class Page {
     const { batch, sequence, dtype, depth, costs, theme } = this.options;
     const text = this.editor.text;
     const { name, folder } = this.source;
-    const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
+    const answer = text.length > LONGEST ? tooLong(text) : await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
     const isGood = await turn.before;
     if (answer === null || isGood === false || !turn.isLast() || text !== this.editor.text) return isGood === false ? false : null;
     if (!["svg", "code", "links", "data"].some((key) => key in answer)) {
@@ -135,7 +143,7 @@ class Page {
     const text = other === OPENED ? this.source.text : this.start.examples[other];
     const names = other === OPENED ? "as opened" : `${other}.yaml`;
     const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), turn, { other: text, other_name: names });
-    if (shown === false && (await turn.before) !== false) this.difference.fail(`${names} cannot be compared: one of the two has errors.`);
+    if (shown === false && (await turn.before) !== false) this.difference.fail(`Nothing to compare: this spec, or the one ${other === OPENED ? names : `of ${names}`}, has errors.`);
     return true;
   }
 
@@ -198,7 +206,7 @@ class Page {
 
   tellTime(time) {
     const { figure, code } = this.answers;
-    if (figure && code) this.tell(`${figure.class} · ${short(code.costs.weights.total)} parameters · ${Math.round(time)} ms`, "good");
+    if (figure && code) this.tell(`${figure.class} · ${short(code.costs.weights.total)} parameters · ${duration(time)}`, "good");
   }
 
   /** The footer: what is selected and how many partners it has. */
@@ -347,6 +355,12 @@ class Page {
 function showMasks({ svg, note }) {
   const panel = byId("panel-masks");
   panel.replaceChildren(svg ? make("div", { className: "picture" }, svgElement(svg)) : make("p", { className: "empty", textContent: note }));
+}
+
+/** The answer about a text that the server would not read. */
+function tooLong(text) {
+  const message = `a spec can have at most 65,536 characters, not ${whole(text.length)}`;
+  return { problems: [{ severity: "error", message, from: [1, 1], to: [1, 1] }] };
 }
 
 /** Text with `code` in backquotes. */

@@ -40,3 +40,6 @@ export function formula(text) {
     .replace(/\d{4,}/g, (digits) => (Number(digits) >= 1e7 ? short(Number(digits)) : whole(Number(digits))))
     .replace(/\*/g, "·");
 }
+
+/** Milliseconds; from a second on in seconds. */
+export const duration = (time) => (time < 1000 ? `${Math.round(time)} ms` : `${(time / 1000).toPrecision(2)} s`);
