@@ -312,7 +312,8 @@ class Parts:
         """Text and inputs of a stack that is drawn as one box."""
         source = self.source(layers.source, part.region)
         entry = self._entries.get(layers.stack)
-        if entry is not None and layers.source in self.graph.hidden.values():
+        states = [self.source(value, part.region) for value in self.graph.hidden.values()]
+        if entry is not None and source in states:  # nothing that is drawn is between them
             entry.outside, source = [source] if source else [], entry.key
         part.inputs = [source] if source else []
         sources = [self.source(value, part.region) for value in layers.sources]
