@@ -14,7 +14,7 @@ SPEC_KEY = "spec"
 FAMILY = "modelwright_"
 """Prefix of the `model_type` of a folder with its own code."""
 
-LISTS = ("sublayers", "layers")
+LISTS = ("sublayers", "layers", "score_bias", "embed")
 """Keys whose value is a list even if it has one component; `layers` are those of a conv input."""
 
 STACKS = {
