@@ -53,7 +53,7 @@ def lower_joined(b: Builder, state: StackState, states: Mapping[str, StackState]
     if state.placed is not None:
         b.graph.lengths[state.name] = state.placed
     _of_padding(state, parts)
-    with b.in_scope(state.scope), b.at("input"):
+    with b.in_scope(state.scope), b.at("join" if state.turn > 1 else "input"):
         kind = "interleave_inputs" if state.turn > 1 else "join_inputs"
         state.joined = b.op(kind, *values, out="x")
     return state.joined

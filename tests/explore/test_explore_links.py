@@ -15,7 +15,10 @@ NO_CODE = ("tokens", "max_positions", "final_norm: false")
 """Keys that code need not read: rotary and relative positions have no longest sequence."""
 NO_PART = (*NO_CODE, "name", "description", "init")
 """Keys that no part of a figure shows."""
-NO_LAYERS = {"blip2_qformer": ("layers: 0", "attention: {heads: 1}")}
+NO_LAYERS = {
+    "blip2_qformer": ("layers: 0", "attention: {heads: 1}"),
+    "decision_transformer": ("layers: 0",),
+}
 """Lines about the layers of a stack that has none."""
 EVERY = pytest.mark.parametrize(
     "name",

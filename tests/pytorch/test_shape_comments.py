@@ -24,7 +24,7 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
     for padding in ("none", "left"):
         data = {name: single(a) for name, a in inputs_of(graph, padding).items()}
         model(**data)
-        places = with_positions(model, data)
+        places = with_positions(model, data, graph)
         result = model(**data, **places)
         if hasattr(model, "loss"):
             train(model, result)
@@ -48,13 +48,16 @@ def parameters(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_positions(
+    model: nn.Module, data: dict[str, Tensor], graph: ModuleGraph
+) -> dict[str, Tensor]:
+    turn = max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)  # interleaved inputs
     found = {}
     for name in parameters(model.forward):
         if name.endswith("position_ids"):
             ids = data.get(name.replace("position_ids", "input_ids"))
             tokens = next(iter(data.values())) if ids is None else ids  # or vectors
-            found[name] = torch.arange(tokens.size(1)).expand(tokens.shape[:2])
+            found[name] = torch.arange(turn * tokens.size(1)).expand(len(tokens), -1)
     return found
 
 
