@@ -21,7 +21,7 @@ def dim(size: int) -> Dim:
 
 
 def test_positions_count_from_zero(compute):
-    got = compute("position_ids", None, None, rule="index", batch=2, tokens=3)
+    got = compute("position_ids", None, None, rule="index", turn=1, batch=2, tokens=3)
     assert got.tolist() == [[0, 1, 2], [0, 1, 2]]
 
 
@@ -39,7 +39,7 @@ def test_positions_skip_padding(compute, rule, data):
 
 
 def test_positions_by_mask_count_all_without_one(compute):
-    got = compute("position_ids", None, None, rule="mask", batch=1, tokens=3)
+    got = compute("position_ids", None, None, rule="mask", turn=1, batch=1, tokens=3)
     assert got.tolist() == [[0, 1, 2]]
 
 

@@ -28,6 +28,23 @@ heads:
   p: {type: projection, size: 4, stack: passage, pool: mean}
 """
 
+STEPS = """
+name: steps
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  steps:
+    layers: 0
+    max_positions: 24
+    input: [{type: features, argument: states, size: 5}, {type: features, argument: actions, size: 3}]
+    join: interleave
+    positions: learned
+  decoder: {input: {type: stack, stack: steps}, mask: causal}
+heads:
+  action: {stack: decoder, type: projection, places_of: states, size: 3}
+"""
+
 POOLS = (
     "none",
     "first",
@@ -59,6 +76,7 @@ def pooled(pool: str) -> str:
 
 
 ROWS: dict[str, Variation] = {
+    "features_interleaved": Variation(STEPS),
     "towers": Variation(TOWERS),
     "contrastive": Variation(
         TWO_TOWERS,
