@@ -37,7 +37,9 @@ stacks:
   steps:
     layers: 0
     max_positions: 24
-    input: [{type: features, argument: states, size: 5}, {type: features, argument: actions, size: 3}]
+    input:
+      - {type: features, argument: states, size: 5}
+      - {type: features, argument: actions, size: 3}
     join: interleave
     positions: learned
   decoder: {input: {type: stack, stack: steps}, mask: causal}
