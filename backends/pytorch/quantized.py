@@ -89,6 +89,8 @@ def reason_against(module: nn.Module, kind: str, read: Collection[nn.Module] = (
         return "not a linear layer"
     if type(module).forward is not nn.Linear.forward or module in read:
         return "its weights are cast or read elsewhere"  # which torchao's tensors do not support
+    if module.in_features == 1:
+        return "its input is a single number"  # torchao's scales would have the shape of the weight
     if kind == "int4" and module.in_features % GROUP:
         return f"its input width ({module.in_features}) is not a multiple of {GROUP}"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,7 +128,7 @@ def alone(name: str, folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-300:] + done.stderr[-2000:]
-    assert done.stdout.count(": ok") == 10
+    assert done.stdout.count(": ok") == len(re.findall(r"^def test_", made.tests.read_text(), re.M))
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=E,F,W,B"]
     ruff += ["--line-length=100", "."]
     linted = subprocess.run(ruff, cwd=folder, capture_output=True, text=True, check=False)
