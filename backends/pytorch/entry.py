@@ -43,11 +43,15 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     found += checked
     if limit is not None:
         end = Name("end" if f.cached else "length")
-        found += statements(
-            'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")',
-            end=end,
-            most=f.number(limit),
-        )
+        of: dict[str, Expr] = {"end": end, "most": f.number(limit)}
+        text = 'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")'
+        if (turn := turn_of(f.graph, stack)) > 1:  # interleaved inputs share the position of a step
+            of["turn"] = constant(turn)
+            text = (
+                "if end > turn * most:\n"
+                '    raise ValueError(f"{end // turn} steps, but max_positions is {most}")'
+            )
+        found += statements(text, **of)
     if f.cached and not f.static:
         found += [line for most in switches(f.graph, stack) for line in _no_switch(f, given, most)]
     if f.static:
@@ -58,6 +62,12 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
             x=tokens,
         )
     return found
+
+
+def turn_of(graph: ModuleGraph, stack: str) -> int:
+    """How many tokens of a stack share a position: the number of interleaved inputs, or 1."""
+    found = [op for op in graph.ops() if op.kind == "position_ids" and op.attrs["stack"] == stack]
+    return max((int(op.attrs["turn"]) for op in found), default=1)
 
 
 # -- arguments
