@@ -33,10 +33,10 @@ class Source(Part):
     sequence, in the order of the list, or interleaved (`join` of the stack). The norm, dropout and
     projection to d_model of each input come first; positions are added to the joined sequence. Each
     input has a module of its own, named after its argument or stack, such as
-    `pixel_values_embedding`. If only one of the inputs
-    may have padding, and the number of vectors before or after it is fixed, `attention_mask` covers
-    this input only; otherwise it covers the whole sequence. If token ids come last, the vectors
-    before them need no labels. A stack with joined inputs has no cache yet, and so no `generate`.
+    `pixel_values_embedding`. If only one of the inputs may have padding, and the number of vectors
+    before or after it is fixed, `attention_mask` covers this input only; otherwise it covers the
+    whole sequence. If token ids come last, the vectors before them need no labels. A stack with
+    joined inputs has no cache yet, and so no `generate`.
 
     prefix_tokens: number of learned tokens prepended to the input (soft prompts; Lester et al.,
         2021, arXiv:2104.08691). Positions count from the first of them. `attention_mask` covers the

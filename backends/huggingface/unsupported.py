@@ -168,7 +168,7 @@ REASONS: dict[str, str] = {
     ),
     **dict.fromkeys(
         ["speecht5", "vits", "fastspeech2_conformer", "univnet", "dac", "encodec", "mimi"],
-        "it makes sound",
+        "its outputs are sounds",
     ),
 }
 """Model type -> why it is not supported."""
@@ -191,7 +191,7 @@ def why_not(kind: str, config: Mapping[str, Any]) -> str:
         return f"it has layers of unknown types: {', '.join(sorted(unusual))}"
     if "depths" in config or "hidden_sizes" in config:
         return "its layers form stages of different resolution"
-    return "nobody has written how its config.json and weights map to a spec"
+    return "there are no rules yet that turn its config.json and weights into a spec"
 
 
 def why_not_class(name: str, config: Mapping[str, Any]) -> str:

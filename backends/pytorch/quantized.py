@@ -15,9 +15,10 @@ A file has for each quantized weight the tensors of which it consists, such as `
 
 from __future__ import annotations
 
+import ast
 import inspect
 import logging
-import re
+import textwrap
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,9 +112,15 @@ def _weights_read_by(module: type[nn.Module]) -> frozenset[str]:
     if module.__module__.startswith("torch."):
         return frozenset()
     try:
-        return frozenset(re.findall(r"\bself\.(\w+)\.weight\b", inspect.getsource(module)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(module)))
     except (OSError, TypeError):
         return frozenset()  # a class without source
+    read = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return frozenset(
+        node.value.attr
+        for node in read
+        if node.attr == "weight" and isinstance(node.value, ast.Attribute)
+    )
 
 
 def check_float8(device: torch.device) -> None:

@@ -139,7 +139,7 @@ def memory_with_positions(b: Builder, state: StackState, memory: Memory) -> str:
             for index, position in enumerate(other.stack.positions):
                 if isinstance(position, Sinusoidal) and in_attention(position):
                     with b.at_stack(other.name, "positions", index):
-                        table = _vectors(b, other, position, memory.width)
+                        table = _sinusoidal(b, other, position, memory.width, M.label)
                         x = b.op("add", x, b.rename(table, "memory_vectors"), out="placed_memory")
         state.placed_memories[other.name] = x
     return state.placed_memories[other.name]
@@ -186,7 +186,7 @@ def _learned(b: Builder, state: StackState, position: Any, width: Dim) -> str:
     return b.op("embedding", positions, name="position_embedding", rows=rows, out_dim=width)
 
 
-def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim) -> str:
+def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim, letter: str = "P") -> str:
     kind = {"layout": position.layout, "denominator": position.denominator}
     if position.axes == 2:
         consume(position, "offset", "skip_padding")  # there are none for patches, by a law
@@ -194,7 +194,7 @@ def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim) -> str
         behind = state.registers if in_attention(position) else Size.of(0)
         return b.op(
             "grid_sinusoid",
-            shape=(Dim("P", state.placed + behind), width),
+            shape=(Dim(letter, state.placed + behind), width),
             width=width,
             grid=state.grid,
             front=(state.front or Size.of(0)) + behind,

@@ -126,14 +126,7 @@ IN_PLACE = (
 """Ops whose results have the memory layout of their inputs."""
 
 
-STRIDED = (
-    "channels_last",
-    "flatten_image",
-    "skip_tokens",
-    "swap_axes",
-    "swap_streams",
-    "take_turns",
-)
+STRIDED = ("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams")
 """Ops whose results are views that are not contiguous."""
 
 

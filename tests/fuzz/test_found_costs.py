@@ -36,7 +36,31 @@ stacks:
       initial: {memory: source}
       attention: {memory: source, heads: 1, value: none, output: none, score: additive}
 """
+STEPS = """
+name: small
+d_model: 8
+attention: {heads: 2}
+stacks:
+  steps:
+    layers: 0
+    input: [{type: features, argument: states, size: 5}, {type: features, argument: acts, size: 3}]
+    join: interleave
+  text: {layers: 1, input: {type: stack, stack: steps}, mask: causal}
+head: {type: projection, stack: text, places_of: states, size: 3}
+"""
+PATCHES = """
+name: small
+family: encoder-only
+d_model: 8
+layers: 2
+input: {type: patches, image_size: 12, patch_size: 4}
+norm_placement: post
+attention: {heads: 2}
+head: {type: projection, size: 3, pool: mean}
+"""
 FOUND = {
+    # every second vector: a view that a product reads without a copy
+    "the places of an interleaved input": STEPS,
     # random spec 116: the second of two attentions took the memory to be as long as the text
     "two attentions to an image": changed(
         IMAGE.replace("memory: image", "type: differential, memory: image, heads: 2"),
@@ -74,3 +98,10 @@ def test_costs(name: str) -> None:
     (found,) = verify(loads(FOUND[name]), full_size=True, laws={"costs"}).findings
     assert found.holds, found.where
     assert found.error == 0
+
+
+def test_layers_that_copy_patches_are_not_exact() -> None:
+    """Without a norm before them, three products each copy the transposed patches."""
+    (found,) = verify(loads(PATCHES), full_size=True, laws={"costs"}).findings
+    assert found.holds, found.where
+    assert "copies the transposed image" in found.note

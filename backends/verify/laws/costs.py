@@ -77,7 +77,7 @@ def _copies_its_input(graph: ModuleGraph, layers: Scope) -> bool:
     made = [graph.producer(value) for value in layers.sources]
     while made:
         op = made.pop()
-        if op is not None and op.kind in STRIDED:
+        if op is not None and op.kind in (*STRIDED, "patchify"):
             return True
         if op is not None and op.kind in ELEMENTWISE:
             made += [graph.producer(value) for value in op.inputs if value]
