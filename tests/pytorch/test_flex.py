@@ -14,7 +14,7 @@ import pytest
 import torch
 from test_tile_ranges import LENGTH as TOKENS
 from test_tile_ranges import MASKS, SPEC, data_of, defined
-from test_tiles import CASES, DECODER, DECODERS, ENCODER, EXACT, LENGTH, arguments
+from tile_cases import CASES, DECODER, DECODERS, ENCODER, EXACT, LENGTH, arguments
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
 
