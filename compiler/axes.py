@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 from .sizes import Field, InverseRoot, Size, fields_of
 
 GLOSSARY = {
@@ -56,7 +56,7 @@ GLOSSARY = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Dim:
     """One axis of a shape: its letter, and its size unless that depends on the input (B, T).
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..display import Displayed
+from ..records import record
 from .axes import Shape, show
 from .facts import HeadFact, InitFact, InputFact, PartFact, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path in the spec
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Value:
     """A tensor: its name, symbolic shape and kind of numbers.
 
@@ -48,7 +49,7 @@ class Value:
         return f"{self.name or self.id} {show(self.shape)}"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Initial:
     """Initialisation of a weight: zeros · ones · constant (value) · normal.
 
@@ -60,7 +61,7 @@ class Initial:
     residual: bool = False  # residual projection, scaled if `depth_scaled` is set
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Weight:
     """A parameter of an op. `name` is `weight`, `bias`, or "" for a bare parameter.
 
@@ -82,7 +83,7 @@ class Weight:
         return total
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Op:
     """An operation. `kind` is a row of `ops.OPS`, `name` the attribute of its module."""
 
@@ -128,7 +129,7 @@ class Op:
         return next(iter(self.inputs), "")
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Scope:
     """A module, or a method of one, that contains ops.
 

@@ -12,9 +12,9 @@ Reach(left=None, right=0)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 from .formula import And, Atom, Formula, Not, Or, atoms
 
 Bound = int | tuple[str, Any, Any] | None
@@ -24,7 +24,7 @@ RELATIVE = ("full", "causal", "window", "band", "strided")
 """Predicates that depend only on the distance of query and key."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reach:
     """The largest number of keys before and after a query; None if there is no bound."""
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ..records import record
 from .axes import Dim
 from .graph import ModuleGraph, Op
 from .sizes import Field, InverseRoot, Size, Term, code_of, fields_of, value_of
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Requirement:
     """A relation that must hold between two numbers.
 
@@ -48,6 +48,8 @@ class Requirement:
 
 
 Rows = Callable[[ModuleGraph, Op], Iterator[Requirement]]
+PLAIN = {str, int, float, bool, type(None)}
+"""Values of attributes that contain no sizes."""
 
 
 def requirements(graph: ModuleGraph) -> list[Requirement]:
@@ -100,6 +102,8 @@ def _exact_quotients(graph: ModuleGraph, op: Op, seen: set[int]) -> Iterator[Req
     while waiting:
         value = waiting.pop()
         kind = type(value)
+        if kind in PLAIN:
+            continue
         if kind is Dim or kind is Size:
             if id(value) in seen:
                 continue

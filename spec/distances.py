@@ -6,11 +6,12 @@ Distances(ranges=((0, 1), (3, 3)))
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 
+from ..records import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Distances:
     """A set of integers: the first and last of each range, in order, with gaps between ranges."""
 

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..records import record
+
 WIDTH = 100  # columns of an excerpt; longer lines are cut around the caret
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Mark:
     """A location in a text: `line` and `column` count from 1; line 0 is the whole file.
 

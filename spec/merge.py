@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -108,16 +107,21 @@ class Reading:
             self.warnings.append(warning)
 
 
-def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+def leaves(node: Node) -> list[tuple[tuple[str, ...], Node]]:
     """Every plain value inside, with its path; an empty list is one."""
-    if isinstance(node.value, dict):
-        for name, inner in node.items():
-            yield from leaves(inner, (*path, name))
-    elif isinstance(node.value, list) and node.value:
-        for index, inner in enumerate(node.value):
-            yield from leaves(inner, (*path, str(index)))
-    else:
-        yield path, node
+    found: list[tuple[tuple[str, ...], Node]] = []
+    waiting: list[tuple[tuple[str, ...], Node]] = [((), node)]
+    while waiting:
+        path, node = waiting.pop()
+        value = node.value
+        if isinstance(value, dict):
+            waiting += [((*path, name), value[name]) for name in reversed(value)]
+        elif isinstance(value, list) and value:
+            last = len(value) - 1
+            waiting += [((*path, str(last - i)), one) for i, one in enumerate(reversed(value))]
+        else:
+            found.append((path, node))
+    return found
 
 
 def expand(key: str, node: Node) -> Node:

@@ -80,24 +80,35 @@ def build_serializers(value: object) -> None:
 
     Before version 2.14 pydantic cannot dump a nested object of a class with a deferred build.
     """
-    if isinstance(value, Part):
-        cls = type(value)
+    for _, part in parts_in(value):
+        cls = type(part)
         if not cls.__pydantic_complete__:
             cls.model_rebuild()
-        for name in options_of(cls):
-            inner = getattr(value, name)
-            if isinstance(inner, CONTAINERS):
-                build_serializers(inner)
-    elif isinstance(value, dict):
-        for inner in value.values():
-            build_serializers(inner)
-    elif isinstance(value, tuple):
-        for inner in value:
-            build_serializers(inner)
 
 
 CONTAINERS = (Part, dict, tuple)
 """Values of a spec that may contain parts."""
+PLAIN = {str, int, float, bool, type(None)}
+"""Types of values that contain no parts."""
+
+
+def parts_in(value: object) -> list[tuple[tuple[str | int, ...], Part]]:
+    """All parts in a value, including itself, each with its path and after the part around it."""
+    found: list[tuple[tuple[str | int, ...], Part]] = []
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        path, value = waiting.pop()
+        inner: list[tuple[str | int, Any]]
+        if isinstance(value, Part):
+            found.append((path, value))
+            own, options = vars(value), options_of(type(value))
+            inner = [(n, own[n]) for n in options if n in own and type(own[n]) not in PLAIN]
+        elif isinstance(value, dict):
+            inner = [*value.items()]
+        else:
+            inner = [*enumerate(value)] if isinstance(value, tuple) else []
+        waiting += [((*path, key), one) for key, one in reversed(inner)]
+    return found
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 from .errors import SpecError
 from .locate import locate
 from .model import ModelSpec
-from .part import BROKEN, CONTAINERS, Part, options_of
+from .part import BROKEN, Part, parts_in
 from .positions import (
     RelativeTable,
     Rotary,
@@ -44,27 +44,19 @@ def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
     return list(dict.fromkeys(found))
 
 
-def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """The path and name of each unsupported feature."""
-    if isinstance(part, Part):
-        later = _later(type(part))
-        if later is not None:
+def refusals(spec: Part) -> Iterator[tuple[Path, str]]:
+    """The path and name of each unsupported feature, and of none inside another one."""
+    refused: list[Path] = []
+    for path, part in parts_in(spec):
+        if any(path[: len(outer)] == outer for outer in refused):
+            continue
+        if (later := _later(type(part))) is not None:
+            refused.append(path)
             yield (*path, "type"), later
-            return
-        refused = set()
+            continue
         for name, text in _options(part):
-            refused.add(name)
+            refused.append((*path, name))
             yield (*path, name), text
-        for name in options_of(type(part)):
-            inner = getattr(part, name)
-            if name not in refused and isinstance(inner, CONTAINERS):
-                yield from refusals(inner, (*path, name))
-    elif isinstance(part, dict):
-        for name, inner in part.items():
-            yield from refusals(inner, (*path, name))
-    elif isinstance(part, tuple):
-        for index, inner in enumerate(part):
-            yield from refusals(inner, (*path, index))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,16 +135,19 @@ def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 def _computed_once(made: list[Statement], size: Expr, own: Expr) -> list[Statement]:
     """Assign parenthesised size expressions to attributes."""
 
-    def exchange(node: Any) -> Any:
-        if isinstance(node, Call) and len(node.arguments) == 1 and node.arguments[0].value == size:
+    def in_call(node: Call) -> Any:
+        if len(node.arguments) == 1 and node.arguments[0].value == size:
             return written_for(call(node.of, own), *node.origins)
-        if isinstance(node, Binary):
-            left = own if node.left == size and binding(size) < binding(node) else node.left
-            right = own if node.right == size and binding(size) <= binding(node) else node.right
-            if left is not node.left or right is not node.right:
-                return Binary(left, node.sign, right, origins=node.origins)
         return None
 
+    def in_binary(node: Binary) -> Binary | None:
+        left = own if node.left == size and binding(size) < binding(node) else node.left
+        right = own if node.right == size and binding(size) <= binding(node) else node.right
+        if left is not node.left or right is not node.right:
+            return Binary(left, node.sign, right, origins=node.origins)
+        return None
+
+    exchange: dict[type, Callable[[Any], Any]] = {Call: in_call, Binary: in_binary}
     return [rebuilt(statement, exchange) for statement in made]
 
 

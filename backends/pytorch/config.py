@@ -30,6 +30,7 @@ from .code.scope import UnboundNameError
 from .code.walk import written_for
 from .number_checks import number_checks
 from .patterns import Counts, counts
+from .plan import FilePlan
 from .sizes import field_of, formula_lines, term_over
 from .writer import SELF
 
@@ -37,12 +38,12 @@ FROZEN = expression("dataclass(frozen=True)")
 TITLE = "Hyperparameters of the model. The defaults are those of the spec."
 
 
-def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:
+def config_class(plan: FilePlan, used: set[str], init: list[tuple[str, Any]]) -> Class:
     """The dataclass with the fields that the file reads, and their checks.
 
     Raises UnboundNameError for a field that the graph does not have, which is a bug.
     """
-    layers = _layer_checks(graph)
+    graph, layers = plan.graph, _layer_checks(plan)
     used = used | {name for check in layers for name in check.fields}
     derived = [f for f in graph.fields if f.name in used and f.formula is not None]
     used = used | {f.name for one in derived if one.formula for f in one.formula.fields()}
@@ -192,14 +193,14 @@ class _LayerCheck:
     statement: Statement
 
 
-def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
+def _layer_checks(plan: FilePlan) -> list[_LayerCheck]:
     """Checks of the number of layers of each stack, if the file is not correct for all numbers."""
     found: dict[Any, _LayerCheck] = {}
-    for scope in graph.scopes.values():
+    for scope in plan.graph.scopes.values():
         if scope.role != "layers" or scope.layers is None:
             continue
         (field,) = scope.layers.fields()
-        known = counts(graph, scope)
+        known = counts(plan.graph, plan.index, scope)
         if known == Counts():  # as every size, 1 or more
             continue
         test, words = _refused(known, Dot(SELF, field.name))

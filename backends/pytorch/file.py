@@ -21,7 +21,7 @@ from .caches import cache_class
 from .card import write_card
 from .classes import Written
 from .code.layout import Printed
-from .code.nodes import Copied, Function, Set, Statement
+from .code.nodes import Class, Copied, Function, Set, Statement
 from .code.scope import Names, UnboundNameError, bound_by, notes_of
 from .code.show import WIDTH, show
 from .config import config_class
@@ -158,20 +158,20 @@ class Program:
     """The parts of a file in order, and the names that it imports."""
 
     first: list[Statement]  # Config, cache, helpers, masks
-    classes: list[Written]
+    modules: list[Class]
     last: list[Statement]  # constants, the model
     imported: set[str]
+    written: list[Written]  # what the modules were made of
 
-    @cached_property
+    @property
     def parts(self) -> list[Statement]:
-        return [*self.first, *with_bases(self.classes), *self.last]
+        return [*self.first, *self.modules, *self.last]
 
     def whole_parts(self) -> list[Statement]:
         """The same, with origins for the source map: of all modules that a class is for, of what a
         line calls, and of what calls a helper."""
-        classes = [one.whole() for one in self.classes]
-        parts = with_called([*self.first, *with_bases(classes, whole=True), *self.last])
-        return with_users(parts)
+        classes = with_bases([one.whole() for one in self.written], whole=True)
+        return with_users(with_called([*self.first, *classes, *self.last]))
 
 
 def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
@@ -193,7 +193,8 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     methods += [beam_search_method(model)] if options.beam_search else []
     names = [] if options.loader is None else table(options.loader)
     last = [*names, *constants(plan), model.write(methods)]
-    rest: list[Statement] = [*masks, *with_bases(classes), *last]
+    modules = with_bases(classes)
+    rest: list[Statement] = [*masks, *modules, *last]
     read = Names([*own, *rest])
     helpers: list[Copied | Function] = [*collect(read.outer | ({FUNCTION} if names else set()))]
     read.add(helpers)
@@ -201,14 +202,14 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     helpers += grouped
     read.add(grouped)
     own += [*tile_constants(graph, read.outer), *flex_constants(read.outer)]
-    config = config_class(graph, read.fields, init_fields(graph))
+    config = config_class(plan, read.fields, init_fields(graph))
     read.add([config])
     bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]
     outer = read.outer.difference(*bound)
     unknown = outer - IMPORTED - BUILTINS
     if unknown:
         raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
-    return Program([config, *own, *helpers, *masks], classes, last, outer)
+    return Program([config, *own, *helpers, *masks], modules, last, outer, classes)
 
 
 # -- the text

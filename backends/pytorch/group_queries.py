@@ -14,6 +14,7 @@ from .code.walk import rebuilt, walk
 from .helpers import trees
 
 NAME = "grouped_attention"
+HELPER = Name(NAME)
 
 
 def grouped_attention(read: Names) -> list[Function]:
@@ -21,38 +22,41 @@ def grouped_attention(read: Names) -> list[Function]:
     readers = read.readers(NAME)
     if not readers:
         return []
-    whole = trees("grouped")[NAME]
-    assert isinstance(whole, Function)
-    nodes = walk(*[tree for part in readers for tree in _trees(part)])
-    calls = [node for node in nodes if isinstance(node, Call)]
-    passed = [call for call in calls if any(a.value == Name(NAME) for a in call.arguments)]
-    direct = [call for call in calls if call.of == Name(NAME)]
-    given = {argument.name for call in direct + passed for argument in call.arguments}
-    if passed:  # to functions that compute tiles
-        given |= {"attn_mask", "is_causal"}
-    options = {p.name for p in whole.parameters if p.default is not None}
-    return [_without(whole, options - given)]
-
-
-def _trees(part: Any) -> Iterable[Any]:
-    """The tree of a part; a copied one is a text, which is read."""
-    return _read(part.text) if isinstance(part, Copied) else [part]
+    given = set().union(
+        *[_of_copied(p.text) if isinstance(p, Copied) else _options_given([p]) for p in readers]
+    )
+    return [_with(frozenset(given))]
 
 
 @cache
-def _read(copied: str) -> tuple[Any, ...]:
-    """The trees of a text of the runtime, which is the same for every model."""
-    return tuple(read_definitions(copied).values())
+def _of_copied(text: str) -> set[str]:
+    """The same for a text of the runtime."""
+    return _options_given(read_definitions(text).values())
 
 
-def _without(function: Function, unused: set[str]) -> Function:
-    """The function without these options, which it passes on by name."""
+def _options_given(trees: Iterable[Any]) -> set[str]:
+    """The names of the arguments that calls in these trees give to the helper."""
+    calls = [node for node in walk(*trees) if type(node) is Call]
+    passed = [call for call in calls if any(a.value == HELPER for a in call.arguments)]
+    direct = [call for call in calls if call.of == HELPER]
+    given = {argument.name for call in direct + passed for argument in call.arguments}
+    if passed:  # to functions that compute tiles
+        given |= {"attn_mask", "is_causal"}
+    return given
 
-    def shorter(node: Any) -> Any:
-        if not isinstance(node, Call) or not any(a.name in unused for a in node.arguments):
+
+@cache
+def _with(given: frozenset[str]) -> Function:
+    """The helper with these options only; it passes options on by name."""
+    function = trees("grouped")[NAME]
+    assert isinstance(function, Function)
+    unused = {p.name for p in function.parameters if p.default is not None} - given
+
+    def shorter(node: Call) -> Call | None:
+        if not any(a.name in unused for a in node.arguments):
             return None
         return replace(node, arguments=tuple(a for a in node.arguments if a.name not in unused))
 
-    body = rebuilt(function.body, shorter)
+    body = rebuilt(function.body, {Call: shorter})
     parameters = tuple(p for p in function.parameters if p.name not in unused)
     return replace(function, parameters=parameters, body=body)

@@ -7,10 +7,10 @@ of later cases, so `endings` uses as much of a name as necessary.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op, Scope
+from ...records import record
 from .code.measure import LONG, width
 from .code.nodes import (
     Binary,
@@ -56,7 +56,7 @@ def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
     return [("init_std", float(graph.init.std))] if graph.init.std is not None else []
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Way:
     """How a weight is initialised.
 

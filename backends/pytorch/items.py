@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
 from ...compiler.operands import Operands
+from ...records import record
 
 SILENT = {"argument", "layer_input"}
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Do:
     """An op of the scope itself."""
 
@@ -31,7 +31,7 @@ class Do:
         return self.op.outputs
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Run:
     """A call of a scope below; subclasses are for stacks and layers."""
 
@@ -62,7 +62,7 @@ def external(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Inputs of these ops from outside, and results that are used outside."""
     ops = list(ops)
-    numbers = {op.number for op in ops}
+    inside = {op.number for op in ops}.issuperset
     made = dict.fromkeys([value for op in ops for value in op.outputs])
     inputs: dict[str, None] = {}
     for op in ops:
@@ -73,7 +73,7 @@ def external(
     outputs = [
         value
         for value in made
-        if value in results or any(op.number not in numbers for op in index.consumers[value])
+        if value in results or not inside([op.number for op in index.consumers[value]])
     ]
     return tuple(inputs), tuple(outputs)
 

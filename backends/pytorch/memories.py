@@ -88,15 +88,17 @@ class Joint:
     def same(self, one: Statement, other: Statement) -> bool:
         """Whether two statements are equal, but for arguments that the second lacks."""
 
-        def exchange(node: Any) -> Any:
-            if type(node) is not Call or type(node.of) is not Dot or node.of.name != KERNEL:
+        def exchange(node: Call) -> Call | None:
+            if type(node.of) is not Dot or node.of.name != KERNEL:
                 return None
             kept = [a for a in node.arguments if not (a.name in NEUTRAL and self.lacks(a.value))]
             return replace(node, arguments=tuple(kept))
 
         if one == other:
             return True
-        return bool(self.lacking and type(one) is type(other) and rebuilt(one, exchange) == other)
+        return bool(
+            self.lacking and type(one) is type(other) and rebuilt(one, {Call: exchange}) == other
+        )
 
     def lacks(self, value: Any) -> bool:
         return isinstance(value, Name) and value.id in self.lacking

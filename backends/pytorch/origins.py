@@ -6,7 +6,7 @@ when a source map is requested, because emitting a file does not need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeGuard
 
@@ -30,6 +30,7 @@ from .code.scope import SELF, inner_statements
 from .code.walk import is_placed, origins_in, placed, rebuilt, walk, written_for
 
 MODEL: Origins = frozenset({""})
+CACHE = Name("Cache")
 
 
 def with_called(parts: list[Statement]) -> list[Statement]:
@@ -43,13 +44,14 @@ def with_called(parts: list[Statement]) -> list[Statement]:
     known = _held(model)
     cache = next((p.origins for p in parts if isinstance(p, Class) and p.name == "Cache"), NOWHERE)
 
-    def exchange(node: Any) -> Any:
-        if type(node) is Dot and node.of == SELF and node.name in known:
-            return written_for(node, *known[node.name])
-        if type(node) is Call and type(node.of) is Name and node.of.id == "Cache":
-            return written_for(node, *cache)
-        return None
+    def of_member(node: Dot) -> Dot | None:
+        own = node.of == SELF and node.name in known
+        return written_for(node, *known[node.name]) if own else None
 
+    def of_cache(node: Call) -> Call | None:
+        return written_for(node, *cache) if node.of == CACHE else None
+
+    exchange: dict[type, Callable[[Any], Any]] = {Dot: of_member, Call: of_cache}
     body = [p if getattr(p, "name", "") == "__init__" else rebuilt(p, exchange) for p in model.body]
     return [*others, replace(model, body=tuple(body))]
 

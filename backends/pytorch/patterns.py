@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...compiler.graph import ModuleGraph, Scope
+from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
 from ...compiler.layer_rule import LayerRule, Override
 from .code.nodes import Binary, Expr
@@ -262,24 +262,24 @@ class Counts:
     remainders: tuple[int, ...] = (0,)
 
 
-def counts(graph: ModuleGraph, layers: Scope) -> Counts:
+def counts(graph: ModuleGraph, index: Index, layers: Scope) -> Counts:
     """The numbers of layers for which the file of this stack is correct, at least 1."""
     default, kinds = len(layers.order), set(layers.order)
     sharing = len(set(layers.modules)) < default
-    if set_by_layer(graph, layers):
+    if set_by_layer(graph, index.subtree[layers.path]):
         return Counts(default, default)  # the file lists layers in `init_weights`
     rule = rule_of(layers)
     if layers.rule is None or rule != layers.rule:
         return Counts() if len(kinds) == 1 and not sharing else Counts(default, default)
     if sharing:
         rule = replace(rule, shared=())
-    return _fitting(rule, default, readers(graph, layers))
+    return _fitting(rule, default, readers(graph, index, layers))
 
 
-def set_by_layer(graph: ModuleGraph, layers: Scope) -> bool:
-    """Whether the initialisation of a weight depends on the layer."""
+def set_by_layer(graph: ModuleGraph, ops: list[Op]) -> bool:
+    """Whether the initialisation of a weight of these ops depends on the layer."""
     found: dict[tuple[str, ...], Any] = {}
-    for op in graph.subtree(layers.path):
+    for op in ops:
         for weight in op.weights:
             initial = weight.initial
             narrow = graph.init.depth_scaled and initial.residual
@@ -290,15 +290,15 @@ def set_by_layer(graph: ModuleGraph, layers: Scope) -> bool:
     return False
 
 
-def readers(graph: ModuleGraph, layers: Scope) -> list[set[str]]:
+def readers(graph: ModuleGraph, index: Index, layers: Scope) -> list[set[str]]:
     """The blocks that use a weight of the stack, if not all do; one of them must occur."""
-    blocks = {block.name: block.path for block in graph.children(layers.path)}
+    blocks = {block.name: block.path for block in index.children[layers.path]}
     if len(blocks) == 1:
         return []
     found: dict[int, set[str]] = {}
-    inside = Index(graph).subtree
     for kind, path in blocks.items():
-        waiting = [v for op in inside[path] if op.kind != "layer_input" for v in op.inputs]
+        ops = index.subtree[path]
+        waiting = [v for op in ops if op.kind != "layer_input" for v in op.inputs]
         seen: set[str] = set()
         while waiting:
             value = waiting.pop()

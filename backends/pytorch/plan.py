@@ -14,6 +14,7 @@ from ...compiler.axes import fields_in
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
 from ...compiler.ops import OPS
+from ...records import record
 from .code.nodes import Expr, Parameter
 from .code.read import constant, expression
 from .items import Item, external, items_of
@@ -66,7 +67,7 @@ def _remembered(method: Callable[..., R], memory_of: Callable[[Any], Any]) -> Ca
     return look_up
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Given:
     """A parameter of a function.
 

@@ -10,7 +10,7 @@ from functools import cache
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast
 
-from ...spec.part import Part, options_of
+from ...spec.part import PLAIN, Part, options_of
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -20,16 +20,17 @@ USED = ""
 
 
 class View:
-    """A part of the spec that records which of its options are read."""
+    """A part of the spec that records which of its options are read.
 
-    __slots__ = ("_part", "_path", "_reads", "_views")
+    An option that is read becomes an attribute, which Python finds without `__getattr__`.
+    """
+
+    _part: Part
+    _path: Path
+    _reads: set[Path]
 
     def __init__(self, part: Part, path: Path, reads: set[Path]) -> None:
-        put = object.__setattr__
-        put(self, "_part", part)
-        put(self, "_path", path)
-        put(self, "_reads", reads)
-        put(self, "_views", {})
+        self.__dict__.update(_part=part, _path=path, _reads=reads)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -37,15 +38,12 @@ class View:
         return self._part.__class__
 
     def __getattr__(self, name: str) -> Any:
-        views = self._views
-        if name in views:
-            return views[name]
         part: Any = self._part
         cls: type[Part] = part.__class__
         if name in options_of(cls):
             path = (*self._path, name)
             self._reads.add(path)
-            value = views[name] = viewed(getattr(part, name), path, self._reads)
+            value = self.__dict__[name] = viewed(getattr(part, name), path, self._reads)
             return value
         member = _member(cls, name)
         if isinstance(member, property):
@@ -75,6 +73,8 @@ def _member(cls: type, name: str) -> Any:
 
 def viewed(value: T, path: Path, reads: set[Path]) -> T:
     """Wrap a value so that reads of its parts are recorded."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, Part):
         return cast(T, View(plain(value), path, reads))
     if isinstance(value, dict):

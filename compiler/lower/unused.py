@@ -181,6 +181,7 @@ class Options:
 
     def __init__(self, spec: ModelSpec, reads: set[Path]) -> None:
         self.reads = reads
+        self.inside = {path[:-1] for path in reads if path and path[-1] != "type"}
         self.found: list[Option] = []
         self._inside(spec, ())
 
@@ -188,12 +189,12 @@ class Options:
         if isinstance(value, Part):
             cls = type(value)
             kind = str(getattr(value, "type", ""))
-            defaults = dict(_defaults(cls))
+            defaults = _defaults(cls)
             if isinstance(value, Stack) and isinstance(value.norm, Nothing):
-                defaults["final_norm"] = False
+                defaults = {**defaults, "final_norm": False}
             if isinstance(value, LayerNorm) and not value.affine:
-                defaults["bias"] = False
-            inside = _is_used(value, path, self.reads)
+                defaults = {**defaults, "bias": False}
+            inside = self._is_used(value, path)
             for name, default in defaults.items():
                 if path or name not in SETTLED:
                     self._add((*path, name), getattr(value, name), default, kind, value, inside)
@@ -213,7 +214,7 @@ class Options:
         if isinstance(value, Part):
             type_of = str(getattr(value, "type", ""))
             if type_of:
-                used = _is_used(value, path, self.reads)
+                used = self._is_used(value, path)
                 usual = type_of == getattr(default, "type", "")
                 self.found.append(Option((*path, "type"), type_of, type_of, used, usual))
             self._inside(value, path)
@@ -222,6 +223,17 @@ class Options:
         else:
             used, usual = path in self.reads, bool(value == default)
             self.found.append(Option(path, value, kind, used, usual, holder, inside))
+
+    def _is_used(self, part: Part, path: Path) -> bool:
+        """A part is used when one of its options is, or, without options, when it is looked at."""
+        if isinstance(part, Parallel):
+            return not self.reads.isdisjoint(((*path, USED), (*path, "type")))
+        if path in self.inside:
+            return True
+        if any(name != "type" for name in options_of(type(part))):
+            return False
+        listed = isinstance(path[-1], int)
+        return not listed and path in self.reads
 
 
 @cache
@@ -234,24 +246,6 @@ def _defaults(cls: type[Part]) -> dict[str, Any]:
 def _has_parts(value: Any) -> bool:
     inner = value.values() if isinstance(value, dict) else value
     return any(isinstance(one, Part) for one in inner)
-
-
-def _is_used(part: Part, path: Path, reads: set[Path]) -> bool:
-    """A part is used when one of its options is, or, without options, when it is looked at."""
-    if (*path, USED) in reads:
-        return True
-    if isinstance(part, Parallel):
-        return (*path, "type") in reads
-    names = _own_options(type(part))
-    if not names:
-        listed = isinstance(path[-1], int)
-        return not listed and path in reads
-    return any((*path, name) in reads for name in names)
-
-
-@cache
-def _own_options(cls: type[Part]) -> tuple[str, ...]:
-    return tuple(name for name in options_of(cls) if name != "type")
 
 
 def _says_nothing(option: Option) -> bool:
@@ -349,10 +343,12 @@ class Levels:
 
 def _split(option: Option) -> tuple[Path, Key] | None:
     """The level of an inherited option and its key; None for an option that nobody inherits."""
-    for index, name in enumerate(option.path):
+    path = option.path
+    if INHERITED.isdisjoint(path):  # most
+        return None
+    for index, name in enumerate(path):
         if index > 1 and name in INHERITED:
-            inside = option.path[index + 1 :]
-            return option.path[:index], (str(name), inside, repr(option.value))
+            return path[:index], (str(name), path[index + 1 :], repr(option.value))
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ...records import record
 from ..axes import ONE, Shape
 from ..cost import Poly
 from ..graph import Initial, Op, Value, Weight
@@ -16,7 +17,7 @@ Attrs = dict[str, Any]
 ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Inputs:
     """The inputs of an op by slot, in order."""
 

@@ -12,6 +12,7 @@ from modelwright.backends.pytorch.code.nodes import Name
 from modelwright.backends.pytorch.code.read import constant
 from modelwright.backends.pytorch.patterns import Counts, by_layer, counts, fold, runs
 from modelwright.compiler.graph import ModuleGraph, Scope
+from modelwright.compiler.index import Index
 from modelwright.compiler.layer_rule import LayerRule, Override
 from modelwright.compiler.sizes import Field, Size
 
@@ -89,7 +90,7 @@ def test_every_layer_gets_its_own_for_every_number_of_layers() -> None:
         rule, default = random_rule(dice), dice.randint(0, 9)
         if not rule.fits(default):
             continue
-        allowed = counts(ModuleGraph("m", "M"), scope(rule, default))
+        allowed = counts_of(rule, default)
         assert accepts(allowed, default)
         text = written(rule, default)
         for count in range(1, 24):
@@ -100,6 +101,11 @@ def test_every_layer_gets_its_own_for_every_number_of_layers() -> None:
                 assert tuple(found) == rule.order(count), (rule, count, text)
                 tried += count != default
     assert tried > 500
+
+
+def counts_of(rule: LayerRule, default: int) -> Counts:
+    graph = ModuleGraph("m", "M")
+    return counts(graph, Index(graph), scope(rule, default))
 
 
 def accepts(allowed: Counts, count: int) -> bool:
@@ -124,7 +130,7 @@ def accepts(allowed: Counts, count: int) -> bool:
 def test_numbers_of_layers_that_a_file_is_right_for(
     rule: LayerRule, default: int, expected: Counts
 ) -> None:
-    assert counts(ModuleGraph("m", "M"), scope(rule, default)) == expected
+    assert counts_of(rule, default) == expected
 
 
 def test_a_pattern_is_folded() -> None:

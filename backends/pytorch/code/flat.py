@@ -69,6 +69,8 @@ def flat(e: Any, want: int = 0) -> str:
     if kind is Name:  # half of all
         name: str = e.id
         return name
+    if kind is Dot and type(e.of) is Name:
+        return f"{e.of.id}.{e.name}"
     text = FLAT[kind](e)
     return f"({text})" if want > CHOICE and kind in LOOSE and binding(e) < want else text
 

@@ -7,25 +7,17 @@ Comparison ignores them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from typing import Any
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass as tree_node
-else:
-
-    def tree_node(*, frozen: bool, slots: bool, kw_only: bool = False):
-        """A dataclass that is immutable for type checkers only: at run time, `frozen=True` would
-        make emitting a file a tenth slower."""
-        return dataclass(unsafe_hash=frozen, slots=slots, kw_only=kw_only)
-
+from ....records import record
 
 Origin = int | str | tuple[Any, ...]
 Origins = frozenset[Any]
 NOWHERE: Origins = frozenset()
 
 
-@tree_node(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Node:
     """A part of a program."""
 
@@ -38,12 +30,12 @@ class Node:
 # -- expressions
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Name(Node):
     id: str
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Literal(Node):
     """A number, a string, None, True, False or `...`, with its spelling (1 is not 1.0)."""
 
@@ -51,7 +43,7 @@ class Literal(Node):
     text: str
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Dot(Node):
     """`of.name`."""
 
@@ -59,7 +51,7 @@ class Dot(Node):
     name: str
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Argument(Node):
     """An argument of a call: by position, by `name=`, or unpacked with `*` or `**`."""
 
@@ -68,13 +60,13 @@ class Argument(Node):
     stars: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Call(Node):
     of: Expr
     arguments: tuple[Argument, ...] = ()
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Binary(Node):
     """`left sign right`; chains such as `a + b + c` are left-associative."""
 
@@ -83,20 +75,20 @@ class Binary(Node):
     right: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unary(Node):
     sign: str  # -, ~ or not
     of: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Bracketed(Node):
     """An expression in parentheses that are only for readability."""
 
     of: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choice(Node):
     """`then if test else other`."""
 
@@ -105,7 +97,7 @@ class Choice(Node):
     other: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sequence(Node):
     """A tuple, a list or a set; without brackets: a tuple such as `a, b`.
 
@@ -116,7 +108,7 @@ class Sequence(Node):
     brackets: str = "()"
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pair(Node):
     """One entry of a dictionary."""
 
@@ -124,12 +116,12 @@ class Pair(Node):
     value: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Dictionary(Node):
     items: tuple[Pair, ...]
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Index(Node):
     """`of[keys]`."""
 
@@ -137,35 +129,35 @@ class Index(Node):
     keys: tuple[Expr, ...]
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Slice(Node):
     start: Expr | None = None
     stop: Expr | None = None
     step: Expr | None = None
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Format(Node):
     """An f-string; its parts are strings and expressions."""
 
     parts: tuple[str | Expr, ...]
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Labelled(Node):
     """`{value=}` in an f-string: the expression, an equals sign, and its value."""
 
     value: Expr
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Adjacent(Node):
     """Adjacent string literals, which Python concatenates."""
 
     items: tuple[Expr, ...]
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Loop(Node):
     """`for target in over if test` in a generator, behind another one."""
 
@@ -174,7 +166,7 @@ class Loop(Node):
     test: Expr | None = None
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Generator(Node):
     """`value for target in over if test`; of a dictionary, the value is a pair.
 
@@ -216,7 +208,7 @@ Expr = (
 # -- statements
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Set(Node):
     """`target = value`, with an annotation in a class; `note` is the comment behind it.
 
@@ -230,7 +222,7 @@ class Set(Node):
     also: tuple[Expr, ...] = ()
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Update(Node):
     """`target sign= value`."""
 
@@ -240,7 +232,7 @@ class Update(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Do(Node):
     """An expression statement."""
 
@@ -248,19 +240,19 @@ class Do(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Return(Node):
     value: Expr
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Raise(Node):
     value: Expr
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Word(Node):
     """`break`, `pass` or `continue`."""
 
@@ -268,14 +260,14 @@ class Word(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Comment(Node):
     """A comment on a line of its own."""
 
     text: str
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class If(Node):
     test: Expr
     then: tuple[Statement, ...]
@@ -283,7 +275,7 @@ class If(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class For(Node):
     target: Expr
     over: Expr
@@ -291,7 +283,7 @@ class For(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entered(Node):
     """`of as target`, or only `of`, after `with`."""
 
@@ -299,7 +291,7 @@ class Entered(Node):
     target: Expr | None = None
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class With(Node):
     """`with of as target: body`."""
 
@@ -308,7 +300,7 @@ class With(Node):
     note: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Try(Node):
     """`try: body`, `finally: final`."""
 
@@ -316,7 +308,7 @@ class Try(Node):
     final: tuple[Statement, ...]
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Parameter(Node):
     """A parameter of a function; the name `*` precedes keyword-only parameters.
 
@@ -329,7 +321,7 @@ class Parameter(Node):
     stars: str = ""
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Function(Node):
     """`def name(parameters) -> result:`; `docstring` is a tuple of lines."""
 
@@ -341,7 +333,7 @@ class Function(Node):
     decorators: tuple[Expr, ...] = ()
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Class(Node):
     name: str
     bases: tuple[Expr, ...]
@@ -350,7 +342,7 @@ class Class(Node):
     decorators: tuple[Expr, ...] = ()
 
 
-@tree_node(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Copied(Node):
     """A function or class of the runtime, copied into the file unchanged.
 

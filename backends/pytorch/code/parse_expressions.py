@@ -139,11 +139,10 @@ def _format(node: ast.JoinedStr) -> Any:
 def _in_quotes(node: ast.AST) -> Any:
     """An expression in an f-string; strings in it need the other kind of quotes."""
 
-    def exchange(part: Any) -> Any:
-        text = isinstance(part, Literal) and isinstance(part.value, str)
-        return Literal(part.value, repr(part.value)) if text else None
+    def exchange(part: Literal) -> Literal | None:
+        return Literal(part.value, repr(part.value)) if isinstance(part.value, str) else None
 
-    return rebuilt(read_expression(node), exchange)
+    return rebuilt(read_expression(node), {Literal: exchange})
 
 
 def _generator(brackets: str) -> Callable[[Any], Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from .nodes import (
@@ -29,6 +29,7 @@ from .nodes import (
 from .walk import CHILDREN
 
 SELF = Name("self")
+OWN_CONFIG = Dot(SELF, "config")
 
 
 class UnboundNameError(AssertionError):
@@ -96,13 +97,19 @@ class Names:
             elif kind is Generator:
                 names |= self._of_generator(part)
             elif kind is Dot:
-                if _is_config(part.of):
+                of = part.of
+                if type(of) is not Name:
+                    waiting.append(of)
+                    if of == OWN_CONFIG:
+                        self.fields.add(part.name)
+                    continue
+                names.add(of.id)
+                if of.id == "config":
                     self.fields.add(part.name)
-                waiting.append(part.of)
             elif kind is Entered:
                 waiting.append(part.of)
             elif kind in CHILDREN:
-                waiting.extend(CHILDREN[kind](part))
+                waiting.append(CHILDREN[kind](part))
         return names
 
     def _of_generator(self, part: Generator) -> set[str]:
@@ -175,13 +182,6 @@ class _FunctionNames:
         return names
 
 
-def _is_config(part: Any) -> bool:
-    """Is it `config` or `self.config`?"""
-    if type(part) is Dot:
-        return bool(part.name == "config" and part.of == SELF)
-    return type(part) is Name and part.id == "config"
-
-
 def bound_by(statement: Any) -> set[str]:
     """The names that a statement sets."""
     if isinstance(statement, Set):
@@ -224,8 +224,8 @@ def _entered(part: With) -> list[Any]:
 
 def _no_names(part: Set) -> tuple[Any, ...]:
     """Assignment targets that are not names; `cache.length = end` reads `cache`."""
-    if type(part.target) is Name and not part.also:  # most
-        return ()
+    if not part.also and type(part.target) in (Name, Dot):  # most
+        return () if type(part.target) is Name else (part.target,)
     return tuple(target for target in (part.target, *part.also) if not _targets(target))
 
 
@@ -246,14 +246,19 @@ def _leaves(statement: Any) -> bool:
     return jumps or isinstance(statement, (Return, Raise))
 
 
-def notes_of(parts: Iterable[Any]) -> Iterator[str]:
-    """The comments and docstrings of a program."""
-    for part in parts:
-        if isinstance(part, Copied):
-            yield from part.notes
-        elif isinstance(part, (Class, Function)):
-            yield part.doc
-            yield from notes_of(part.body)
+def notes_of(parts: Iterable[Any]) -> list[str]:
+    """The comments and docstrings of a program, in arbitrary order."""
+    found: list[str] = []
+    waiting = [*parts]
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind is Copied:
+            found += part.notes
+        elif kind is Class or kind is Function:
+            found.append(part.doc)
+            waiting += part.body
         else:
-            yield getattr(part, "note", "")
-            yield from notes_of(inner_statements(part))
+            found.append(getattr(part, "note", ""))
+            waiting += inner_statements(part)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter, is_
 from typing import Any
@@ -75,14 +75,17 @@ PARTS = {kind: tuple(f.name for f in fields(kind) if f.name not in TEXTS) for ki
 PARTS[Literal] = ()
 
 
+CHILDREN = {kind: attrgetter(*names) for kind, names in PARTS.items() if names}
+"""The nodes in a node: one of them, or a tuple of nodes and tuples. Leaves have none."""
+
+
 def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) > 1:
         return attrgetter(*names)
-    only = attrgetter(*names) if names else None
-    return (lambda node: (only(node),)) if only else lambda node: ()
+    only = attrgetter(*names)
+    return lambda node: (only(node),)
 
 
-CHILDREN = {kind: _values(names) for kind, names in PARTS.items()}
 FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "origins") for kind in KINDS}
 VALUES = {kind: _values(names) for kind, names in FIELDS.items()}
 
@@ -92,11 +95,13 @@ def walk(*found: Any) -> Iterator[Any]:
     waiting = list(found)
     while waiting:
         part = waiting.pop()
-        if type(part) is tuple:
+        kind = type(part)
+        if kind is tuple:
             waiting.extend(part)
-        elif type(part) in CHILDREN:
+        elif kind in PARTS:
             yield part
-            waiting.extend(CHILDREN[type(part)](part))
+            if kind in CHILDREN:
+                waiting.append(CHILDREN[kind](part))
 
 
 def origins_in(*found: Any) -> Origins:
@@ -108,10 +113,11 @@ def origins_in(*found: Any) -> Origins:
         kind = type(part)
         if kind is tuple:
             waiting.extend(part)
-        elif kind in CHILDREN:
+        elif kind in PARTS:
             if part.origins:
                 origins.append(part.origins)
-            waiting.extend(CHILDREN[kind](part))
+            if kind in CHILDREN:
+                waiting.append(CHILDREN[kind](part))
     return NOWHERE.union(*origins) if origins else NOWHERE
 
 
@@ -136,18 +142,15 @@ def written_for(node: Any, *origins: Origin) -> Any:
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
     """Replace nodes of a tree, outermost first."""
-    by_kind: dict[type, list[tuple[Any, Any]]] = {}
-    for old, new in changes.items():
-        by_kind.setdefault(type(old), []).append((old, new))
 
     def exchange(node: Any) -> Any:
-        return next((new for old, new in by_kind.get(type(node), ()) if old == node), None)
+        return next((new for old, new in changes.items() if old == node), None)
 
-    return rebuilt(part, exchange)
+    return rebuilt(part, dict.fromkeys(map(type, changes), exchange))
 
 
-def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
-    """Replace each node by the result of `exchange`; None keeps a node.
+def rebuilt(part: Any, exchange: Mapping[type, Callable[[Any], Any]]) -> Any:
+    """Replace nodes by the result of the function for their kind, if any; None keeps a node.
 
     Unchanged subtrees are the same objects as before.
     """
@@ -155,12 +158,11 @@ def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
     if kind is tuple:
         items = [rebuilt(item, exchange) for item in part]
         return part if all(map(is_, items, part)) else tuple(items)
-    if kind not in FIELDS:
-        return part
-    new = exchange(part)
-    if new is not None:
+    if kind in exchange and (new := exchange[kind](part)) is not None:
         return new
-    inner = CHILDREN[kind](part)
+    if kind not in CHILDREN:
+        return part
+    inner = [getattr(part, name) for name in PARTS[kind]]
     made = [rebuilt(item, exchange) for item in inner]
     if all(map(is_, made, inner)):
         return part
