@@ -89,6 +89,7 @@ def generate(
           --prompt "The house stands" --max-new-tokens 40 --top-p 0.9 --seed 1
     """
     graph = load_graph(spec, sets)
+    from ..backends.pytorch.quantized import slow_because
     from ..prompting import (
         PromptError,
         decode_prompt,
@@ -104,6 +105,8 @@ def generate(
         with progress("reading weights"):
             searches = beams is not None
             model = load_model(graph, weights, device=device, dtype=dtype, beam_search=searches)
+        if reason := slow_because(model):
+            note(f"{weights}: slower than float32 on this CPU: {reason}")
         _warn(graph, len(prompt_ids(model, tokens, text)), max_new_tokens)
         chosen = {"beams": beams, "length_penalty": length_penalty} if searches else sampling
         with progress("generating"):

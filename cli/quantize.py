@@ -53,7 +53,7 @@ def quantize(
     output: Path,
     force: bool,
 ) -> None:
-    """Quantize the linear layers of a model.
+    """Quantize the linear layers of a model, and with int8 also tied heads.
 
     SPEC is a YAML file; `-` is stdin. Needs `pip install modelwright[quantize]`.
 
@@ -61,7 +61,7 @@ def quantize(
       modelwright quantize gpt.yaml --weights run/weights.safetensors --to int8 -o int8.safetensors
       modelwright generate gpt.yaml --weights int8.safetensors --tokenizer tokenizer.json …
 
-    Embeddings, tied heads and experts are not quantized; the command says what is not, and why.
+    Other embeddings and experts are not quantized; the command says what is not, and why.
     """
     if output.suffix != ".safetensors":
         fail(f"{output}: the suffix must be .safetensors")
@@ -69,7 +69,7 @@ def quantize(
         fail(f"{output} exists; not overwritten (use --force)")
     read = load_spec(spec, sets)
     from ..backends.pytorch import WeightsError, save_weights
-    from ..backends.pytorch.quantized import QuantizationError
+    from ..backends.pytorch.quantized import QuantizationError, slow_because
     from ..training.errors import TrainingError
     from ..training.quantizing import quantize_spec
 
@@ -83,5 +83,7 @@ def quantize(
     for reason in dict.fromkeys(made.left.values()):
         names = ", ".join(name for name, why in made.left.items() if why == reason)
         note(f"  not quantized: {names} ({reason})")
+    if reason := slow_because(made.model):
+        note(f"  slower than float32 on this CPU: {reason}")
     if made.before is not None:
         note(f"  loss {made.before:.4f} -> {made.after:.4f}, divergence {made.divergence:.2e} nats")

@@ -1,9 +1,11 @@
-"""Quantized models, with torchao: linear layers in 8 or 4 bits, and their files.
+"""Quantized models, with torchao: linear layers and tied heads in 8 or 4 bits, and their files.
 
 int8           weights in 8 bits, one scale per row
 int8-dynamic   also the inputs, with one scale per token, computed when the model runs
 int4           weights in 4 bits, one scale and zero point for 32 weights of a row; 8 bits in memory
 float8         weights in float8 (e4m3), one scale per row
+
+int8_weights.py has the products of int8 weights on the CPU. Tied heads are quantized to int8 only.
 
 For int4, torchao has layouts that the kernels of one device read (of CPUs, of CUDA). The one here
 runs on all devices, since it computes the weights from it for each product, which is slower. In a
@@ -19,7 +21,7 @@ import ast
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 KINDS = ("int8", "int8-dynamic", "int4", "float8")
 """Kinds of quantization."""
+INT8 = KINDS[:2]
 KEY = QUANTIZATION
 """Metadata key of a file, and the attribute of a model, with the kind."""
 
@@ -48,8 +51,8 @@ class QuantizationError(ValueError):
 
 
 def quantize(model: nn.Module, kind: str) -> dict[str, str]:
-    """Quantize the linear layers of a model in place. Returns the matrices that stay as they are,
-    such as embeddings, tied heads and experts, and why.
+    """Quantize the linear layers and, to int8, the tied heads of a model in place. Returns the
+    matrices that stay as they are, such as embeddings and experts, and why.
 
     Raises QuantizationError for an unknown kind, a device that does not support it, a model without
     linear layers that can be quantized, one that is quantized already, and without torchao.
@@ -62,7 +65,7 @@ def quantize(model: nn.Module, kind: str) -> dict[str, str]:
     if kind == "float8":
         for device in {weight.device for weight in model.parameters()}:
             check_float8(device)
-    read = read_elsewhere(model)
+    read = weights_read(model)
     left = {
         f"{name}.{key}".lstrip("."): reason
         for name, module in model.named_modules()
@@ -72,20 +75,40 @@ def quantize(model: nn.Module, kind: str) -> dict[str, str]:
     if all(name in left for name, weight in model.named_parameters() if weight.ndim >= 2):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in [*left.items()][:3])
         raise QuantizationError(f"no layer of the model can be quantized ({reasons})")
-    change(model, config, lambda module, _: not reason_against(module, kind, read))
+    chosen = [module for module in model.modules() if not reason_against(module, kind, read)]
+    for module in chosen:
+        _quantize_module(module, kind, change, config)
     setattr(model, KEY, kind)
     return left
 
 
-def reason_against(module: nn.Module, kind: str, read: Collection[nn.Module] = ()) -> str:
+def _quantize_module(
+    module: nn.Module, kind: str, change: Callable[..., None], config: Any
+) -> None:
+    """Quantize the weight of a linear layer or an embedding."""
+    from torch import nn
+
+    weight: Any = module.weight
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    linear.weight = weight
+    change(linear, config)
+    made: Any = linear.weight
+    if kind in INT8:
+        from .int8_weights import Int8Weight
+
+        made = nn.Parameter(Int8Weight.of(made), requires_grad=False)
+    module.weight = made
+
+
+def reason_against(module: nn.Module, kind: str, read: Mapping[nn.Module, bool]) -> str:
     """Why the weights of a module cannot be quantized; empty if they can.
 
-    read: modules whose weights others read
+    read: see `weights_read`
     """
     from torch import nn
 
     if isinstance(module, nn.Embedding):
-        return "an embedding"  # and a head that is tied to it
+        return "" if kind in INT8 and read.get(module) else "an embedding"
     if not isinstance(module, nn.Linear):
         return "not a linear layer"
     if type(module).forward is not nn.Linear.forward or module in read:
@@ -97,30 +120,50 @@ def reason_against(module: nn.Module, kind: str, read: Collection[nn.Module] = (
     return ""
 
 
-def read_elsewhere(model: nn.Module) -> set[nn.Module]:
-    """Linear layers of an emitted model whose weights the code of another module reads."""
-    found: set[nn.Module] = set()
-    names = {kind: _weights_read_by(kind) for kind in {type(module) for module in model.modules()}}
+def weights_read(model: nn.Module) -> dict[nn.Module, bool]:
+    """Modules of an emitted model whose weights the code of another module reads, and whether only
+    as the weight of `F.linear`, as a tied head does."""
+    from torch import nn
+
+    found: dict[nn.Module, bool] = {}
+    reads = {kind: _weights_read_by(kind) for kind in {type(module) for module in model.modules()}}
     for module in model.modules():
-        read = names[type(module)]
-        found |= {child for name, child in module.named_children() if name in read}
+        for path, multiplied in reads[type(module)]:
+            read: Any = module
+            for name in path:
+                read = getattr(read, name, None)
+            if isinstance(read, nn.Module):
+                found[read] = multiplied and found.get(read, True)
     return found
 
 
-def _weights_read_by(module: type[nn.Module]) -> frozenset[str]:
-    """Names of submodules in expressions of a class such as `self.state.weight`."""
+def _weights_read_by(module: type[nn.Module]) -> frozenset[tuple[tuple[str, ...], bool]]:
+    """Paths of submodules in expressions of a class such as `self.decoder.state.weight`, and
+    whether these are the second argument of `F.linear`."""
     if module.__module__.startswith("torch."):
         return frozenset()
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(module)))
     except (OSError, TypeError):
         return frozenset()  # a class without source
-    read = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+    multiplied = [call.args[1] for call in calls if ast.unparse(call.func) == "F.linear"]
     return frozenset(
-        node.value.attr
-        for node in read
-        if node.attr == "weight" and isinstance(node.value, ast.Attribute)
+        (path, any(node is weight for weight in multiplied))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "weight" and (path := _path(node.value))
     )
+
+
+def _path(node: ast.expr) -> tuple[str, ...]:
+    """The names after `self`; empty for other expressions."""
+    if not isinstance(node, ast.Attribute):
+        return ()
+    start = node.value
+    if isinstance(start, ast.Name):
+        return (node.attr,) if start.id == "self" else ()
+    above = _path(start)
+    return (*above, node.attr) if above else ()
 
 
 def check_float8(device: torch.device) -> None:
@@ -166,7 +209,7 @@ def _int4() -> Any:
 
 def is_quantized(tensor: Tensor) -> bool:
     """Whether a tensor is one of torchao."""
-    return type(tensor).__module__.startswith("torchao.")
+    return any(kind.__module__.startswith("torchao.") for kind in type(tensor).__mro__)
 
 
 def parts(name: str, tensor: Tensor) -> dict[str, Tensor]:
@@ -209,6 +252,16 @@ def unpacked(state: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
     return made
 
 
+def slow_because(model: nn.Module) -> str:
+    """Why the products of an int8 model are those of torchao, which on the CPU are slower than in
+    float32; empty if they are not."""
+    if getattr(model, KEY, None) not in INT8 or next(model.parameters()).device.type != "cpu":
+        return ""
+    from .int8_weights import missing
+
+    return missing()
+
+
 def kind_of(path: Path) -> str | None:
     """The kind of a quantized file; None for other files."""
     from safetensors import SafetensorError, safe_open
@@ -248,3 +301,5 @@ def load_quantized(model: nn.Module, path: Path, kind: str) -> None:
     with torch.no_grad():
         for name, tensor in target.items():
             tensor.copy_(stored[name])
+    for weight in model.parameters():
+        weight.__dict__.pop("_packed", None)  # changes are not counted in inference mode

@@ -44,7 +44,8 @@ def test_a_quantized_model_is_saved_and_loaded(
     tolerance = {"float8": 0.1, "int4": 0.3}.get(kind, 0.05)
     mw.save_weights(model, tmp_path / "float.safetensors")
     left = quantize(model, kind)
-    assert left == {"token_embedding.weight": "an embedding"}  # the head is tied to it
+    tied = {"token_embedding.weight": "an embedding"}
+    assert left == ({} if kind.startswith("int8") else tied)
     found = model(IDS).detach()
     assert 0 < float((found - expected).abs().max()) < tolerance * float(expected.abs().max())
     mw.save_weights(model, tmp_path / "small.safetensors")
@@ -62,8 +63,6 @@ def test_a_quantized_model_is_saved_and_loaded(
 @pytest.mark.parametrize("name", NAMES)
 def test_quantized_examples_run_in_inference_mode(name: str, kind: str) -> None:
     """As in `generate`: there, torchao's tensors support less than with `no_grad`."""
-    if (name, kind) == ("longformer_base", "int8-dynamic"):
-        pytest.skip("torchao cannot quantize an input without rows: a text without global tokens")
     graph = small_graph(name)
     model = mw.compile(graph, seed=0).eval()
     drawn = Arguments(shrink(spec(name)), graph).plain().items()
