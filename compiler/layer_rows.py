@@ -29,6 +29,13 @@ CLASSES = {
 """Ops that are modules of their own; weights of others are parameters of the enclosing module."""
 
 
+def class_of(op: Op) -> str:
+    """The class of the module of an op."""
+    if op.kind == "patchify" and op.attrs["tubelet"]:
+        return "Conv3d"
+    return CLASSES.get(op.kind, "Parameter")
+
+
 @dataclass(frozen=True)
 class LayerRow:
     """One module, or one kind of layer.
@@ -87,7 +94,7 @@ class _Rows:
         for part in sorted(parts, key=self.place):
             if isinstance(part, Op):
                 if self.counts([part]):
-                    yield self.row(CLASSES.get(part.kind, "Parameter"), [part], depth, part)
+                    yield self.row(class_of(part), [part], depth, part)
             elif not self.index.subtree[part.path]:  # a stack that returns its input
                 continue
             elif part.role in ("stack", "block"):

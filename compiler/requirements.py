@@ -180,6 +180,9 @@ def _shared_heads(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
 
 def _rotated_pairs(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     """Rotary positions rotate pairs of features; on a grid, half of them by row."""
+    if op.attrs.get("widths"):
+        yield from _widths_of_axes(op)
+        return
     yield _multiple(op.attrs["width"], 4 if op.kind == "grid_rope_table" else 2)
     scaling = op.attrs.get("scaling") or {}
     if scaling.get("type") == "longrope":
@@ -235,8 +238,11 @@ def _convolution(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
 
 
 def _patches(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
-    for side in op.attrs["sides"]:
+    *frames, height, width = op.attrs["sides"]
+    for side in (height, width):
         yield _at_most(op.attrs["patch"], side)
+    for number in frames:
+        yield _at_most(op.attrs["tubelet"], number)
 
 
 def _sinusoid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
@@ -245,7 +251,21 @@ def _sinusoid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
 
 def _sinusoid_of_grid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     """Half of the width for each axis, in pairs."""
+    if op.attrs["widths"]:
+        yield from _widths_of_axes(op)
+        return
     yield _multiple(op.attrs["width"], 4)
+
+
+def _widths_of_axes(op: Op) -> Iterator[Requirement]:
+    """The features of frame, row and column are pairs, and together all that there are."""
+    widths: list[Size] = list(op.attrs["widths"].values())
+    if not isinstance(widths[0].tree, Field):  # a quarter and three eighths
+        yield _multiple(op.attrs["width"], 16)
+        return
+    for one in widths:
+        yield _multiple(one, 2)
+    yield Requirement(_tree(sum(widths[1:], widths[0])), "==", _tree(op.attrs["width"]))
 
 
 def _image(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:

@@ -83,16 +83,20 @@ class Tokens(Source):
 
 class Patches(Source):
     """Square patches of an image (B, C, H, W), in row-major order, projected linearly (Dosovitskiy
-    et al., 2020, arXiv:2010.11929).
+    et al., 2020, arXiv:2010.11929). A patch of a video (`layout: video`) is the same square of
+    several frames; the patches of the first frames come first (tubelets; Arnab et al., 2021,
+    arXiv:2103.15691).
 
     argument: name of the argument of `forward`
-    layout: `image`, or `spectrogram`: (B, W, H) with one channel, where W is the number of frames
-        and H the number of frequency bands
+    layout: `image`; `spectrogram`: (B, W, H) with one channel, where W is the number of frames and
+        H the number of frequency bands; or `video`: (B, frames, C, H, W)
     image_size: height and width, one number or a list of two
     patch_size: height and width of a patch
+    frames: number of frames of a video
+    tubelet_size: number of frames of a patch of a video
     stride: distance between neighbouring patches, one number or a list of two (down, across);
         default: `patch_size`; patches overlap if it is smaller (AST; Gong et al., 2021,
-        arXiv:2104.01778)
+        arXiv:2104.01778). Not for a video
     channels: number of image channels
     bias: whether the projection has a bias
     registers: number of learned tokens between `prefix_tokens` and patches; they take no positions
@@ -100,9 +104,11 @@ class Patches(Source):
 
     type: Literal["patches"] = "patches"
     argument: Argument = "pixel_values"
-    layout: OneOf[Literal["image", "spectrogram"]] = "image"
+    layout: OneOf[Literal["image", "spectrogram", "video"]] = "image"
     image_size: Sides
     patch_size: Count
+    frames: Count | None = None
+    tubelet_size: Count = 1
     stride: Sides | None = None
     channels: Count = 3
     bias: Flag | None = None
@@ -114,23 +120,31 @@ class Patches(Source):
         return pair(self.image_size)
 
     @property
-    def steps(self) -> tuple[int, int]:
-        """Distance between patches, down and across."""
-        return pair(self.patch_size if self.stride is None else self.stride)
+    def window(self) -> tuple[int, ...]:
+        """Frames, if any, height and width of a patch."""
+        tubelet = (self.tubelet_size,) * (self.layout == "video")
+        return (*tubelet, self.patch_size, self.patch_size)
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """Number of rows and columns of patches."""
-        rows, columns = (
-            (side - self.patch_size) // step + 1
-            for side, step in zip(self.sides, self.steps, strict=True)
+    def steps(self) -> tuple[int, ...]:
+        """Distance between patches, down and across; of a video, also between their frames."""
+        return self.window if self.stride is None else pair(self.stride)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Number of rows and columns of patches; of a video, after those of frames."""
+        whole = (self.frames or 0, *self.sides)[-len(self.window) :]
+        return tuple(
+            (side - size) // step + 1
+            for side, size, step in zip(whole, self.window, self.steps, strict=True)
         )
-        return rows, columns
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one image."""
+        """Shape of one image or video."""
         height, width = self.sides
+        if self.layout == "video":
+            return (self.frames or 0, self.channels, height, width)
         return (width, height) if self.layout == "spectrogram" else (self.channels, height, width)
 
 
@@ -312,8 +326,13 @@ class StackInput(Source):
 
 
 def has_grid(source: Source) -> TypeGuard[Patches | ConvStem]:
-    """Whether the tokens of an input are those of an image, in rows and columns."""
+    """Whether the tokens of an input are those of an image or video, in rows and columns."""
     return isinstance(source, Patches) or (isinstance(source, ConvStem) and source.axes == 2)
+
+
+def grid_axes(sources: Sequence[Source]) -> int:
+    """Number of axes of the patches of the inputs: 3 for a video, 2 for an image, else 1."""
+    return max((len(source.grid) for source in sources if has_grid(source)), default=1)
 
 
 def joined(sources: Sequence[Source]) -> tuple[int, ...]:

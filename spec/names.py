@@ -214,20 +214,20 @@ HELPER_NAMES = frozenset(
     dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention
     first_token_index fused_attention fused_attention_with_sinks gathered_attention given_ranges
     global_places global_queries grid_angles grid_offsets grid_offsets_behind grid_places grid_turns
-    grouped_expert_linear growing_sharpness gru_step gru_step_reset_after in_chunks intersect_ranges
-    interleave_inputs join_inputs joined_names kept_as_ranges keys_of lambda_init last_of_blocks
-    last_token lightning_rates linear_attention llama3_frequencies load_checkpoint log_buckets
-    lstm_step mask_of_tile masked_softmax masks_of_heads max_pool mean_of_tokens mean_pool
-    merge_ranges mixed_heads modulate one_tile open_tensors opened_ranges outer_product_mean
-    padding_mask path_bias place_rows pool_heads position_to_content positions_of_tokens
-    positions_past_padding put_together queries_between query_runs quick_gelu random_blocks
-    random_ranges recur relative_log_places relative_places rope_angles rope_frequencies row_origins
-    same_score sample scaled_rope_angles scaled_scores scores_of_places sinusoid_pairs sinusoids
-    sliding_tiles softcap softmax_with_sinks sparse_mixer stored_tensor strided_attention
-    strided_keys strided_ranges strided_runs sum_of_places swish take_apart tiled_attention
-    tiles_of_blocks tiles_of_rows tiles_with_bias token_pool unfit_rest unfit_rows unless_padding
-    weighted_sum weighted_values with_sinks within_capacity without_padding yarn_frequencies
-    yarn_frequencies_between_pairs z_loss zero_padding
+    grouped_expert_linear growing_sharpness gru_step gru_step_reset_after in_chunks
+    interleave_inputs intersect_ranges join_inputs joined_names kept_as_ranges keys_of lambda_init
+    last_of_blocks last_token lightning_rates linear_attention llama3_frequencies load_checkpoint
+    log_buckets lstm_step mask_of_tile masked_softmax masks_of_heads max_pool mean_of_tokens
+    mean_pool merge_ranges mixed_heads modulate one_tile open_tensors opened_ranges
+    outer_product_mean padding_mask path_bias place_rows pool_heads position_to_content
+    positions_of_tokens positions_past_padding put_together queries_between query_runs quick_gelu
+    random_blocks random_ranges recur relative_log_places relative_places rope_angles
+    rope_frequencies row_origins same_score sample scaled_rope_angles scaled_scores scores_of_places
+    sinusoid_pairs sinusoids sliding_tiles softcap softmax_with_sinks sparse_mixer stored_tensor
+    strided_attention strided_keys strided_ranges strided_runs sum_of_places swish take_apart
+    tiled_attention tiles_of_blocks tiles_of_rows tiles_with_bias token_pool unfit_rest unfit_rows
+    unless_padding video_angles video_places weighted_sum weighted_values with_sinks within_capacity
+    without_padding yarn_frequencies yarn_frequencies_between_pairs z_loss zero_padding
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -16,6 +16,7 @@ from .scalars import (
     Padding,
     Positive,
     Whole,
+    Widths,
 )
 
 Place = Literal["input", "layer", "queries and keys", "scores"]
@@ -147,12 +148,16 @@ class Sinusoidal(Part):
 
     add_to: as for `learned`
     axes: number of position axes. With 2, for the patches of an image, half of the features are
-        the sinusoids of the row and half those of the column; those of prefix tokens are 0
+        the sinusoids of the row and half those of the column; those of prefix tokens are 0. With 3,
+        for the patches of a video, those of the frame come first
     order: with `axes: 2`, which half comes first: `[column, row]`, as in MAE (He et al., 2021,
-        arXiv:2111.06377) and DiT, or `[row, column]`
-    layout: `concat`: all sines, then all cosines; or `interleaved`; with `axes: 2`, in each half
+        arXiv:2111.06377) and DiT, or `[row, column]`; with `axes: 3`, the order after the frame
+    widths: with `axes: 3`, the numbers of features of frame, row and column; default: a quarter,
+        three eighths and three eighths of d_model (CogVideoX; Yang et al., 2024, arXiv:2408.06072)
+    layout: `concat`: all sines, then all cosines; or `interleaved`; with several axes, those of
+        each axis
     denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1
-        (`half_minus_one`); with `axes: 2`, `width` is the width of one half
+        (`half_minus_one`), where `width` is the number of features of one axis
     coordinates: position of a patch with `axes: 2`: the `index` of its row and column, or `turn`:
         2π (i + 1) / (n + 1e-6) for row or column i of n (DETR)
     offset: added to each position
@@ -164,6 +169,7 @@ class Sinusoidal(Part):
     add_to: Target = "input"
     axes: OneOf[Literal[1, 2, 3]] = 1
     order: GridOrder = ("column", "row")
+    widths: Widths | None = None
     layout: OneOf[Literal["concat", "interleaved"]] = "concat"
     denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
     coordinates: OneOf[Literal["index", "turn"]] = "index"
@@ -213,7 +219,11 @@ class Rotary(Part):
     layout: which features form a pair: (i, i + half) or (2i, 2i + 1)
     axes: number of position axes. With 2, for the patches of an image, half of the pairs rotate
         with the row and half with the column, each with the frequencies of a head half as wide;
-        prefix tokens are not rotated
+        prefix tokens are not rotated. With 3, for the patches of a video, the first pairs rotate
+        with the frame, the next with the row and the last with the column, each with the
+        frequencies of a head as wide as its `widths`
+    widths: with `axes: 3`, the numbers of rotated features of frame, row and column; default: a
+        quarter, three eighths and three eighths (CogVideoX; Yang et al., 2024, arXiv:2408.06072)
     coordinates: position of a patch with `axes: 2`: the `index` of its row and column, or its
         `centred` coordinates from -1 to 1, in full turns (DINOv3; Siméoni et al., 2025,
         arXiv:2508.10104)
@@ -226,6 +236,7 @@ class Rotary(Part):
     fraction: Fractional = 1
     layout: OneOf[Literal["half", "interleaved"]] = "half"
     axes: OneOf[Literal[1, 2, 3]] = 1
+    widths: Widths | None = None
     coordinates: OneOf[Literal["index", "centred"]] = "index"
     scaling: Scaling = NOTHING
 

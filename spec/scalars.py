@@ -205,6 +205,14 @@ def _read_sides(value: Any) -> int | tuple[int, int]:
     return one if one == other else (one, other)
 
 
+def _read_widths(value: Any) -> tuple[int, int, int]:
+    width = whole(1, 100_000_000)
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        raise ValueError
+    first, second, third = (int(width.read(each)) for each in value)
+    return first, second, third
+
+
 def _read_ids(value: Any) -> int | tuple[int, ...]:
     one = whole(0, 2**31 - 1)
     if not isinstance(value, (list, tuple)):
@@ -289,6 +297,14 @@ Sides = Annotated[
                 {"type": "array", "items": _COUNT_JSON, "minItems": 2, "maxItems": 2},
             ]
         },
+    ),
+]
+Widths = Annotated[
+    tuple[int, int, int],
+    Wanted(
+        "a list of three integers above 0",
+        _read_widths,
+        {"type": "array", "items": _COUNT_JSON, "minItems": 3, "maxItems": 3},
     ),
 ]
 Number = Annotated[float, real(-LARGE, LARGE)]

@@ -13,11 +13,7 @@ from .errors import SpecError
 from .locate import locate
 from .model import ModelSpec
 from .part import BROKEN, Part, parts_in
-from .positions import (
-    RelativeTable,
-    Rotary,
-    Sinusoidal,
-)
+from .positions import RelativeTable
 from .source import Node
 
 Path = tuple[str | int, ...]
@@ -26,8 +22,6 @@ LATER_TYPES: dict[type[Part], str] = {}
 
 # class -> option -> the supported values, and a name for all others
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
-    Rotary: {"axes": ((1, 2), "positions with three axes")},
-    Sinusoidal: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((1, 2), "a grid with three axes")},
 }
 

@@ -80,7 +80,8 @@ def _patches(op: Op, graph: ModuleGraph) -> str:
     patch, channels = plain(int(op.attrs["patch"])), plain(int(op.attrs["channels"]))
     steps = dict.fromkeys(plain(int(step)) for step in op.attrs["steps"])
     overlap = "" if [*steps] == [patch] else f", every {' and '.join(steps)}"
-    return f"{channels} × {patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}{overlap}"
+    tubelet = f"{plain(int(op.attrs['tubelet']))} × " if op.attrs["tubelet"] else ""
+    return f"{channels} × {tubelet}{patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}{overlap}"
 
 
 def _convolution(op: Op, graph: ModuleGraph) -> str:
@@ -174,7 +175,12 @@ def _rotary(op: Op, graph: ModuleGraph) -> str:
 
 
 def _grid_rotary(op: Op, graph: ModuleGraph) -> str:
-    return f"θ {figure(op.attrs['theta'])} · rows and columns"
+    return f"θ {figure(op.attrs['theta'])} · {_axes(op, graph)}"
+
+
+def _axes(op: Op, graph: ModuleGraph) -> str:
+    """The axes of positions on a grid."""
+    return "frames, rows and columns" if op.attrs["widths"] else "rows and columns"
 
 
 def _cell(op: Op, graph: ModuleGraph) -> str:
@@ -239,9 +245,7 @@ LOOKS: dict[str, Look] = {
     "shift": Look("pill", "other", _shift),
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
     "step_sinusoid": Look("wave", "position", _const("Sinusoid of the step")),
-    "grid_sinusoid": Look(
-        "wave", "position", _const("Sinusoidal positions"), _const("rows and columns")
-    ),
+    "grid_sinusoid": Look("wave", "position", _const("Sinusoidal positions"), _axes),
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
     "grid_rope_table": Look("pill", "position", _const("Rotary"), _grid_rotary),
     "rotate": Look("pill", "position", _const("Rotate")),

@@ -1,5 +1,6 @@
 """Data of one sequence and of the layer that reads it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,7 +29,7 @@ class Tokens:
     placed: whether `position_ids` are given; last: the largest position in the batch
     ids: (T,) token ids, if the stack reads tokens
     document_ids, prefix_length, global_mask: rows of these arguments
-    grid: rows and columns of the patches, which are the last tokens
+    grid: rows and columns of the patches, which are the last tokens; of a video, after frames
     draws: the blocks of `random` masks
     chances, row: numbers that determine dropout, and the index of this sequence; without them,
         nothing is dropped
@@ -43,7 +44,7 @@ class Tokens:
     document_ids: Array | None = None
     prefix_length: Array | None = None
     global_mask: Array | None = None
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] = ()
     draws: Draws | None = None
     chances: Chances | None = None
     row: int = 0
@@ -69,7 +70,12 @@ class Tokens:
     @property
     def in_front(self) -> int:
         """Number of learned tokens before the patches of an image."""
-        return 0 if self.grid is None else len(self.index) - self.grid[0] * self.grid[1]
+        return len(self.index) - math.prod(self.grid) if self.grid else 0
+
+    @property
+    def places(self) -> Array:
+        """(axes, patches): the row and the column of each patch, or its frame, row and column."""
+        return np.indices(self.grid).reshape(len(self.grid), -1)
 
 
 @dataclass

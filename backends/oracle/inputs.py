@@ -108,22 +108,20 @@ def with_added(source: TokenInput | Features, weights: Weights, rows: Rows, x: A
 
 def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
     """E x_p + b for each square patch, row by row (Dosovitskiy et al., 2020, arXiv:2010.11929,
-    eq. 1), after the learned tokens that have positions.
+    eq. 1), of a video frame by frame (Arnab et al., 2021, arXiv:2103.15691, section 3.2).
 
-    image: (channels, height, width), or (frames, bands) of a spectrogram, whose bands are rows and
-    frames columns (Gong et al., 2021, arXiv:2104.01778, section 2.1).
+    image: (channels, height, width); (frames, bands) of a spectrogram, whose bands are rows (Gong
+    et al., 2021, arXiv:2104.01778, section 2.1); or (frames, channels, height, width).
     """
-    if source.layout == "spectrogram":
-        image = image.T[None]
-    side, (down, across) = source.patch_size, source.steps
-    kernel = weights("patch_embedding.weight", stack.d_model, source.channels, side, side)
+    if source.layout != "image":
+        image = image.T[None] if source.layout == "spectrogram" else image.swapaxes(0, 1)
+    kernel = weights("patch_embedding.weight", stack.d_model, source.channels, *source.window)
     bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
     found = []
-    for row in range(source.grid[0]):
-        for column in range(source.grid[1]):
-            top, left = row * down, column * across
-            patch = image[:, top : top + side, left : left + side]
-            found.append((kernel * patch).sum(axis=(1, 2, 3)) + bias)
+    for place in np.ndindex(source.grid):
+        starts = np.multiply(place, source.steps)
+        cut = [slice(a, a + size) for a, size in zip(starts, source.window, strict=True)]
+        found.append(np.tensordot(kernel, image[:, *cut], image.ndim) + bias)
     return np.stack(found)
 
 

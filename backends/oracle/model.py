@@ -1,5 +1,6 @@
 """A model: stacks in order of their dependencies, then heads."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -169,7 +170,7 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int, hidden: Hidden) 
         document_ids=given("document_ids"),
         prefix_length=given("prefix_length"),
         global_mask=given("global_mask"),
-        grid=source.grid if has_grid(source) and len(sources) == 1 else None,
+        grid=source.grid if has_grid(source) and len(sources) == 1 else (),
         draws=draws,
         chances=chances,
         row=row,
@@ -216,7 +217,7 @@ def length_of(source: Any, inputs: Inputs, row: int, hidden: Hidden) -> int:
     given = np.asarray(inputs[source.argument])[row]
     learned = source.prefix_tokens + getattr(source, "registers", 0)
     if has_grid(source):
-        return learned + source.grid[0] * source.grid[1]
+        return learned + math.prod(source.grid)
     if isinstance(source, ConvStem):
         return learned + source.tokens(given.shape[-1 if source.layout != "frames" else 0])
     return learned + len(given)

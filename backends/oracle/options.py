@@ -23,7 +23,8 @@ Block: residual condition activation bias share; *Memory: memory
 *Branch Block: norm norm_placement=pre|post|sandwich|output|none
 *Source: prefix_tokens normalize=True|False|before_positions norm optional argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
-Patches: layout=image|spectrogram image_size patch_size stride channels bias registers
+Patches: layout=image|spectrogram|video image_size patch_size stride channels bias registers
+Patches: frames tubelet_size
 ConvStem: layout=channels|frames|waveform channels axes=1|2 layers padded activation bias
 ConvStem: image_size project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
@@ -32,10 +33,10 @@ StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity Xielu:; Swish: beta
 Learned Sinusoidal: add_to=input|queries_and_keys offset skip_padding=False|mask|tokens
-Sinusoidal: axes=1|2 order layout=concat|interleaved denominator=half|half_minus_one
-Sinusoidal: coordinates=index|turn
+Sinusoidal: axes=1|2|3 order widths layout=concat|interleaved denominator=half|half_minus_one
+Sinusoidal: coordinates=index|turn; Rotary: scaling
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset
-Rotary: theta fraction layout=half|interleaved axes=1|2 coordinates=index|centred scaling
+Rotary: theta fraction layout=half|interleaved axes=1|2|3 widths coordinates=index|centred
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
 RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=1|2
 Coordinate: layout=concat|interleaved denominator=half|half_minus_one

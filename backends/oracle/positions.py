@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...spec.model import Stack
-from ...spec.positions import Convolution, Learned, Sinusoidal
+from ...spec.positions import Convolution, Learned, Rotary, Sinusoidal
 from .context import Tokens
 from .pointwise import activate
 from .weights import Array, OracleError, Weights
@@ -40,21 +40,30 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
     return np.stack(pair, axis=-1).reshape(len(positions), width)
 
 
+def shares(position: Sinusoidal | Rotary, width: int) -> tuple[int, ...]:
+    """Number of features of row and column, or of frame, row and column (CogVideoX; Yang et al.,
+    2024, arXiv:2408.06072, their code).
+    """
+    if position.axes == 2:
+        return width // 2, width // 2
+    return position.widths or (width // 4, 3 * width // 8, 3 * width // 8)
+
+
 def of_grid(position: Sinusoidal, tokens: Tokens, count: int, width: int) -> Array:
     """(count, width) for the patches, the last ones: half of the features for the row of a patch,
-    half for its column, in the given order (He et al., 2021, arXiv:2111.06377, their code); 0 for
-    other tokens. Turns are those of Carion et al., 2020 (arXiv:2005.12872, their code).
+    half for its column, in the given order (He et al., 2021, arXiv:2111.06377, their code), after
+    those of the frame; 0 for other tokens. Turns: Carion et al., 2020 (arXiv:2005.12872, code).
     """
-    assert tokens.grid is not None
-    rows, columns = tokens.grid
-    kind = {"layout": position.layout, "denominator": position.denominator}
-    places = {"row": np.repeat(np.arange(rows), columns), "column": np.tile(range(columns), rows)}
-    if position.coordinates == "turn":
-        counts = {"row": rows + 1e-6, "column": columns + 1e-6}
-        places = {axis: 2 * np.pi * (i + 1) / counts[axis] for axis, i in places.items()}
-    halves = [sinusoids(places[axis], width // 2, **kind) for axis in position.order]
-    table = np.concatenate(halves, axis=-1)
-    return np.concatenate([np.zeros((count - rows * columns, width)), table])
+    kind, tables = {"layout": position.layout, "denominator": position.denominator}, []
+    axes = zip(tokens.places, tokens.grid, shares(position, width), strict=True)
+    for places, number, share in axes:
+        if position.coordinates == "turn":
+            places = 2 * np.pi * (places + 1) / (number + 1e-6)
+        tables.append(sinusoids(places, share, **kind))
+    *frame, rows, columns = tables
+    halves = {"row": rows, "column": columns}
+    x = np.concatenate([*frame, *(halves[axis] for axis in position.order)], axis=-1)
+    return np.concatenate([np.zeros((count - len(x), width)), x])
 
 
 def grouped(
@@ -102,7 +111,7 @@ def added(
             places = counted(position, tokens, pad)[: len(x)] + position.offset
             if isinstance(position, Learned):
                 x = x + weights("position_embedding.weight")[places]
-            elif position.axes == 2:
+            elif position.axes > 1:
                 x = x + of_grid(position, tokens, *x.shape)
             else:
                 kind = {"layout": position.layout, "denominator": position.denominator}

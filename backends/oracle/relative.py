@@ -136,7 +136,6 @@ def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array
 
 def rows_of(tokens: Tokens) -> int:
     """Number of rows of a table of grid offsets."""
-    assert tokens.grid is not None
     rows, columns = tokens.grid
     return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
 
@@ -159,7 +158,6 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     With prefix tokens there are three more rows: from such a token, to one, and between two, in
     this order, as in BEiT's code.
     """
-    assert tokens.grid is not None
     rows, columns = tokens.grid
     front, count = tokens.in_front, len(tokens.index)
     found = np.empty((table.shape[1], count, count))

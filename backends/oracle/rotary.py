@@ -8,6 +8,7 @@ import numpy as np
 
 from ...spec.positions import DynamicScaling, LinearScaling, Llama3, LongRope, Rotary, Yarn
 from .context import Tokens
+from .positions import shares
 from .weights import Array
 
 Frequencies = tuple[Array, float]
@@ -116,26 +117,22 @@ def grid_angles(position: Rotary, tokens: Tokens, width: int) -> Array:
     """(T, pairs): the first half of the pairs rotate with the row, the others with the column.
 
     Each half has the frequencies of half the width, θ^(-4i/d) (DINOv3; Siméoni et al., 2025,
-    arXiv:2508.10104, and Heo et al., 2024, arXiv:2403.13298, section 3.2). `centred` coordinates
-    are (2 (r + 1/2) / rows - 1) · 2π. Prefix tokens have angle 0.
+    arXiv:2508.10104, and Heo et al., 2024, arXiv:2403.13298, section 3.2), or of its share beside
+    a frame. `centred` is (2 (r + 1/2) / rows - 1) · 2π. Prefix tokens have angle 0.
     """
-    assert tokens.grid is not None
-    frequencies = base_frequencies(position.theta, width // 2)
-    angles = np.zeros((len(tokens.index), width // 2))
-    patches = np.arange(tokens.grid[0] * tokens.grid[1])
-    places = np.divmod(patches, tokens.grid[1])
-    for axis, (place, count) in enumerate(zip(places, tokens.grid, strict=True)):
+    angles = []
+    axes = zip(tokens.places, tokens.grid, shares(position, width), strict=True)
+    for places, count, share in axes:
         if position.coordinates == "centred":
-            place = (2 * (place + 0.5) / count - 1) * 2 * math.pi
-        columns = slice(axis * width // 4, (axis + 1) * width // 4)
-        angles[tokens.in_front :, columns] = place[:, None] * frequencies
-    return angles
+            places = (2 * (places + 0.5) / count - 1) * 2 * math.pi
+        angles.append(np.outer(places, base_frequencies(position.theta, share)))
+    return np.pad(np.concatenate(angles, axis=-1), ((tokens.in_front, 0), (0, 0)))
 
 
 def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> Array:
     """One head (T, E) with the first `fraction` of its features rotated."""
     width = round(x.shape[-1] * position.fraction)
-    if position.axes == 2:
+    if position.axes > 1:
         by, angles = 1.0, grid_angles(position, tokens, width)
     else:
         scaling = position.scaling

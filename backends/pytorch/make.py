@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.graph import Op, Weight
-from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement
+from .code.nodes import Call, Dictionary, Dot, Name, Pair, Set, Statement
 from .code.read import call, constant, expression
 from .code.walk import written_for
 from .sizes import config_expression as sized
@@ -146,6 +146,11 @@ def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:
 def make_patches(f: Writer, op: Op) -> list[Statement]:
     channels, width = sized(op.attrs["channels"]), sized(op.attrs["out_dim"].size)
     patch = sized(op.attrs["patch"])
+    if op.attrs["tubelet"]:
+        sizes = expression("(deep, size, size)", deep=sized(op.attrs["tubelet"]), size=patch)
+        tubelet = Name("tubelet")
+        made = _called("nn.Conv3d", channels, width, tubelet, stride=tubelet, bias=_no_bias(op))
+        return [Set(tubelet, sizes), *attribute(op.name, made)]
     down, across = map(sized, op.attrs["steps"])
     step = down if down == across else expression("(down, across)", down=down, across=across)
     sizes = (channels, width, patch)

@@ -11,19 +11,24 @@ from .call import Array, Call
 
 
 def patchify(call: Call) -> Array:
-    """The patches of each image, row by row, (B, G, D). Raises ValueError for another size."""
+    """The patches of each image, row by row, (B, G, D), or of each frame of a video.
+
+    Raises ValueError for another size.
+    """
     images, width = call.given("image"), call.value("patch")
-    (rows, columns), (down, across) = (
-        [int(size) for size in call.attrs[key]] for key in ("sides", "steps")
-    )
-    if images.shape[2:] != (rows, columns):
-        raise ValueError(f"patchify: an image is {images.shape[2:]}, not {(rows, columns)}")
+    sides, (down, across) = ([int(size) for size in call.attrs[key]] for key in ("sides", "steps"))
+    if images.shape[2:] != tuple(sides):
+        raise ValueError(f"patchify: an image is {images.shape[2:]}, not {tuple(sides)}")
+    *_, rows, columns = sides
     matrix = call.weights["weight"].reshape(len(call.weights["weight"]), -1)
+    deep = call.value("tubelet") if call.attrs["tubelet"] else 1
+    videos = images.reshape(*images.shape[:2], -1, rows, columns)
     found = []
-    for top in range(0, rows - width + 1, down):
-        for left in range(0, columns - width + 1, across):
-            patch = images[:, :, top : top + width, left : left + width]
-            found.append(patch.reshape(len(images), -1) @ matrix.T)
+    for first in range(0, videos.shape[2] - deep + 1, deep):
+        for top in range(0, rows - width + 1, down):
+            for left in range(0, columns - width + 1, across):
+                patch = videos[:, :, first : first + deep, top : top + width, left : left + width]
+                found.append(patch.reshape(len(images), -1) @ matrix.T)
     result = np.stack(found, axis=1)
     return result + call.weights["bias"] if "bias" in call.weights else result
 

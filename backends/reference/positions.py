@@ -45,19 +45,24 @@ def step_sinusoid(call: Call) -> Array:
 
 
 def grid_sinusoid(call: Call) -> Array:
-    """Sinusoids of the rows and of the columns side by side, (T, D); zeros for tokens before."""
-    rows, columns = (int(size) for size in call.attrs["grid"])
-    axes: dict[str, list[int]] = {"row": [], "column": []}
-    for patch in range(rows * columns):
-        axes["row"].append(patch // columns)
+    """Sinusoids of the rows and of the columns side by side, (T, D); zeros for tokens before.
+
+    Those of the frames of a video come first.
+    """
+    *frames, rows, columns = (int(size) for size in call.attrs["grid"])
+    axes: dict[str, list[int]] = {"frame": [], "row": [], "column": []}
+    for patch in range(math.prod(frames) * rows * columns):
+        axes["frame"].append(patch // (rows * columns))
+        axes["row"].append(patch // columns % rows)
         axes["column"].append(patch % columns)
-    places = {axis: np.array(found) for axis, found in axes.items()}
+    places = {axis: np.array(axes[axis]) for axis in call.attrs["order"]}
     if call.attrs["coordinates"] == "turn":
         counts = {"row": rows, "column": columns}
         places = {a: (i + 1) / (counts[a] + 1e-6) * 2 * np.pi for a, i in places.items()}
     width, front = int(call.attrs["width"].size), int(call.value("front"))
-    halves = [_sinusoids(call, places[axis], width // 2) for axis in call.attrs["order"]]
-    return np.concatenate([np.zeros((front, width)), np.concatenate(halves, axis=-1)])
+    widths = call.attrs["widths"] or {"row": width // 2, "column": width // 2}
+    parts = [_sinusoids(call, places[axis], int(widths[axis])) for axis in places]
+    return np.concatenate([np.zeros((front, width)), np.concatenate(parts, axis=-1)])
 
 
 def _sinusoids(call: Call, positions: Array, width: int) -> Array:

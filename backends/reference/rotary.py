@@ -145,6 +145,8 @@ def rope_table(call: Call) -> tuple[Array, Array]:
 
 def grid_rope_table(call: Call) -> tuple[Array, Array]:
     """Cosine and sine for patches in row-major order, both (T, R/2); prefix tokens have angle 0."""
+    if call.attrs["widths"]:
+        return _video_rope_table(call)
     rows, columns = (int(size) for size in call.attrs["grid"])
     quarter = call.value("width") // 4
     turns = [Pair(index, 2 * quarter, call.value("theta"), 0).frequency for index in range(quarter)]
@@ -158,6 +160,19 @@ def grid_rope_table(call: Call) -> tuple[Array, Array]:
                     for at, count in zip(place, (rows, columns), strict=True)
                 ]
             angles.append([at * turn for at in place for turn in turns])
+    return np.cos(angles), np.sin(angles)
+
+
+def _video_rope_table(call: Call) -> tuple[Array, Array]:
+    """The same for the patches of a video, frame by frame; each axis has its own width."""
+    turns = [
+        [Pair(i, int(width), call.value("theta"), 0).frequency for i in range(int(width) // 2)]
+        for width in call.attrs["widths"].values()
+    ]
+    angles = [[0.0] * (call.value("width") // 2)] * call.value("front")
+    for place in np.ndindex(*(int(size) for size in call.attrs["grid"])):
+        pairs = zip(place, turns, strict=True)
+        angles.append([at * turn for at, own in pairs for turn in own])
     return np.cos(angles), np.sin(angles)
 
 

@@ -15,7 +15,7 @@ from .state import StackState
 
 
 def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
-    """Projected patches of an image, (B, G, D), or (B, T, D) if there are no other tokens."""
+    """Projected patches of an image or video, (B, G, D), or (B, T, D) without other tokens."""
     height, width = two_sizes(
         b, source.image_size, "image_size", "image_size", "image_height", "image_width"
     )
@@ -31,6 +31,12 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
     channels = Size.of(1) if bands else b.size("channels", source.channels)
     down, across = Dim("height", height), Dim("width", width)
     shape = (B, across, down) if bands else (B, Dim("channels", channels), down, across)
+    video: tuple[Size, ...] = ()
+    tubelet = Size.of(1)
+    if source.layout == "video":
+        assert source.frames is not None, "refused by the laws"
+        frames, tubelet = b.size("frames", source.frames), _tubelet(b, source)
+        video, shape = (frames,), (B, Dim("frames", frames), *shape[1:])
     with b.in_scope(""):
         image = state.ids = b.op(
             "argument", name=source.argument, out=source.argument, shape=shape, dtype="float"
@@ -39,17 +45,23 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         _fitting(side, patch, step) for side, step in zip((height, width), steps, strict=True)
     )
     count: Size = rows**2 if height is width and steps[0] is steps[1] else rows * columns
+    times = tuple(one.floor(tubelet) for one in video)
+    for number in times:
+        count = number * count
     more = source.prefix_tokens + source.registers
     with b.in_scope(state.scope):
         if bands:
             image = b.op("add_axis", b.op("swap_axes", image), out="image")
+        elif video:
+            image = b.op("swap_streams", image, out="video")  # (B, channels, frames, ...)
         x = b.op(
             "patchify",
             image,
             name="patch_embedding",
             out="x",
-            sides=(height, width),
+            sides=(*video, height, width),
             patch=patch,
+            tubelet=tubelet if video else None,
             steps=steps,
             channels=channels,
             length=Dim("G", count) if more else T,
@@ -58,12 +70,18 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         )
         x = inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
     before = number_of(b, "prefix_tokens", source.prefix_tokens)
-    state.grid, state.front = (rows, columns), before
+    state.grid, state.front = (*times, rows, columns), before
     state.image = (height, width), patch
     state.placed = count + before
     state.registers = number_of(b, "registers", source.registers)
     b.graph.lengths[state.name] = state.placed + state.registers
     return x
+
+
+def _tubelet(b: Builder, source: Patches) -> Size:
+    """Number of frames of a patch; 1 is no field."""
+    one = source.tubelet_size == 1
+    return Size.of(1) if one else b.size("tubelet_size", source.tubelet_size)
 
 
 def two_sizes(

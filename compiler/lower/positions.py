@@ -20,6 +20,7 @@ from ...spec.positions import (
     Learned,
     RelativeBias,
     RelativeTable,
+    Rotary,
     Sinusoidal,
     Temperature,
     in_attention,
@@ -188,9 +189,11 @@ def _learned(b: Builder, state: StackState, position: Any, width: Dim) -> str:
 
 def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim, letter: str = "P") -> str:
     kind = {"layout": position.layout, "denominator": position.denominator}
-    if position.axes == 2:
+    if position.axes > 1:
         consume(position, "offset", "skip_padding")  # there are none for patches, by a law
         assert state.placed is not None
+        widths = axis_widths(b, position, width.size, "position")
+        frame = ("frame",) * (position.axes == 3)
         behind = state.registers if in_attention(position) else Size.of(0)
         return b.op(
             "grid_sinusoid",
@@ -198,13 +201,31 @@ def _sinusoidal(b: Builder, state: StackState, position: Any, width: Dim, letter
             width=width,
             grid=state.grid,
             front=(state.front or Size.of(0)) + behind,
-            order=tuple(position.order),
+            order=(*frame, *position.order),
+            widths=widths,
             coordinates=position.coordinates,
             out="places",
             **kind,
         )
     positions = _shifted(b, state, position)
     return b.op("sinusoid", positions, shape=(B, T, width), width=width, **kind)
+
+
+def axis_widths(
+    b: Builder, position: Sinusoidal | Rotary, width: Size | None, key: str
+) -> dict[str, Size] | None:
+    """The number of features of each axis of a video; None for an image, which halves them."""
+    if position.axes != 3:
+        return None
+    assert width is not None
+    names = ("frame", "row", "column")
+    if position.widths is None:
+        side = (3 * width).floor(8)
+        return dict(zip(names, (width.floor(4), side, side), strict=True))
+    return {
+        name: b.size(f"{key}_{name}_width", one, at=("widths", i))
+        for i, (name, one) in enumerate(zip(names, position.widths, strict=True))
+    }
 
 
 def lower_temperatures(b: Builder, state: StackState, block: Block, query: str) -> str:

@@ -19,7 +19,7 @@ from ...spec.positions import LongRope, Rotary, Yarn
 from ..axes import Dim
 from ..sizes import Field, Formula, Size, Term, number
 from .builder import Builder
-from .positions import token_positions
+from .positions import axis_widths, token_positions
 from .state import StackState
 
 YARN = "Peng et al. 2023, arXiv:2309.00071"
@@ -38,7 +38,7 @@ def lower_rotary(
         share = Fraction(position.fraction).limit_denominator(MOST_PARTS)
         width = share.numerator * width // share.denominator
     theta = b.field("rope_theta", float(position.theta), at=("theta",))
-    if position.axes == 2:
+    if position.axes > 1:
         assert state.grid is not None, "refused by the laws"
         cos, sin = b.ops(
             "grid_rope_table",
@@ -48,6 +48,7 @@ def lower_rotary(
             grid=state.grid,
             front=(state.front or Size.of(0)) + state.registers,
             coordinates=position.coordinates,
+            widths=axis_widths(b, position, width, "rope"),
         )
         return cos, sin, width
     positions = token_positions(b, state)

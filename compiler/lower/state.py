@@ -45,7 +45,7 @@ class StackState:
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
-    grid: tuple[Size, Size] | None = None  # rows and columns of patches
+    grid: tuple[Size, ...] | None = None  # rows and columns of patches; frames first
     image: tuple[tuple[Size, Size], Size] | None = None  # height and width, size of a patch
     front: Size | None = None  # prefix tokens, with positions
     registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions

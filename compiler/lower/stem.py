@@ -132,7 +132,7 @@ def _measure(b: Builder, state: StackState, source: ConvStem, sides: tuple[Dim, 
     b.graph.lengths[state.name] = state.placed
 
 
-def _pixels(grid: tuple[Size, Size] | None) -> Size:
+def _pixels(grid: tuple[Size, ...] | None) -> Size:
     """The number of pixels of an image after all convolutions."""
     assert grid is not None, "a stem over an image has a grid"
     rows, columns = grid

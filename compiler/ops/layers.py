@@ -60,7 +60,8 @@ def inserted_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
     patch, width = attrs["patch"], attrs["out_dim"].size
-    weight = Weight("weight", (width, attrs["channels"], patch, patch), NORMAL)
+    tubelet = (attrs["tubelet"],) * (attrs["tubelet"] is not None)
+    weight = Weight("weight", (width, attrs["channels"], *tubelet, patch, patch), NORMAL)
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
@@ -89,7 +90,7 @@ def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
-    read = int(op.attrs["channels"]) * int(op.attrs["patch"]) ** 2
+    read = int(op.attrs["channels"]) * int(op.attrs["tubelet"] or 1) * int(op.attrs["patch"]) ** 2
     return 2 * read * elements(values[op.outputs[0]].shape)
 
 
@@ -243,13 +244,15 @@ ROWS: dict[str, Row] = {
     "patchify": Row(
         "patches of an image, flattened (channels, rows, columns), @ weight.T + bias. Patches "
         "are in row-major order at distances `steps` (down, across); pixels left over at the "
-        "right and bottom are ignored",
+        "right and bottom are ignored. With `tubelet`, patches of that many frames of a video (B, "
+        "channels, frames, height, width), flattened (channels, frames, rows, columns); those of "
+        "the first frames come first, and frames left over at the end are ignored",
         ("image",),
         patch_shape,
         patch_weights,
         patch_flops,
         part="embedding",
-        attrs=("sides", "patch", "steps", "channels", "length", "out_dim", "bias"),
+        attrs=("sides", "patch", "tubelet", "steps", "channels", "length", "out_dim", "bias"),
         saves=keeps("image"),
     ),
     "convolve": Row(

@@ -37,8 +37,8 @@ def path_saves(s: Saving) -> Iterator[Kept]:
 
 
 def swapped_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    batch, first, second, width = inputs["x"].shape
-    return [(batch, second, first, width)]
+    batch, first, second, *rest = inputs["x"].shape
+    return [(batch, second, first, *rest)]
 
 
 def scores_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -67,7 +67,10 @@ def triangle_saves(s: Saving) -> Iterator[Kept]:
 
 ROWS: dict[str, Row] = {
     "swap_streams": Row(
-        "(B, first, second, D) to (B, second, first, D)", ("x",), swapped_shape, view=view("x")
+        "(B, first, second, ...) to (B, second, first, ...)",
+        ("x",),
+        swapped_shape,
+        view=view("x"),
     ),
     "pair_scores": Row(
         "(B, q, k, H) to (B, 1, H, q, k); with `transposed`, (B, k, q, H)",

@@ -139,12 +139,16 @@ ROWS: dict[str, Row] = {
         "the sinusoids of the patches of a grid (rows, columns) in row-major order, after `front` "
         "tokens with zeros: half of the width for each axis, in this `order`, with the index of "
         "the row or column as position, or with `coordinates: turn` 2 pi (i + 1)/(n + 1e-6) for "
-        "index i of n; `layout` and `denominator` as for sinusoid, in each half",
+        "index i of n; `layout` and `denominator` as for sinusoid, in each half. A grid (frames, "
+        "rows, columns) has a number of features (`widths`) for each axis",
         (),
         declared,
         dtype="float",
         part="positions",
-        attrs=("shape", "width", "grid", "front", "order", "layout", "denominator", "coordinates"),
+        attrs=(
+            *("shape", "width", "widths", "grid", "front", "order"),
+            *("layout", "denominator", "coordinates"),
+        ),
     ),
     "rope_table": Row(
         "cos and sin of position * frequency_i with frequency_i = theta^(-2i/width). "
@@ -161,12 +165,13 @@ ROWS: dict[str, Row] = {
         "the same for a grid of patches (rows, columns) in row-major order, after `front` "
         "tokens with angle 0. The first half of the frequencies, theta^(-4i/width), is "
         "multiplied by the row, the other half by the column; both are indices, or with "
-        "`centred` 2 pi * ((2 i + 1)/n - 1)",
+        "`centred` 2 pi * ((2 i + 1)/n - 1). For a grid (frames, rows, columns), width / 2 pairs "
+        "of each of the `widths` have the frequencies theta^(-2i/width) times its index",
         (),
         grid_rope_shape,
         dtype="float",
         part="positions",
-        attrs=("width", "theta", "grid", "front", "coordinates"),
+        attrs=("width", "widths", "theta", "grid", "front", "coordinates"),
         stores=grid_angles_stores,
     ),
     "rotate": Row(

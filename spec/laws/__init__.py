@@ -17,6 +17,7 @@ from . import (
     branches,
     condition,
     doubts,
+    grids,
     heads,
     inputs,
     joined,
@@ -48,6 +49,7 @@ BLOCK_LAWS: tuple[Law, ...] = (
 WHOLE_BLOCK_LAWS: tuple[Law, ...] = (*sublayers.LAWS, *recurrent.LAWS, *streams.WHOLE_BLOCK_LAWS)
 STACK_LAWS: tuple[Law, ...] = (
     *inputs.STACK_LAWS,
+    *grids.STACK_LAWS,
     *learned_tokens.STACK_LAWS,
     *joined.STACK_LAWS,
     *queries_and_keys.STACK_LAWS,

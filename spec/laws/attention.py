@@ -217,7 +217,7 @@ def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     for i, position in enumerate(members(block.positions)):
         if not isinstance(position, RelativeTable) or position.axes != 2:
             continue
-        if not grid:
+        if not grid or len(grid[0].grid) == 3:
             yield Finding(
                 (*path, "positions", i),
                 "`relative_table` needs an image without registers (`patches`, or `conv` with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,6 @@ from ..embedding import (
     Patches,
     StackInput,
     Tokens,
-    has_grid,
     joined,
     main_input,
 )
@@ -23,7 +23,7 @@ from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..norm import LayerNorm, Norm, plain_layer_norm
 from ..part import Nothing, Part
-from ..positions import Convolution, Learned, RelativeTable, Sinusoidal, in_attention
+from ..positions import Convolution, Learned, Sinusoidal, in_attention
 from ..simpler_masks import admits_future
 from .condition import embeds
 from .findings import Finding, Path, members, parts
@@ -110,41 +110,6 @@ def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
             )
 
 
-def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    for i, source in enumerate(members(stack.input)):
-        if not isinstance(source, Patches):
-            continue
-        place = (*path, "input", i)
-        if source.patch_size > min(source.sides):
-            yield Finding(
-                (*place, "patch_size"),
-                f"patch_size ({source.patch_size}) must be at most image_size "
-                f"({min(source.sides)})",
-            )
-        if source.layout == "spectrogram" and source.channels != 1:
-            yield Finding((*place, "layout"), "a spectrogram has one channel; write `channels: 1`")
-
-
-def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """Positions of an image: no padding, one per patch, none for registers."""
-    alone = len(joined(members(stack.input))) == 1
-    sources = [s for s in members(stack.input) if has_grid(s) and alone]
-    for i, position in enumerate(members(stack.positions) if sources else ()):
-        for key in ("offset", "skip_padding"):
-            if getattr(position, key, 0):
-                yield Finding(
-                    (*path, "positions", i, key),
-                    f"`{key}` applies only to tokens, not to the patches of an image",
-                )
-        known = isinstance(position, (Learned, RelativeTable)) or getattr(position, "axes", 1) == 2
-        if any(getattr(source, "registers", 0) for source in sources) and not known:
-            yield Finding(
-                (*path, "positions", i),
-                f"{position.type} positions do not support `registers`, which have no position; "
-                "use `learned` positions, or `prefix_tokens` instead of registers",
-            )
-
-
 def features_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """Vectors of another width than d_model are projected."""
     for i, source in enumerate(members(stack.input)):
@@ -211,11 +176,9 @@ def known_length(spec: ModelSpec, stack: Stack) -> int | None:
     if isinstance(source, LearnedInput):
         return source.tokens - skipped
     if isinstance(source, Patches):
-        rows, columns = source.grid
-        return source.prefix_tokens + source.registers + rows * columns - skipped
+        return source.prefix_tokens + source.registers + math.prod(source.grid) - skipped
     if isinstance(source, ConvStem) and source.axes == 2:
-        rows, columns = source.grid
-        return source.prefix_tokens + rows * columns - skipped
+        return source.prefix_tokens + math.prod(source.grid) - skipped
     return None
 
 
@@ -427,37 +390,6 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
                 )
 
 
-ON_AN_IMAGE = "`axes: 2` needs an image: an input of type `patches`, or `conv` with `axes: 2`"
-
-
-def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """Sinusoidal positions with two axes: patches, an order, and pairs in each half."""
-    for i, position in enumerate(members(stack.positions)):
-        if not isinstance(position, Sinusoidal):
-            continue
-        place: Path = (*path, "positions", i)
-        if position.axes == 1:
-            for key in ("order", "coordinates"):
-                if getattr(position, key) != Sinusoidal.model_fields[key].default:
-                    yield Finding((*place, key), f"`{key}` needs `axes: 2`")
-            continue
-        if sorted(position.order) != ["column", "row"]:
-            yield Finding(
-                (*place, "order"),
-                "`order` sets which sinusoids come first; write `[column, row]` or `[row, column]`",
-            )
-        if not any(has_grid(source) for source in members(stack.input)):
-            yield Finding((*place, "axes"), ON_AN_IMAGE)
-        least = 8 if position.denominator == "half_minus_one" else 4
-        if stack.d_model % 4 or stack.d_model < least:
-            yield Finding(
-                place,
-                "rows and columns have pairs of sine and cosine each, so d_model "
-                f"({stack.d_model}) must be a multiple of 4"
-                + (f" and at least {least}" if least > 4 else ""),
-            )
-
-
 def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for i, position in enumerate(members(stack.positions)):
         skip = getattr(position, "skip_padding", False)
@@ -565,8 +497,6 @@ STACK_LAWS = (
     tied_to_a_table,
     projection_has_width,
     table_for_positions,
-    patches_fit,
-    positions_of_patches,
     features_fit,
     learned_vectors_fit,
     stack_inputs_fit,
@@ -576,7 +506,6 @@ STACK_LAWS = (
     convolved_positions,
     tokens_are_counted,
     sinusoid_width,
-    sinusoids_on_a_grid,
     padding_known,
     classes_differ,
 )

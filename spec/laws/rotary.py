@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..attention import Collaborative, Mla
-from ..embedding import has_grid
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import Llama3, LongRope, Rotary, Yarn
 from .attention import Headed, head_width
 from .findings import Finding, Path, members
-from .inputs import ON_AN_IMAGE
+from .grids import of_the_input, widths_fit
 
 
 def rotaries(block: Block) -> Iterator[tuple[int, Rotary]]:
@@ -106,29 +105,27 @@ def heads_rotate(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
 
 
 def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """Rotary positions with two axes need patches."""
+    """Rotary positions with several axes need patches."""
     for i, position in rotaries(block):
         place: Path = (*path, "positions", i)
+        yield from of_the_input(place, position, members(stack.input))
         if position.axes == 1:
-            if position.coordinates == "centred":
-                yield Finding(
-                    (*place, "coordinates"),
-                    "`coordinates: centred` needs `axes: 2` and an input of type `patches`",
-                )
             continue
-        if not any(has_grid(source) for source in members(stack.input)):
-            yield Finding((*place, "axes"), ON_AN_IMAGE)
+        several = f"`axes: {position.axes}`"
         if not isinstance(block.attention, Headed):
             yield Finding(
-                (*place, "axes"), "`axes: 2` needs attention of type `mha` or `differential`"
+                (*place, "axes"), f"{several} needs attention of type `mha` or `differential`"
             )
         if not isinstance(position.scaling, Nothing):
             yield Finding(
                 (*place, "scaling"),
-                "`scaling` extends the sequence length and cannot be combined with `axes: 2`",
+                f"`scaling` extends the sequence length and cannot be combined with {several}",
             )
         width = turned(block, stack, position)
-        if width is not None and width % 4:
+        if width is not None and position.axes == 3:
+            name = "the number of rotated features per head"
+            yield from widths_fit(place, position, width, name)
+        elif width is not None and width % 4:
             yield Finding(
                 (*place, "axes"),
                 "rows and columns each rotate pairs of features, so the number of rotated "

@@ -38,6 +38,22 @@ if image.shape[-2:] != (height, width):
 """
 
 
+VIDEO = """\
+size = (frames, height, width)
+if video.shape[-3:] != size:
+    raise ValueError(message)
+"""
+
+
+def _check_video(f: Writer, op: Op, video: Any) -> None:
+    """Statements that raise ValueError for a video of another size."""
+    names = ("frames", "height", "width")
+    sides = {name: f.number(side) for name, side in zip(names, op.attrs["sides"], strict=True)}
+    shape = expression("tuple(video.shape[-3:])", video=video)
+    message = Format((shape, " frames and pixels, but videos have ", expression("size")))
+    f.say(*statements(VIDEO, video=video, **sides, message=message), op=op)
+
+
 def _check_sides(f: Writer, op: Op, image: Any, height: Any, width: Any) -> None:
     """Statements that raise ValueError for an image of another size."""
     shape = expression("tuple(image.shape[-2:])", image=image)
@@ -53,7 +69,10 @@ def _check_sides(f: Writer, op: Op, image: Any, height: Any, width: Any) -> None
 
 def patchify(f: Writer, op: Op) -> Any:
     image = f.arg(op, "image")
-    _check_sides(f, op, image, *op.attrs["sides"])
+    if op.attrs["tubelet"]:
+        _check_video(f, op, image)
+    else:
+        _check_sides(f, op, image, *op.attrs["sides"])
     patches = call(f.own(op), image)
     return expression("patches.flatten(2).transpose(1, 2)", patches=patches)
 

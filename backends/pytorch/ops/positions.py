@@ -92,6 +92,8 @@ GRID = "torch.cat([sinusoid(axis, width, denominator, like=like) for axis in axe
 
 
 def grid_sinusoid(f: Writer, op: Op) -> Any:
+    if op.attrs["widths"]:
+        return _beside_front(f, op, _video_sinusoid(f, op))
     whole: Size = op.attrs["width"].size
     denominator = f.number(whole // 4)
     if op.attrs["denominator"] == "half_minus_one":
@@ -102,12 +104,37 @@ def grid_sinusoid(f: Writer, op: Op) -> Any:
     axes = Sequence(tuple(Name(bound[AXES.index(axis)]) for axis in op.attrs["order"]), "()")
     given = {"sinusoid": Name(SINUSOIDS[op.attrs["layout"]]), "width": f.number(whole // 2)}
     table = expression(GRID, like=f.like, denominator=denominator, axes=axes, **given)
+    return _beside_front(f, op, table)
+
+
+def _beside_front(f: Writer, op: Op, table: Any) -> Any:
+    """The positions of patches, after zeros for the tokens before them."""
     if int(op.attrs["front"]):
         return expression("F.pad(x, (0, 0, front, 0))", x=table, front=f.number(op.attrs["front"]))
     return table
 
 
 AXES = ("row", "column")
+VIDEO = (
+    "torch.cat([sinusoid(place, width, denominator, like=like) for place, width in axes], dim=-1)"
+)
+
+
+def _video_sinusoid(f: Writer, op: Op) -> Any:
+    """Sinusoids of frame, row and column, each of a width of its own."""
+    widths = op.attrs["widths"]
+    bound = {axis: f.bind(f"{op.outputs[0]} {axis}", axis) for axis in widths}
+    grid = [f.number(size) for size in op.attrs["grid"]]
+    places = call("video_places", *grid, like=f.like)
+    f.say(Set(names(*bound.values()), places, "(G,) each"), op=op)
+    pairs = [
+        Sequence((Name(bound[axis]), f.number(widths[axis])), "()") for axis in op.attrs["order"]
+    ]
+    axes = Name(f.bind(f"{op.outputs[0]} axes", "axes"))
+    f.say(Set(axes, Sequence(tuple(pairs), "[]")), op=op)
+    half = expression("width // 2" if op.attrs["denominator"] == "half" else "width // 2 - 1")
+    sinusoid = Name(SINUSOIDS[op.attrs["layout"]])
+    return expression(VIDEO, like=f.like, axes=axes, denominator=half, sinusoid=sinusoid)
 
 
 def grid_of(f: Writer, op: Op) -> list[Any]:

@@ -63,12 +63,27 @@ def _grow(f: Writer, op: Op, bound: list[str], factor: Any) -> None:
 
 
 def grid_rope_table(f: Writer, op: Op) -> None:
+    if op.attrs["widths"]:
+        _video_rope_table(f, op)
+        return
     bound, frequencies = _names(f, op)
     sizes = [f.number(op.attrs["width"] // 2), f.number(op.attrs["theta"])]
     f.assign(frequencies.id, call("rope_frequencies", *sizes, like=f.like), "(R/4,)", op)
     centred = op.attrs["coordinates"] == "centred"
     numbers = [f.number(size) for size in (*op.attrs["grid"], op.attrs["front"])]
     angles = call("centred_grid_angles" if centred else "grid_angles", *numbers, frequencies)
+    f.assign_all(bound, angles, "(1, T, R/2) each", op)
+
+
+def _video_rope_table(f: Writer, op: Op) -> None:
+    bound, _ = _names(f, op)
+    given = {"grid": op.attrs["grid"], "widths": op.attrs["widths"].values()}
+    for name, sizes in given.items():
+        held = f.bind(f"{op.outputs[0]} {name}", name)
+        f.assign(held, Sequence(tuple(map(f.number, sizes)), "()"), "", op)
+        given[name] = Name(held)
+    numbers = [f.number(op.attrs[key]) for key in ("front", "theta")]
+    angles = call("video_angles", *given.values(), *numbers, like=f.like)
     f.assign_all(bound, angles, "(1, T, R/2) each", op)
 
 

@@ -152,6 +152,26 @@ def centred_grid_angles(
     return angle.cos()[None], angle.sin()[None]  # (1, T, R/2) each
 
 
+def video_angles(
+    grid: tuple[int, int, int],
+    widths: tuple[int, int, int],
+    front: int,
+    theta: float,
+    like: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """RoPE of the patches of a video: `widths` features rotate with frame, row and column.
+
+    Returns cosine and sine. The `front` tokens before the patches are not rotated (CogVideoX, Yang
+    et al. 2024, arXiv:2408.06072).
+    """
+    places = video_places(*grid, like=like)
+    frequencies = [rope_frequencies(width, theta, like) for width in widths]
+    axes = zip(places, frequencies, strict=True)
+    angle = torch.cat([place[:, None] * frequency for place, frequency in axes], dim=-1)
+    angle = F.pad(angle, (0, 0, front, 0))  # (T, R/2)
+    return angle.cos()[None], angle.sin()[None]  # (1, T, R/2) each
+
+
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate each pair (x[i], x[i + E/2]) of a head by the angle of its position."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
@@ -217,6 +237,14 @@ def grid_turns(rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
     dtype = torch.promote_types(like.dtype, torch.float32)
     row, column = (2 * math.pi * (i.to(dtype) + 1) for i in grid_places(rows, columns, like))
     return row / (rows + 1e-6), column / (columns + 1e-6)
+
+
+def video_places(
+    frames: int, rows: int, columns: int, like: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The frame, the row and the column of each patch, frame by frame: (G,) each."""
+    places = torch.arange(frames * rows * columns, device=like.device)
+    return places // (rows * columns), places // columns % rows, places % columns
 
 
 def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
