@@ -81,7 +81,9 @@ def _patches(op: Op, graph: ModuleGraph) -> str:
     steps = dict.fromkeys(plain(int(step)) for step in op.attrs["steps"])
     overlap = "" if [*steps] == [patch] else f", every {' and '.join(steps)}"
     tubelet = f"{plain(int(op.attrs['tubelet']))} × " if op.attrs["tubelet"] else ""
-    return f"{channels} × {tubelet}{patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}{overlap}"
+    return (
+        f"{channels} × {tubelet}{patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}{overlap}"
+    )
 
 
 def _convolution(op: Op, graph: ModuleGraph) -> str:

@@ -118,8 +118,8 @@ def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Ar
     kernel = weights("patch_embedding.weight", stack.d_model, source.channels, *source.window)
     bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
     found = []
-    for place in np.ndindex(source.grid):
-        starts = np.multiply(place, source.steps)
+    for index in np.ndindex(source.grid):
+        starts = np.multiply(index, source.steps)
         cut = [slice(a, a + size) for a, size in zip(starts, source.window, strict=True)]
         found.append(np.tensordot(kernel, image[:, *cut], image.ndim) + bias)
     return np.stack(found)

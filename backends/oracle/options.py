@@ -24,11 +24,10 @@ Block: residual condition activation bias share; *Memory: memory
 *Source: prefix_tokens normalize=True|False|before_positions norm optional argument
 Tokens: vocab_size width project=after_positions|before_positions scale add tied
 Patches: layout=image|spectrogram|video image_size patch_size stride channels bias registers
-Patches: frames tubelet_size
 ConvStem: layout=channels|frames|waveform channels axes=1|2 layers padded activation bias
 ConvStem: image_size project=True|False|normalized scale
 ConvLayer: channels kernel stride dilation separable normalize=False|channels|frames gated
-Features: size project bias add; LearnedInput: tokens
+Features: size project bias add; LearnedInput: tokens; Patches: frames tubelet_size
 StackInput: stack projector skip replace; LinearProjector: bias
 LayerNorm RmsNorm: eps affine weight_offset; LayerNorm: bias
 Gelu GeluTanh QuickGelu Relu Relu2 Silu Tanh Sigmoid Softplus Identity Xielu:; Swish: beta

@@ -55,11 +55,10 @@ def of_grid(position: Sinusoidal, tokens: Tokens, count: int, width: int) -> Arr
     those of the frame; 0 for other tokens. Turns: Carion et al., 2020 (arXiv:2005.12872, code).
     """
     kind, tables = {"layout": position.layout, "denominator": position.denominator}, []
-    axes = zip(tokens.places, tokens.grid, shares(position, width), strict=True)
-    for places, number, share in axes:
+    for at, number, share in zip(tokens.places, tokens.grid, shares(position, width), strict=True):
         if position.coordinates == "turn":
-            places = 2 * np.pi * (places + 1) / (number + 1e-6)
-        tables.append(sinusoids(places, share, **kind))
+            at = 2 * np.pi * (at + 1) / (number + 1e-6)
+        tables.append(sinusoids(at, share, **kind))
     *frame, rows, columns = tables
     halves = {"row": rows, "column": columns}
     x = np.concatenate([*frame, *(halves[axis] for axis in position.order)], axis=-1)

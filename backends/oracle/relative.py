@@ -1,6 +1,7 @@
 """Scores with relative positions: DeBERTa, Transformer-XL, ALiBi and learned biases."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -124,30 +125,26 @@ def bucket(offset: int, position: RelativeBias) -> int:
     return start + min(exact + int(ratio * (count - exact)), count - 1)
 
 
+def of_pairs(table: Array, count: int, row: Callable[[int, int], int]) -> Array:
+    """(H, T, T) from a table (rows, H): the row of each query and key."""
+    rows = [[row(q, k) for k in range(count)] for q in range(count)]
+    return np.moveaxis(table[np.array(rows)], -1, 0)
+
+
 def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array:
     """(H, T, T) from a table (buckets, H)."""
-    count = len(tokens.index)
-    found = np.empty((table.shape[1], count, count))
-    for q in range(count):
-        for k in range(count):
-            found[:, q, k] = table[bucket(k - q, position)]
-    return found
+    return of_pairs(table, len(tokens.index), lambda q, k: bucket(k - q, position))
 
 
 def rows_of(tokens: Tokens) -> int:
     """Number of rows of a table of grid offsets."""
-    rows, columns = tokens.grid
-    return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
+    return math.prod(2 * n - 1 for n in tokens.grid) + 3 * bool(tokens.in_front)
 
 
 def distance_table(table: Array, count: int) -> Array:
     """(H, T, T) from a table (2n - 1, H): row q - k + n - 1, for sequences of up to n tokens."""
     longest = (len(table) + 1) // 2
-    found = np.empty((table.shape[1], count, count))
-    for q in range(count):
-        for k in range(count):
-            found[:, q, k] = table[q - k + longest - 1]
-    return found
+    return of_pairs(table, count, lambda q, k: q - k + longest - 1)
 
 
 def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Array:
@@ -158,16 +155,12 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     With prefix tokens there are three more rows: from such a token, to one, and between two, in
     this order, as in BEiT's code.
     """
-    rows, columns = tokens.grid
-    front, count = tokens.in_front, len(tokens.index)
-    found = np.empty((table.shape[1], count, count))
-    for q in range(count):
-        for k in range(count):
-            if min(q, k) < front:
-                row = -1 if max(q, k) < front else -3 if q < front else -2
-            else:
-                (q_row, q_column), (k_row, k_column) = (divmod(i - front, columns) for i in (q, k))
-                down, across = q_row - k_row + rows - 1, q_column - k_column + columns - 1
-                row = down * (2 * columns - 1) + across
-            found[:, q, k] = table[row]
-    return found
+    front, most = tokens.in_front, np.array(tokens.grid) - 1
+
+    def row(q: int, k: int) -> int:
+        if min(q, k) < front:
+            return -1 if max(q, k) < front else -3 if q < front else -2
+        offsets = tokens.places[:, q - front] - tokens.places[:, k - front]
+        return int(np.ravel_multi_index(tuple(offsets + most), tuple(2 * most + 1)))
+
+    return of_pairs(table, len(tokens.index), row)

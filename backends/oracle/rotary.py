@@ -121,11 +121,10 @@ def grid_angles(position: Rotary, tokens: Tokens, width: int) -> Array:
     a frame. `centred` is (2 (r + 1/2) / rows - 1) · 2π. Prefix tokens have angle 0.
     """
     angles = []
-    axes = zip(tokens.places, tokens.grid, shares(position, width), strict=True)
-    for places, count, share in axes:
+    for at, count, share in zip(tokens.places, tokens.grid, shares(position, width), strict=True):
         if position.coordinates == "centred":
-            places = (2 * (places + 0.5) / count - 1) * 2 * math.pi
-        angles.append(np.outer(places, base_frequencies(position.theta, share)))
+            at = (2 * (at + 0.5) / count - 1) * 2 * math.pi
+        angles.append(np.outer(at, base_frequencies(position.theta, share)))
     return np.pad(np.concatenate(angles, axis=-1), ((tokens.in_front, 0), (0, 0)))
 
 

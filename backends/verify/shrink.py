@@ -29,6 +29,7 @@ from ...spec.positions import (
     Disentangled,
     LongRope,
     Rotary,
+    Sinusoidal,
     Temperature,
 )
 from ...spec.sublayers import OuterProductMean, TriangleMultiplication
@@ -398,22 +399,29 @@ def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, Any]:
-    """Three by three or three by four patches; unused pixels at the edge and overlaps are kept."""
+    """Three by three or three by four patches; unused pixels at the edge and overlaps are kept.
+
+    A video has two patches of up to two frames, and an unused frame if it had some.
+    """
     if max(part.sides) <= 32 and max(part.grid) <= 8:
         return {}
-    patch = min(part.patch_size, 6)
-    steps = [patch if step == part.patch_size else max(1, patch // 2) for step in part.steps]
+    patch, old = min(part.patch_size, 6), part.steps[-2:]
+    steps = [patch if step == part.patch_size else max(1, patch // 2) for step in old]
     down, across = steps if isinstance(part.stride, tuple) else [steps[0]] * 2
     uneven = any(
-        (side - part.patch_size) % step for side, step in zip(part.sides, part.steps, strict=True)
+        (side - part.patch_size) % step for side, step in zip(part.sides, old, strict=True)
     )
     rest = 2 if uneven and min(steps) > 2 else 0
-    more = 2 if part.grid[0] == part.grid[1] else 3
+    more = 2 if part.grid[-2] == part.grid[-1] else 3
+    few = min(part.tubelet_size, 2)
+    left = few > 1 and part.frames is not None and part.frames % part.tubelet_size > 0
     sides = patch + 2 * down + rest, patch + more * across + rest
     square = isinstance(part.image_size, int) and isinstance(part.stride, (int, type(None)))
     return {
         "patch_size": patch,
         "image_size": sides[0] if square else sides,
+        "tubelet_size": few,
+        "frames": None if part.frames is None else min(part.frames, 2 * few + left),
         "stride": None if part.stride is None else down if square else (down, across),
     }
 
@@ -491,7 +499,9 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
 
 
 def _fitted(stack: Stack) -> Stack:
-    """A stack whose LongRoPE has one divisor per remaining pair, taken from the original ones."""
+    """A stack whose LongRoPE has one divisor per remaining pair, taken from the original ones, and
+    whose positions of a video divide the remaining features.
+    """
     blocks = {}
     for name, block in stack.blocks.items():
         sublayers = tuple(
@@ -502,17 +512,38 @@ def _fitted(stack: Stack) -> Stack:
         )
         positions = _fitted_positions(stack, block)
         blocks[name] = block.model_copy(update={"positions": positions, "sublayers": sublayers})
-    return stack.model_copy(update={"blocks": blocks})
+    positions = tuple(_sinusoids(stack, stack.positions))
+    return stack.model_copy(update={"blocks": blocks, "positions": positions})
 
 
 def _fitted_positions(stack: Stack, block: Block) -> tuple[Any, ...]:
-    positions = list(block.positions)
+    positions = _sinusoids(stack, block.positions)
     for i, position in rotaries(block):
         width = turned(block, stack, position)
-        if isinstance(position.scaling, LongRope) and width is not None:
+        if width is None:
+            continue
+        positions[i] = _fewer_features(position, int(width))
+        if isinstance(position.scaling, LongRope):
             scaling = _fewer_divisors(position.scaling, int(width) // 2)
             positions[i] = position.model_copy(update={"scaling": scaling})
     return tuple(positions)
+
+
+def _sinusoids(stack: Stack, positions: tuple[Any, ...]) -> list[Any]:
+    """Positions, whose sinusoids have as many features as the vectors."""
+    return [
+        _fewer_features(one, stack.d_model) if isinstance(one, Sinusoidal) else one
+        for one in positions
+    ]
+
+
+def _fewer_features(position: Any, width: int) -> Any:
+    """Positions of a video whose axes have about the same shares of these features, in pairs."""
+    widths = getattr(position, "widths", None)
+    if widths is None or sum(widths) <= width:
+        return position
+    row, column = (max(2, one * width // sum(widths) // 2 * 2) for one in widths[1:])
+    return position.model_copy(update={"widths": (width - row - column, row, column)})
 
 
 def _fewer_divisors(scaling: LongRope, count: int) -> LongRope:

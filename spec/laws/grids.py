@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..embedding import Patches, Source, grid_axes, has_grid, joined
 from ..model import ModelSpec, Stack
@@ -108,7 +108,7 @@ def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
 
 
 def of_the_input(
-    place: Path, position: Sinusoidal | Rotary, sources: tuple[Source, ...]
+    place: Path, position: Sinusoidal | Rotary, sources: Sequence[Source]
 ) -> Iterator[Finding]:
     """Options of positions with several axes: those of an image or of a video."""
     axes, found = position.axes, grid_axes(sources)

@@ -26,6 +26,7 @@ from .parts import MEETS, Data, Parts, Place, buildable
 from .pruned import pruned
 from .queries_and_keys import move_positions
 from .values import LENGTH, VOCABULARY, WIDTHS
+from .videos import make_video
 
 BLOCK_NAMES = ("a", "b", "global")
 STACK_NAMES = ("text", "question", "notes")
@@ -155,6 +156,8 @@ class Specs(Parts):
         for name in names:
             places[name] = self.place(name, kind, tokens, places)
             stacks[name] = self.stack(places[name], kind, places, stacks)
+            if make_video(stacks[name], places[name].turned, self.said):
+                places[name].sizes["whole_image"] = False
         if not kind:
             model["stacks"] = stacks
         move_positions(stacks, self.said)
