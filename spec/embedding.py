@@ -128,7 +128,8 @@ class Patches(Source):
     @property
     def steps(self) -> tuple[int, ...]:
         """Distance between patches, down and across; of a video, also between their frames."""
-        return self.window if self.stride is None else pair(self.stride)
+        side = self.patch_size if self.stride is None else self.stride
+        return (*self.window[:-2], *pair(side))
 
     @property
     def grid(self) -> tuple[int, ...]:

@@ -217,7 +217,10 @@ def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     for i, position in enumerate(members(block.positions)):
         if not isinstance(position, RelativeTable) or position.axes != 2:
             continue
-        if not grid or len(grid[0].grid) == 3:
+        if inputs and len(inputs[0].grid) == 3:
+            place = (*path, "positions", i)
+            yield Finding(place, "not supported yet: `relative_table` for a video")
+        elif not grid:
             yield Finding(
                 (*path, "positions", i),
                 "`relative_table` needs an image without registers (`patches`, or `conv` with "

@@ -94,6 +94,8 @@ def sinusoids_on_a_grid(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                 "`order` sets which sinusoids come first; write `[column, row]` or `[row, column]`",
             )
         half = position.denominator == "half"
+        if position.axes == 3 and grid_axes(members(stack.input)) != 3:
+            continue
         if position.axes == 3:
             yield from widths_fit(place, position, stack.d_model, "d_model", 2 if half else 4)
             continue

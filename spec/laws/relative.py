@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Mha, Pairwise
-from ..embedding import has_grid
+from ..embedding import grid_axes, has_grid
 from ..model import Block, ModelSpec, Stack
 from ..positions import Coordinate, Disentangled, RelativeTable, Rotary, Shaw, TransformerXl
 from .findings import Finding, Path, members
@@ -155,7 +155,10 @@ def distances_are_limited(
     for i, position in enumerate(members(block.positions)):
         if not isinstance(position, RelativeTable) or position.axes != 1:
             continue
-        if any(has_grid(source) for source in members(stack.input)):
+        if grid_axes(members(stack.input)) == 3:
+            place = (*path, "positions", i)
+            yield Finding(place, "not supported yet: `relative_table` for a video")
+        elif any(has_grid(source) for source in members(stack.input)):
             yield Finding(
                 (*path, "positions", i, "axes"),
                 "this stack reads an image, whose offsets have two axes; write `axes: 2`",

@@ -1,4 +1,4 @@
-"""Videos in place of some images, with positions on three axes in place of those on two."""
+"""Videos in place of some images, with positions on three axes in place of others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 from .dice import Dice, seeded
 
 Data = dict[str, Any]
+GRIDS = ("sinusoidal", "rotary")
+LATER = ("relative_table", "'mla'", "'linear'", "'fastformer'", "'collaborative'")
+"""What a video, or rotary positions with three axes, cannot be combined with."""
 
 
 def make_video(stack: Data, turned: int, said: set[tuple[str, str, str]]) -> bool:
@@ -16,21 +19,27 @@ def make_video(stack: Data, turned: int, said: set[tuple[str, str, str]]) -> boo
     turned: the width of a head
     """
     source, dice = stack.get("input"), seeded(len(repr(stack)) + 5)
-    if not isinstance(source, dict) or source.get("type") != "patches" or not dice.often(0.4):
+    if not isinstance(source, dict) or source.get("type") != "patches" or not dice.often(0.8):
         return False
-    if "layout" in source or "stride" in source or "relative_table" in repr(stack):
+    if any(word in repr(stack) for word in LATER):
         return False
-    grids = [one for one in _parts(stack) if one.get("axes") == 2]
-    widths = [_width(one, stack["d_model"], turned) for one in grids]
-    if any(width < 6 * (1 + _is_narrower(one)) for one, width in zip(grids, widths, strict=True)):
+    if "'positions'" not in repr(stack) and dice.often(0.7):
+        stack["positions"] = [{"type": "sinusoidal"}]
+    places = [one for one in _parts(stack) if one.get("type") in GRIDS]
+    fits = [_width(one, stack["d_model"], turned) >= 6 + 6 * _is_narrower(one) for one in places]
+    if not all(fits) and "registers" in source:  # which have no position in a sequence
         return False
+    source.pop("stride", None)
     source |= {"layout": "video", "frames": dice.one((3, 5)), "tubelet_size": dice.one((2, 1))}
-    for one, width in zip(grids, widths, strict=True):
-        one.pop("coordinates", None)
-        one |= {"axes": 3, "widths": _shares(width, 2 + 2 * _is_narrower(one), dice)}
-        kind = str(one["type"]).capitalize()
-        said |= {(kind, "axes", "3"), (kind, "widths", repr(one["widths"]))}
     said |= {("Patches", key, repr(source[key])) for key in ("layout", "frames", "tubelet_size")}
+    for one, wide in zip(places, fits, strict=True):
+        for key in ("coordinates", "axes", "order", "scaling"):
+            one.pop(key, None)
+        if wide:
+            width = _width(one, stack["d_model"], turned)
+            one |= {"axes": 3, "widths": _shares(width, 2 + 2 * _is_narrower(one), dice)}
+            kind = str(one["type"]).capitalize()
+            said |= {(kind, "axes", "3"), (kind, "widths", repr(one["widths"]))}
     return True
 
 

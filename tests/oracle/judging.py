@@ -6,6 +6,7 @@ Nothing here sees the graph: arguments are made from the spec and the names that
 from __future__ import annotations
 
 import inspect
+import math
 import tempfile
 import zlib
 from pathlib import Path
@@ -88,8 +89,7 @@ def places_in(spec: ModelSpec, name: str, found: Arrays) -> list[int]:
             if isinstance(source, LearnedInput):
                 count = source.tokens
             elif has_grid(source):
-                rows, columns = source.grid
-                count = getattr(source, "registers", 0) + rows * columns
+                count = getattr(source, "registers", 0) + math.prod(source.grid)
             else:
                 count = found[source.argument].shape[1]
             if isinstance(source, ConvStem) and source.axes == 1:
