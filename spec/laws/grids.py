@@ -119,10 +119,7 @@ def of_the_input(
         yield Finding((*place, "axes"), GRIDS[axes] + more)
     if axes != 2 and position.coordinates != "index":
         word = position.coordinates
-        yield Finding(
-            (*place, "coordinates"),
-            f"`coordinates: {word}` needs `axes: 2` and an input of type `patches`",
-        )
+        yield Finding((*place, "coordinates"), f"`coordinates: {word}` needs `axes: 2`")
     if axes != 3 and position.widths is not None:
         yield Finding((*place, "widths"), "`widths` needs `axes: 3`")
 

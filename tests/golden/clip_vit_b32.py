@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 1f7b418643f0). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e8c2901ff270). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -269,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 1b379e46ec0e3941a0effb237a3620d6fb63d7bddd29ecd7ddbf89e301c2e864
+# sha256 of the above: 9634c4eabafe68b6a8de97c40bccf47925024ee8877932cd4d5bedb56da09df2

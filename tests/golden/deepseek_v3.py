@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 fa09a230a0d2). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 626209caccd4). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: c1f0089f4c99346117d976771b8711dfef462151dc39b028dc3ee8666d53f98b
+# sha256 of the above: 065a95ea5c725f07240feaf4bef5c6c15a1eeaa8ea62bccde04685f69b839684

@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 05401a0264a2). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 b732fdaa30eb). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 90808d8349e80434ab2559adc8249af810996231738f4f494da0e8890504ac6b
+# sha256 of the above: 0a67db3f7ed2cb9d421017bae24d0c24146de22479ffcc5158346e33e337b9f6

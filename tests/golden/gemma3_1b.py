@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 29621f7c8607). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7b4a26061582). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -493,4 +493,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7e27a67777408af250686dba0b2e03280062d587e54aef3fcafe92cf4c040d58
+# sha256 of the above: 7b0ce00ec675b85315c663c86f20e9c1ad66d2533397f72d94c7a1d3f919fa8d

@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 d5d9eb676d5b). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 f8fd000950b3). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -600,4 +600,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 57e7f1c70671ccf0a5a93873849d60fad37e76707f6136c107043aa6396d3094
+# sha256 of the above: 3ccc4785bd685ea6d5f9af0eac81681c1057f14a3dcc652a6f08cea33f44df5d

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 db387a191426). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 804466c14312). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 785f2b416303a50b3951a0be28e6c108448ff3c9f7a5cd0e9882c2eb5a13a799
+# sha256 of the above: ebdc98dd80a3bd2d4da728a999c78d69851849c9edfb4a21bc8cdf24e0dcee65

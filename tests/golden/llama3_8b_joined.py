@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 db387a191426). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 804466c14312). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1e6794d6ed5da11ca18e87435147878aee641c497c6deec44d6f6749550c9b34
+# sha256 of the above: 66751263d43d6d320ffc838857d864c92fb127a2e9995ae5758b76c12cc50539

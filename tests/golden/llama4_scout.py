@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 738de2865642). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 3bd247a77d6b). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -585,4 +585,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 71e1178ee92640d33d05cce0f10b1714332f3d2928ba9808ecb7aa72e1b9daed
+# sha256 of the above: 278f062469d6ef106f3484ff469ccf45bc3acdfeb3f35042aa73d50a935d88d0

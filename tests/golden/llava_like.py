@@ -2,7 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 d01a51cb39b6). To rebuild it:
+Written by modelwright 0.1.0 from llava_like.yaml (sha256 72e4ed070ad6). To rebuild it:
     modelwright build llava_like.yaml -o llava_like.py
 
     part                                     weights
@@ -493,4 +493,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2a144c644ed9c4d3f6a40cf4daad6561afd02ece80d15c63ddf9f448243ab120
+# sha256 of the above: 406aaaef16af21ad29e3f397004efd6e6efe18b84f1540db244c334f6f6e757f

@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 b75b093d7a76). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 38c47bcc3254). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 134cfae24576ce34605c1b63441f3d5160e6d4e8e691e9e9059b5030a46b888d
+# sha256 of the above: 8690351f561bfa2a3473332f028122670c64be7e29c0cb3515c9f7c76dcbe499

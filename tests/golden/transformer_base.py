@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 6d6ef3e620ca). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 581c21caa801). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 763cf933e375673108e86d3208f97228a8789b4764ed347db260f04f8e4a85cf
+# sha256 of the above: 33eee31ed7b4b5575b8732398390f6ea1021061f91531a1fb3ec79432d2bed98

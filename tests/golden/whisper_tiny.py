@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 3cac406712cf). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 0b1414f86bdb). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: e87d17ce6e1caca5235d7c8fee4f23593753c76fa0296510081d5fcc68e73db1
+# sha256 of the above: d7dee8dbb463cd94cd3a9c9a8e1ae765a831c2a2cf4d3226bf69e9b643abf285
