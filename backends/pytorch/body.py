@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from keyword import kwlist
@@ -12,7 +13,7 @@ from ...compiler.graph import Scope
 from .code.measure import LONG, width
 from .code.nodes import Argument, Call, Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
 from .code.nodes import Do as Evaluate
-from .code.read import call, constant, dotted, expression, names
+from .code.read import call, constant, dotted, expression, names, statements
 from .code.walk import written_for
 from .entry import checks_of_part, entry
 from .helpers import places
@@ -102,8 +103,37 @@ def call_kept(f: Writer, item: Run) -> None:
     test = expression("cache is not None and layer in cache.memory", layer=layer)
     store = If(expression("cache is not None"), (Set(kept, both),))
     read = Set(both, kept, f.note(*item.outputs))
-    either = If(test, (read,), (*map(_moved_in, made), store))
+    rows: tuple[Statement, ...] = ()
+    if _is_first_in_cache(f, item.scope):
+        x, k = Name(f.plan.given(f.place.path)[0].name), f.names[item.outputs[0]]
+        rows = statements(ROWS_DIFFER, k=k, x=x)
+    either = If(test, (read, *rows), (*map(_moved_in, made), store))
     f.say(written_for(either, item.scope.path))
+
+
+ROWS_DIFFER = """
+if len(k) != len(x):
+    raise ValueError(f"{len(x)} rows, with a cache of {len(k)}")
+"""
+
+
+def _is_first_in_cache(f: Writer, scope: Scope) -> bool:
+    """Whether nothing before it in its block has compared the rows of the cache with those of x;
+    a recurrence compares those of its state.
+    """
+    block = f.graph.block_of(scope.path)
+    assert block is not None
+    own = {op.number for op in f.graph.subtree(scope.path)}
+    before = itertools.takewhile(lambda op: op.number not in own, f.graph.subtree(block.path))
+    readers = [
+        op
+        for number in own
+        for value in f.graph.op(number).outputs
+        for op in f.graph.consumers(value)
+    ]
+    recurs = any(op.kind == "recur" for op in readers)
+    keepers = {op.number for op in f.graph.keepers(block.path)}
+    return not recurs and keepers.isdisjoint(op.number for op in before)
 
 
 def _moved_in(statement: Any) -> Statement:

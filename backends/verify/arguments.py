@@ -80,9 +80,18 @@ class Arguments:
         """Argument of ids -> token id -> how many vectors replace its tokens in each row."""
         found: dict[str, dict[int, int]] = {}
         for ids, stack, token, skipped in self._placed():
-            more = sum(found.get(self.graph.inputs[stack].argument, {}).values())
-            found.setdefault(ids, {})[token] = self.length_of(stack) + more - skipped
+            found.setdefault(ids, {})[token] = self._whole_length(stack) - skipped
         return found
+
+    def _whole_length(self, stack: str) -> int:
+        """Number of tokens of a stack in these cases, with those that stand for vectors."""
+        ids = self.first_argument(stack)
+        placed = [
+            self._whole_length(other) - skipped
+            for argument, other, _, skipped in self._placed()
+            if argument == ids
+        ]
+        return self.length_of(stack) + sum(placed)
 
     def _placed(self) -> Iterator[tuple[str, str, int, int]]:
         """Argument of ids, stack whose vectors replace tokens, their id, number of skipped ones."""
@@ -207,7 +216,7 @@ class Arguments:
         """Number of vectors of a joined input in these cases; 0 for token ids."""
         fact = part.input
         if fact.stack:
-            return self.length_of(fact.stack) - fact.skip + fact.prefix
+            return self._whole_length(fact.stack) - fact.skip + fact.prefix
         argument = self.known()[fact.argument]
         known = self.graph.values[argument.outputs[0]].dtype == "int" or part.length is not None
         count = 0 if known else self._floats(argument).shape[fact.axis]

@@ -13,6 +13,7 @@ from ...spec.embedding import (
     Features,
     LearnedInput,
     Patches,
+    Source,
     StackInput,
     Tokens,
     joined,
@@ -243,14 +244,10 @@ def _lower_stack(
     if state.padded and streams is None and not several:
         with b.at("input", main):
             state.unmasked = tokens_in_front(b, state, first)
-    if (
-        source is not None
-        and not memories
-        and all(
-            causal(mask) for block in spec.stacks[name].blocks.values() for mask in sights(block)
-        )
-    ):
-        b.graph.predicts_next.add(name)
+    if not memories and (source is not None or _continues_text(b, state, first)):
+        blocks = spec.stacks[name].blocks.values()
+        if all(causal(mask) for block in blocks for mask in sights(block)):
+            b.graph.predicts_next.add(name)
     if streams is not None:
         return _lower_streams(b, state, streams)
     state.argument_names = _argument_names(spec, name)
@@ -363,6 +360,12 @@ def _counts(stack: Stack) -> bool:
     blocks = [one for part in parts for one in getattr(part, "positions", None) or ()]
     tables = any(isinstance(p, RelativeTable) and peek(p, "axes") == 1 for p in blocks)
     return tables or any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
+
+
+def _continues_text(b: Builder, state: StackState, first: Source) -> bool:
+    """Whether the only input is every vector of a stack that predicts the next token."""
+    follows = state.follows is not None and state.follows.name in b.graph.predicts_next
+    return follows and isinstance(first, StackInput) and not first.skip
 
 
 def _stack_title(name: str, spec: ModelSpec) -> str:

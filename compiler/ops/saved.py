@@ -126,7 +126,10 @@ IN_PLACE = (
 """Ops whose results have the memory layout of their inputs."""
 
 
-STRIDED = ("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams")
+STRIDED = (
+    *("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams"),
+    *("learned_tokens", "zero_tokens"),  # every sequence reads the same rows
+)
 """Ops whose results are views that are not contiguous."""
 
 

@@ -599,3 +599,49 @@ def test_an_optional_input_is_an_argument_of_generate() -> None:
     spec = loads(FILES["an optional input beside an image"])
     (found,) = verify(spec, laws={"generate"}).findings
     assert found.holds, found.where
+
+
+ZERO = """
+name: small
+d_model: 8
+attention: {heads: 2}
+stacks:
+  image: {input: {type: patches, argument: pixels, image_size: 8, patch_size: 4}}
+  words: {layers: 0, vocab_size: 24, input: [tokens, {type: stack, stack: image, replace: 5}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        # images have an order even where no layer reads it; the text predicts the next token
+        (
+            "{input: {type: stack, stack: words}, mask: causal}",
+            "{type: language_model, stack: text, vocab_size: 24}",
+        ),
+        # the words have places for images too
+        (
+            "{vocab_size: 24, input: [{type: stack, stack: words}, {argument: text_ids}]}",
+            "{type: projection, stack: text, size: 3, pool: mean}",
+        ),
+    ],
+)
+def test_images_among_words_that_no_layer_reads(text: str, head: str) -> None:
+    laws = ("oracle", "padding", "future", "order", "loss")
+    finds(f"{ZERO}  text: {text}\nlayers: 1\nhead: {head}\n", *laws)
+
+
+def test_a_step_has_as_many_rows_as_the_memory_in_the_cache() -> None:
+    """Random spec 711039: keys of two rows were broadcast to a step of one."""
+    text = """
+name: small
+family: encoder-decoder
+vocab_size: 24
+d_model: 8
+layers: 1
+attention: {heads: 2}
+decoder: {sublayers: [{type: mha, memory: encoder, heads: 2}, {type: mha, heads: 2}]}
+head: language_model
+tokens: {decoder_start: 1}
+"""
+    finds(text, "errors", "cache", "generate")

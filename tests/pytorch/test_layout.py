@@ -51,3 +51,16 @@ def test_more_names_than_fit_on_a_line() -> None:
         *(f"        {name}," for name in names),
         "    ) = modulation.chunk(5, dim=-1)  # (B, D) each",
     ]
+
+
+def test_what_follows_the_first_brackets_is_broken_too() -> None:
+    names = ", ".join(f'"{name}_norm.weight"' for name in ("attention", "feed_forward", "head"))
+    last = 'name.startswith("notes.layers.") and name.endswith(".cross_attention_norm.weight")'
+    (statement,) = read_block(f"if name.endswith(({names}, {names})) or ({last}):\n    pass")
+    assert [printed.text for printed in show(statement, depth=3)][-5:] == [
+        "                )",
+        "            ) or (",
+        f"                {last}",
+        "            ):",
+        "                pass",
+    ]

@@ -233,7 +233,9 @@ def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     last = f"{margin}{group.brackets[1]}{text_of(rest)}"
     if note and not at.fits(last + tail):
         return [Printed(f"{margin}# {note}", pieces=found), *wrap(line, at)]
-    return [opened, *_inside(group, at), Printed(last + tail, pieces=rest)]
+    if at.fits(last + tail) or _split(rest) is None:
+        return [opened, *_inside(group, at), Printed(last + tail, pieces=rest)]
+    return [opened, *_inside(group, at), *wrap(Line([Piece(group.brackets[1])], rest), at)]
 
 
 def _inside(group: Piece, at: Place) -> list[Printed]:

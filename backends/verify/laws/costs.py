@@ -65,12 +65,12 @@ def inexact(subject: Subject) -> str:
     if any(op.attrs["query"] is not None for op in recurrent):
         return "the attention of a recurrence depends on the layout"
     if any(_copies_its_input(subject.graph, scope) for scope in subject.graph.scopes.values()):
-        return "each linear layer of the first layer copies the transposed image"
+        return "each linear layer of the first layer copies a view: an image, or learned tokens"
     return ""
 
 
 def _copies_its_input(graph: ModuleGraph, layers: Scope) -> bool:
-    """Whether linear layers of a layer read its input, which is a transposed view at first."""
+    """Whether linear layers of a layer read its input, which is not contiguous at first."""
     entries = [carry[0] for kind in layers.order for carry in _carries(graph, layers, kind)]
     if not any(op.kind == "linear" for entry in entries for op in graph.consumers(entry)):
         return False

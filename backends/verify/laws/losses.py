@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from ....spec.branches import branch_blocks, sights
 from ....spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
 from ....spec.masks import parse_mask
+from ....spec.model import ModelSpec, Stack
 from ....spec.simpler_masks import admits_future
 from ...oracle import OracleError
 from ...reference.call import Call
@@ -138,9 +140,10 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
     if not isinstance(head, LanguageModel):
         return False
     spec = subject.spec
-    stack = spec.stacks[getattr(head, "stack", None) or list(spec.stacks)[-1]]
-    blocks = [stack.blocks[kind] for kind in dict.fromkeys(stack.order)]
-    reads_words = any(stream for stream in subject.arguments.streams())
+    last = spec.stacks[getattr(head, "stack", None) or list(spec.stacks)[-1]]
+    stacks = list(_continued(spec, last))
+    reads_words = any(one.type == "tokens" for one in stacks[-1].input)
+    blocks = [stack.blocks[kind] for stack in stacks for kind in dict.fromkeys(stack.order)]
     found = branch_blocks(blocks)
     inner = [getattr(p, key, None) for b in found for p in b.sublayers for key in INSIDE]
     readers = [block.cross_attention for block in found] + inner
@@ -149,6 +152,13 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
     formulas = [one for mask in masks for one in (mask if isinstance(mask, tuple) else (mask,))]
     causal = not any(_looks_ahead(str(formula)) for formula in formulas)
     return reads_words and alone and causal
+
+
+def _continued(spec: ModelSpec, stack: Stack) -> Iterator[Stack]:
+    """A stack, the one that its only input is, and so on."""
+    yield stack
+    if len(stack.input) == 1 and stack.input[0].type == "stack" and not stack.input[0].skip:
+        yield from _continued(spec, spec.stacks[stack.input[0].stack])
 
 
 def _looks_ahead(mask: str) -> bool:

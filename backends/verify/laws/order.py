@@ -17,6 +17,8 @@ def order(subject: Subject) -> Measured | NotHere:
     for stream, stack in word_stacks(subject):
         found = subject.spec.stacks[stack]
         blocks = attending(subject, stack)
+        if stream.placed:  # vectors that replace tokens stay in their order
+            continue
         if found.positions or any(block.positions for block in blocks):
             continue
         if any(block.sublayers for block in blocks):  # convolutions and recurrences
