@@ -137,6 +137,8 @@ def build(
         is_ours=lambda there: is_ours_unedited(there.decode(errors="replace")),
     )
     note(f"wrote {output}: class {emitted.class_name}")
+    if emitted.without_generate:
+        note(f"{emitted.class_name} has no `generate`: {emitted.without_generate}")
     if with_map:
         source_map = outputs.json_text(emitted.source_map)
         write_result(output.with_suffix(".map.json"), source_map, force=force)

@@ -69,7 +69,8 @@ def export(
     from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
-    from ..backends.pytorch import WeightsError
+    from ..backends.pytorch import WeightsError, emit_file
+    from ..compiler import lower
     from ..prompting import shortened
 
     try:
@@ -88,3 +89,5 @@ def export(
     native = None if custom_code else find_native(source)
     kind = f"a {native.class_name}" if native else "with its own code"
     note(f"wrote {output}, {kind}")
+    if native is None and (reason := emit_file(lower(source)).without_generate):
+        note(f"its code has no `generate`: {reason}")

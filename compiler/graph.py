@@ -198,6 +198,7 @@ TABLES = (  # metadata
     "axes",
     "limits",
     "predicts_next",
+    "uncached",
     "lengths",
     "parts",
     "heads",
@@ -224,6 +225,7 @@ class ModuleGraph(Displayed):
         self.outputs: dict[str, str] = {}  # head name, or "hidden_states", -> value id
         self.hidden: dict[str, str] = {}  # stack name -> value id of its output
         self.predicts_next: set[str] = set()  # causal, of tokens and no memory
+        self.uncached: dict[str, str] = {}  # decoder without a cache -> the reason
         self.limits: dict[str, Size] = {}  # stack name -> maximum number of positions
         self.streams: dict[str, dict[str, str]] = {}  # stack -> stream -> value id of its output
         self.axes: dict[str, tuple[str, ...]] = {}  # stack with streams -> names of all axes

@@ -52,7 +52,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
                 '    raise ValueError(f"{end // turn} steps, but max_positions is {most}")'
             )
         found += statements(text, **of)
-    if f.cached and not f.static:
+    if f.cached:
         found += [line for most in switches(f.graph, stack) for line in _no_switch(f, given, most)]
     if f.static:
         found += statements(
@@ -226,9 +226,16 @@ CROSSING = """\
 if position_ids is None and 0 < start <= most < end:
     raise ValueError(f"{end} tokens need the long LongRoPE factors; encode all with a new cache")
 """
+STATIC_CROSSING = """\
+if position_ids is None and cache is not None:
+    old, new = cache.length, cache.length + length
+    crosses = (0 < old) & (old <= most) & (most < new)
+    torch._assert_async(~crosses, "LongRoPE switches factors here; encode all with a new cache")
+"""
 
 
 def _no_switch(f: Writer, given: list[Given], most: Any) -> tuple[Statement, ...]:
     """A check that no step crosses such a length: cached keys would have the short angles."""
     positions = next(g.name for g in given if g.name.endswith("position_ids"))
-    return statements(CROSSING, position_ids=Name(positions), most=f.number(most))
+    text = STATIC_CROSSING if f.static else CROSSING
+    return statements(text, position_ids=Name(positions), most=f.number(most))

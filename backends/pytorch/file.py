@@ -27,7 +27,7 @@ from .code.show import WIDTH, show
 from .config import config_class
 from .file_classes import plan_file
 from .flex import flex_constants
-from .generate import beam_search_method, generate_method
+from .generate import beam_search_method, generate_method, why_not_generate
 from .group_queries import grouped_attention
 from .grouped import require_grouped
 from .helpers import collect
@@ -74,10 +74,14 @@ BUILTINS = set(dir(builtins))
 
 @dataclass(frozen=True, eq=False)
 class Emitted:
-    """An emitted file: its text, the name of its class, and the origins of its lines."""
+    """An emitted file: its text, the name of its class, and the origins of its lines.
+
+    without_generate: why a decoder with a language-model head has no `generate`, or ""
+    """
 
     text: str
     class_name: str
+    without_generate: str = ""
     _map: Callable[[], dict[str, Any]] = field(default=dict, repr=False)
 
     @cached_property
@@ -117,7 +121,7 @@ def emit_file(
         whole = lines if with_map else printed(program.whole_parts())
         return source_map(graph, whole, head.count("\n"), lowered)
 
-    return Emitted(sealed, graph.class_name, mapped)
+    return Emitted(sealed, graph.class_name, program.without_generate, mapped)
 
 
 def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:
@@ -162,6 +166,7 @@ class Program:
     last: list[Statement]  # constants, the model
     imported: set[str]
     written: list[Written]  # what the modules were made of
+    without_generate: str
 
     @property
     def parts(self) -> list[Statement]:
@@ -192,7 +197,8 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     methods += [made for made in [generate_method(model)] if made is not None]
     methods += [beam_search_method(model)] if options.beam_search else []
     names = [] if options.loader is None else table(options.loader)
-    last = [*names, *constants(plan), model.write(methods)]
+    reason = why_not_generate(model)
+    last = [*names, *constants(plan), model.write(methods, reason)]
     modules = with_bases(classes)
     rest: list[Statement] = [*masks, *modules, *last]
     read = Names([*own, *rest])
@@ -209,7 +215,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     unknown = outer - IMPORTED - BUILTINS
     if unknown:
         raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
-    return Program([config, *own, *helpers, *masks], modules, last, outer, classes)
+    return Program([config, *own, *helpers, *masks], modules, last, outer, classes, reason)
 
 
 # -- the text

@@ -164,6 +164,24 @@ def beam_search_method(model: Model) -> Function:
     return made
 
 
+def why_not_generate(model: Model) -> str:
+    """Why a decoder with a language-model head has no `generate`; "" for other models."""
+    name = model.language_head()
+    stack = model.head_stack(name) if name else ""
+    if not name or (model.graph.uncached.get(stack) is None and stack not in model.plan.cached):
+        return ""
+    if reason := model.graph.uncached.get(stack):
+        return reason
+    if slots_of(model) is not None:
+        return ""
+    required = [g.name for g in model.all_given(model.steps, []) if not g.by_default]
+    if len(required) > 1 + reads_memory(model.graph, stack):
+        return f"it needs several inputs, {', '.join(required)}"
+    if reads_memory(model.graph, stack) and len(model.steps) == 2:
+        return f"the mask of `{stack}` needs data"
+    return f"`{stack}` reads several stacks"
+
+
 def slots_of(model: Model) -> Slots | None:
     """The slots of a model; None if it cannot have `generate`."""
     name = model.language_head()

@@ -378,12 +378,14 @@ class Model:
         found: Function = written_for(whole, "")
         return found
 
-    def write(self, methods: list[Function]) -> Class:
-        """The class of the model."""
+    def write(self, methods: list[Function], without_generate: str) -> Class:
+        """The class of the model. `without_generate`: why a decoder has no such method, or ""."""
         init = Initial(self.graph).method()
         body = (self.constructor(), init, *methods)
         name, bases = self.graph.class_name, (dotted("nn.Module"),)
-        return Class(name, bases, body, self.class_title(), origins=frozenset({""}))
+        title = self.class_title()
+        title += f" Without `generate`: {without_generate}." if without_generate else ""
+        return Class(name, bases, body, title, origins=frozenset({""}))
 
     def class_title(self) -> str:
         """The docstring of the class, by its head."""

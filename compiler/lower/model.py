@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from ...spec.attention import LinearAttention, Mha
-from ...spec.branches import branch_blocks, kind_of, sights
+from ...spec.branches import sights
 from ...spec.display import plain_path
 from ...spec.embedding import (
     ConvStem,
@@ -21,24 +20,23 @@ from ...spec.embedding import (
 )
 from ...spec.errors import SpecError, SpecErrors
 from ...spec.head import Contrastive
-from ...spec.model import Block, ModelSpec, Stack
+from ...spec.model import ModelSpec, Stack
 from ...spec.names import camel_case
-from ...spec.part import Nothing
 from ...spec.positions import Learned, RelativeTable, Sinusoidal
-from ...spec.sublayers import Recurrence
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
 from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
 from .block import block_title, lower_block, lower_streams
 from .builder import Builder, RefusedError
+from .caching import decodes, why_not_cached
 from .condition import lower_condition, modulated_end
 from .cut import with_cut_blocks
 from .embedding import ids_of, lower_input, table_width
 from .facts import add_facts, attended, readers
 from .head import HEADS, lower_contrastive
 from .joined import lower_joined, module_of
-from .masks import cacheable, causal
+from .masks import causal
 from .norm import has_norm, lower_norm
 from .positions import argument, lower_attention_positions, lower_input_positions
 from .prefix import tokens_in_front
@@ -149,43 +147,6 @@ def _owner(spec: ModelSpec, name: str) -> str:
     return name if source is None or source.tied == "none" else _owner(spec, source.tied)
 
 
-def _cached(spec: ModelSpec, name: str) -> bool:
-    """Whether the stack has a cache: the last stack that no other reads, if it is causal."""
-    read = {other for reader in spec.stacks for other in readers(spec, reader)}
-    if name != [stack for stack in spec.stacks if stack not in read][-1]:
-        return False
-    stack = spec.stacks[name]
-    if len(joined(stack.input)) > 1 or any(source.prefix_tokens for source in stack.input):
-        return False  # each step would add the other vectors again
-    if any(getattr(position, "skip_padding", "") == "tokens" for position in stack.positions):
-        return False  # it counts the tokens of the call, which are few in a step
-    compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
-    if _tokens(stack) is None or compared:
-        return False
-    found = branch_blocks(stack.blocks.values())
-    blocks = [one for one in found if one.sublayers or not isinstance(one.attention, Nothing)]
-    if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
-        return False  # it would need two keys and values per token
-    if any(_not_in_a_cache(block) for block in stack.blocks.values()):
-        return False
-    if any(getattr(b.attention, "score_bias", ()) for b in blocks):
-        return False  # their data are those of all pairs
-    return bool(blocks) and all(cacheable(block.mask) for block in blocks)
-
-
-def _not_in_a_cache(block: Block) -> bool:
-    """Whether it has convolutions, or several sublayers for the cache's one place per layer."""
-    kinds = [kind_of(part) for part in block.sublayers]
-    attends = [part for part in block.sublayers if hasattr(getattr(part, "attention", 0), "memory")]
-    memories = kinds.count("cross_attention") + len(attends)
-    parts = zip(kinds, block.sublayers, strict=True)
-    states = sum(
-        isinstance(part, Recurrence) or (kind == "attention" and isinstance(part, LinearAttention))
-        for kind, part in parts
-    )
-    return "conv" in kinds or max(kinds.count("attention"), memories, states) > 1
-
-
 def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
     """Prefix and argument names: `decoder_attention_mask` for `decoder_input_ids`."""
     source = _tokens(spec.stacks[name])
@@ -224,7 +185,8 @@ def _lower_stack(
         memories = {other: _memory(b, states[other]) for other in attended(spec, name)}
     main = main_input(stack.input)
     source = _tokens(stack)
-    state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
+    reason = why_not_cached(spec, name)
+    state = StackState(name, view, stack, prefix, width, not reason, memories)
     state.sources = {
         one.stack: _memory(b, states[one.stack], masked=False)
         for one in spec.stacks[name].input
@@ -244,10 +206,13 @@ def _lower_stack(
     if state.padded and streams is None and not several:
         with b.at("input", main):
             state.unmasked = tokens_in_front(b, state, first)
-    if not memories and (source is not None or _continues_text(b, state, first)):
-        blocks = spec.stacks[name].blocks.values()
-        if all(causal(mask) for block in blocks for mask in sights(block)):
-            b.graph.predicts_next.add(name)
+    text = source is not None or _continues_text(b, state, first)
+    blocks = spec.stacks[name].blocks.values()
+    backward = text and all(causal(mask) for block in blocks for mask in sights(block))
+    if backward and not memories:
+        b.graph.predicts_next.add(name)
+    if reason and (backward or decodes(spec, name)):
+        b.graph.uncached[name] = reason
     if streams is not None:
         return _lower_streams(b, state, streams)
     state.argument_names = _argument_names(spec, name)

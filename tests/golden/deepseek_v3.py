@@ -162,7 +162,7 @@ class Router(nn.Linear):
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
     """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
-    grouped = scores.view(*scores.shape[:-1], groups, -1)
+    grouped = torch.unflatten(scores, -1, (groups, -1))
     best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 065a95ea5c725f07240feaf4bef5c6c15a1eeaa8ea62bccde04685f69b839684
+# sha256 of the above: a3078987b107a3168d43693d35ac4cf7d3d46679f27b5eb8d7d1840b51ce2f54

@@ -266,7 +266,7 @@ def grouped_attention(
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attn_mask, is_causal=is_causal, scale=scale, enable_gqa=True
         )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    q = torch.unflatten(q, 1, (k.size(1), -1)).squeeze(3)  # H/K queries for each of K heads
     y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask, scale=scale)
     return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
 
@@ -493,4 +493,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7b0ce00ec675b85315c663c86f20e9c1ad66d2533397f72d94c7a1d3f919fa8d
+# sha256 of the above: 09757c121160de885aa6dd146f655580a773b66ae192dbda9193f2ed32f8001f

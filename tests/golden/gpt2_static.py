@@ -54,6 +54,8 @@ class Cache:
 
     def begin(self, positions: Tensor) -> Tensor:
         """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
+        fits = self.length + positions.size(0) <= self.capacity  # checked on the device
+        torch._assert_async(fits, f"more tokens than the {self.capacity} that the cache holds")
         self.positions = self.length + positions
         return self.positions
 
@@ -297,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: f33c1c7fb23229becc1f05d4cc5915112c24c15d4ddf0a4f8f8456e1714ecbe7
+# sha256 of the above: 2938512daabd070938e6f1699fb66aeba243b7a5477f96c934db3f17d60903e4

@@ -357,7 +357,7 @@ def grouped_attention(
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attn_mask, dropout_p=dropout_p, scale=scale, enable_gqa=True
         )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    q = torch.unflatten(q, 1, (k.size(1), -1)).squeeze(3)  # H/K queries for each of K heads
     y = F.scaled_dot_product_attention(
         q, k, v, attn_mask=attn_mask, dropout_p=dropout_p, scale=scale
     )
@@ -600,4 +600,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3ccc4785bd685ea6d5f9af0eac81681c1057f14a3dcc652a6f08cea33f44df5d
+# sha256 of the above: 2f0a010c7a9afb92ab17b3379afc426412b03604ef616c816368a3459d713c68

@@ -140,7 +140,7 @@ class Attention(nn.Module):
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
         if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+            q = q.unflatten(1, (k.size(1), -1)).squeeze(3)  # (B, K, H/K, E)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
         ).reshape(shape)  # (B, H, T, E)
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ebdc98dd80a3bd2d4da728a999c78d69851849c9edfb4a21bc8cdf24e0dcee65
+# sha256 of the above: dc609eebcec5268549d058d278b2a01b7a916a5a6c125c4969f1f13c143eb9c2

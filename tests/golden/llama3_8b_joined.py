@@ -202,7 +202,7 @@ class Attention(nn.Module):
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
         if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+            q = q.unflatten(1, (k.size(1), -1)).squeeze(3)  # (B, K, H/K, E)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
         ).reshape(shape)  # (B, H, T, E)
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 66751263d43d6d320ffc838857d864c92fb127a2e9995ae5758b76c12cc50539
+# sha256 of the above: 447b062fcfbee088ba3645b7d416f524d1751b696f976feed2f4c7d72394b802

@@ -125,7 +125,8 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
     """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
-    return attention_mask.bool().long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+    real = F.pad(attention_mask.bool().long(), (0, 1))  # an empty mask has no largest element
+    return real.argmax(-1)[:, None, None, None]
 
 
 class Tile(NamedTuple):
@@ -196,7 +197,7 @@ def tiles_of_blocks(
     """
     real = torch.ones(1, end) if attention_mask is None else attention_mask.cpu()
     real = real.bool()  # (B or 1, S)
-    origin = real.long().argmax(1, keepdim=True)  # (B or 1, 1)
+    origin = F.pad(real.long(), (0, 1)).argmax(1, keepdim=True)  # (B or 1, 1)
     edges = [edge for row in origin[:, 0].tolist() for edge in range(row % size, end, size)]
     near = added_mask(near, like)
     tiles: list[Tile] = []
@@ -297,7 +298,7 @@ def grouped_attention(
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True
         )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    q = torch.unflatten(q, 1, (k.size(1), -1)).squeeze(3)  # H/K queries for each of K heads
     y = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
     return y.flatten(1, 2).unsqueeze(2)  # (B, H, 1, E)
 
@@ -585,4 +586,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 278f062469d6ef106f3484ff469ccf45bc3acdfeb3f35042aa73d50a935d88d0
+# sha256 of the above: c652a44775a09678688d774fdb92bdccacc839433b2e3947013a4a593e0a4946

@@ -308,7 +308,7 @@ class TextAttention(nn.Module):
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
         if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+            q = q.unflatten(1, (k.size(1), -1)).squeeze(3)  # (B, K, H/K, E)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
         ).reshape(shape)  # (B, H, T, E)
@@ -493,4 +493,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 406aaaef16af21ad29e3f397004efd6e6efe18b84f1540db244c334f6f6e757f
+# sha256 of the above: de12ada437abb335f11034d4a8f5298292330a95681bb6e9731ff61e6ad16174

@@ -173,7 +173,7 @@ class Attention(nn.Module):
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         shape, causal = q.shape, q.size(2) > 1 and mask is None
         if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-            q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+            q = q.unflatten(1, (k.size(1), -1)).squeeze(3)  # (B, K, H/K, E)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.size(1) > k.size(1)
         ).reshape(shape)  # (B, H, T, E)
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8690351f561bfa2a3473332f028122670c64be7e29c0cb3515c9f7c76dcbe499
+# sha256 of the above: 6b57f2b5fecf8344677135bd4da075c4d24e98bc0133881ea222f7a2ca68db80

@@ -112,7 +112,8 @@ def recur(
     for t in reversed(tokens) if backward else tokens:
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
-    return torch.stack(found[::-1] if backward else found, dim=1), state
+    states = torch.stack((found[::-1] if backward else found) or [state], dim=1)
+    return states[:, : x.size(1)], state  # (B, 0, H) without tokens
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
@@ -414,4 +415,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8914b36e7ecb7fc694a0fd6635206677ae5cf8a77e908bb14f2e4ceebb3a0d44
+# sha256 of the above: fcf1e2ebfa8953699fe8eaa05d61dea79ab8ea28f773aa3695fae9b5ae3b6fc6

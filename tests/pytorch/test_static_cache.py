@@ -163,3 +163,32 @@ def test_a_cache_that_is_full_says_so() -> None:
     model = mw.compile(spec_of("decoder"), static_cache=True)
     with pytest.raises(ValueError, match="6 tokens, but the cache holds 4"):
         model.generate(torch.tensor([[1, 2, 3]]), 4, capacity=4)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["decoder", "mask causal & window(3)"])
+@torch.no_grad()
+def test_steps_past_the_capacity_are_refused(name: str) -> None:
+    """Windowed layers too, whose slots are used again."""
+    model = mw.compile(spec_of(name), static_cache=True).eval()
+    cache = vars(sys.modules[type(model).__module__])["Cache"](4)
+    model(torch.tensor([[1, 2, 3]]), cache=cache)
+    with pytest.raises(RuntimeError, match="more tokens than the 4 that the cache holds"):
+        model(torch.tensor([[4, 5]]), cache=cache)
+    assert model(torch.tensor([[4]]), cache=cache).shape[1] == 1  # the refused ones left no trace
+
+
+@torch.no_grad()
+def test_no_step_crosses_the_switch_of_longrope() -> None:
+    """As in files whose cache grows: cached keys would have the short angles."""
+    model = mw.compile(spec_of("positions_rotary_longrope_decoder"), static_cache=True).eval()
+    last = model.config.rope_original_max_positions
+    ids = torch.arange(last + 2)[None] % 5 + 6
+    make = vars(sys.modules[type(model).__module__])["Cache"]
+    cache = make(last + 2)
+    for token in ids[:, :last].split(1, dim=1):
+        model(token, cache=cache)
+    with pytest.raises(RuntimeError, match="LongRoPE switches factors here; encode all with a new"):
+        model(ids[:, last : last + 1], cache=cache)
+    cache = make(last + 2)
+    model(ids[:, : last + 1], cache=cache)
+    assert torch.allclose(model(ids[:, last + 1 :], cache=cache)[:, -1], model(ids)[:, -1])

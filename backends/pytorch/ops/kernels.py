@@ -194,7 +194,7 @@ def _grouped(f: Writer, op: Op, operands: list[Any], given: Expr | None) -> Any:
 
 ONE_QUERY = """\
 if q.size(2) == 1:  # the heads of a group become its queries: k and v are read only once
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # (B, K, H/K, E)
+    q = q.unflatten(1, (k.size(1), -1)).squeeze(3)  # (B, K, H/K, E)
 """
 
 

@@ -58,7 +58,8 @@ def beam_search(
             step = tokens[:, -1:]
             x = slot.states
             logits = self.logits(x[:, -1:])[:, -1].float().log_softmax(-1)  # (B*K, V)
-            sums = (scores.view(-1, 1) + logits).view(batch, -1)  # (B, K*V)
+            logits = logits.unflatten(0, scores.shape)  # (B, K, V)
+            sums = (scores[..., None] + logits).flatten(1)  # (B, K*V)
             top, index = sums.topk(min(2 * beams, sums.size(1)))  # (B, 2K)
             origin, token = index // logits.size(-1) + first, index % logits.size(-1)
             texts = torch.cat([tokens[origin], token[..., None]], dim=-1)  # (B, 2K, 1 + length)
@@ -83,4 +84,5 @@ def beam_search(
         if slot.dropout:
             for module in training:
                 module.training = True
-    return torch.cat([tokens[::beams, :1], found[:, 0, : int(lengths[:, 0].max())]], dim=1)
+    longest = max(lengths[:, 0].tolist(), default=0)
+    return torch.cat([tokens[::beams, :1], found[:, 0, :longest]], dim=1)

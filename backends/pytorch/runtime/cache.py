@@ -54,6 +54,8 @@ class StaticCache:
 
     def begin(self, positions: Tensor) -> Tensor:
         """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
+        fits = self.length + positions.size(0) <= self.capacity  # checked on the device
+        torch._assert_async(fits, f"more tokens than the {self.capacity} that the cache holds")
         self.positions = self.length + positions
         return self.positions
 

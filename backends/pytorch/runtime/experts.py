@@ -25,7 +25,7 @@ class BiasedRouter(nn.Linear):
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
     """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
-    grouped = scores.view(*scores.shape[:-1], groups, -1)
+    grouped = torch.unflatten(scores, -1, (groups, -1))
     best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)

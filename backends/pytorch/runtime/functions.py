@@ -81,7 +81,8 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
     """Index of each sequence's first token that is not padding, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
-    return attention_mask.bool().long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+    real = F.pad(attention_mask.bool().long(), (0, 1))  # an empty mask has no largest element
+    return real.argmax(-1)[:, None, None, None]
 
 
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,7 +31,7 @@ def grouped_attention(
             scale=scale,
             enable_gqa=True,
         )
-    q = q.view(q.size(0), k.size(1), -1, q.size(3))  # H/K queries for each of K heads
+    q = torch.unflatten(q, 1, (k.size(1), -1)).squeeze(3)  # H/K queries for each of K heads
     y = F.scaled_dot_product_attention(
         q, k, v, attn_mask=attn_mask, dropout_p=dropout_p, scale=scale
     )

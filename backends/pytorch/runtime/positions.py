@@ -37,7 +37,8 @@ def dynamic_frequencies(
     Up to the original length they are unchanged. Beyond it the highest frequency is kept and the
     lowest is reduced most (Peng et al. 2023, arXiv:2309.00071, section 3.3).
     """
-    length = (position_ids.max() + 1).clamp(min=original_max_positions).to(frequencies.dtype)
+    last = F.pad(position_ids.flatten(), (0, 1)).max()  # 0 if there are no tokens
+    length = (last + 1).clamp(min=original_max_positions).to(frequencies.dtype)
     growth = factor * length / original_max_positions - (factor - 1)
     share = torch.linspace(0, 1, frequencies.size(0), device=growth.device, dtype=growth.dtype)
     return frequencies * growth**-share  # (R/2,)
@@ -92,7 +93,8 @@ def by_length(
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     either = torch.tensor([short, long], device=like.device, dtype=dtype)
-    return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
+    last = F.pad(position_ids.flatten(), (0, 1)).max()  # 0 if there are no tokens
+    return torch.where(last < original_max_positions, either[0], either[1])
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:

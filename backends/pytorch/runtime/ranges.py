@@ -94,7 +94,7 @@ def last_of_blocks(end: int, size: int, kept: int, origins: list[int]) -> list[t
 
 def row_origins(attention_mask: Tensor | None) -> list[int]:
     """Distinct indices of the first token that is not padding, over the sequences."""
-    if attention_mask is None:
+    if attention_mask is None or attention_mask.size(-1) == 0:
         return [0]
     return sorted(set(attention_mask.bool().long().argmax(-1).tolist()))
 

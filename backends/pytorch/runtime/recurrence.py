@@ -69,4 +69,5 @@ def recur(
     for t in reversed(tokens) if backward else tokens:
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
-    return torch.stack(found[::-1] if backward else found, dim=1), state
+    states = torch.stack((found[::-1] if backward else found) or [state], dim=1)
+    return states[:, : x.size(1)], state  # (B, 0, H) without tokens

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .ranges import query_runs
 
@@ -102,7 +103,7 @@ def tiles_of_blocks(
     """
     real = torch.ones(1, end) if attention_mask is None else attention_mask.cpu()
     real = real.bool()  # (B or 1, S)
-    origin = real.long().argmax(1, keepdim=True)  # (B or 1, 1)
+    origin = F.pad(real.long(), (0, 1)).argmax(1, keepdim=True)  # (B or 1, 1)
     edges = [edge for row in origin[:, 0].tolist() for edge in range(row % size, end, size)]
     near = added_mask(near, like)
     tiles: list[Tile] = []
