@@ -123,7 +123,7 @@ def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
 def band_count(formula: Formula, tokens: int, size: int) -> TileCount:
     """Tiles of `size` queries that read one range of keys each."""
     far = reach(formula)
-    left = tokens if far.left is None else most(far.left)
+    left = tokens if far.left is None else tile_sizes.keys_before(most(far.left))
     right = 0 if far.right is None else most(far.right)
     keys = scores = tiles = 0
     biased: dict[tuple[int, int, int], int] = {}

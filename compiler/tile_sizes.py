@@ -17,6 +17,9 @@ SHORT = 1024
 SMALLEST, LARGEST = 64, 512
 """Queries of one tile."""
 
+STEP = 8
+"""Keys before the first query of a tile: a multiple of this, since whole vectors are faster."""
+
 OF_NEIGHBOURS = (*ONE_RANGE, TileKind.RANGES)
 """Tiles of consecutive queries."""
 
@@ -37,3 +40,8 @@ def tile_size(widths: Iterable[int]) -> int:
     while 2 * size <= LARGEST and 8 * size <= least:
         size *= 2
     return size
+
+
+def keys_before(left: int) -> int:
+    """How many keys a tile reads before its first query, which sees `left` of them."""
+    return -(-left // STEP) * STEP

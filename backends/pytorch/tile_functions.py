@@ -85,6 +85,11 @@ def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
             "with fewer queries, one tile",
         ),
         "TILE": Set(Name("TILE"), constant(size), "queries of one tile"),
+        "STEP": Set(
+            Name("STEP"),
+            constant(tile_sizes.STEP),
+            "keys before the queries of a tile: a multiple of this, which is faster",
+        ),
     }
     return [statement for name, statement in made.items() if name in read]
 
@@ -129,10 +134,17 @@ def sliding(name: str, op: Op) -> list[Statement]:
         near = expression("near[:TILE]", near=near)
     tiles = "sliding_tiles(start, end, left, near, padding, like)"
     return [
-        Set(Name("left"), bound(far.left, Name("end"))),
+        _left_of_tiles(bound(far.left, Name("end")), bounded=far.left is not None),
         Set(Name("near"), near, "(Q, Sq)"),
         Return(expression(tiles, padding=_padding(op))),
     ]
+
+
+def _left_of_tiles(width: Expr, *, bounded: bool) -> Set:
+    """How many keys a tile reads before its first query, see `tile_sizes.keys_before`."""
+    if bounded:
+        width = expression("-(-width // STEP) * STEP", width=width)
+    return Set(Name("left"), width)
 
 
 def in_blocks(name: str, op: Op) -> list[Statement]:

@@ -135,7 +135,7 @@ def test_mypy_reports_nothing(root: Path, tmp_path: Path) -> None:
 
 
 SPARSE = re.compile(
-    r"\w+_tiles?|Tile|TILE|DENSE|KeysOfTile|copied_keys|added_mask|\w*(tiled|gathered)_attention"
+    r"\w+_tiles?|Tile|TILE|DENSE|STEP|KeysOfTile|copied_keys|added_mask|\w*(tiled|gathered)_attention"
     r"|\w+_(runs|ranges)|row_origins|at_most_half|keys_of"
 )
 """What a file has only because attention is computed in tiles; so are kernels given to them."""

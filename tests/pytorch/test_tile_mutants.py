@@ -13,7 +13,7 @@ from modelwright.backends.pytorch import emit, import_text
 from modelwright.backends.verify.laws.tiles import tiles_of
 
 MUTANTS = {
-    "window one key short": ("window(5)", "left = window - 1", "left = window - 2"),
+    "window one key short": ("window(5)", "-(window - 1) // STEP", "-(window - 2) // STEP"),
     "tile one key short": ("band(3, 1)", "near.size(1), end)", "near.size(1) - 1, end)"),
     "blocks without a neighbour": ("blocks(3, 1)", "// size - neighbours", "// size - 0"),
     "blocks that end early": ("blocks(3, 1)", "+ neighbours + 1) * size", "+ neighbours) * size"),

@@ -154,6 +154,14 @@ def test_a_tile_reads_its_window_alone() -> None:
     ]
 
 
+def test_keys_before_a_tile_are_a_multiple_of_eight() -> None:
+    """Attention to 7 keys fewer is slower: vectors are not whole."""
+    _, _, module = built("window")
+    first = plan(module, 1024)[1]
+    assert (first.queries, first.keys) == (64, (slice(56, 128),))
+    assert first.mask.isfinite().sum(-1).tolist() == [4] * 64
+
+
 def test_tiles_share_one_mask_and_real_tokens_cost_nothing() -> None:
     _, _, module = built("window")
     mask = torch.ones(2, 30, dtype=torch.long)

@@ -17,7 +17,11 @@ def tiles_of(module: ModuleType, size: int, *, always: bool = True) -> Iterator[
     always: also where they read more than half of all keys
     """
     file = vars(module)
-    changed: dict[str, Any] = {"DENSE": 0 if size else ONE_TILE, "TILE": size or ONE_TILE}
+    changed: dict[str, Any] = {
+        "DENSE": 0 if size else ONE_TILE,
+        "TILE": size or ONE_TILE,
+        "STEP": 1,  # a larger one would hide a key too few
+    }
     if size and always:
         changed["at_most_half"] = lambda runs, start, end: runs
     before = {name: file[name] for name in changed if name in file}
