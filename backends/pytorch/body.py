@@ -14,7 +14,7 @@ from .code.measure import LONG, width
 from .code.nodes import Argument, Call, Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
 from .code.nodes import Do as Evaluate
 from .code.read import call, constant, dotted, expression, names, statements
-from .code.walk import written_for
+from .code.walk import walk, written_for
 from .entry import checks_of_part, entry
 from .helpers import places
 from .items import Do, Item, Keep, Repeat, Run
@@ -181,6 +181,8 @@ def choose(
     blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}
     places = zip(*given.values(), strict=False) if len(targets) > 1 else given.values()
     used = {v: f.use(v) for values in places for v in dict.fromkeys(values)}
+    read = {node.id for node in walk(*used.values()) if isinstance(node, Name)}
+    assert read.isdisjoint(targets), f"the loop sets what it reads: {sorted(read & {*targets})}"
     sets = {kind: tuple([used[v] for v in given[path]]) for kind, path in blocks.items()}
     single = all(len(values) == 1 for values in sets.values()) and not f.plan.bundle(layers.path)
     labels: dict[Any, Any] = {}

@@ -53,9 +53,14 @@ def use_tiles(graph: ModuleGraph) -> ModuleGraph:
 
 def _call_tiles(graph: ModuleGraph, op: Op) -> None:
     """Rename the value of a mask, which is a list of tiles."""
+    _rename(graph, op, "mask", "tiles")
+
+
+def _rename(graph: ModuleGraph, op: Op, before: str, after: str) -> None:
+    """Rename the result of an op; the part of the name that tells kinds of layers apart stays."""
     value = graph.values[op.outputs[0]]
-    ending = value.base or ("mask" if value.name.endswith("_mask") else value.name)
-    name, base = value.name.removesuffix(ending) + "tiles", "tiles" if value.base else ""
+    ending = value.base or (before if value.name.endswith("_" + before) else value.name)
+    name, base = value.name.removesuffix(ending) + after, after if value.base else ""
     graph.values[value.id] = replace(value, name=name, base=base, optional=False)
 
 
@@ -64,8 +69,7 @@ def _bias_tiles(graph: ModuleGraph) -> None:
     tiled = [op for op in graph.ops() if op.kind == "masked_bias" and op.attrs.get("tiles")]
     for op in tiled:
         of = _distance_of(graph, op)
-        value = graph.values[op.outputs[0]]
-        graph.values[value.id] = replace(value, name="bias_tiles", base="", optional=False)
+        _rename(graph, op, "bias", "bias_tiles")
         distance = {"kind": of.kind, "op": of.number, **of.attrs}
         table = op.arg("bias") if of.kind == "relative_buckets" else ""
         made = {**op.attrs, "distance": distance}

@@ -29,6 +29,7 @@ head: language_model
 ENCODER = DECODER.replace("decoder-only", "encoder-only").replace("causal & window(4)", "band(2)")
 BIAS = "{type: relative_bias, buckets: 6, max_distance: 9, bidirectional: false}"
 BIAS_OF_LAYER = f"positions={BIAS[:-1]}, share: layer}}"
+# A pattern is repeated, so that a loop over the layers returns to its first kind.
 DECODERS: dict[str, tuple[str, ...]] = {
     "window": (),
     "window of one": ("mask=causal & window(1)",),
@@ -46,10 +47,12 @@ DECODERS: dict[str, tuple[str, ...]] = {
         "positions=alibi",
         "blocks={a: {mask: causal}, b: {}}",
         "pattern=[a, b]",
+        "layers=3",
     ),
     "alibi of some layers": (
         "blocks={a: {positions: alibi}, b: {}}",
         "pattern=[a, b]",
+        "layers=3",
     ),
     "alibi and shared keys": ("positions=alibi", "attention.kv_heads=2"),
     "alibi and sinks": ("positions=alibi", "attention.sinks=true"),
@@ -69,14 +72,14 @@ DECODERS: dict[str, tuple[str, ...]] = {
         f"positions={BIAS}",
         "blocks={a: {mask: causal}, b: {}, c: {mask: causal & documents}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
     "relative bias of each layer": (BIAS_OF_LAYER,),
     "relative bias of each layer, causal layers and shared keys": (
         BIAS_OF_LAYER,
         "blocks={a: {mask: causal}, b: {mask: causal & blocks(3)}, c: {}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
         "attention={heads: 4, kv_heads: 2, softcap: 2.0, sinks: true}",
     ),
     "alibi and blocks": ("positions={type: alibi, slopes: ceil}", "mask=causal & blocks(3)"),
@@ -91,7 +94,7 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "blocks and causal layers": (
         "blocks={a: {mask: causal}, b: {mask: causal & blocks(3)}, c: {}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
     "fixed": ("mask=causal & fixed(4, 1)",),
     "strided": ("mask=causal & strided(3)",),
@@ -103,7 +106,7 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "strided and causal layers": (
         "blocks={a: {mask: causal}, b: {mask: causal & strided(3)}, c: {}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
     "strided beside a window": ("mask=causal & (window(2) | strided(5))",),
     "dilated window": ("mask=causal & window(200) & strided(2)",),
@@ -117,14 +120,15 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "masks of heads in some layers": (
         "blocks={a: {mask: [causal & blocks(3), causal & window(2)]}, b: {mask: causal}, c: {}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
         "attention={heads: 4, kv_heads: 2}",
     ),
     "masks of heads and a mask of another layer": (
         'blocks={a: {mask: ["causal & documents", "causal & window(4)", causal, causal]}, b: {}}',
         "pattern=[a, b]",
+        "layers=3",
     ),
-    "with causal layers": ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
+    "with causal layers": ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]", "layers=3"),
     "shared layers": ("share=true",),
 }
 ENCODERS: dict[str, tuple[str, ...]] = {
@@ -142,13 +146,14 @@ ENCODERS: dict[str, tuple[str, ...]] = {
         "positions={type: relative_bias, buckets: 8, max_distance: 9}",
         "blocks={a: {mask: full}, b: {mask: blocks(3) | global(0:1)}}",
         "pattern=[a, b]",
+        "layers=3",
     ),
     "alibi and global tokens": ("positions=alibi", "mask=band(1) | global(0:1)"),
     "lopsided": ("mask=band(1, 4)",),
     "intersection": ("mask=band(4, 1) & strided(2)",),
     "band with a hole": ("mask=band(3, 2) & ~band(1)",),
     "union": ("mask=band(0) | band(2, 1)",),
-    "with full layers": ("blocks={a: {mask: full}, b: {}}", "pattern=[a, b]"),
+    "with full layers": ("blocks={a: {mask: full}, b: {}}", "pattern=[a, b]", "layers=3"),
     "global tokens": ("mask=band(1) | global(0:1)",),
     "given tokens": ("mask=band(1) | global(given)",),
     "global tokens with projections": (
@@ -164,7 +169,7 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     "strided, blocks and full layers": (
         "blocks={a: {mask: full}, b: {mask: strided(3)}, c: {mask: blocks(3) | keys(0:1)}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
     "random blocks": ("mask=blocks(2) | random(3, 1) | global(0:1)",),
     "masks of heads": ('mask=["band(2)", full]',),
@@ -177,12 +182,12 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     "blocks, band and full": (
         "blocks={a: {mask: full}, b: {}, c: {mask: blocks(3)}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
     "with full and causal layers": (
         "blocks={a: {mask: full}, b: {}, c: {mask: causal}}",
         "pattern=[a, b, c]",
-        "layers=3",
+        "layers=4",
     ),
 }
 CASES = {name: (DECODER, sets) for name, sets in DECODERS.items()} | {
