@@ -8,7 +8,8 @@ so no rule is repeated here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...spec.laws import findings
 from ...spec.laws.rotary import rotaries, turned
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
 from ...spec.model import Block, ModelSpec, SpecialTokens, Stack
+from ...spec.order import LayerOrder, LayerRule
 from ...spec.part import Nothing, Part
 from ...spec.pool import TokenPool
 from ...spec.positions import (
@@ -305,7 +307,28 @@ def _tokens(small: _Small, part: Part, update: dict[str, Any]) -> dict[str, Any]
 
 def _stack(small: _Small, stack: Stack, update: dict[str, Any]) -> dict[str, Any]:
     order = first_layers(stack.order) if small.whole_order else few_layers(stack.order)
-    return {"layers": len(order), "order": order}
+    rule = stack.order.rule
+    if rule is not None and not small.whole_order:
+        rule = short_rule(rule)
+    return {"layers": len(order), "order": LayerOrder.of(order, rule)}
+
+
+def short_rule(rule: LayerRule) -> LayerRule:
+    """The rule with runs of at most two layers. Lowering ignores one that gives another order."""
+    overrides = [
+        replace(one, last=min(one.last, 1)) if one.first == 0 < one.last else one
+        for one in rule.overrides
+    ]
+    return replace(rule, pattern=short_runs(rule.pattern), overrides=tuple(overrides))
+
+
+def short_runs(order: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of layers, with at most two of the same one after another."""
+    runs: list[str] = []
+    for kind in order:
+        if runs[-2:] != [kind, kind]:
+            runs.append(kind)
+    return tuple(runs)
 
 
 def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
@@ -316,15 +339,12 @@ def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
     >>> few_layers(("local",) * 5 + ("global",) + ("local",) * 5)
     ('local', 'local', 'global', 'local')
     """
-    runs: list[str] = []
-    for kind in order:
-        if runs[-2:] != [kind, kind]:
-            runs.append(kind)
+    runs = short_runs(order)
     wanted = set(pairwise(runs))
     for length in range(1, len(runs) + 1):
         if set(pairwise(runs[:length])) == wanted and length >= min(2, len(runs)):
-            return tuple(runs[:length])
-    return tuple(runs)
+            return runs[:length]
+    return runs
 
 
 def first_layers(order: tuple[str, ...]) -> tuple[str, ...]:

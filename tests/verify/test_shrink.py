@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_verify_examples import FOLDER, NAMES
 
+from modelwright.backends.pytorch import emit_file
 from modelwright.backends.verify import shrink
 from modelwright.compiler import lower
 from modelwright.spec import ModelSpec, load, loads
@@ -71,6 +72,20 @@ def test_reduced_windows_are_shorter_than_sequences_and_keep_their_order() -> No
 def test_layers_follow_on_each_other_as_they_did() -> None:
     assert small("gemma3_1b").stacks["decoder"].order == ("local", "local", "global", "local")
     assert small("deepseek_v3").stacks["decoder"].order == ("dense", "dense", "sparse", "sparse")
+
+
+@pytest.mark.parametrize(
+    ("name", "test"),
+    [
+        ("gemma3_1b", "i % 3 < 2"),
+        ("gpt_oss_20b", "i % 2 == 0"),
+        ("llama4_scout", "i % 3 < 2"),
+        ("deepseek_v3", "i < config.dense_layers"),
+    ],
+)
+def test_a_small_model_has_a_loop_like_that_of_the_whole_one(name: str, test: str) -> None:
+    """A list of the kinds of its layers would hide a loop that is wrong for a pattern."""
+    assert f" {test}" in emit_file(lower(small(name))).text
 
 
 def test_groups_of_experts() -> None:
