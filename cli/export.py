@@ -63,13 +63,15 @@ def export(
       AutoModelForCausalLM.from_pretrained("my-model", trust_remote_code=True)
 
     When `transformers` has the same architecture, the folder uses its class and contains no code.
-    Otherwise it contains the file that `build` writes and two that wrap it as a `PreTrainedModel`.
+    Otherwise, and for quantized weights, it contains the file that `build` writes and two that wrap
+    it as a `PreTrainedModel`.
     """
     source = load_spec(spec, sets)
     from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
     from ..backends.pytorch import WeightsError, emit_file
+    from ..backends.pytorch.quantized import kind_of
     from ..compiler import lower
     from ..prompting import shortened
 
@@ -86,7 +88,7 @@ def export(
             )
     except (CheckpointError, ExportError, WeightsError) as error:
         fail(shortened(str(error)))
-    native = None if custom_code else find_native(source)
+    native = None if custom_code or kind_of(weights) else find_native(source)
     kind = f"a {native.class_name}" if native else "with its own code"
     note(f"wrote {output}, {kind}")
     if native is None and (reason := emit_file(lower(source)).without_generate):

@@ -20,6 +20,7 @@ from .folder import CONFIG, GENERATION
 from .imported import logical_weights
 from .irrelevant import MARK
 from .native import Native, find_native, native_tensors
+from .quantized_folder import kind_of_weights, quantized_weights
 from .spec_text import FAMILY
 from .special_tokens import generation_tokens
 from .tokenizer_files import (
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 TARGETS = ("huggingface",)
 WEIGHTS = "model.safetensors"
+PLAIN = {"format": "pt"}
+"""Metadata of files of plain tensors."""
 SAVED = r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
 """Names of files of weights."""
 
@@ -53,14 +56,14 @@ def export(
     """Write a model and its weights as a folder for Hugging Face tools. Returns its path.
 
     A spec (or its file) whose architecture exists in `transformers` is written in the format of
-    that class, without code. Otherwise, and with `custom_code=True`, or for a graph, the folder is
-    written by `export_custom`, whose arguments are the same.
+    that class, without code. Otherwise, and with `custom_code=True`, or for a graph or quantized
+    weights, the folder is written by `export_custom`, whose arguments are the same.
 
     Raises ValueError for an unknown `to`, and the errors of `export_custom`.
     """
     if to not in TARGETS:
         raise ValueError(f"unknown export format `{to}`; expected one of: {', '.join(TARGETS)}")
-    if custom_code or isinstance(source, ModuleGraph):
+    if custom_code or isinstance(source, ModuleGraph) or kind_of_weights(weights):
         return export_custom(source, weights, folder, tokenizer=tokenizer, force=force)
     spec = spec_of(source)
     native = find_native(spec)
@@ -110,8 +113,8 @@ def export_custom(
     made from a graph.
 
     source: a spec, the path of its file, or a graph
-    weights: a checkpoint with logical names, a Hugging Face folder of this model, or a model
-        returned by `compile`
+    weights: a checkpoint with logical names, which may be quantized, a Hugging Face folder of this
+        model, or a model returned by `compile`
     tokenizer: folder from which the tokenizer and generation_config.json are copied; default: that
         of the weights
     force: replace a folder that was exported before
@@ -123,11 +126,17 @@ def export_custom(
     spec = None if isinstance(source, ModuleGraph) else spec_of(source)
     graph = graph_of(source if spec is None else spec)
     beside = _folder_beside(weights, tokenizer)
-    tensors = _fitting_weights(graph, weights)
-    wrapper = write_wrapper(read_emitted(graph), _dtype(tensors), spec)
+    kind = kind_of_weights(weights)
+    if kind is None:
+        floats = tensors = _fitting_weights(graph, weights)
+        metadata: Mapping[str, str] = PLAIN
+        more: Mapping[str, Any] = {}
+    else:
+        floats, tensors, metadata, more = quantized_weights(graph, weights, kind)
+    wrapper = write_wrapper(read_emitted(graph), _dtype(floats), spec)
     files = {name: text.encode() for name, text in wrapper.texts.items()}
-    files[CONFIG] = outputs.json_text(wrapper.config)
-    _write_folder(Path(folder), files, wrapper.generation, tensors, beside, force)
+    files[CONFIG] = outputs.json_text({**wrapper.config, **more})
+    _write_folder(Path(folder), files, wrapper.generation, tensors, beside, force, metadata)
     return Path(folder)
 
 
@@ -138,6 +147,7 @@ def _write_folder(
     tensors: dict[str, Tensor],
     beside: Path | None,
     force: bool,
+    metadata: Mapping[str, str] = PLAIN,
 ) -> None:
     """Write the folder under a temporary name, then rename it."""
     merged = generation_of(beside, generation) if beside and generation else generation
@@ -151,7 +161,7 @@ def _write_folder(
             (fresh / GENERATION).write_bytes(outputs.json_text(dict(merged)))
         if beside is not None:
             copy_tokenizer(beside, fresh)
-        save_file(tensors, fresh / WEIGHTS, metadata={"format": "pt"})
+        save_file(tensors, fresh / WEIGHTS, metadata=dict(metadata))
 
     outputs.write_folder(folder, fill, force=force, is_ours=_is_ours, is_own=_is_own)
 

@@ -16,6 +16,7 @@ from .errors import CheckpointError
 from .family import Family, Head
 from .folder import CONFIG, Folder, read_folder
 from .names import LogicalNames, Names
+from .quantized_folder import QUANTIZED
 from .spec_text import FAMILY, SPEC_KEY, spec_text
 from .text import shortest, yaml_text
 
@@ -44,8 +45,11 @@ class Imported:
         dtype: torch.dtype | None = None,
     ) -> Iterator[tuple[str, Tensor]]:
         """The weights by logical name, see `read_checkpoint`."""
+        from ..checkpoint_readers import quantized_problem
         from .weights import read_checkpoint
 
+        if self.family is None and self.folder.config.get(QUANTIZED):
+            raise CheckpointError(self.folder.path, [quantized_problem("torchao")])
         names: Names | LogicalNames = LogicalNames(shapes)
         if self.family is not None:
             names = Names(self.family, self.head, self.values)

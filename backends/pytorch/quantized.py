@@ -61,7 +61,7 @@ def quantize(model: nn.Module, kind: str) -> dict[str, str]:
         raise QuantizationError(f"unknown kind `{kind}`; expected one of: {', '.join(KINDS)}")
     if hasattr(model, KEY):
         raise QuantizationError(f"the model is quantized already ({getattr(model, KEY)})")
-    change, config = _torchao(kind)
+    change, config = _torchao(), torchao_config(kind)
     if kind == "float8":
         for device in {weight.device for weight in model.parameters()}:
             check_float8(device)
@@ -177,21 +177,29 @@ def check_float8(device: torch.device) -> None:
         raise QuantizationError(f"{device} does not support float8 ({first})") from None
 
 
-def _torchao(kind: str) -> tuple[Callable[..., None], Any]:
-    """The function that quantizes a model, and its argument for a kind."""
+def _torchao() -> Callable[..., None]:
+    """torchao's function that quantizes a model."""
     for name in WARNS_ON_IMPORT:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         from torchao import quantization as ao
     except ImportError:
         raise QuantizationError("needs torchao; install modelwright[quantize]") from None
+    change: Callable[..., None] = ao.quantize_
+    return change
+
+
+def torchao_config(kind: str) -> Any:
+    """The argument of torchao's function for a kind."""
+    from torchao import quantization as ao
+
     configs: dict[str, Callable[[], Any]] = {
         "int8": lambda: ao.Int8WeightOnlyConfig(version=2),
         "int8-dynamic": lambda: ao.Int8DynamicActivationInt8WeightConfig(version=2),
         "int4": _int4,
         "float8": lambda: ao.Float8WeightOnlyConfig(),
     }
-    return ao.quantize_, configs[kind]()
+    return configs[kind]()
 
 
 def _int4() -> Any:

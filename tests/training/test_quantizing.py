@@ -59,7 +59,6 @@ def check_quantized_is_refused(spec: Path, weights: Path, tokens: Path) -> None:
     new = ("-o", spec.with_name("new"))
     data = ("--data", tokens)
     for words in (
-        ("export", spec, *given, *new),
         ("prune", spec, *given, *data, "--layers", "1", "-o", spec.with_name("new.yaml")),
         ("train", spec, *given, *data, *new),
         ("train", spec, "--teacher", spec, "--teacher-weights", weights, *data, *new),
