@@ -25,6 +25,8 @@ from .paths import Path, Written, prefixes, steps
 PANES = ("yaml", "figure", "code", "weights", "resolved")
 OF_LAYERS = ("layers", "pattern", "overrides", "order")
 """Keys of a stack that its frame of layers shows."""
+WHETHER = {"final_norm": "norm"}
+"""Key of a stack that says whether it has a part -> the key that says what this part is."""
 OF_MODEL = ("name", "family", "description", "modelwright")
 """Keys of the model that its own class shows."""
 
@@ -229,6 +231,8 @@ class Links:
 
     def _owner(self, path: Path) -> Path:
         """The innermost part around a value of the spec; () for a whole stack or model."""
+        if len(path) == 3 and path[2] in WHETHER:
+            path = (*path[:2], WHETHER[path[2]])
         around = (path, *prefixes(path))
         owner = next((outer for outer in around if outer in self._parts), ())
         return () if len(owner) == 2 and owner[0] == "stacks" else owner

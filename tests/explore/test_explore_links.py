@@ -176,3 +176,24 @@ def test_resolved_lines_lead_to_the_yaml_that_says_them() -> None:
         lines = partners(answered["links"], "resolved", key, "yaml")
         for line in lines:
             assert resolved[int(key) - 1].endswith((f"gpt2.yaml:{line}", ":"))
+
+
+def test_the_key_that_asks_for_a_final_norm_is_a_partner_of_the_norm() -> None:
+    text = """\
+name: post
+family: encoder-only
+vocab_size: 32
+max_positions: 16
+d_model: 16
+layers: 2
+positions: learned
+attention: {heads: 2}
+norm_placement: post
+final_norm: true
+"""
+    asked = {"text": text, "name": "post.yaml"}
+    code = answer({"ask": "code", **asked})["code"].splitlines()
+    links = answer({"ask": "links", **asked})["links"]
+    found = {code[int(key) - 1].strip() for key in partners(links, "yaml", "10", "code")}
+    assert found == {"self.norm = nn.LayerNorm(config.d_model, config.eps)", "return self.norm(x)"}
+    assert partners(links, "yaml", "10", "figure") == {"n-norm"}
