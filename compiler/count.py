@@ -4,7 +4,7 @@ An op in a `layers` scope is multiplied by the number of layers of its kind (its
 number of stored modules), so counting does not take longer for deep models.
 
 Lengths are letters: T new tokens and S tokens including cached ones in a decoder, M tokens of a
-memory (the T of that stack is also written M).
+memory (the T of that stack is also written M). A stack that another one continues has its letter.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .facts import PartFact
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
 from .other_kernels import GroupKernel, kernels_of_groups, lacks
+from .stack_lengths import memories
 
 PARTS = ("embedding", "positions", "attention", "feed_forward", "norm", "head", "other")
 BRANCHES = {
@@ -155,7 +156,7 @@ class Lengths:
 
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
-        self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
+        self.memories = memories(graph)
         self.of_heads = _read_by_heads(graph)
         self.read = dict(self._read_from_memories())
         self.of_memories = _changed_memories(graph)

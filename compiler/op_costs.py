@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .count import Lengths, attends, layers_of
@@ -11,6 +12,7 @@ from .graph import ModuleGraph, Op
 from .ops import OPS
 from .ops.sums import chunk_letters
 from .rows import Rows
+from .stack_lengths import turn_of
 
 LONGEST = 1024
 
@@ -58,11 +60,18 @@ def op_costs(graph: ModuleGraph, sequence: int | None = None, batch: int = 1) ->
 
 
 def default_sequence(graph: ModuleGraph) -> int:
-    """The smallest `max_positions`, at most 1024; for images, the number of tokens."""
+    """The smallest `max_positions`, at most 1024; for images, the number of tokens.
+
+    Of interleaved inputs, whose positions are those of steps, as many tokens as make whole steps.
+    """
     if graph.decided():
         return int(list(graph.lengths.values())[-1])
-    limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
-    return min(LONGEST, *limits)
+    turns = {name: turn_of(graph, name) for name in graph.stack_facts}
+    limits = [
+        turns[name] * (stack.max_positions or LONGEST) for name, stack in graph.stack_facts.items()
+    ]
+    length = min(LONGEST, *limits)
+    return max(turn := math.lcm(*turns.values()), length - length % turn)
 
 
 def lengths_at(graph: ModuleGraph, batch: int, length: int) -> dict[str, int]:

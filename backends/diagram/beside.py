@@ -139,7 +139,7 @@ class Beside:
         busy = sorted(reading.points[0][1] for reading in self.out.readings)
         lowest, heights = float("-inf"), {}
         for key, tables in grouped.items():
-            half = max(size_of(p, SIDE_WIDTH)[1] for p in tables[0].chain) / 2 + SIDE_GAP
+            half = self._side_height(tables[0].chain) / 2 + SIDE_GAP
             heights[key] = _free(max(tables[0].y, lowest + half), half, busy)
             lowest = heights[key] + half - SIDE_GAP
         moved = [key for key, t in grouped.items() if {each.y for each in t} != {heights[key]}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...compiler.axes import Dim, Shape
 from ...compiler.count import as_long_as
 from ...compiler.graph import ModuleGraph
+from ...compiler.stack_lengths import continuing, memories
 from .text import plain
 
 
@@ -25,17 +26,29 @@ def lengths(graph: ModuleGraph) -> dict[str, Dim]:
     """The length of each stack whose length is not T.
 
     A memory has M tokens, several have M1, M2 …; further stacks T2 …; a stack whose input
-    determines the length, such as an image, has this number.
+    determines the length, such as an image, has this number. A stack that continues another one
+    has its letter.
     """
-    read = {name for stack in graph.stack_facts.values() for name in stack.reads}
-    free = [name for name in graph.stack_facts if name not in graph.lengths]
-    memories = [name for name in free if name in read]
-    others = [name for name in free if name not in read]
+    read = memories(graph)
+    groups: dict[str, list[str]] = {}  # the stack that a chain of them begins with -> all
+    for name in graph.stack_facts:
+        if name not in graph.lengths:
+            groups.setdefault(_first(graph, name), []).append(name)
+    of_memories = [group for group in groups.values() if read.issuperset(group)]
+    others = [group for group in groups.values() if not read.issuperset(group)]
     found = {name: Dim("T", size) for name, size in graph.lengths.items()}
-    for number, name in enumerate(memories, 1):
-        found[name] = Dim("M" if len(memories) == 1 else f"M{number}")
-    found.update({name: Dim(f"T{number}") for number, name in enumerate(others[1:], 2)})
+    for number, group in enumerate(of_memories, 1):
+        found.update(dict.fromkeys(group, Dim("M" if len(of_memories) == 1 else f"M{number}")))
+    for number, group in enumerate(others[1:], 2):
+        found.update(dict.fromkeys(group, Dim(f"T{number}")))
     return found
+
+
+def _first(graph: ModuleGraph, stack: str) -> str:
+    """The stack that a chain of stacks begins with, each of which continues the one before."""
+    source = graph.inputs[stack].stack
+    follows = source and stack in continuing(graph, source)
+    return _first(graph, source) if follows else stack
 
 
 def stack_of(graph: ModuleGraph, value: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from ...compiler.axes import Dim
 from ...compiler.graph import ModuleGraph
+from ...compiler.stack_lengths import turn_of
 from .code.measure import LONG, width
 from .code.nodes import Do, Expr, If, Name, Raise, Sequence, Statement
 from .code.read import call, constant, expression, statements
@@ -62,12 +63,6 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
             x=tokens,
         )
     return found
-
-
-def turn_of(graph: ModuleGraph, stack: str) -> int:
-    """How many tokens of a stack share a position: the number of interleaved inputs, or 1."""
-    found = [op for op in graph.ops() if op.kind == "position_ids" and op.attrs["stack"] == stack]
-    return max((int(op.attrs["turn"]) for op in found), default=1)
 
 
 # -- arguments

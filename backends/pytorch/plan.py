@@ -14,6 +14,7 @@ from ...compiler.axes import fields_in
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
 from ...compiler.ops import OPS
+from ...compiler.stack_lengths import continuing
 from ...records import record
 from .code.nodes import Expr, Parameter
 from .code.read import constant, expression
@@ -267,11 +268,7 @@ class FilePlan:
 
     def is_continued(self, stack: str) -> bool:
         """Whether its vectors, all of them and no others, are the tokens of another stack."""
-        facts = {name: fact for name, fact in self.graph.inputs.items() if fact.stack == stack}
-        return any(
-            name not in self.graph.parts and not fact.prefix and not fact.skip
-            for name, fact in facts.items()
-        )
+        return bool(continuing(self.graph, stack))
 
     @of_graph
     def shared_values(self, layers: str) -> list[str]:

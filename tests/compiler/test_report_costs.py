@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reports import HEAD, SMALL, example, report_of
+from reports import HEAD, ROOT, SMALL, example, report_of
 
 import modelwright as mw
 
@@ -223,6 +223,15 @@ def test_the_sequence_is_what_the_model_can_read_up_to_1024():
     assert mw.report(example("llama3_8b")).sequence == 1024
     assert mw.report(example("t5_small")).sequence == 1024
     assert report_of(SMALL, sequence=5).sequence == 5
+
+
+def test_interleaved_inputs_have_as_many_tokens_as_whole_steps() -> None:
+    """`max_positions` counts steps of three tokens; a stack that continues them has no memory."""
+    assert mw.report(example("decision_transformer")).sequence == 1023  # at most 1024
+    path = ROOT / "examples" / "decision_transformer.yaml"
+    costs = mw.report(mw.load(path, sets=["stacks.steps.max_positions=20"]))
+    assert costs.sequence == 60
+    assert "M" not in costs.flops_formula
 
 
 @pytest.mark.parametrize(

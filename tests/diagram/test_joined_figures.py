@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import modelwright as mw
 from modelwright.backends.diagram.drawing import Drawing
 from modelwright.backends.diagram.figure import figure
+from modelwright.backends.diagram.lengths import lengths
 from modelwright.backends.diagram.options import DrawOptions
 
 JOINED = """
@@ -35,6 +38,13 @@ ORDER = ["input_ids", "pixel_values", "sound"]
 
 def drawn(text: str, direction: str = "up") -> Drawing:
     return figure(mw.lower(mw.loads(text)), DrawOptions(direction=direction))
+
+
+def test_a_stack_that_continues_another_one_has_its_length(root: Path) -> None:
+    two = lengths(mw.lower(root / "examples/decision_transformer.yaml"))
+    assert two == {}  # T
+    three = lengths(mw.lower(root / "examples/multimodel.yaml"))
+    assert {name: dim.label for name, dim in three.items()} == {"encoder": "M"}
 
 
 @pytest.mark.parametrize("text", [JOINED, JOINED + SEVERAL], ids=["one stack", "two stacks"])
