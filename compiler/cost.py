@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from ..records import record
 from .axes import Shape
 
 Monomial = tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Poly:
     """A polynomial: tuple of sorted axis letters -> coefficient."""
 

@@ -110,9 +110,9 @@ def active_weights(graph: ModuleGraph) -> int:
     return total
 
 
-def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
+def flops_by_part(graph: ModuleGraph, lengths: Lengths | None = None) -> dict[str, Poly]:
     """The FLOPs of each part in one forward pass, without attend ops."""
-    lengths = Lengths(graph)
+    lengths = lengths or Lengths(graph)
     totals = dict.fromkeys(PARTS, Poly())
     for op in graph.ops():
         if op.kind != "attend":
@@ -122,9 +122,9 @@ def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
     return totals
 
 
-def attends(graph: ModuleGraph) -> Iterator[Attend]:
+def attends(graph: ModuleGraph, lengths: Lengths | None = None) -> Iterator[Attend]:
     """All attend ops, in order of computation."""
-    lengths = Lengths(graph)
+    lengths = lengths or Lengths(graph)
     for op in graph.ops():
         if op.kind != "attend":
             continue
@@ -296,7 +296,7 @@ def _shared(value: Value, parts: tuple[PartFact, ...]) -> Value:
         product, _, less = dim.label.partition("-")
         times, _, letter = product.rpartition("*")
         if letter not in free and letter not in known:
-            return replace(dim, parts=tuple(map(share, dim.parts)))
+            return replace(dim, parts=tuple(map(share, dim.parts))) if dim.parts else dim
         n = int(times or 1)
         if letter in known:
             return replace(dim, size=n * known[letter] - int(less or 0))

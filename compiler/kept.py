@@ -132,17 +132,15 @@ class SavedCount(Storages):
         stacks = [scope for scope in self.graph.scopes.values() if scope.role == "layers"]
         for scope in reversed(stacks):  # a later op may save the result of an earlier one
             whole.append(self.between(scope))
-        for path, block in self.blocks.items():
-            if not checkpointed:
-                count = len(self.graph.scopes[path].layer_indices)
-                whole.append(_times(count, self.inside(path, block)))
+        layers = {path: self.inside(path, block) for path, block in self.blocks.items()}
+        for path, inside in layers.items() if not checkpointed else ():
+            whole.append(_times(len(self.graph.scopes[path].layer_indices), inside))
         whole.append(self.sum_of(self.outside))
-        layers = tuple(self.inside(path, block) for path, block in self.blocks.items())
         loss = loss_keeps(self.graph, self.lengths)
         if len(self.graph.outputs) == 1:
             (logits,) = self.graph.outputs.values()
             loss = {kind: self.part(count, logits) for kind, count in loss.items()}
-        return Kept(_sum([*whole, loss]), layers)
+        return Kept(_sum([*whole, loss]), tuple(layers.values()))
 
     @cached_property
     def saved(self) -> list[tuple[Op, list[str | Own]]]:

@@ -76,9 +76,10 @@ def report(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     at = lengths_at(graph, batch, length)
-    found = tuple(attends(graph))
+    lengths = Lengths(graph)
+    found = tuple(attends(graph, lengths))
     shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
-    parts = flops_by_part(graph)
+    parts = flops_by_part(graph, lengths)
     every_score = sum((attend.flops for attend in found), Poly())
     tiles = TileCounts(graph, length)
     computed = sum(
@@ -106,7 +107,7 @@ def report(
         attention_flops=admitted,
         attention_formula=str(every_score),
         density=shares,
-        activations=_activations(graph, at, dtype, tiles),
+        activations=_activations(lengths, at, dtype, tiles),
         cache_bytes=cache,
         decoding=_decoding(graph, at, dtype, cache),
         attends=found,
@@ -122,9 +123,9 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
 
 
 def _activations(
-    graph: ModuleGraph, at: dict[str, int], dtype: str, tiles: TileCounts
+    lengths: Lengths, at: dict[str, int], dtype: str, tiles: TileCounts
 ) -> Activations:
-    count = partial(SavedCount, Lengths(graph), narrow=BYTES[dtype] < 4, tiles=tiles)
+    count = partial(SavedCount, lengths, narrow=BYTES[dtype] < 4, tiles=tiles)
     on_cpu, on_gpu = count(fused=False), count(fused=True)
     cpu, less = (on_cpu.kept(checkpointed=each) for each in (False, True))
     gpu = on_gpu.kept(checkpointed=False)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 from .count import part_of
 from .graph import ModuleGraph, Op, Weight
 from .sizes import Size
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WeightRow:
     """A weight by its logical name; weights of layers have one row per kind of layer.
 

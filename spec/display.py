@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -18,7 +19,8 @@ from .locate import locate
 from .masks import Mask
 from .model import Block, ModelSpec, Stack
 from .order import LayerOrder
-from .part import Part
+from .part import Part, options_of
+from .source import Node
 
 Path = tuple[str | int, ...]
 COLUMN = 44  # column of the origins
@@ -42,6 +44,7 @@ ORDINARY = ("attention", "cross_attention", "feed_forward")  # keys that `sublay
 PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
 
 
+@cache
 def derived(cls: type[Part], key: str) -> str:
     """How an option is derived if it is not set, or `not set`."""
     word = cls.model_fields["type"].default if "type" in cls.model_fields else ""
@@ -69,7 +72,8 @@ class _Printer:
     """Walks over the parts of a spec and the tree with their origins."""
 
     def __init__(self, spec: ModelSpec, unused: frozenset[Path], *, origins: bool) -> None:
-        self.spec, self.unused, self.origins = spec, unused, origins
+        self.spec, self.unused = spec, unused
+        self.tree = spec._tree if origins else None
         self.inherited: set[Path] = set()
 
     def lines(self) -> Iterator[str]:
@@ -143,7 +147,7 @@ class _Printer:
 
     def part(self, key: str, value: Part, path: Path, depth: int) -> Iterator[str]:
         word = getattr(value, "type", None)
-        others = [name for name in type(value).model_fields if name != "type"]
+        others = [name for name in options_of(type(value)) if name != "type"]
         if word is not None and not others:
             place = (*path, "type")
             yield self.line("  " * depth, key, scalar(word), self.origin(place))
@@ -179,7 +183,7 @@ class _Printer:
         return f"{line:<{COLUMN}} # {origin}" if origin else line
 
     def origin(self, path: Path) -> str:
-        return origin(self.spec, path) if self.origins else ""
+        return "" if self.tree is None else origin_in(self.tree, self.spec, path)
 
 
 def _inherited(block: Block, path: Path, positions: tuple[Part, ...]) -> Iterator[Path]:
@@ -196,9 +200,13 @@ def _inherited(block: Block, path: Path, positions: tuple[Part, ...]) -> Iterato
 
 def origin(spec: ModelSpec, path: Path) -> str:
     """Origin of the value at a path: `gpt2.yaml:12`, `default` …; "" if no text was read."""
-    if spec._tree is None:
-        return ""
-    place = locate(spec._tree, path)
+    tree = spec._tree
+    return "" if tree is None else origin_in(tree, spec, path)
+
+
+def origin_in(tree: Node, spec: ModelSpec, path: Path) -> str:
+    """The same, for a spec that was read into this tree."""
+    place = locate(tree, path)
     return _words(place.node.mark, spec) if place.found else "default"
 
 

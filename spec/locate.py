@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from ..records import record
 from .errors import Mark
 from .source import Node
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """The deepest node on a path, and whether the path was found completely."""
 
@@ -35,10 +35,14 @@ def locate(tree: Node, path: Sequence[str | int]) -> Place:
     walked: list[str | int] = []
     for part in path:
         inner: Node | None = None
-        if isinstance(node.value, dict):
-            inner = node.value.get(str(part)) or node.value.get(str(part).removesuffix("_"))
-        elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-            inner = node.value[part]
+        value = node.value
+        if isinstance(value, dict):
+            name = str(part)
+            inner = value.get(name)
+            if inner is None and name.endswith("_"):
+                inner = value.get(name[:-1])
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            inner = value[part]
         if inner is None:
             return Place(node, tuple(walked), False)
         node = inner

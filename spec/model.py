@@ -270,7 +270,8 @@ class ModelSpec(Part, Displayed):
         """
         from .locate import locate, steps
 
-        place = None if self._tree is None else locate(self._tree, steps(path))
+        tree = self._tree
+        place = None if tree is None else locate(tree, steps(path))
         written = place is not None and place.found and place.mark.why != "default"
         return place.mark if place is not None and written else None
 
@@ -283,7 +284,8 @@ class ModelSpec(Part, Displayed):
         """
         from .locate import locate, steps
 
-        return None if self._tree is None else locate(self._tree, steps(path)).mark
+        tree = self._tree
+        return None if tree is None else locate(tree, steps(path)).mark
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModelSpec) and self.__dict__ == other.__dict__

@@ -13,11 +13,11 @@ form    box      a full box of the column
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Field, number
+from ...records import record
 from .lengths import shape_text
 from .text import plain, words
 
@@ -43,7 +43,7 @@ def _learned_scale(op: Op, graph: ModuleGraph) -> str:
 JOINS = ("join_inputs", "interleave_inputs")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Look:
     form: str
     look: str = "other"

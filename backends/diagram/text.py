@@ -73,7 +73,10 @@ def wrap(text: str, size: float, width: float, lines: int) -> list[str]:
 
 def clean(text: str) -> str:
     """One line, without characters that XML forbids."""
-    return "".join(sign if sign.isprintable() else " " for sign in text.strip())
+    text = text.strip()
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def words(name: str) -> str:

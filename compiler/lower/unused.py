@@ -28,6 +28,7 @@ from ...spec.model import BLOCK_KEYS, ModelSpec, Stack
 from ...spec.norm import LayerNorm
 from ...spec.part import CONTAINERS, Nothing, Part, options_of
 from ...spec.residual import Parallel
+from ...spec.source import Node
 from ...spec.surface import FAMILIES
 from ..sizes import IndivisibleError
 from .builder import RefusedError
@@ -123,10 +124,10 @@ def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
 
     reads: the paths of all options that lowering read
     """
-    options = Options(spec, reads).found
+    options, tree = Options(spec, reads).found, spec._tree
     unused = _without_effect(spec, options)
-    written = [(option, mark) for option in unused if (mark := _mark(spec, option)) is not None]
-    used_marks = {_mark(spec, option) for option in options if option.used} if written else set()
+    written = [(option, mark) for option in unused if (mark := _mark(tree, option)) is not None]
+    used_marks = {_mark(tree, option) for option in options if option.used} if written else set()
     found: dict[Mark, SpecError] = {}
     refused: list[Path] = []
     for option, mark in written:
@@ -256,11 +257,11 @@ def _says_nothing(option: Option) -> bool:
     return any(option.value == one and type(option.value) is type(one) for one in found)
 
 
-def _mark(spec: ModelSpec, option: Option) -> Mark | None:
+def _mark(tree: Node | None, option: Option) -> Mark | None:
     """Where the value was written; None for defaults and values of the family."""
-    if spec._tree is None:
+    if tree is None:
         return Mark(".".join(map(str, option.path)), 0, 0)
-    place = locate(spec._tree, option.path)
+    place = locate(tree, option.path)
     if not place.found:
         return None
     mark = place.node.mark

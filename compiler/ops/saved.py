@@ -8,9 +8,9 @@ means GPU kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...records import record
 from ..axes import Shape
 from ..cost import Poly, elements
 
@@ -23,7 +23,7 @@ FREE = "free"
 """The storage of a parameter or argument, which is not counted."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Own:
     """Tensors that are not in the graph.
 
@@ -37,7 +37,7 @@ class Own:
 Kept = str | Own
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Saving:
     """One op, as the argument of a rule.
 

@@ -128,7 +128,7 @@ def _format(e: Format) -> str:
 
 def _escaped(text: str) -> str:
     """A literal part of an f-string, escaped."""
-    doubled = "".join(letter * 2 if letter in "{}" else letter for letter in text)
+    doubled = text.replace("{", "{{").replace("}", "}}")
     return json.dumps(doubled, ensure_ascii=False)[1:-1]
 
 
