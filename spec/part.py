@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import VERSION, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from .installed import PluginError, load_installed
@@ -66,20 +66,23 @@ class Part(BaseModel):
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The values as plain data, with the options of pydantic."""
-        build_serializers(self)
+        if NEEDS_SERIALIZERS:
+            build_serializers(self)
         return super().model_dump(**options)
 
     def model_dump_json(self, **options: Any) -> str:
         """The values as JSON, with the options of pydantic."""
-        build_serializers(self)
+        if NEEDS_SERIALIZERS:
+            build_serializers(self)
         return super().model_dump_json(**options)
 
 
-def build_serializers(value: object) -> None:
-    """Build serialisers of nested classes that were constructed but never validated.
+NEEDS_SERIALIZERS = tuple(map(int, VERSION.split(".")[:2])) < (2, 14)
+"""Before version 2.14 pydantic cannot dump a nested object of a class with a deferred build."""
 
-    Before version 2.14 pydantic cannot dump a nested object of a class with a deferred build.
-    """
+
+def build_serializers(value: object) -> None:
+    """Build serialisers of nested classes that were constructed but never validated."""
     for _, part in parts_in(value):
         cls = type(part)
         if not cls.__pydantic_complete__:

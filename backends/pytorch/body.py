@@ -40,12 +40,12 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
 # -- calls of modules
 
 
-def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
+def arguments_for(f: Writer, scope: Scope, parameters: list[Given]) -> list[Argument]:
     """The arguments of a call of this scope, in the order of its parameters."""
     tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
     bundled = f.plan.bundled(f.place.path) if f.place.role == "block" else ()
     found: list[Argument] = []
-    for given in f.plan.given(scope.path):
+    for given in parameters:
         if given.value in bundled:
             whole = Argument(Name(f"{scope.name}_inputs"), stars="*")
             found += [] if whole in found else [whole]
@@ -59,21 +59,21 @@ def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
 
 
 def call_module(f: Writer, item: Run) -> None:
-    name_long_input(f, item.scope)
-    value = Call(Dot(SELF, item.scope.name), tuple(arguments_for(f, item.scope)))
+    parameters = f.plan.given(item.scope.path)
+    name_long_input(f, item.scope, parameters)
+    value = Call(Dot(SELF, item.scope.name), tuple(arguments_for(f, item.scope, parameters)))
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
-    given = f.plan.given(item.scope.path)[0]
+    given = parameters[0]
     if f.graph.values[output].optional and f.graph.values[given.value].optional:
         own = value.arguments[0].value
         value = expression("None if given is None else x", given=own, x=value)
     f.settle(producer, written_for(value, item.scope.path))
 
 
-def name_long_input(f: Writer, scope: Scope) -> None:
+def name_long_input(f: Writer, scope: Scope, given: list[Given]) -> None:
     """Assign the first argument of a call to a variable if the call would not fit on a line."""
-    given = f.plan.given(scope.path)
     first = given[0].value
     if first not in f.waiting or len(given) == 1:
         return

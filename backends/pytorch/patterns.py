@@ -296,6 +296,7 @@ def readers(graph: ModuleGraph, index: Index, layers: Scope) -> list[set[str]]:
     if len(blocks) == 1:
         return []
     found: dict[int, set[str]] = {}
+    in_layers = {op.number for op in index.subtree[layers.path]}
     for kind, path in blocks.items():
         ops = index.subtree[path]
         waiting = [v for op in ops if op.kind != "layer_input" for v in op.inputs]
@@ -303,7 +304,7 @@ def readers(graph: ModuleGraph, index: Index, layers: Scope) -> list[set[str]]:
         while waiting:
             value = waiting.pop()
             op = graph.producer(value)
-            if op is None or value in seen or graph.inside(op.scope, layers.path):
+            if op is None or value in seen or op.number in in_layers:
                 continue
             seen.add(value)
             waiting += op.inputs

@@ -195,11 +195,12 @@ def bound_by(statement: Any) -> set[str]:
 
 def inner_statements(statement: Any) -> tuple[Any, ...]:
     """The nested statements of a statement, except functions and classes."""
-    if isinstance(statement, If):
-        return statement.then + statement.other
-    if isinstance(statement, Try):
-        return statement.body + statement.final
-    return statement.body if isinstance(statement, (For, With)) else ()
+    kind = type(statement)
+    if kind is If:
+        return statement.then + statement.other  # type: ignore[no-any-return]
+    if kind is Try:
+        return statement.body + statement.final  # type: ignore[no-any-return]
+    return statement.body if kind is For or kind is With else ()
 
 
 def _targets(*targets: Any) -> set[str]:

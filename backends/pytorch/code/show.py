@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from textwrap import wrap as wrap_words
 from typing import Any
 
@@ -41,7 +41,7 @@ def show(statement: Statement, depth: int = 0, width: int = WIDTH) -> list[Print
 
     Lines are at most `width` columns wide, unless nothing in them can be broken.
     """
-    return list(SHOW[type(statement)](statement, Place(4 * depth, width)))
+    return SHOW[type(statement)](statement, Place(4 * depth, width))
 
 
 def show_all(body: tuple[Statement, ...], at: Place) -> list[Printed]:
@@ -125,31 +125,30 @@ def _names(s: Any, at: Place) -> list[Printed]:
     return [Printed(f"{at.margin}(", s.origins), *names, *value]
 
 
-def _if(s: If, at: Place, before: str = "") -> Iterator[Printed]:
+def _if(s: If, at: Place, before: str = "") -> list[Printed]:
     """An `if`; with `before="el"`, an `elif`."""
-    yield from _simple(s, at, before)
-    yield from show_all(s.then, at.inside(s))
+    lines = [*_simple(s, at, before), *show_all(s.then, at.inside(s))]
     if len(s.other) == 1 and isinstance(s.other[0], If):
-        yield from _if(s.other[0], at, "el")
-    elif s.other:
-        yield Printed(f"{at.margin}else:", s.origins, around=at.around)
-        yield from show_all(s.other, at.inside(s))
+        return lines + _if(s.other[0], at, "el")
+    if s.other:
+        lines.append(Printed(f"{at.margin}else:", s.origins, around=at.around))
+        lines += show_all(s.other, at.inside(s))
+    return lines
 
 
-def _block(s: For | With, at: Place) -> Iterator[Printed]:
-    yield from _simple(s, at)
-    yield from show_all(s.body, at.inside(s))
+def _block(s: For | With, at: Place) -> list[Printed]:
+    return [*_simple(s, at), *show_all(s.body, at.inside(s))]
 
 
-def _try(s: Try, at: Place) -> Iterator[Printed]:
-    yield Printed(f"{at.margin}try:", s.origins, around=at.around)
-    yield from show_all(s.body, at.deeper)
-    yield Printed(f"{at.margin}finally:", s.origins, around=at.around)
-    yield from show_all(s.final, at.deeper)
+def _try(s: Try, at: Place) -> list[Printed]:
+    first, last = (
+        Printed(f"{at.margin}{word}:", s.origins, around=at.around) for word in ("try", "finally")
+    )
+    return [first, *show_all(s.body, at.deeper), last, *show_all(s.final, at.deeper)]
 
 
-def _comment(s: Comment, at: Place) -> Iterator[Printed]:
-    yield Printed(f"{at.margin}# {s.text}", s.origins, around=at.around)
+def _comment(s: Comment, at: Place) -> list[Printed]:
+    return [Printed(f"{at.margin}# {s.text}", s.origins, around=at.around)]
 
 
 def parameter_text(p: Parameter) -> str:
@@ -160,21 +159,22 @@ def parameter_text(p: Parameter) -> str:
     )
 
 
-def _function(s: Function, at: Place) -> Iterator[Printed]:
-    for decorator in s.decorators:
-        yield Printed(f"{at.margin}@{flat(decorator)}", s.origins, around=at.around)
+def _function(s: Function, at: Place) -> list[Printed]:
+    lines = [
+        Printed(f"{at.margin}@{flat(one)}", s.origins, around=at.around) for one in s.decorators
+    ]
     for line, parameters in signature(s, at):
         own = s.origins.union(*[p.origins for p in parameters])
-        yield Printed(line, own, around=at.around)
+        lines.append(Printed(line, own, around=at.around))
     if s.doc:
-        yield from _document(s.doc, at.deeper, s.origins)
-    yield from show_all(s.body, at.inside(s))
+        lines += _document(s.doc, at.deeper, s.origins)
+    return lines + show_all(s.body, at.inside(s))
 
 
 def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]:
     """`def name(self, …) -> result:`, on one line or broken as by a formatter.
 
-    Yields each line with the parameters that it contains.
+    Returns each line with the parameters that it contains.
     """
     margin, end = at.margin, f") -> {flat(s.result)}:"
     texts = [parameter_text(p) for p in s.parameters]
@@ -189,7 +189,7 @@ def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]
     return [(f"{margin}def {s.name}(", ()), *lines, (f"{margin}{end}", ())]
 
 
-def _document(text: str, at: Place, origins: Origins) -> Iterator[Printed]:
+def _document(text: str, at: Place, origins: Origins) -> list[Printed]:
     """A docstring: unchanged if it has several lines, else wrapped."""
     margin = at.margin
     whole = f'{margin}"""{text}"""'
@@ -203,37 +203,43 @@ def _document(text: str, at: Place, origins: Origins) -> Iterator[Printed]:
         room = at.width - NARROWER - at.indent
         words = wrap_words(f'"""{text}', room, break_long_words=False, break_on_hyphens=False)
         lines = [f"{margin}{line}" for line in (*words, '"""')]
-    for line in lines:
-        yield Printed(line, origins, around=at.around) if line else Printed("")
+    return _of_text(lines, origins, at)
 
 
-def _class(s: Class, at: Place) -> Iterator[Printed]:
-    margin, around = at.margin, at.around
-    for decorator in s.decorators:
-        yield Printed(f"{margin}@{flat(decorator)}", s.origins, around=around)
+def _of_text(lines: list[str], origins: Origins, at: Place) -> list[Printed]:
+    """Lines with the same origins; empty ones have none."""
+    return [Printed(line, origins, around=at.around) if line else BLANK for line in lines]
+
+
+BLANK = Printed("")
+
+
+def _class(s: Class, at: Place) -> list[Printed]:
+    margin = at.margin
     bases = ", ".join([flat(base) for base in s.bases])
     header = [f"{margin}class {s.name}({bases}):" if bases else f"{margin}class {s.name}:"]
     if bases and not all(map(at.fits, header)):
         header = [f"{margin}class {s.name}(", f"{at.deeper.margin}{bases}", f"{margin}):"]
-    for line in header:
-        yield Printed(line, s.origins, around=around)
+    decorators = [f"{margin}@{flat(decorator)}" for decorator in s.decorators]
+    lines = _of_text([*decorators, *header], s.origins, at)
     if s.doc:
-        yield from _document(s.doc, at.deeper, s.origins)
+        lines += _document(s.doc, at.deeper, s.origins)
     before: Any = s.doc or None
+    inside = at.inside(s)
     for statement in s.body:
         apart = isinstance(before, (str, Function)) or isinstance(statement, Function)
         if before is not None and apart:
-            yield Printed("")
-        yield from show_all((statement,), at.inside(s))
+            lines.append(BLANK)
+        lines += SHOW[type(statement)](statement, inside)
         before = statement
+    return lines
 
 
-def _copied(s: Copied, at: Place) -> Iterator[Printed]:
-    for line in s.text.split("\n"):
-        yield Printed(line, s.origins, around=at.around) if line else Printed("")
+def _copied(s: Copied, at: Place) -> list[Printed]:
+    return _of_text(s.text.split("\n"), s.origins, at)
 
 
-SHOW: dict[type[Any], Callable[[Any, Place], Any]] = {
+SHOW: dict[type[Any], Callable[[Any, Place], list[Printed]]] = {
     **dict.fromkeys((Set, Update, Do, Return, Raise, Word), _simple),
     Comment: _comment,
     If: _if,

@@ -82,9 +82,9 @@ def kept_tokens(graph: ModuleGraph) -> dict[str, dict[str, Any]]:
     Without the stacks whose layers all keep all.
     """
     found: dict[str, dict[str, Any]] = {}
-    for op in graph.ops():
+    for op in [op for op in graph.ops() if op.kind == "cache"]:
         layers, block = graph.layers_of(op.scope), graph.block_of(op.scope)
-        if op.kind == "cache" and layers is not None and block is not None:
+        if layers is not None and block is not None:
             found.setdefault(layers.path, {})[block.name] = op.attrs.get("kept")
     return {path: kept for path, kept in found.items() if any(n is not None for n in kept.values())}
 
