@@ -323,13 +323,21 @@ class ModuleGraph(Displayed):
 
     def _sorted(self) -> list[int]:
         made, ops = self.producers, self._ops
-        if all(made.get(value, -1) < op.number for op in ops.values() for value in op.inputs):
+        if self._is_in_order():
             return sorted(ops)  # the order of creation
         needs = {
             op.number: {made[value] for value in op.inputs if made.get(value) in ops}
             for op in ops.values()
         }
         return in_order(needs)
+
+    def _is_in_order(self) -> bool:
+        """Whether each op was created after those whose results it reads."""
+        for number, op in self._ops.items():
+            for value in op.inputs:
+                if self.producers.get(value, -1) >= number:
+                    return False
+        return True
 
     def producer(self, value: str) -> Op | None:
         number = self.producers.get(value)

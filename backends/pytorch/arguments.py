@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ...compiler.graph import Scope
 from .code.nodes import Call, Dot, Expr, Function, Name, Parameter, Set, Statement
 from .code.read import dotted
-from .code.walk import FIELDS, VALUES, change, walk
+from .code.walk import FIELDS, VALUES, change, groups_of, walk
 from .plan import FilePlan
 from .sizes import CONFIG
 
@@ -136,10 +136,7 @@ def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
         lengths = [(len(method.parameters), len(method.body)) for method in one.body[1:]]
         alike.setdefault((noun, one.doc, *lengths), []).append(one)
     for several in alike.values():
-        groups: dict[Any, list[Any]] = {}
-        for one in several if len(several) > 1 else ():
-            groups.setdefault(one.body[1:], []).append(one)
-        for group in groups.values():
+        for group in groups_of(several, lambda one: one.body[1:]):
             _join(plan, group)
 
 

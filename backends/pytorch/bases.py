@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .classes import MODULE, Written
 from .code.nodes import NOWHERE, Class, Function, Name, Parameter
-from .code.walk import union
+from .code.walk import groups_of, union
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
@@ -15,11 +15,8 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     They have the same weights and differ in `forward`. `whole` of the base class has the origins of
     all of them.
     """
-    alike: dict[Function, list[Written]] = {}
-    for one in classes:
-        if one.noun.endswith("Attention") and one.scope.role == "module":
-            alike.setdefault(made_by(one), []).append(one)
-    groups = [group for group in alike.values() if len(group) > 1]
+    attentions = [c for c in classes if c.noun.endswith("Attention") and c.scope.role == "module"]
+    groups = [group for group in groups_of(attentions, made_by) if len(group) > 1]
     bases = {id(one): base_of(group, len(groups), whole=whole) for group in groups for one in group}
     firsts = {id(group[0]) for group in groups}
     found: list[Class] = []

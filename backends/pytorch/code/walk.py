@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter, is_
-from typing import Any
+from typing import Any, TypeVar
 
 from .nodes import (
     NOWHERE,
@@ -48,6 +48,7 @@ from .nodes import (
     Word,
 )
 
+T = TypeVar("T")
 KINDS: tuple[Any, ...] = (
     *(Name, Literal, Dot, Argument, Call, Binary, Unary, Bracketed, Choice, Sequence, Pair),
     *(
@@ -171,6 +172,19 @@ def rebuilt(part: Any, exchange: Mapping[type, Callable[[Any], Any]]) -> Any:
         *[values[n] if n in values else getattr(part, n) for n in FIELDS[kind]],
         origins=part.origins,
     )
+
+
+def groups_of(items: Iterable[T], tree: Callable[[T], Any]) -> list[list[T]]:
+    """The items with equal trees together. Most trees differ early, so comparing is fast."""
+    groups: list[tuple[Any, list[T]]] = []
+    for item in items:
+        made = tree(item)
+        group = next((group for other, group in groups if other == made), None)
+        if group is None:
+            groups.append((made, [item]))
+        else:
+            group.append(item)
+    return [group for _, group in groups]
 
 
 def union(first: Any, second: Any) -> Any:
