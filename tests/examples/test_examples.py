@@ -52,6 +52,7 @@ WEIGHTS = {
     "t5_base": 222_903_552,
     "t5_small": 60_506_624,
     "vit_b16": 86_567_656,
+    "vivit_b16x2": 88_954_000,
     "switch_base_8": 619_339_008,
     "wav2vec2_base": 94_395_424,  # without the vector for what training hides, and lengths of rows
     "whisper_tiny": 37_184_640,  # without its sinusoids, which a checkpoint stores

@@ -57,7 +57,20 @@ PIX2STRUCT = Equality(
     "2 and 2 layers, width 32, 2 images of 6 and 4 patches, with padding",
     1e-12,
 )
-EQUALITIES = (DIT, QFORMER, LLAVA, DETR, PIX2STRUCT, DECISION)
+VIVIT = Equality(
+    "ViViT (`vivit_b16x2`)",
+    "`transformers`, `VivitForVideoClassification`",
+    "3 layers, width 48, 2 videos of 12 tubelets, with a frame that is in none",
+    1e-12,
+)
+AXES = Equality(
+    "Sinusoids and rotary positions with `axes: 3`",
+    "`diffusers` 0.42.1, `get_3d_sincos_pos_embed` and `get_3d_rotary_pos_embed` of CogVideoX, "
+    "`WanRotaryPosEmbed` and `WanAttention`; their angles computed in float64",
+    "1 layer, width 64, 2 videos of 24 tubelets",
+    1e-12,
+)
+EQUALITIES = (DIT, QFORMER, LLAVA, DETR, PIX2STRUCT, DECISION, VIVIT, AXES)
 
 
 def table() -> list[str]:

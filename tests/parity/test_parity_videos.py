@@ -5,11 +5,13 @@ and transformers, in float64.
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from equalities import AXES, VIVIT
 from perturb import perturb, relative_error
 from torch import Tensor, nn
 
@@ -21,8 +23,28 @@ INPUT = (
     "tubelet_size: 2, bias: true}\n"
 )
 START = "name: small-video\nfamily: encoder-only\nfinal_norm: false\nhead: none\n" + INPUT
-BOUND = 1e-10
-pytestmark = pytest.mark.slow  # importing diffusers takes seconds
+KINDS = ("weight", "bias")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "vivit_b16x2.yaml"
+SMALL = {
+    "d_model": 48,
+    "layers": 3,
+    "input.image_size": 8,
+    "input.patch_size": 4,
+    "input.frames": 7,
+    "attention.heads": 4,
+    "feed_forward.d_ff": 40,
+    "head.classes": 5,
+}
+LAYER = {
+    "layernorm_before": "attention_norm",
+    "layernorm_after": "feed_forward_norm",
+    "attention.q_proj": "attention.query",
+    "attention.k_proj": "attention.key",
+    "attention.v_proj": "attention.value",
+    "attention.o_proj": "attention.output",
+    "mlp.fc1": "feed_forward.up",
+    "mlp.fc2": "feed_forward.down",
+}
 
 
 def built(text: str) -> Any:
@@ -55,6 +77,41 @@ def in_float64(library: ModuleType, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Tensor, "float", Tensor.double)
 
 
+def classifier(ours: nn.Module) -> nn.Module:
+    """The model of transformers with the weights of ours."""
+    library = pytest.importorskip("transformers")
+    config = library.VivitConfig(
+        image_size=8,
+        num_frames=7,
+        tubelet_size=[2, 4, 4],
+        hidden_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=40,
+        num_labels=5,
+    )
+    theirs: nn.Module = library.VivitForVideoClassification(config).double().eval()
+    weights = ours.state_dict()
+    names = {"vivit.layernorm": "norm", "classifier": "head.output"}
+    names["vivit.embeddings.patch_embeddings.projection"] = "patch_embedding"
+    for i in range(3):
+        names |= {f"vivit.layers.{i}.{their}": f"layers.{i}.{our}" for their, our in LAYER.items()}
+    found = {f"{t}.{kind}": weights[f"{o}.{kind}"] for t, o in names.items() for kind in KINDS}
+    found["vivit.embeddings.cls_token"] = weights["prefix_tokens"][None]
+    found["vivit.embeddings.position_embeddings"] = weights["position_embedding.weight"][None]
+    theirs.load_state_dict(found)
+    return theirs
+
+
+def test_vivit_equals_transformers() -> None:
+    sets = [f"{key}={value}" for key, value in SMALL.items()]
+    ours = perturb(mw.compile(mw.load(EXAMPLE, sets=sets), dtype="float64"))
+    frames = video()[..., :8]
+    with torch.no_grad():
+        assert relative_error(ours(frames), classifier(ours)(frames).logits) < VIVIT.error
+
+
+@pytest.mark.slow  # importing diffusers takes seconds
 def test_sinusoids_of_a_video_equal_those_of_cogvideox() -> None:
     library = pytest.importorskip("diffusers.models.embeddings")
     model = built(START + "d_model: 48\nlayers: 0\npositions: {type: sinusoidal, axes: 3}\n")
@@ -62,9 +119,10 @@ def test_sinusoids_of_a_video_equal_those_of_cogvideox() -> None:
     expected = patches(model, video()) + table.flatten(0, 1)
     assert table.dtype == torch.float64
     with torch.no_grad():
-        assert relative_error(model(video()), expected) < BOUND
+        assert relative_error(model(video()), expected) < AXES.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", ["", ", widths: [12, 10, 10]"])
 def test_rotary_positions_of_a_video_equal_those_of_diffusers(
     widths: str, monkeypatch: pytest.MonkeyPatch
@@ -99,7 +157,7 @@ def test_rotary_positions_of_a_video_equal_those_of_diffusers(
         {
             f"{name}.{kind}": weights[f"{names[name]}.{kind}"]
             for name in names
-            for kind in ("weight", "bias")
+            for kind in KINDS
             if f"{names[name]}.{kind}" in weights
         }
     )
@@ -107,4 +165,4 @@ def test_rotary_positions_of_a_video_equal_those_of_diffusers(
     with torch.no_grad():
         normed = model.layers[0].attention_norm(x)
         expected = x + theirs(normed, rotary_emb=angles)
-        assert relative_error(model(video()), expected) < BOUND
+        assert relative_error(model(video()), expected) < AXES.error
