@@ -226,8 +226,9 @@ HELPER_NAMES = frozenset(
     sinusoid_pairs sinusoids sliding_tiles softcap softmax_with_sinks sparse_mixer stored_tensor
     strided_attention strided_keys strided_ranges strided_runs sum_of_places swish take_apart
     tiled_attention tiles_of_blocks tiles_of_rows tiles_with_bias token_pool unfit_rest unfit_rows
-    unless_padding video_angles video_places weighted_sum weighted_values with_sinks within_capacity
-    without_padding yarn_frequencies yarn_frequencies_between_pairs z_loss zero_padding
+    unless_padding video_angles video_offsets video_offsets_behind video_places weighted_sum
+    weighted_values with_sinks within_capacity without_padding yarn_frequencies
+    yarn_frequencies_between_pairs z_loss zero_padding
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -297,9 +297,10 @@ class RelativeTable(Part):
     With prefix tokens, there are three more biases: from a prefix token to a patch, from a patch to
     a prefix token, and between prefix tokens. With `axes: 1`, a learned bias per head and distance
     of two tokens: row query - key + max_positions - 1 of the table. Sequences are then limited to
-    `max_positions`.
+    `max_positions`. With `axes: 3`, a learned bias per head and offset in frames, rows and columns
+    (Video Swin; Liu et al., 2021, arXiv:2106.13230).
 
-    axes: number of axes: 2 for an image, 1 for a sequence
+    axes: number of axes: 3 for a video, 2 for an image, 1 for a sequence
     share: as for `relative_bias`
     """
 

@@ -13,7 +13,6 @@ from .errors import SpecError
 from .locate import locate
 from .model import ModelSpec
 from .part import BROKEN, Part, parts_in
-from .positions import RelativeTable
 from .source import Node
 
 Path = tuple[str | int, ...]
@@ -21,9 +20,7 @@ Path = tuple[str | int, ...]
 LATER_TYPES: dict[type[Part], str] = {}
 
 # class -> option -> the supported values, and a name for all others
-LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
-    RelativeTable: {"axes": ((1, 2), "a grid with three axes")},
-}
+LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {}
 
 
 def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:

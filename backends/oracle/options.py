@@ -37,7 +37,7 @@ Sinusoidal: coordinates=index|turn; Rotary: scaling
 Convolution: kernel groups activation; TransformerXl:; Temperature: length slope offset
 Rotary: theta fraction layout=half|interleaved axes=1|2|3 widths coordinates=index|centred
 Alibi: slopes=floor|ceil before_scale; RelativeBias RelativeTable: share=layer|stack
-RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=1|2
+RelativeBias: buckets max_distance bidirectional; RelativeTable: axes=1|2|3
 Coordinate: layout=concat|interleaved denominator=half|half_minus_one
 Shaw: max_distance values; Disentangled: terms buckets max_distance share_projections normalize
 LinearScaling DynamicScaling Llama3 Yarn: factor

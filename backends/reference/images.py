@@ -109,6 +109,8 @@ def insert_tokens(call: Call) -> Array:
 
 def grid_offsets(call: Call) -> Array:
     """The row of the table for each pair of tokens, (T, T) (Bao et al. 2021, arXiv:2106.08254)."""
+    if isinstance(call.attrs["grid"], tuple):
+        return _video_offsets([int(size) for size in call.attrs["grid"]], call.value("front"))
     grid, front = call.value("grid"), call.value("front")
     span = 2 * grid - 1
     rows = np.empty((front + grid**2, front + grid**2), dtype=np.int64)
@@ -120,4 +122,20 @@ def grid_offsets(call: Call) -> Array:
                 continue
             (down, right), (below, beside) = divmod(query - front, grid), divmod(key - front, grid)
             rows[query, key] = (down - below + grid - 1) * span + right - beside + grid - 1
+    return rows
+
+
+def _video_offsets(grid: list[int], front: int) -> Array:
+    """The same for a video: one row for each offset of frames, rows and columns, in this order."""
+    numbers: dict[tuple[int, ...], int] = {}
+    for offset in np.ndindex(*(2 * size - 1 for size in grid)):
+        numbers[tuple(at + 1 - size for at, size in zip(offset, grid, strict=True))] = len(numbers)
+    places = [*np.ndindex(*grid)]
+    count = front + len(places)
+    rows = np.full((count, count), len(numbers) + 2, dtype=np.int64)
+    rows[:front, front:], rows[front:, :front] = len(numbers), len(numbers) + 1
+    for q, query in enumerate(places):
+        for k, key in enumerate(places):
+            offset = tuple(a - b for a, b in zip(query, key, strict=True))
+            rows[front + q, front + k] = numbers[offset]
     return rows

@@ -319,7 +319,11 @@ def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTab
         span: Size = 2 * _longest(b, state) - 1
         return span
     assert state.grid is not None, "refused by the laws"
-    rows: Size = (2 * state.grid[0] - 1) ** 2 + (3 if state.front else 0)
+    rows: Size = (2 * state.grid[0] - 1) ** 2
+    if position.axes == 3:
+        frames, down, across = state.grid
+        rows = (2 * frames - 1) * (2 * down - 1) * (2 * across - 1)
+    rows += 3 if state.front else 0
     return rows
 
 
@@ -350,7 +354,7 @@ def _distances(
             "grid_offsets",
             out="offsets",
             shape=shape,
-            grid=state.grid[0] if state.grid else None,
+            grid=state.grid if position.axes == 3 else state.grid and state.grid[0],
             front=state.front,
             stack=state.name,
         )

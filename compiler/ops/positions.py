@@ -209,7 +209,8 @@ ROWS: dict[str, Row] = {
     "grid_offsets": Row(
         "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
         "(rows from key to query + grid - 1) * n + (columns likewise). Three more rows are "
-        "for pairs with one of the `front` tokens: as query, as key, as both",
+        "for pairs with one of the `front` tokens: as query, as key, as both. With a grid (frames, "
+        "rows, columns), there is a row for each offset of these, in row-major order",
         (),
         declared,
         dtype="int",

@@ -211,15 +211,24 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
 
 
 def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """`relative_table` with two axes needs a grid of patches."""
+    """`relative_table` with several axes needs a grid of patches."""
     inputs = [source for source in members(stack.input) if has_grid(source)]
     grid = [source for source in inputs if not getattr(source, "registers", 0)]
     for i, position in enumerate(members(block.positions)):
-        if not isinstance(position, RelativeTable) or position.axes != 2:
+        if not isinstance(position, RelativeTable) or position.axes == 1:
             continue
-        if inputs and len(inputs[0].grid) == 3:
-            place = (*path, "positions", i)
-            yield Finding(place, "not supported yet: `relative_table` for a video")
+        if grid and len(grid[0].grid) == 3 and position.axes == 2:
+            yield Finding(
+                (*path, "positions", i),
+                "this stack reads a video, whose offsets have three axes; write `axes: 3`",
+            )
+        elif position.axes == 3:
+            if not grid or len(grid[0].grid) != 3:
+                yield Finding(
+                    (*path, "positions", i, "axes"),
+                    "`axes: 3` needs a video without registers: an input of type `patches` with "
+                    "`layout: video`",
+                )
         elif not grid:
             yield Finding(
                 (*path, "positions", i),

@@ -155,13 +155,12 @@ def distances_are_limited(
     for i, position in enumerate(members(block.positions)):
         if not isinstance(position, RelativeTable) or position.axes != 1:
             continue
-        if grid_axes(members(stack.input)) == 3:
-            place = (*path, "positions", i)
-            yield Finding(place, "not supported yet: `relative_table` for a video")
-        elif any(has_grid(source) for source in members(stack.input)):
+        axes = grid_axes(members(stack.input))
+        if axes > 1:
+            what, count = ("a video", "three") if axes == 3 else ("an image", "two")
             yield Finding(
                 (*path, "positions", i, "axes"),
-                "this stack reads an image, whose offsets have two axes; write `axes: 2`",
+                f"this stack reads {what}, whose offsets have {count} axes; write `axes: {axes}`",
             )
         elif stack.max_positions is None and known_length(spec, stack) is None:
             yield Finding(

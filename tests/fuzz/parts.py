@@ -198,7 +198,7 @@ class Parts:
     def sinusoidal(self, place: Place) -> Data:
         if place.image:
             said: Data = dict.fromkeys(
-                ("add_to", "offset", "skip_padding", "order", "coordinates", "widths"), None
+                ("add_to", "offset", "skip_padding", "order", "coordinates", "axes", "widths"), None
             )
             if not place.signal and (place.registers or self.dice.often(0.6)):
                 said |= {"axes": 2, "order": self.dice.one((["row", "column"], ["column", "row"]))}
@@ -206,7 +206,7 @@ class Parts:
             return said
         known = "pad" in place.sizes and not place.causal
         words = (False, "mask", "tokens") if known else (False, "mask")
-        settled = dict.fromkeys(("add_to", "order", "coordinates", "widths"), None)
+        settled = dict.fromkeys(("add_to", "order", "coordinates", "axes", "widths"), None)
         return {"skip_padding": self.dice.one(words), **settled}
 
     def relative_bias(self, place: Place) -> Data:
@@ -238,7 +238,7 @@ class Parts:
             place.sizes["pairs"] = int(place.turned * fraction) // 2
             scaling = self.component("scaling", place)
         said: Data = {"fraction": fraction if fraction != 1 else None, "scaling": scaling}
-        said["widths"] = None
+        said |= {"axes": None, "widths": None}
         patches = place.image and not place.signal and not place.latent
         if patches and not place.turned * fraction % 4 and self.dice.often(0.8):
             said |= {"axes": 2, "scaling": None}

@@ -9,8 +9,8 @@ from .dice import Dice, seeded
 
 Data = dict[str, Any]
 GRIDS = ("sinusoidal", "rotary")
-LATER = ("relative_table", "'mla'", "'linear'", "'fastformer'", "'collaborative'")
-"""What a video, or rotary positions with three axes, cannot be combined with."""
+LATER = ("'mla'", "'linear'", "'fastformer'", "'collaborative'")
+"""What rotary positions with three axes cannot be combined with."""
 
 
 def make_video(stack: Data, turned: int, said: set[tuple[str, str, str]]) -> bool:
@@ -23,6 +23,9 @@ def make_video(stack: Data, turned: int, said: set[tuple[str, str, str]]) -> boo
         return False
     if any(word in repr(stack) for word in LATER):
         return False
+    tables = [one for one in _parts(stack) if one.get("type") == "relative_table"]
+    if repr(stack).count("'relative_table'") > len(tables):  # the others are words
+        return False
     if "'positions'" not in repr(stack) and dice.often(0.7):
         stack["positions"] = [{"type": "sinusoidal"}]
     places = [one for one in _parts(stack) if one.get("type") in GRIDS]
@@ -32,6 +35,9 @@ def make_video(stack: Data, turned: int, said: set[tuple[str, str, str]]) -> boo
     source.pop("stride", None)
     source |= {"layout": "video", "frames": dice.one((3, 5)), "tubelet_size": dice.one((2, 1))}
     said |= {("Patches", key, repr(source[key])) for key in ("layout", "frames", "tubelet_size")}
+    for one in tables:
+        one["axes"] = 3
+        said.add(("RelativeTable", "axes", "3"))
     for one, wide in zip(places, fits, strict=True):
         for key in ("coordinates", "axes", "order", "scaling"):
             one.pop(key, None)

@@ -16,6 +16,7 @@ from perturb import perturb, relative_error
 from torch import Tensor, nn
 
 import modelwright as mw
+from modelwright.backends.pytorch.runtime.positions import video_offsets, video_offsets_behind
 
 FRAMES, ROWS, COLUMNS = 3, 2, 4
 INPUT = (
@@ -166,3 +167,21 @@ def test_rotary_positions_of_a_video_equal_those_of_diffusers(
         normed = model.layers[0].attention_norm(x)
         expected = x + theirs(normed, rotary_emb=angles)
         assert relative_error(model(video()), expected) < AXES.error
+
+
+@pytest.mark.parametrize("front", [0, 2])
+def test_offsets_in_a_video_are_rows_as_in_video_swin(front: int) -> None:
+    """The index of its authors: coordinates of pairs, moved to start at 0, times the spans."""
+    sizes = (FRAMES, ROWS, COLUMNS)
+    axes = torch.meshgrid(*map(torch.arange, sizes), indexing="ij")
+    places = torch.stack(axes).flatten(1)
+    between = places[:, :, None] - places[:, None, :] + torch.tensor(sizes)[:, None, None] - 1
+    between[0] *= (2 * ROWS - 1) * (2 * COLUMNS - 1)
+    between[1] *= 2 * COLUMNS - 1
+    device = torch.device("cpu")
+    found = video_offsets_behind(*sizes, front, device) if front else video_offsets(*sizes, device)
+    assert torch.equal(found[front:, front:], between.sum(0))
+    rows = (2 * FRAMES - 1) * (2 * ROWS - 1) * (2 * COLUMNS - 1)
+    assert found.max() == rows - 1 + (3 if front else 0)
+    assert set(found[:front, front:].flatten().tolist()) <= {rows}
+    assert set(found[front:, :front].flatten().tolist()) <= {rows + 1}

@@ -46,11 +46,11 @@ def relative_buckets(f: Writer, op: Op) -> Any:
 
 
 def grid_offsets(f: Writer, op: Op) -> Any:
-    sizes = [f.number(op.attrs["grid"])]
-    name = "grid_offsets"
-    if int(op.attrs["front"]):
-        name = "grid_offsets_behind"
-        sizes.append(f.number(op.attrs["front"]))
+    grid, front = op.attrs["grid"], op.attrs["front"]
+    video = isinstance(grid, tuple)
+    name = ("video_offsets" if video else "grid_offsets") + "_behind" * bool(int(front))
+    sizes = [f.number(size) for size in (grid if video else (grid,))]
+    sizes += [f.number(front)] if int(front) else []
     return call(name, *sizes, expression("like.device", like=f.like))
 
 

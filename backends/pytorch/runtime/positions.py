@@ -400,3 +400,26 @@ def grid_offsets_behind(grid: int, front: int, device: torch.device) -> Tensor:
     offsets[front:, :front] = last + 1
     offsets[:front, :front] = last + 2
     return offsets
+
+
+def video_offsets(frames: int, rows: int, columns: int, device: torch.device) -> Tensor:
+    """Index of the offset (frames, rows, columns) between two patches of a video, (T, T) (Video
+    Swin, Liu et al. 2021, arXiv:2106.13230).
+    """
+    place = torch.arange(frames * rows * columns, device=device)
+    axes = place // (rows * columns), place // columns % rows, place % columns
+    later, down, right = (axis[:, None] - axis for axis in axes)  # (T, T) each
+    offsets = (later + frames - 1) * (2 * rows - 1) + down + rows - 1
+    return offsets * (2 * columns - 1) + right + columns - 1
+
+
+def video_offsets_behind(
+    frames: int, rows: int, columns: int, front: int, device: torch.device
+) -> Tensor:
+    """As `video_offsets`, with three more indices for pairs with the `front` tokens before them."""
+    last = (2 * frames - 1) * (2 * rows - 1) * (2 * columns - 1)
+    offsets = video_offsets(frames, rows, columns, device)
+    offsets = F.pad(offsets, (front, 0, front, 0), value=last)
+    offsets[front:, :front] = last + 1
+    offsets[:front, :front] = last + 2
+    return offsets
