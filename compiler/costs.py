@@ -23,6 +23,7 @@ LETTERS = {
     "Q": "chunks of 96 tokens",
     "P": "pairs of tokens in the same chunk",
     "C": "tokens of the longest chunk",
+    "W": "1 if there are several chunks, else 0",
 }
 
 

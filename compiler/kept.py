@@ -7,6 +7,7 @@ layers once for all of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,6 +58,7 @@ def kept_by_training(
     *,
     fused: bool = False,
     narrow: bool = False,
+    single: bool = False,
     checkpointed: bool = False,
     tiles: TileCounts | None = None,
     parts: Mapping[str, int] | None = None,
@@ -66,6 +68,7 @@ def kept_by_training(
 
     fused         with GPU kernels instead of those of the CPU (see `ops.saved`)
     narrow        activations have fewer than 4 bytes
+    single        the batch is one sequence, of which some copies are views
     checkpointed  with `--gradient-checkpointing`: only the inputs of layers
     tiles         what tiles read for the number of tokens; None: sequences too short for tiles
     parts         value -> number of devices that each compute an equal part of it
@@ -75,7 +78,7 @@ def kept_by_training(
     arguments, and tensors that are freed before the backward pass.
     """
     lengths = lengths or Lengths(graph)
-    count = SavedCount(lengths, fused=fused, narrow=narrow, tiles=tiles, parts=parts)
+    count = SavedCount(lengths, fused=fused, narrow=narrow, single=single, tiles=tiles, parts=parts)
     return count.kept(checkpointed=checkpointed)
 
 
@@ -92,10 +95,11 @@ class SavedCount(Storages):
         *,
         fused: bool,
         narrow: bool,
+        single: bool,
         tiles: TileCounts | None,
         parts: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(lengths, fused=fused, narrow=narrow, tiles=tiles)
+        super().__init__(lengths, fused=fused, narrow=narrow, single=single, tiles=tiles)
         self.parts = parts or {}
         self.clear()
 
@@ -136,7 +140,7 @@ class SavedCount(Storages):
         for path, inside in layers.items() if not checkpointed else ():
             whole.append(_times(len(self.graph.scopes[path].layer_indices), inside))
         whole.append(self.sum_of(self.outside))
-        loss = loss_keeps(self.graph, self.lengths)
+        loss = loss_keeps(self.graph, self.lengths, single=self.single)
         if len(self.graph.outputs) == 1:
             (logits,) = self.graph.outputs.values()
             loss = {kind: self.part(count, logits) for kind, count in loss.items()}
@@ -206,14 +210,16 @@ class SavedCount(Storages):
         if not paths:
             return {}
         total: Sizes = {}
+        neighbours = Counter(pairwise(paths))
         for stream, entry in enumerate(scope.sources):
             source = self.root(entry)
             if self.enters(paths[0], stream) and source:
                 self.keep_outside(source)
-            for path, following in pairwise(paths):
+            for (path, following), times in neighbours.items():
                 if self.ends(path, stream) or self.enters(following, stream):
-                    _add(total, *self.stored(self.end(path, stream)))
-            if self.ends(paths[-1], stream) or any(self.blocks[path].behind for path in paths):
+                    kind, count = self.stored(self.end(path, stream))
+                    _add(total, kind, times * count)
+            if self.ends(paths[-1], stream) or any(self.blocks[path].behind for path in {*paths}):
                 _add(total, *self.stored(self.end(paths[-1], stream)))
         return total
 
@@ -239,7 +245,7 @@ class SavedCount(Storages):
         return count if parts == 1 else count * (1 / parts)
 
 
-def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
+def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool) -> Sizes:
     """What the loss of a single head saves: log-probabilities, labels, and the sum of the labels'
     weights, one number for each cross-entropy.
     """
@@ -251,9 +257,10 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
     assert op is not None
     shape = lengths.values(op)[value].shape
     scores, rows = elements(shape), elements(shape[:-1])
-    if head.loss == "next_token":  # all tokens but the last; the labels are a copy
+    if head.loss == "next_token":  # all tokens but the last; the labels of several are a copy
         batch = elements(shape[:-2])
-        return {"wide": scores + -1 * batch * elements(shape[-1:]) + 1, "int": rows + -1 * batch}
+        labels = Poly() if single else rows + -1 * batch
+        return {"wide": scores + -1 * batch * elements(shape[-1:]) + 1, "int": labels}
     if head.loss in ("labels", "squares"):
         return {"wide": scores + (head.loss == "labels")}
     if head.loss in ("softmax_pairs", "softmax_towers"):

@@ -125,7 +125,9 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
 def _activations(
     lengths: Lengths, at: dict[str, int], dtype: str, tiles: TileCounts
 ) -> Activations:
-    count = partial(SavedCount, lengths, narrow=BYTES[dtype] < 4, tiles=tiles)
+    count = partial(
+        SavedCount, lengths, narrow=BYTES[dtype] < 4, tiles=tiles, single=at["B"] == 1
+    )
     on_cpu, on_gpu = count(fused=False), count(fused=True)
     cpu, less = (on_cpu.kept(checkpointed=each) for each in (False, True))
     gpu = on_gpu.kept(checkpointed=False)

@@ -17,6 +17,7 @@ class Storages:
 
     fused   with GPU kernels instead of those of the CPU (see `ops.saved`)
     narrow  activations have fewer than 4 bytes
+    single  the batch is one sequence
     tiles   what tiles read for the number of tokens; None: sequences too short for tiles
     """
 
@@ -26,10 +27,11 @@ class Storages:
         *,
         fused: bool = False,
         narrow: bool = False,
+        single: bool = False,
         tiles: TileCounts | None = None,
     ) -> None:
         self.graph, self.lengths = lengths.graph, lengths
-        self.fused, self.narrow, self.tiles = fused, narrow, tiles
+        self.fused, self.narrow, self.single, self.tiles = fused, narrow, single, tiles
         self.seen: dict[int, Saving] = {}
         scopes = self.graph.scopes.values()
         self.streams = {enter: scope.path for scope in scopes for enter, _ in scope.carries}
@@ -42,6 +44,7 @@ class Storages:
                 self.needs,
                 self.fused,
                 self.narrow,
+                self.single,
                 lambda slot: self.source(op.arg(slot)),
                 lambda slot: self.stored(op.arg(slot))[1],
                 None if self.tiles is None else self.tiles.of(op),

@@ -208,7 +208,7 @@ def _fused(s: Saving) -> Iterator[Kept]:
 def _reordered(s: Saving) -> Iterator[Kept]:
     """Beside all queries, those of some heads in another order."""
     strided, kinds = _kinds(s).count(TileKind.CLASSES), len(_kinds(s))
-    if 0 < strided < kinds:
+    if s.tiles is not None and 0 < strided < kinds:
         yield Own("float", s.size("q") * (strided / kinds))
 
 

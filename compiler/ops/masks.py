@@ -24,6 +24,8 @@ def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 EACH = {"prefix", "documents"}
+BY_TILES = (*ONE_RANGE, TileKind.RANGES, TileKind.CLASSES)
+"""Tiles whose masks are numbers, also the one of a sequence too short for several."""
 
 
 def for_each_sequence(formula: Any) -> bool:
@@ -35,16 +37,21 @@ def mask_stores(s: Saving) -> tuple[str, Poly]:
     """Nothing if SDPA's `is_causal` is enough; for tiles, their masks or that of all pairs."""
     if s.tiles is not None:
         return "float", Poly.of(s.tiles.masks)
-    if s.op.attrs.get("tiles") in (*ONE_RANGE, TileKind.RANGES) and not s.op.attrs.get("implicit"):
+    if s.op.attrs.get("tiles") in BY_TILES and not s.op.attrs.get("implicit"):
         return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
     return "bool", pairs
 
 
 def head_masks_stores(s: Saving) -> tuple[str, Poly]:
-    """The tiles of all groups of heads, or one mask of all heads."""
+    """The tiles of all groups of heads, one mask of each group if the sequence is too short for
+    tiles, or one mask of all heads.
+    """
     if s.tiles is not None:
         return "float", Poly.of(s.tiles.masks)
+    if s.op.attrs.get("tiles"):
+        masked = [one for one in s.op.attrs["formula"] if str(one) != "causal"]
+        return "float", len(masked) * elements(s.shape(OUT)[-2:])
     return "bool", elements(s.shape(OUT)[-3:])
 
 

@@ -45,6 +45,7 @@ class Saving:
     needs    ids of all values that need a gradient
     fused    GPU kernels: attention saves no scores, dropout saves booleans
     narrow   the activations have fewer than 4 bytes
+    single   the batch is one sequence
     source   the op that computes the value of a slot, in the same form; or None
     storage  number of stored elements of a slot: less than `size` for expanded tensors
     tiles    what its tiles read and store; None for one dense mask
@@ -55,6 +56,7 @@ class Saving:
     needs: frozenset[str]
     fused: bool
     narrow: bool
+    single: bool
     source: Callable[[str], Saving | None]
     storage: Callable[[str], Poly]
     tiles: TileCount | None = None

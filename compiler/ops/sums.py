@@ -29,25 +29,32 @@ class Chunks:
     number  of chunks
     pairs   of tokens in the same chunk: the sum of the squares of their lengths
     most    tokens of a chunk
+    several whether there are several: 1 or 0
     """
 
     number: Poly
     pairs: Poly
     most: Poly
+    several: Poly
 
     @classmethod
     def of(cls, length: Dim) -> Chunks:
         if length.size is None:
-            return cls(Poly.of("Q"), Poly.of("P"), Poly.of("C"))
+            return cls(*[Poly.of(letter) for letter in "QPCW"])
         letters = chunk_letters(int(length.size))
-        return cls(*[Poly.of(letters[letter]) for letter in "QPC"])
+        return cls(*[Poly.of(letters[letter]) for letter in "QPCW"])
 
 
 def chunk_letters(tokens: int) -> dict[str, int]:
     """Values of the letters of chunks in costs."""
     whole, rest = divmod(tokens, CHUNK)
     number = whole + bool(rest)
-    return {"Q": number, "P": whole * CHUNK**2 + rest**2, "C": min(tokens, CHUNK)}
+    return {
+        "Q": number,
+        "P": whole * CHUNK**2 + rest**2,
+        "C": min(tokens, CHUNK),
+        "W": int(number > 1),
+    }
 
 
 def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -69,9 +76,11 @@ def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def pool_heads_saves(s: Saving) -> Iterator[Kept]:
-    """Its input and a copy, the vectors, and the weights of the tokens."""
+    """Its input and the weights of the tokens, and copies of the input and the vectors."""
     tokens, vectors = s.rows("x"), elements((*s.shape("x")[:2], s.shape("x")[-1]))
-    yield from ("x", s.own("x"), Own("float", vectors + tokens))
+    yield from ("x", Own("float", tokens))
+    if not s.single:  # of one sequence, x is viewed and the vectors are read in place
+        yield Own("float", s.size("x") + vectors)
     rate = s.op.attrs["dropout"]
     if rate is not None and number(rate):
         yield Own("float", 2 * tokens)
@@ -88,8 +97,14 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
     if not s.op.attrs["causal"]:
         yield from (*(operand(s, slot) for slot in "qkv"), Own("float", heads * state))
         return
-    yield from (s.own(slot, "wide") if s.narrow else operand(s, slot) for slot in "qkv")
     chunks = Chunks.of(q[-2])
+    for slot in "qkv":
+        yield s.own(slot, "wide") if s.narrow else operand(s, slot)
+        made = s.source(slot)
+        while made is not None and made.op.kind == "without_padding":
+            made = made.source("x")
+        if made is not None and made.op.kind == "softmax" and not s.narrow:
+            yield Own("float", chunks.several * s.size(slot))  # copies; softmax saves the whole
     yield Own("wide", heads * (chunks.pairs + chunks.number * state))
     if s.given("rates"):  # keys times their decay, less those of the last chunk, and the decays
         keys = (chunks.number + -1) * chunks.most

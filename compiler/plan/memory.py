@@ -146,6 +146,7 @@ def activations(graph: ModuleGraph, split: Split, sizes: Sizes, tiles: TileCount
         graph,
         fused=sizes.fused,
         narrow=BYTES[sizes.precision] < 4,
+        single=sizes.micro == 1,
         checkpointed=sizes.recompute,
         tiles=tiles,
         parts=dict.fromkeys(split.values(graph), split.size),

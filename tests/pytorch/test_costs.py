@@ -13,6 +13,7 @@ from variations import VARIATIONS, spec_of
 
 import modelwright as mw
 from modelwright.backends.pytorch.calls import hidden_states_of
+from modelwright.backends.verify import measured as measured_costs
 
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 SAMPLE = (
@@ -195,6 +196,35 @@ def test_costs_of_tiles(name: str) -> None:
     counted = report_of(one)
     assert counted.flops_dense == pytest.approx(one.flops(), rel=1e-12)
     assert counted.activations.cpu == pytest.approx(one.kept(), rel=0.002)
+
+
+SHORT = {
+    "strided": ("causal & strided(3)", ()),
+    "strided of an encoder": ("strided(3)", ()),
+    "by head": ("causal", ('mask=["causal & window(4)", "causal & strided(3)"]',)),
+    "by head, causal": ("causal", ('mask=["causal & window(4)", causal]',)),
+    "fastformer": ("full", ("attention={type: fastformer, heads: 4}",)),
+    "linear of softmax": ("causal", ("attention={type: linear, heads: 4, feature_map: softmax}",)),
+}
+"""Masks too short for tiles, and sums in chunks: the formula, and options."""
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", SHORT)
+def test_bytes_saved_of_short_sequences(
+    name: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exact, also for one sequence, of which some copies are views."""
+    monkeypatch.setattr(measured_costs, "BATCH", batch)
+    mask, sets = SHORT[name]
+    family = "decoder-only" if mask.startswith("causal") else "encoder-only"
+    text = (
+        f"{{name: tiny, family: {family}, vocab_size: 40, d_model: 32, layers: 2, max_positions: "
+        f'128, positions: learned, mask: "{mask}", attention: {{heads: 4}}, head: language_model}}'
+    )
+    one = measured(mw.loads(text, sets=sets), tokens=100)
+    counted = mw.report(one.graph, batch=batch, sequence=100).activations.cpu
+    assert counted == one.kept()
 
 
 # -- one step, and the cache behind it
