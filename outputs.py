@@ -104,7 +104,12 @@ def _check_place(path: Path, target: Path) -> None:
     if target.exists() and not target.is_file():
         raise OutputError(f"{path} is neither a file nor a pipe; not overwritten")
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+        raise OutputError(f"{path}: there is no folder {_parent(path, target)}")
+
+
+def _parent(path: Path, target: Path) -> Path:
+    """The folder of an output: as it was given, or that of the target of a link."""
+    return target.parent if path.is_symlink() else path.parent
 
 
 def _cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
@@ -204,7 +209,7 @@ def _refuse_to_lose_folder(
     if target.is_symlink():
         raise OutputError(f"{path} is a symbolic link that leads back to itself")
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+        raise OutputError(f"{path}: there is no folder {_parent(path, target)}")
     if not target.exists():
         return
     if not target.is_dir():

@@ -125,9 +125,7 @@ def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
 def _activations(
     lengths: Lengths, at: dict[str, int], dtype: str, tiles: TileCounts
 ) -> Activations:
-    count = partial(
-        SavedCount, lengths, narrow=BYTES[dtype] < 4, tiles=tiles, single=at["B"] == 1
-    )
+    count = partial(SavedCount, lengths, narrow=BYTES[dtype] < 4, tiles=tiles, single=at["B"] == 1)
     on_cpu, on_gpu = count(fused=False), count(fused=True)
     cpu, less = (on_cpu.kept(checkpointed=each) for each in (False, True))
     gpu = on_gpu.kept(checkpointed=False)

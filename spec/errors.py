@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ..records import record
 
 WIDTH = 100  # columns of an excerpt; longer lines are cut around the caret
+QUOTED = re.compile(r"`([^`]{60})[^`]{140,}`")  # a word of 200 characters or more
 
 
 @record(frozen=True)
@@ -48,7 +49,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class SpecError:
-    """A problem and its location. The message describes it and, after `; `, the correction.
+    """A problem and its location. The message describes it and, after `; `, the correction. Long
+    words in it are cut.
 
     replaced: path of a value that has no effect as inner levels replace it; () for other problems
     """
@@ -56,6 +58,10 @@ class SpecError:
     mark: Mark
     message: str
     replaced: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.message) > 200:
+            object.__setattr__(self, "message", QUOTED.sub(r"`\1…`", self.message))
 
     @property
     def hint(self) -> str:

@@ -293,9 +293,11 @@ class _Parser:
         self.place += found
         return found
 
-    def expect(self, sign: str) -> None:
+    def expect(self, sign: str, *, closing: bool = False) -> None:
+        """Take a sign. closing: a `)` would also have been right."""
         if not self.take(sign):
-            raise MaskError(f"expected `{sign}` before {self.here}", self.here.offset)
+            either = " or `)`" if closing else ""
+            raise MaskError(f"expected `{sign}`{either} before {self.here}", self.here.offset)
 
     def formula(self) -> Mask:
         mask = self.either()
@@ -343,7 +345,7 @@ class _Parser:
             while not self.take(")"):
                 arguments.append(self.argument())
                 if not (self.here.kind == "op" and self.here.text == ")"):
-                    self.expect(",")
+                    self.expect(",", closing=True)
         try:
             return Atom(name.text, tuple(arguments))
         except MaskError as error:

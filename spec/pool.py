@@ -37,9 +37,9 @@ class MeanPool(Part):
 
 
 class FirstAndMeanPool(Part):
-    """The vector of the first token, concatenated with the mean over the tokens that are not
-    padding (`attention_mask`); twice as wide (DINOv2's classifier; Oquab et al., 2023,
-    arXiv:2304.07193).
+    """The vector of the first token, even where it is padding, concatenated with the mean over the
+    tokens that are not padding (`attention_mask`); twice as wide (DINOv2's classifier; Oquab et
+    al., 2023, arXiv:2304.07193).
 
     skip: number of `prefix_tokens` and `registers` of an image to leave out of the mean
     """

@@ -92,7 +92,7 @@ RENAMED = {"hidden": "d_ff", "frequencies": "width"}
 
 _RUN = "it is not part of a spec: "
 _NO_QUANTIZATION = (
-    "quantization is not supported; weights are float32, bfloat16, float16 or float64"
+    "it is not part of a spec; `modelwright quantize` writes weights with 8 or 4 bits"
 )
 _NO_ADAPTERS = "adapters are not part of a spec; export the model and use PEFT"
 _DTYPE = _RUN + "the data type is an argument, as in `mw.compile(spec, dtype=…)` or `--dtype`"

@@ -73,6 +73,13 @@ def yarn(stack: Stack, position: Rotary, scaling: Yarn, width: float | None) -> 
         yield (f"beta_fast ({scaling.beta_fast:g}) must be above beta_slow ({scaling.beta_slow:g})")
     if position.theta <= 1:
         yield f"`scaling: yarn` needs a theta above 1, not {position.theta:g}"
+    for key, unused in (("mscale", 1), ("mscale_all_dims", 0)):
+        value = getattr(scaling, key)
+        if scaling.factor <= 1 and value != unused:
+            yield (
+                f"{key} ({value:g}) has no effect, because factor ({scaling.factor:g}) is not "
+                "above 1; remove it"
+            )
 
 
 def longrope(

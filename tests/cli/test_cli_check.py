@@ -172,7 +172,7 @@ def test_new_suggests_examples(name: str, hint: str) -> None:
         ("positions: RoPE", "write `rotary`"),
         ("activation: GELU", "did you mean `gelu`?"),
         ("norm_placement: Pre", "did you mean `pre`?"),
-        ("quantization: int8", "quantization is not supported"),
+        ("quantization: int8", "`modelwright quantize` writes weights with 8 or 4 bits"),
         ("learning_rate: 1e-4", "a spec describes the model, not its training"),
         ("dtype: bfloat16", "the data type is an argument"),
         ("lora: {rank: 4}", "use PEFT"),

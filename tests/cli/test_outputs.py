@@ -227,5 +227,8 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         write(tmp_path, b"")
     with pytest.raises(OutputError, match="there is no folder"):
         write(tmp_path / "a" / "b.txt", b"")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "b.txt")
+    with pytest.raises(OutputError, match=r"link: there is no folder .*nowhere"):
+        write(tmp_path / "link", b"")
     with pytest.raises(OutputError, match="cannot be written: File name too long"):
         write(tmp_path / ("x" * 300), b"")

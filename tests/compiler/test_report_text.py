@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz.work import within
 from reports import EXAMPLES, ROOT, SMALL, example, report_of
 
 import modelwright as mw
@@ -37,9 +38,9 @@ FLOPs for batch 1, sequence 8
   with every score: 96 B S T + 3,872 B T
 
 memory for batch 1, sequence 8 in float32
-  activations saved for training  12.6 KiB  on the CPU, loss included
-    with fused GPU kernels        12.6 KiB  an estimate
-    with gradient checkpointing    2.9 KiB  plus 3.2 KiB for the layer that is recomputed
+  activations saved for training  12.5 KiB  on the CPU, loss included
+    with fused GPU kernels        12.5 KiB  an estimate
+    with gradient checkpointing    2.8 KiB  plus 3.2 KiB for the layer that is recomputed
   cache                              384 B
 
 one decoding step for batch 1, 8 tokens cached, in float32
@@ -257,8 +258,8 @@ def test_the_latent_cache_is_as_small_as_was_published():
 
 
 def test_the_costs_of_very_many_layers_are_counted_by_kind():
-    graph = lower(loads(SMALL.replace("layers: 3", "layers: 100000")))
-    kept = within(200, lambda: report(graph)).activations
+    graph = mw.lower(mw.loads(SMALL.replace("layers: 3", "layers: 100000")))
+    kept = within(400, lambda: mw.report(graph)).activations
     few = report_of(SMALL.replace("layers: 3", "layers: 4")).activations
     more = report_of(SMALL.replace("layers: 3", "layers: 5")).activations
     assert kept.cpu == few.cpu + (100_000 - 4) * (more.cpu - few.cpu)

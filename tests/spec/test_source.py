@@ -116,6 +116,13 @@ def test_the_largest_stack_is_read_quickly() -> None:
     assert len(spec.stacks["decoder"].order) == 100_000
 
 
+def test_long_words_are_cut_in_messages() -> None:
+    for text in (f"{'x' * 10_000}: 3", f"{'x' * 10_000}:3", f"positions: {'x' * 10_000}"):
+        with pytest.raises(SpecErrors) as caught:
+            loads(f"{TINY}{text}\n")
+        assert all(len(problem.message) < 500 for problem in caught.value.problems)
+
+
 def test_a_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(SpecErrors, match=r"none\.yaml: cannot be read: No such file"):
         load(tmp_path / "none.yaml")
