@@ -6,6 +6,7 @@ Each is a tiny model of the library with every weight at random (`tests/parity/t
 from __future__ import annotations
 
 import ast
+import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Folder:
     lines: of the importer, that run when it is read
     words: `file:name` of every table of the families that its own file needs
     data, right: the arguments, and the library's result
+    trained: its result in training, where dropout multiplies by 1 + rate; None if ours differs
+    exported: the keys of its config that an export of the imported spec gives back
     head: what stands on the hidden states, as `tests/parity/tiny/cases.py` calls it
     """
 
@@ -41,11 +44,21 @@ class Folder:
     data: dict[str, Any]
     right: np.ndarray[Any, Any]
     head: str
+    trained: np.ndarray[Any, Any] | None = None
+    exported: frozenset[str] = frozenset()
     seconds: float = 0.0
 
 
 def made(case: Any, parent: Path) -> Folder | None:
-    """None where the library cannot build the model, or the imported one is not equal."""
+    """With dropout, if the library and the importer allow it; None where the library cannot build
+    the model, or the imported one is not equal.
+    """
+    from judge.training import dropping
+
+    return _made(dropping(case), parent) or _made(case, parent)
+
+
+def _made(case: Any, parent: Path) -> Folder | None:
     import time
 
     import tiny
@@ -73,8 +86,42 @@ def made(case: Any, parent: Path) -> Folder | None:
         name: value.numpy() if isinstance(value, torch.Tensor) else value
         for name, value in data.items()
     }
+    trained = in_training(library, model, data, case.head)
     spent = time.process_time() - begun
-    return Folder(str(case), path, frozenset(lines), words, arrays, right.numpy(), case.head, spent)
+    return Folder(str(case), path, frozenset(lines), words, arrays, right.numpy(), case.head,
+                  trained, exported(path), spent)  # fmt: skip
+
+
+def exported(path: Path) -> frozenset[str]:
+    """The keys of a folder's config that an export of its spec to the same class gives back."""
+    from modelwright.backends.huggingface.families import FAMILIES as KNOWN
+    from modelwright.backends.huggingface.imported import read_model
+    from modelwright.backends.huggingface.native import candidates
+    from modelwright.spec import loads
+
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    family = KNOWN[config["model_type"]]
+    if family.inside:
+        return frozenset()
+    for native in candidates(loads(read_model(path).text), family):
+        if native.class_name in config["architectures"]:
+            told = native.config.items()
+            return frozenset(key for key, value in told if key in config and config[key] == value)
+    return frozenset()
+
+
+def in_training(library: Any, model: Any, data: dict[str, Any], head: str) -> Any:
+    """The library's result, if it draws nothing but dropout and ours is the same; else None."""
+    from judge.calling import distance, ours, theirs
+    from judge.training import factors
+
+    try:
+        with factors():
+            right = theirs(library.train(), data, head)
+            error = distance(ours(model.train(), data, head, right), right)
+    except Exception:
+        return None
+    return right.numpy() if error <= TOLERANCE else None
 
 
 def make(parent: Path = CACHE / "folders") -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from .areas import ROOT
-from .folders import TOLERANCE, Folder
+from .folders import TOLERANCE, Folder, exported
 from .known import NEAR, Known, Written, keeps, read
 from .mutants import Mutant
 
@@ -199,8 +199,11 @@ def lawful(known: Known, spec: Any, laws: set[str]) -> None:
 
 
 def writings(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
-    """A document, and the same one with nothing left to inherit, are one spec."""
-    from modelwright.backends.verify.levels import meaning, spelled, text_of
+    """A document, and the same one with nothing left to inherit, are one spec; each of its values
+    and each default is that of a second resolution.
+    """
+    from modelwright.backends.verify.compared import disagreements
+    from modelwright.backends.verify.levels import Document, meaning, spelled, text_of
 
     spent, some = Spent(SECONDS), chosen(mutant, stored, most=120)
     for one in some:
@@ -208,6 +211,8 @@ def writings(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> 
         plain = Written(one.name, text_of(spelled(data, files)))
         if meaning(read(one)) != meaning(read(plain)):
             raise Found(f"writings: {one.name} spelled out is another spec")
+        for wrong in disagreements(read(one), Document(data, files)):
+            raise Found(f"levels: {wrong} on {one.name}")
         if spent.more():
             break
     return len(some)
@@ -218,23 +223,33 @@ def _data(files: dict[str, str]) -> dict[str, Any]:
 
 
 def library(mutant: Mutant, stored: Sequence[Folder], specs: dict[str, Any]) -> int:
-    """An imported folder computes what the library does, and its spec compiles to the same."""
+    """An imported folder computes what the library does, also in training, where dropout
+    multiplies by 1 + rate; and its spec exports to the same config.
+    """
     import torch
     from judge.calling import distance, ours
+    from judge.training import factors
 
     import modelwright as mw
 
-    spent, some = Spent(SECONDS), chosen(mutant, stored)
+    spent, some = Spent(2 * SECONDS), chosen(mutant, stored)
     for one in some:
         model = mw.from_pretrained(one.path, dtype=torch.float32)
         data = {
             name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
             for name, value in one.data.items()
         }
-        right = torch.from_numpy(one.right)
-        error = distance(ours(model, data, one.head, right), right)
-        if not error <= TOLERANCE:
-            raise Found(f"library: differs by {error:.1e} on {one.name}")
+        for train, array in ((False, one.right), (True, one.trained)):
+            if array is None:
+                continue
+            right = torch.from_numpy(array)
+            with factors():
+                error = distance(ours(model.train(train), data, one.head, right), right)
+            if not error <= TOLERANCE:
+                where = "in training " if train else ""
+                raise Found(f"library: differs {where}by {error:.1e} on {one.name}")
+        if lost := one.exported - exported(one.path):
+            raise Found(f"library: {min(lost)} is exported otherwise on {one.name}")
         if spent.more():
             break
     return len(some)

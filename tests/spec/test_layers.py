@@ -102,3 +102,18 @@ def test_share_is_a_property_of_a_block() -> None:
 def test_no_layers_at_all() -> None:
     stack = loads(TINY.replace("layers: 4", "layers: 0")).stacks["decoder"]
     assert (stack.order, stack.blocks) == ((), {})
+
+
+def test_a_stack_has_at_most_256_different_blocks() -> None:
+    blocks = [f"  b{i}: {{dropout: 0.{i:03}1}}" for i in range(257)]
+
+    def text(count: int) -> str:
+        pattern = ", ".join(f"b{i}" for i in range(count))
+        own = "\n".join(blocks[:count])
+        return (
+            f"{TINY.replace('layers: 4', f'layers: {count}')}blocks:\n{own}\npattern: [{pattern}]\n"
+        )
+
+    assert len(loads(text(256)).stacks["decoder"].order) == 256
+    with pytest.raises(SpecErrors, match="at most 256 different blocks"):
+        loads(text(257))

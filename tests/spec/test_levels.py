@@ -124,6 +124,7 @@ def test_a_head_may_say_its_own_words() -> None:
 def test_the_final_norm_follows_the_last_layer() -> None:
     assert loads(TINY).stacks["decoder"].final_norm is True
     assert loads(TINY + "norm_placement: post\n").stacks["decoder"].final_norm is False
+    assert loads(TINY + "norm: none\n").stacks["decoder"].final_norm is False
     assert loads(TINY + "norm_placement: post\nfinal_norm: true\n").stacks["decoder"].final_norm
     last = loads(TINY + "overrides: {-1: {norm_placement: post}}\n").stacks["decoder"]
     assert last.final_norm is False
