@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import CheckpointError
-from .families import ALSO, FAMILIES
+from .families import ALSO, FAMILIES, SPELLINGS
 from .families._rows import Token
 from .family import Family, Head
 from .folder import CONFIG, GENERATION, Folder
@@ -16,7 +16,7 @@ from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import common_once, folded, without_replaced
 from .layouts import Layout
 from .rotary import ROTARY_KEYS
-from .unsupported import why_not, why_not_class
+from .unsupported import VALUE_REASONS, why_not, why_not_class
 from .values import RefusedError, filled
 
 
@@ -36,13 +36,17 @@ def family_of(folder: Folder) -> Family:
 
 
 def named_class(folder: Folder) -> str:
-    """The first of `architectures`, or "". Raises CheckpointError if it is invalid."""
+    """The first of `architectures` as the library spells it, or "".
+
+    Raises CheckpointError if it is invalid.
+    """
     named = folder.config.get("architectures")
     if named is None or named == []:
         return ""
     if not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
         raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
-    return str(named[0])
+    name = str(named[0])
+    return SPELLINGS.get(name, name)
 
 
 def _unknown(kind: str, config: Mapping[str, Any]) -> str:
@@ -55,9 +59,9 @@ def class_of(folder: Folder, family: Family) -> str:
     if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
-        why = f": {reason}" if (reason := why_not_class(named, folder.config)) else ""
+        why = why_not_class(named, folder.config)
         raise CheckpointError(
-            folder.path / CONFIG, [f"{named} is not supported yet{why}; supported: {supported}"]
+            folder.path / CONFIG, [f"{named} is not supported yet: {why}; supported: {supported}"]
         )
     return named
 
@@ -102,7 +106,7 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
     values = {**nothing, **family.defaults, **head.defaults, **config, **inner}
     labels = config.get("num_labels")
     if isinstance(labels, int) and config.get("id2label") is None and labels >= 0:
-        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(min(labels, _MOST_LAYERS))}
+        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(min(labels, _MOST_LABELS))}
     if head.always_tied:
         values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
@@ -130,7 +134,8 @@ def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dic
         return {}
     if older is not None:
         config = {**config, **part.defaults, **older}
-    config = {name: value for name, value in config.items() if name not in _OF_WHOLE_MODELS}
+    own = {name: value for name, value in config.items() if name not in _OF_WHOLE_MODELS}
+    config = _renamed(own, part)
     found = _problems(config, part, fixed_of(part, Head()))
     problems += [f"`{key}`: {problem}" for problem in found]
     return {**dict.fromkeys(part.optional), **part.defaults, **config}
@@ -236,16 +241,22 @@ def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
     """The part of config.json about this model, with older keys renamed."""
     config = folder.config
     if not family.inside or family.inside not in config:
-        older = {key: config[key] for key in family.aliases if key in config}
-        rest = {key: value for key, value in config.items() if key not in older}
-        rest.pop("model_type", None)  # of the whole model, if the family reads a part of it
-        return {**{family.aliases[key]: value for key, value in older.items()}, **rest}
+        rest = {key: value for key, value in config.items() if key != "model_type"}
+        return _renamed(rest, family)  # that type is the whole model's, if this family is a part
     inner = config[family.inside]
     if not isinstance(inner, dict):
         raise CheckpointError(folder.path / CONFIG, [f"`{family.inside}` must be a mapping"])
     shared = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
     labels = {key: config[key] for key in ("id2label",) if key in config}
-    return {**inner, **shared, **labels}
+    return {**_renamed(inner, family), **shared, **labels}
+
+
+def _renamed(config: Mapping[str, Any], family: Family) -> dict[str, Any]:
+    """The config by the names that the family reads; as in the library, other names win."""
+    names = family.other_names
+    rest = {key: value for key, value in config.items() if key not in names}
+    other = {names[key]: value for key, value in config.items() if key in names}
+    return {**rest, **{key: v for key, v in other.items() if v is not None or key not in rest}}
 
 
 def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any]) -> list[str]:
@@ -258,8 +269,9 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
     for key, value in config.items():
         if key in fixed:
             if value != fixed[key]:
+                why = f": {reason}" if (reason := VALUE_REASONS.get(key)) else ""
                 problems.append(
-                    f"`{key}: {_said(value)}` is not supported yet, only {_said(fixed[key])}"
+                    f"`{key}: {shown(value)}` is not supported yet, only {shown(fixed[key])}{why}"
                 )
         elif key in family.defaults or key in family.optional:
             if value is None and key in family.optional:
@@ -267,15 +279,24 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             wanted = _wanted(value, family.optional.get(key) or type(family.defaults[key]))
             wanted = wanted or _in_range(key, value)
             if wanted:
-                problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
-        elif value is None:  # ignored by the library for this type
-            continue
+                problems.append(f"`{key}` must be {wanted}, not {shown(value)}")
+        elif value is None or (_is_off(value) and "auto_map" not in config):
+            continue  # ignored by the library for this type
         elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
                 f"`{key}` is not a known option of {family.model_type} and may affect the output; "
                 f"if it does not, skip it with `--ignore {key}`"
             )
     return problems
+
+
+def _is_off(value: Any) -> bool:
+    """Whether a value turns an option off.
+
+    An option that the library's class does not have is then harmless, unless the checkpoint comes
+    with code of its own (`auto_map`).
+    """
+    return value is False or value in ("", [], {})
 
 
 _KINDS: dict[type, str] = {
@@ -303,7 +324,7 @@ def _wanted(value: Any, kind: type) -> str:
 
 _LAYERS = re.compile(r"(\A|_)(layers?|depth)\Z")
 _POSITIVE = re.compile(r"(\A|_)(d_model|dim|n_embd|hidden_size|heads?|head_dim|d_kv)\Z")
-_MOST_LAYERS, _LARGEST = 100_000, 10**15
+_MOST_LAYERS, _MOST_LABELS, _LARGEST = 4_000, 100_000, 10**15
 
 
 def _in_range(key: str, value: Any) -> str:
@@ -319,6 +340,7 @@ def _in_range(key: str, value: Any) -> str:
     return ""
 
 
-def _said(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of config.json, cut to one line."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"

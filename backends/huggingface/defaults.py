@@ -1,4 +1,4 @@
-"""Default values of the config classes of `transformers`.
+"""Default values, and other names of keys, of the config classes of `transformers`.
 
 `python -m tests.huggingface.library_defaults` writes them to `defaults.json`, so that importing a
 folder does not need the library. A test compares the two.
@@ -29,7 +29,7 @@ def keys(*parts: str | Keys, without: Collection[str] = ()) -> Keys:
 
 @cache
 def stored() -> Mapping[str, Any]:
-    """The content of the file: version of the library, and entries."""
+    """The content of the file: version of the library, entries, and aliases of their keys."""
     found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return found
 
@@ -43,3 +43,9 @@ def library_defaults(name: str, wanted: Keys) -> dict[str, Any]:
     if missing := [key for key in wanted if key not in known]:
         raise RuntimeError(f"{PATH.name} lacks {missing} of {name}: run `{COMMAND}`")
     return {key: known[key] for key in wanted}
+
+
+def library_aliases(name: str) -> Mapping[str, str]:
+    """Other name of a key that the library accepts (`attribute_map`) -> the key."""
+    found: Mapping[str, str] = stored()["aliases"].get(name, {})
+    return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .defaults import Keys, keys, library_defaults
+from .defaults import Keys, keys, library_aliases, library_defaults
 from .layers import Layer
 from .layouts import Layout
 from .values import Values, filled
@@ -69,7 +69,7 @@ class Family:
     own_defaults: defaults of keys that the library's config class does not have
     optional: keys that may be null -> their type otherwise; the default is null, unless `defaults`
         has another
-    aliases: older key -> current key
+    aliases: other name of a key -> the key, besides those of the library's `attribute_map`
     fixed: keys that are supported at one value only -> this value
     irrelevant: keys that do not affect the model, in addition to `IRRELEVANT`
     spec: the spec, with callables for values that come from config.json
@@ -119,6 +119,13 @@ class Family:
     def defaults(self) -> Mapping[str, Any]:
         """Defaults of all keys that are read."""
         return {**library_defaults(self.entry, self.entry_keys), **self.own_defaults}
+
+    @cached_property
+    def other_names(self) -> Mapping[str, str]:
+        """Other name of a key -> the key; the library lets the other name win."""
+        own = self.defaults.keys() | self.optional.keys() | self.fixed.keys()
+        known = library_aliases(self.entry)
+        return {**{old: key for old, key in known.items() if old not in own}, **self.aliases}
 
     @property
     def entry(self) -> str:

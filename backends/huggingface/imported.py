@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...compiler import lower
 from ...spec import ModelSpec, SpecErrors, loads
 from ..checkpoint_readers import Shape
-from .config import class_of, family_of, head_of, spec_data, values_of
+from .config import class_of, family_of, head_of, shown, spec_data, values_of
 from .errors import CheckpointError
 from .family import Family, Head
 from .folder import CONFIG, Folder, read_folder
@@ -73,10 +73,9 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
     except CheckpointError:
         raise
     except _WRONG_VALUES as error:
-        if _fails_with_defaults(folder, error):
+        if _fails_with(folder, _KIND, error):
             raise
-        why = f"its values are inconsistent: {type(error).__name__}: {error}"
-        raise CheckpointError(folder.path / CONFIG, [why]) from error
+        raise CheckpointError(folder.path / CONFIG, [_blame(folder, error)]) from error
 
 
 _WRONG_VALUES = (
@@ -90,11 +89,24 @@ _WRONG_VALUES = (
 """Exceptions that a row may raise for inconsistent values in config.json."""
 
 
-def _fails_with_defaults(folder: Folder, error: Exception) -> bool:
-    """Whether the rows raise the same error, at the same place, for the library's defaults."""
-    kind = {key: folder.config[key] for key in _KIND if key in folder.config}
+def _blame(folder: Folder, error: Exception) -> str:
+    """Which value the rows cannot read: the one without which this error does not occur."""
+    for key in folder.config:
+        others = [other for other in folder.config if other != key]
+        if key not in _KIND and not _fails_with(folder, others, error):
+            value = shown(folder.config[key])
+            return f"`{key}: {value}` is not valid, or does not fit the other values"
+    return "its values contradict each other"
+
+
+def _fails_with(folder: Folder, keys: Collection[str], error: Exception) -> bool:
+    """Whether the rows raise the same error, at the same place, with only these keys.
+
+    The library's defaults replace the others.
+    """
+    kept = {key: folder.config[key] for key in keys if key in folder.config}
     try:
-        _from_config(replace(folder, config=kind))
+        _from_config(replace(folder, config=kept))
     except CheckpointError:
         return False
     except _WRONG_VALUES as other:

@@ -5,8 +5,8 @@ from __future__ import annotations
 MARK = "modelwright_version"
 """The key that marks a folder as exported by Modelwright."""
 
-# Keys that any config.json may have: bookkeeping, class names, which outputs to return, and
-# defaults of text generation.
+# Keys that any config.json may have: bookkeeping, class names, which outputs to return, defaults of
+# text generation, and what scripts for pruning (`mask_init` …) and sentence-transformers write.
 IRRELEVANT = frozenset(
     [
         "_attn_implementation",
@@ -54,6 +54,8 @@ IRRELEVANT = frozenset(
         "language",
         "length_penalty",
         MARK,
+        "mask_init",
+        "mask_scale",
         "mask_token_id",
         "max_length",
         "max_sequence_length",
@@ -78,13 +80,18 @@ IRRELEVANT = frozenset(
         "pooler_num_fc_layers",
         "pooler_size_per_head",
         "pooler_type",
+        "predict_special_tokens",
         "prefix",
         "pretraining_tp",
         "problem_type",
+        "pruning_method",
         "remove_invalid_values",
         "repetition_penalty",
         "return_dict",
         "return_dict_in_generate",
+        "save_step",
+        "sbert_ce_default_activation_function",
+        "sentence_transformers",
         "sep_token_id",
         "seq_length",
         "suppress_tokens",
@@ -115,8 +122,10 @@ IRRELEVANT = frozenset(
 
 
 HARMLESS_VALUES: dict[str, object] = {
+    "n_special": 0,
     "position_embedding_type": "absolute",
     "quantization_config": None,
     "rope_interleaved": False,
+    "use_mrope": False,
 }
 """Keys of many types, at the only value that has no effect."""

@@ -30,6 +30,23 @@ CLASS_REASONS: dict[str, str] = {
     ),
     "EuroBertForSequenceClassification": "logits are averaged over all tokens",
     **dict.fromkeys(
+        ["GPT2DoubleHeadsModel", "OpenAIGPTDoubleHeadsModel"],
+        "its second head reads the hidden state of a token that each call names",
+    ),
+    **dict.fromkeys(
+        ["FlaubertForQuestionAnswering", "XLMForQuestionAnswering", "XLNetForQuestionAnswering"],
+        "it searches for the end of an answer from each of its best starts",
+    ),
+    **dict.fromkeys(
+        [
+            "LukeForEntityClassification",
+            "LukeForEntityPairClassification",
+            "LukeForEntitySpanClassification",
+        ],
+        "it reads entities beside the tokens",
+    ),
+    "MoshiForConditionalGeneration": "it reads and predicts several codebooks at once",
+    **dict.fromkeys(
         ["BeitBackbone", "Dinov2Backbone", "Dinov2WithRegistersBackbone", "DINOv3ViTBackbone"],
         "it returns the features of several layers, for a detector",
     ),
@@ -41,6 +58,7 @@ CLASS_REASONS: dict[str, str] = {
         ["DeiTForMaskedImageModeling", "ViTForMaskedImageModeling"],
         "it reads masked patches and predicts pixels",
     ),
+    "BeitForMaskedImageModeling": "it reads masked patches and predicts the ids of image tokens",
     **dict.fromkeys(
         ["Llama4VisionModel", "MllamaVisionModel"],
         "only the text part of models that read images is supported",
@@ -71,6 +89,32 @@ CLASS_REASONS: dict[str, str] = {
 REASONS: dict[str, str] = {
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
+    **dict.fromkeys(
+        ["RefinedWeb", "RefinedWebModel"],
+        "this is the type of Falcon's first files; `falcon` is that of today's, with other keys",
+    ),
+    "baichuan": (
+        "its code is not in transformers, and its config does not say which one it is: queries, "
+        "keys and values are packed (7B), scores have ALiBi (13B), the output table is normalised "
+        "(Baichuan 2)"
+    ),
+    "chatglm": "its code is not in transformers; `glm` and `glm4` are the types that are",
+    "deepseek": "its code is not in transformers; unlike `deepseek_v2`, it has no latent attention",
+    "exaone": "its code is not in transformers; `exaone4` is the type that is",
+    "internlm": "its code is not in transformers; `internlm3` is the type that is",
+    "internlm2": (
+        "its code is not in transformers; it is Llama with packed queries, keys and values, so "
+        "that a checkpoint with unpacked ones can be imported as `llama`"
+    ),
+    "minicpm": (
+        "its code is not in transformers; it is Llama with scaled embeddings, branches and logits, "
+        "such as `granite`"
+    ),
+    "phi3small": (
+        "its code is not in transformers; some layers have block-sparse masks that differ by head"
+    ),
+    "qwen": "its code is not in transformers; `qwen2` is the type that is",
+    "xverse": "its code is not in transformers; it is Llama under another name: use `llama`",
     **dict.fromkeys(
         ["siglip2", "siglip2_vision_model"],
         "its position embeddings are interpolated to the shape of each image",
@@ -173,6 +217,15 @@ REASONS: dict[str, str] = {
 }
 """Model type -> why it is not supported."""
 
+VALUE_REASONS: dict[str, str] = {
+    "conv_kernel_size": "a convolution beside the first layer is not supported",
+    "encoder_attention_type": "`transient-global` adds a token for each block of the text",
+    "pre_norm": "the library's own code for it fails",
+    "quantization_config": "weights are read as floating-point numbers; convert them first",
+    "use_bidirectional_attention": "masks of the library's decoders are causal here",
+}
+"""Key of config.json -> why it is supported at one value only."""
+
 _OWN_CODE = "its code is in the checkpoint (`auto_map`), not in transformers"
 _USUAL_LAYERS = frozenset(["full_attention", "sliding_attention", "chunked_attention"])
 
@@ -195,10 +248,10 @@ def why_not(kind: str, config: Mapping[str, Any]) -> str:
 
 
 def why_not_class(name: str, config: Mapping[str, Any]) -> str:
-    """Why a class of a supported model type is not supported; empty if nothing is known."""
+    """Why a class of a supported model type is not supported."""
     if name not in CLASS_REASONS and config.get("auto_map"):
         return _OWN_CODE
-    return CLASS_REASONS.get(name, "")
+    return CLASS_REASONS.get(name, "there are no rules yet for this class of the model")
 
 
 def _is_model(value: object) -> bool:

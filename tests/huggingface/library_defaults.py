@@ -1,6 +1,7 @@
 """Writes `backends/huggingface/defaults.json`: `python -m tests.huggingface.library_defaults`.
 
-For each family, the keys that it reads, with the values that the library's config class has.
+For each family, the keys that it reads, with the values that the library's config class has, and
+the other names of these keys (`attribute_map`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,20 @@ def everything() -> Values:
         assert not lacking, f"the library's {name} has no {lacking}: put them in `own_defaults`"
         entries[name] = entries.get(name, {}) | {key: known[key] for key in family.entry_keys}
     entries = {name: dict(sorted(entries[name].items())) for name in sorted(entries)}
-    return {"transformers": transformers.__version__, "entries": entries}
+    return {"transformers": transformers.__version__, "entries": entries, "aliases": aliases()}
+
+
+def aliases() -> dict[str, dict[str, str]]:
+    """Other names of the keys that a family reads, from `attribute_map`; by entry."""
+    found: dict[str, dict[str, str]] = {}
+    for family in sorted(families(), key=lambda family: family.entry):
+        kind = CONFIG_MAPPING[family.model_type]
+        kind = type(getattr(kind(), family.inside)) if family.inside else kind
+        read = family.defaults.keys() | family.optional.keys()
+        names = {old: key for old, key in sorted(kind.attribute_map.items()) if key in read}
+        if names:
+            found[family.entry] = found.get(family.entry, {}) | names
+    return found
 
 
 def families() -> Iterator[Family]:
@@ -89,16 +103,22 @@ def bases(config: PreTrainedConfig, rope: Mapping[str, Any]) -> Values:
 
 def text_of(data: Mapping[str, Any], width: int = 100) -> str:
     """The file: JSON with as many keys on a line as it has room for."""
-    entries = []
-    for name, values in data["entries"].items():
+    version = json.dumps(data["transformers"])
+    entries, names = (_rows(data[part], width) for part in ("entries", "aliases"))
+    first = f'{{"transformers": {version}, "entries": {{'
+    return f'{first}\n{entries}\n}}, "aliases": {{\n{names}\n}}}}\n'
+
+
+def _rows(entries: Mapping[str, Any], width: int) -> str:
+    rows = []
+    for name, values in entries.items():
         lines = [""]
         for item in json.dumps(values, separators=(",\0", ": "))[1:-1].split(",\0"):
             if lines[-1] and len(lines[-1]) + len(item) + 4 > width:
                 lines.append("")
             lines[-1] += f"{' ' if lines[-1] else '  '}{item},"
-        entries.append(f" {json.dumps(name)}: {{\n" + "\n".join(lines).rstrip(",") + "\n }")
-    version = json.dumps(data["transformers"])
-    return f'{{"transformers": {version}, "entries": {{\n' + ",\n".join(entries) + "\n}}\n"
+        rows.append(f" {json.dumps(name)}: {{\n" + "\n".join(lines).rstrip(",") + "\n }")
+    return ",\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def tried(folder: Path, config: dict[str, Any]) -> str:
     try:
         loads(import_folder(folder))
     except CheckpointError as error:
-        return error.place
+        return error.place if "Error: " not in str(error) else str(error)  # of Python
     return "spec"
 
 

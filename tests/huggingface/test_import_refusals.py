@@ -35,6 +35,15 @@ HARMLESS: dict[str, Any] = {
     "_num_labels": 2,
     "eos_token_ids": [2],
     "position_embedding_type": "absolute",
+    "use_mrope": False,
+    "n_special": 0,
+    "predict_special_tokens": True,
+    "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
+    "sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity",
+    "pruning_method": "topK",
+    "save_step": 58,
+    "an_option_of_other_code": False,
+    "options_of_other_code": {},
 }
 
 
@@ -68,10 +77,16 @@ def test_bookkeeping_changes_nothing(folder: Path, key: str) -> None:
 
 
 def test_other_values_of_them_are_refused(folder: Path) -> None:
-    change(folder, quantization_config={"bits": 4}, rope_interleaved=True)
+    change(folder, quantization_config={"bits": 4}, rope_interleaved=True, use_mrope=True)
     text = refusal(folder)
-    assert '`quantization_config: {"bits": 4}` is not supported yet, only null' in text
+    assert '`quantization_config: {"bits": 4}` is not supported yet, only null: weights' in text
     assert "`rope_interleaved: true` is not supported yet, only false" in text
+    assert "`use_mrope: true` is not supported yet, only false" in text
+
+
+def test_an_option_that_is_off_may_mean_something_to_code_of_its_own(folder: Path) -> None:
+    change(folder, add_bias_fnn=False, auto_map={"AutoConfig": "esm_config.EsmConfig"})
+    assert "`add_bias_fnn` is not a known option of llama" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +94,7 @@ def test_other_values_of_them_are_refused(folder: Path) -> None:
     [
         ("num_attention_heads", 0, "above 0, not 0"),
         ("hidden_size", -8, "above 0, not -8"),
-        ("num_hidden_layers", 10**9, "from 0 to 100,000, not 1000000000"),
+        ("num_hidden_layers", 10**9, "from 0 to 4,000, not 1000000000"),
         ("num_hidden_layers", "two", 'an integer, not "two"'),
         ("rms_norm_eps", 1e300, "a number from -1,000,000,000,000,000 to"),
     ],
@@ -145,7 +160,8 @@ def test_a_class_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
         ),
         ({"model_type": "a", "layer_types": ["conv", "full_attention"]}, "unknown types: conv"),
         ({"model_type": "resnet", "depths": [3, 4]}, "stages of different resolution"),
-        ({"model_type": "minicpm"}, "no rules yet that turn its config.json"),
+        ({"model_type": "newer"}, "no rules yet that turn its config.json"),
+        ({"model_type": "minicpm"}, "it is Llama with scaled embeddings, branches and logits"),
     ],
 )
 def test_a_model_is_refused_with_a_reason(tmp_path: Path, config: Any, words: str) -> None:

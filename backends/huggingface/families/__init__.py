@@ -30,3 +30,17 @@ for _file in _files():
 
 ALSO = {"kimi_k2": "deepseek_v3"}
 """Model types on the hub that the library does not know -> the equivalent type that it does."""
+
+SPELLINGS = {
+    "BartForMaskedLM": "BartForConditionalGeneration",
+    "LLaMAForCausalLM": "LlamaForCausalLM",
+    "LLaMAForSequenceClassification": "LlamaForSequenceClassification",
+    "LLaMAModel": "LlamaModel",
+    "MPTForCausalLM": "MptForCausalLM",
+    "MPTModel": "MptModel",
+    "MT5WithLMHeadModel": "MT5ForConditionalGeneration",
+    "PhiMoEForCausalLM": "PhimoeForCausalLM",
+    "PhiMoEModel": "PhimoeModel",
+    "T5WithLMHeadModel": "T5ForConditionalGeneration",
+}
+"""Class names in published files that the library does not have (any more) -> those of today."""

@@ -31,7 +31,7 @@ class Token:
     def __call__(self, values: Values) -> int | list[int] | None:
         value = values.get(self.name)
         ids = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids if one):
+        if not all(one is None or type(one) is int for one in ids):
             raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {value!r}")
         size = values["vocab_size"]
         if size is None:

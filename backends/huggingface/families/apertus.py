@@ -33,6 +33,7 @@ APERTUS = llama_like(
     "apertus",
     "Apertus",
     reads=keys("attention_bias pad_token_id"),
+    fixed={"mlp_bias": False, "post_norm": False, "qk_norm": True},  # in published files
     spec={
         "positions": _Rotary(),
         "attention": {"bias": Key("attention_bias"), "qk_norm": "head"},

@@ -65,7 +65,6 @@ IRRELEVANT_HERE = frozenset(
         "is_decoder",
         "normalize_before",
         "normalize_embedding",
-        "num_hidden_layers",
         "static_position_embeddings",
     ]
 )
@@ -138,6 +137,7 @@ def decoder_alone(
     spec = {"family": "decoder-only", **inner, "input": {**table, "tied": None}}
     return replace(
         family,
+        irrelevant=family.irrelevant | {"is_encoder_decoder"},  # the class sets it
         spec=spec,
         note="",
         last=changed(family.last, {"tokens": {"decoder_start": None}}),

@@ -9,6 +9,7 @@ BLENDERBOT = bart_like(
     "blenderbot",
     "Blenderbot",
     own_defaults={"classifier_dropout": 0.0},
+    fixed={"do_blenderbot_90_layernorm": False, "layernorm_variant": "prelayernorm"},
     spec={**PRE_NORM, **NO_EMBEDDING_NORM, **POSITIONS_FROM_ZERO},
 )
 
@@ -16,6 +17,7 @@ BLENDERBOT_SMALL = bart_like(
     "blenderbot-small",
     "BlenderbotSmall",
     own_defaults={"classifier_dropout": 0.0},
+    fixed={"do_blenderbot_90_layernorm": True, "layernorm_variant": "xlm"},
     spec={
         **POSITIONS_FROM_ZERO,
         "input": {"scale": None},

@@ -83,12 +83,18 @@ def _mixture(values: Values) -> dict[str, Any]:
 
 
 def _rotary(values: Values) -> dict[str, Any]:
-    """Rotary positions; published configs have theta inside `attn_config`."""
+    """Rotary positions.
 
-    inner, outer = _part(values, "attn_config", _ATTENTION)["rope_theta"], values["rope_theta"]
-    if None not in (inner, outer) and inner != outer:
-        raise RefusedError(f"`rope_theta` is {outer}, but {inner} in `attn_config`")
-    return Rotary()({**values, "rope_theta": outer or inner or 10000.0})
+    Files of DBRX's own code have theta inside `attn_config`, where the library does not read it.
+    """
+    inner = _part(values, "attn_config", _ATTENTION)["rope_theta"]
+    theta = Rotary().parameters(values).get("rope_theta", values["rope_theta"])
+    if inner is not None and inner != theta:
+        raise RefusedError(
+            f"`attn_config: {{rope_theta: {inner}}}` is ignored by the library, which computes "
+            f"with {theta}; write the right one as `rope_theta` beside `attn_config`"
+        )
+    return Rotary()(values)
 
 
 def _rows_of_all(values: Values) -> tuple[int, ...]:
@@ -100,10 +106,9 @@ DBRX = Family(
     model_type="dbrx",
     reads=keys(
         "d_model n_heads n_layers max_seq_len vocab_size resid_pdrop emb_pdrop",
-        "initializer_range tie_word_embeddings bos_token_id eos_token_id",
+        "initializer_range tie_word_embeddings bos_token_id eos_token_id rope_theta",
     ),
-    own_defaults={"rope_theta": None},  # usually in `attn_config`
-    optional={**TOKEN_KEYS, "attn_config": dict, "rope_theta": float, "ffn_config": dict},
+    optional={**TOKEN_KEYS, "attn_config": dict, "ffn_config": dict},
     irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
     spec={
         "family": "decoder-only",

@@ -14,7 +14,7 @@ EMU3_TEXT = llama_like(
     own_defaults=dict.fromkeys(BIAS_KEYS, False),
     spec={**BIASED_SPEC, "dropout": Key("attention_dropout"), "input": {"dropout": 0}},
     prefix="model.",
-    heads={"Emu3ForCausalLM": causal_heads("Emu3", tasks=())["Emu3ForCausalLM"]},
+    heads=causal_heads("Emu3", tasks=(), names={"Model": "Emu3TextModel"}),
 )
 
 FAMILIES = (EMU3_TEXT,)

@@ -81,7 +81,16 @@ ESM = bert_like(
     note=_note,
     optional={"vocab_size": int, "emb_layer_norm_before": bool},
     fixed={"is_folding_model": False},
-    irrelevant=frozenset(["esmfold_config", "hidden_act", "mask_token_id", "vocab_list"]),
+    irrelevant=frozenset(
+        [
+            "cls_token_idx",
+            "eos_token_idx",
+            "esmfold_config",
+            "hidden_act",
+            "mask_token_id",
+            "vocab_list",
+        ]
+    ),
     spec={
         "activation": "gelu",
         "norm_placement": "pre",

@@ -71,11 +71,7 @@ FALCON = Family(
         "num_kv_heads": int,
         "num_ln_in_parallel_attn": int,
     },
-    aliases={
-        "n_embed": "hidden_size",
-        "n_head": "num_attention_heads",
-        "n_layer": "num_hidden_layers",
-    },
+    aliases={"n_embed": "hidden_size"},
     fixed={"apply_residual_connection_post_layernorm": False},
     irrelevant=frozenset(["ff_factor", "head_dim", "rotary"]),
     spec={

@@ -59,7 +59,9 @@ GPT2_SPEC: dict[str, Any] = {
 
 _SUMMARY = frozenset(
     [
+        "apply_query_key_layer_scaling",
         "n_ctx",
+        "normalize_attention_scores",
         "reorder_and_upcast_attn",
         "summary_activation",
         "summary_first_dropout",

@@ -35,11 +35,38 @@ HUNYUAN_SPEC: dict[str, Any] = {
     },
 }
 
+HUNYUAN_FIXED: dict[str, Any] = {
+    "mlp_bias": False,
+    "norm_type": "rms",
+    "use_cla": False,
+    "use_qk_norm": True,
+    "use_rotary_pos_emb": True,
+}
+"""Keys of published files that the library's class does not read, at the values it computes."""
+
+HUNYUAN_UNREAD = frozenset(
+    [
+        "attention_head_dim",
+        "cla_share_factor",
+        "dense_list",
+        "eod_token_id",
+        "im_end_id",
+        "im_newline_id",
+        "im_start_id",
+        "mask_init_id",
+        "org_vocab_size",
+        "pad_id",
+        "text_end_id",
+        "text_start_id",
+    ]
+)
+
 HUNYUAN = llama_like(
     "hunyuan_v1_dense",
     "HunYuanDenseV1",
     reads=keys("pad_token_id attention_bias"),
-    irrelevant=frozenset(["eod_token_id", "pretraining_tp"]),
+    fixed=HUNYUAN_FIXED,
+    irrelevant=HUNYUAN_UNREAD,
     spec=HUNYUAN_SPEC,
     names=HUNYUAN_NORMS,
     heads=causal_heads("HunYuanDenseV1", tasks=SEQUENCE),

@@ -9,7 +9,7 @@ from ..values import RefusedError, Values
 from ._llama_like import llama_like
 from ._moe import TRAINED, glu, mixture, router, separate_experts, shared
 from ._rows import SEQUENCE, causal_heads
-from .hunyuan_v1_dense import HUNYUAN_NORMS, HUNYUAN_SPEC
+from .hunyuan_v1_dense import HUNYUAN_FIXED, HUNYUAN_NORMS, HUNYUAN_SPEC, HUNYUAN_UNREAD
 
 
 def _alike(name: str) -> Any:
@@ -30,7 +30,8 @@ HUNYUAN_MOE = llama_like(
     reads=keys("pad_token_id attention_bias num_experts moe_topk"),
     optional={"num_experts": object, "moe_topk": object},
     aliases={"num_local_experts": "num_experts", "num_experts_per_tok": "moe_topk"},
-    irrelevant=TRAINED | {"eod_token_id", "pretraining_tp"},
+    fixed=HUNYUAN_FIXED,
+    irrelevant=TRAINED | HUNYUAN_UNREAD,
     spec={
         **HUNYUAN_SPEC,
         "feed_forward": {

@@ -11,7 +11,7 @@ from ..values import Key, RefusedError, Values
 from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 from ._tasks import scored
 
-_MPT_ATTENTION = {
+_MPT_FIXED = {
     "attn_type": "multihead_attention",
     "prefix_lm": False,
     "qk_ln": False,
@@ -21,12 +21,18 @@ _MPT_ATTENTION = {
 }
 
 
+_MPT_OTHERS = frozenset(["attn_impl", "attn_pdrop", "clip_qkv", "model_type", "softmax_scale"])
+
+
 def _in_attention(name: str) -> Any:
     """A value of `attn_config`; the others must be those of MPT-7B."""
 
     def read(values: Values) -> Any:
         part = values["attn_config"] or {}
-        for key, wanted in _MPT_ATTENTION.items():
+        for key in part.keys() - _MPT_FIXED.keys() - _MPT_OTHERS:
+            if part[key] not in (None, False):
+                raise RefusedError(f"`attn_config: {key}` is not a known option of mpt")
+        for key, wanted in _MPT_FIXED.items():
             if part.get(key, wanted) != wanted:
                 text = f"`attn_config: {{{key}: {part[key]}}}` is not supported"
                 raise RefusedError(f"{text}, only {wanted}")

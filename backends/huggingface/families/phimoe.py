@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..defaults import keys
@@ -60,11 +59,6 @@ PHIMOE = llama_like(
         },
         tasks=SEQUENCE,
     ),
-)
-
-PHIMOE = replace(
-    PHIMOE,
-    heads={**PHIMOE.heads, "PhiMoEForCausalLM": PHIMOE.heads["PhimoeForCausalLM"]},  # published
 )
 
 FAMILIES = (PHIMOE,)

@@ -32,6 +32,7 @@ QWEN2 = llama_like(
     "Qwen2",
     reads=QWEN_KEYS,
     optional=QWEN_OPTIONAL,
+    irrelevant=frozenset(["dual_chunk_attention_config"]),  # of vLLM; the library attends in full
     spec={"attention": {"bias": ["query", "key", "value"]}},
     layers=qwen_layers,
     heads=causal_heads("Qwen2", tasks=ALL_TASKS),

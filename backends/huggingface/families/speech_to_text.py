@@ -57,6 +57,7 @@ SPEECH_TO_TEXT = Family(
     irrelevant=IRRELEVANT_HERE
     | {
         "begin_suppress_tokens",
+        "classifier_dropout",
         "early_stopping",
         "max_length",
         "max_source_positions",  # the library's position table grows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ....spec.feed_forward import Mlp, Moe
@@ -11,7 +12,7 @@ from ..layers import Layer, folded
 from ..layouts import Layout
 from ..values import Key, OtherFamilyError, Values, activation, filled
 from ._moe import TRAINED
-from .t5 import COPIES, KEYS, TOKENS, decoder_layers, spec_of, stack_rows
+from .t5 import COPIES, KEYS, TOKENS, decoder_layers, encoder_alone, spec_of, stack_rows
 
 
 def _step(values: Values, stack: str) -> int:
@@ -47,14 +48,21 @@ _SPARSE: dict[str, Any] = {
 }
 
 
-def _layers(values: Values, stack: str) -> dict[str, Any]:
+def _layers(values: Values, stack: str) -> list[Layer]:
+    """The block of each layer of a stack."""
     count = values["num_layers"] if stack == "encoder" else decoder_layers(values)
-    layers: list[Layer] = []
-    for layer in range(count):
-        sparse = _sparse(values, stack, layer)
-        part = filled(_SPARSE if sparse else _DENSE, values)
-        layers.append(("sparse" if sparse else "dense", {"feed_forward": part}))
-    return {"layers": count, **folded(layers)}
+    blocks: dict[str, Layer] = {
+        kind: (kind, {"feed_forward": filled(part, values)})
+        for kind, part in (("sparse", _SPARSE), ("dense", _DENSE))
+    }
+    return [
+        blocks["sparse" if _sparse(values, stack, layer) else "dense"] for layer in range(count)
+    ]
+
+
+def _stack(values: Values, stack: str) -> dict[str, Any]:
+    layers = _layers(values, stack)
+    return {"layers": len(layers), **folded(layers)}
 
 
 def _back(spec: Any) -> dict[str, Any]:
@@ -88,8 +96,8 @@ def _spec() -> dict[str, Any]:
     decoder = {key: value for key, value in spec["decoder"].items() if key != "layers"}
     return {
         **spec,
-        "encoder": lambda values: _layers(values, "encoder"),
-        "decoder": lambda values: {**filled(decoder, values), **_layers(values, "decoder")},
+        "encoder": lambda values: _stack(values, "encoder"),
+        "decoder": lambda values: {**filled(decoder, values), **_stack(values, "decoder")},
     }
 
 
@@ -156,6 +164,16 @@ SWITCH_TRANSFORMERS = Family(
         ),
         "SwitchTransformersModel": Head(always_tied=True, copies=COPIES),
     },
+)
+
+_ENCODER = replace(
+    SWITCH_TRANSFORMERS,
+    spec={**SWITCH_TRANSFORMERS.spec, "encoder": {"layers": Key("num_layers")}},
+    layers=lambda values: _layers(values, "encoder"),
+    back=None,
+)
+SWITCH_TRANSFORMERS = replace(
+    SWITCH_TRANSFORMERS, other=encoder_alone(_ENCODER, "SwitchTransformers", False)
 )
 
 FAMILIES = (SWITCH_TRANSFORMERS,)

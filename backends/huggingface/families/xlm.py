@@ -33,7 +33,13 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
         model_type=model_type,
         reads=_XLM_KEYS,
         optional=TOKEN_KEYS,
-        fixed={"asm": False, "is_encoder": True, "n_langs": 1, **more.pop("fixed", {})},
+        fixed={
+            "asm": False,
+            "is_encoder": True,
+            "n_langs": 1,
+            "share_inout_emb": True,
+            **more.pop("fixed", {}),
+        },
         irrelevant=frozenset(
             [
                 "embed_init_std",
@@ -44,6 +50,8 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
                 "layerdrop",
                 "mask_index",
                 "mask_token_id",
+                "max_vocab",
+                "min_count",
                 "sinusoidal_embeddings",
                 "start_n_top",
                 "summary_activation",
