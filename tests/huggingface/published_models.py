@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, PreTrainedModel
 
 import modelwright as mw
+from modelwright.backends.huggingface.families import SPELLINGS
 
 sys.path.append(str(Path(__file__).parents[1] / "parity"))
 
@@ -120,7 +121,8 @@ def reference(config: Config, folder: Path) -> tuple[PreTrainedModel, str]:
     """The library's model of a small config, every weight at random, saved beside that config."""
     text = json.dumps(config)
     (folder / "config.json").write_text(text, encoding="utf-8")
-    name = (config.get("architectures") or [""])[0].replace("PhiMoE", "Phimoe")
+    name = (config.get("architectures") or [""])[0]
+    name = SPELLINGS.get(name, name)
     kind = getattr(transformers, name or _base(config["model_type"]))
     torch.manual_seed(0)
     settings = kind.config_class.from_pretrained(folder)

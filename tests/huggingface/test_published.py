@@ -31,6 +31,6 @@ def test_published_config(name: str, tmp_path: Path) -> None:
 
 def test_the_corpus_is_wide() -> None:
     types = {config["model_type"] for config in CORPUS.values()}
-    assert len(CORPUS) >= 120
+    assert len(CORPUS) >= 220
     assert types <= set(FAMILIES)
-    assert len(types) >= 60
+    assert len(types) >= 100

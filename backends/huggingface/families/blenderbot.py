@@ -9,7 +9,11 @@ BLENDERBOT = bart_like(
     "blenderbot",
     "Blenderbot",
     own_defaults={"classifier_dropout": 0.0},
-    fixed={"do_blenderbot_90_layernorm": False, "layernorm_variant": "prelayernorm"},
+    fixed={
+        "do_blenderbot_90_layernorm": False,
+        "layernorm_variant": "prelayernorm",
+        "variant": "prelayernorm",
+    },
     spec={**PRE_NORM, **NO_EMBEDDING_NORM, **POSITIONS_FROM_ZERO},
 )
 
@@ -17,7 +21,7 @@ BLENDERBOT_SMALL = bart_like(
     "blenderbot-small",
     "BlenderbotSmall",
     own_defaults={"classifier_dropout": 0.0},
-    fixed={"do_blenderbot_90_layernorm": True, "layernorm_variant": "xlm"},
+    fixed={"do_blenderbot_90_layernorm": True, "layernorm_variant": "xlm", "variant": "xlm"},
     spec={
         **POSITIONS_FROM_ZERO,
         "input": {"scale": None},

@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from .xlm import xlm_like
 
-FLAUBERT = xlm_like("flaubert", "Flaubert", fixed={"pre_norm": False})
+_TRAINING = frozenset(
+    [
+        "amp",
+        "bptt",
+        "clip_grad_norm",
+        "encoder_only",
+        "fp16",
+        "group_by_size",
+        "langs",
+        "lg_sampling_factor",
+        "lgs",
+        "max_batch_size",
+        "mlm_steps",
+        "sample_alpha",
+        "tokens_per_batch",
+        "word_blank",
+        "word_dropout",
+        "word_keep",
+        "word_mask",
+        "word_mask_keep_rand",
+        "word_pred",
+        "word_rand",
+        "word_shuffle",
+    ]
+)
+"""Options of training in published files."""
+
+FLAUBERT = xlm_like("flaubert", "Flaubert", fixed={"pre_norm": False}, irrelevant=_TRAINING)
 
 FAMILIES = (FLAUBERT,)

@@ -40,7 +40,8 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
             "share_inout_emb": True,
             **more.pop("fixed", {}),
         },
-        irrelevant=frozenset(
+        irrelevant=more.pop("irrelevant", frozenset())
+        | frozenset(
             [
                 "embed_init_std",
                 "end_n_top",
@@ -49,6 +50,7 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
                 "id2lang",
                 "layerdrop",
                 "mask_index",
+                "same_enc_dec",
                 "mask_token_id",
                 "max_vocab",
                 "min_count",
