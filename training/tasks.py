@@ -143,7 +143,12 @@ def _image_shape(graph: ModuleGraph, argument: str) -> tuple[int, ...]:
     """Channels, height and width of the images of an argument."""
     (op,) = (op for op in graph.ops() if op.kind == "argument" and _named(graph, op) == argument)
     shape = tuple(side.size for side in op.attrs["shape"][1:])
-    if len(shape) != 3 or None in shape:
+    if len(shape) != 3:
+        raise TrainingError(
+            f"{graph.name}: training on `{argument}` is not supported yet; it reads images "
+            "(channels, height, width), not spectrograms or videos"
+        )
+    if None in shape:
         raise TrainingError(f"{graph.name}: training needs all images to have the same size")
     return shape
 

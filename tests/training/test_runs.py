@@ -261,6 +261,7 @@ REFUSED = {
     ),
     "variance": ("examples", "dit_xl_2", "the head returns 8 channels, but the image has 4"),
     "sound": ("examples", "whisper_tiny", "the argument `input_features` is not supported yet"),
+    "video": ("examples", "vivit_b16x2", "training on `pixel_values` is not supported yet"),
     "tokens": ("examples", "wav2vec2_base", "token classifier is not supported yet"),
     "data": ("examples", "tiny_gpt", "a new run needs --data"),
 }
