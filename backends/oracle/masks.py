@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from ...spec.simpler_masks import simplest
 from .context import Layer, Memory, Tokens
 from .weights import Array, unknown
 
@@ -87,11 +88,10 @@ def visible(layer: Layer, memory: Memory, heads: int) -> Array:
 
 
 def global_rows(mask: Mask | tuple[Mask, ...], tokens: Tokens) -> Array:
-    """(T,) booleans: tokens that are global in the mask."""
-    formulas = mask if isinstance(mask, tuple) else (mask,)
+    """(T,) booleans: tokens that are global in the simplified mask."""
+    simple = simplest(mask)
+    formulas = simple if isinstance(simple, tuple) else (simple,)
     rows = np.zeros(len(tokens.index), bool)
-    for formula in formulas:
-        for atom in atoms(formula):
-            if atom.name == "global":
-                rows |= chosen(atom, tokens, tokens.index)
+    for atom in [one for formula in formulas for one in atoms(formula) if one.name == "global"]:
+        rows |= chosen(atom, tokens, tokens.index)
     return rows

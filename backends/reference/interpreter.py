@@ -114,8 +114,9 @@ class Model:
             values[op.outputs[0]] = None if given is None else np.asarray(given)
             return
         inputs = [self._input(value, values) for value in op.inputs]
-        if "absent" in op.attrs:  # absent ids are 0
-            zeros = np.zeros(self.array(op.attrs["absent"]).shape[:2], np.int64)
+        beside = self.value(op.attrs["absent"]) if "absent" in op.attrs else None
+        if beside is not None:  # absent ids are 0, unless the whole input is absent
+            zeros = np.zeros(beside.shape[:2], np.int64)
             inputs = [zeros if array is None else array for array in inputs]
         if self._lacks(op, inputs):
             values.update(dict.fromkeys(op.outputs))
@@ -156,7 +157,7 @@ class Model:
         return found
 
     def _tokens(self, stack: str) -> tuple[int, int]:
-        """Number of sequences and of tokens of a stack."""
+        """Number of sequences and of tokens of a stack; none if its input is absent."""
         if not stack:
             return 0, 0
         if stack in self.graph.parts:
@@ -167,6 +168,8 @@ class Model:
             batch, tokens = self._tokens(fact.stack)
             return batch, tokens - fact.skip + fact.prefix
         argument = fact.argument or next(iter(self.inputs))
+        if argument not in self.inputs:
+            return 0, 0
         data = self.inputs[argument]
         decided = self.graph.lengths.get(stack)
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)

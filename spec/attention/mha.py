@@ -92,9 +92,9 @@ class Mha(Branch):
     value: `none`: no projection; the values are the vectors that are attended to. Needs one head
     output: `none`: no projection of the heads' outputs
     score_bias: biases computed from data
-    separate_global: separate query, key and value projections for the global tokens of `global(…)`
-        (Longformer; Beltagy et al., 2020, arXiv:2004.05150); all tokens share the `sinks`. The
-        stack then has no cache
+    separate_global: separate query, key and value projections for the tokens of `global(…)` in
+        the simplified mask (Longformer; Beltagy et al., 2020, arXiv:2004.05150); all tokens share
+        the `sinks`. The stack then has no cache
     kernel: how sparse masks are computed in self-attention: as one `dense` mask, in `tiles` of
         queries with the keys that they may attend to, or `auto`: in tiles for long sequences where
         they are faster; the same in all layers of a stack. `build --kernel` overrides it

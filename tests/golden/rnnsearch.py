@@ -113,7 +113,7 @@ def recur(
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
     states = torch.stack((found[::-1] if backward else found) or [state], dim=1)
-    return states[:, : x.size(1)], state  # (B, 0, H) without tokens
+    return states[:, : x.size(1)], state  # no tokens
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
@@ -415,4 +415,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: fcf1e2ebfa8953699fe8eaa05d61dea79ab8ea28f773aa3695fae9b5ae3b6fc6
+# sha256 of the above: aa6f8f45acafad1db45619549c9a897da02e3e1ff98a65eb6956923784b8757d

@@ -113,7 +113,7 @@ def test_a_wrong_map_is_found(line: str, key: str, rule: str) -> None:
     for entry in source_map["lines"]:
         if entry["line"] in numbers:
             entry[key] = []
-    wrong = Emitted(emitted.text, emitted.class_name, lambda: source_map)
+    wrong = Emitted(emitted.text, emitted.class_name, _map=lambda: source_map)
     assert {found.partition(":")[0] for found in faults(graph("deepseek_v3"), wrong)} >= {rule}
 
 
