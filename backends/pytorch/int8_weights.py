@@ -116,6 +116,18 @@ def linear(input: Tensor, weight: Int8Weight, bias: Tensor | None = None) -> Ten
     return torch.cat(parts).view(shape).to(input.dtype)
 
 
+def _split(_: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Int8Weight]:
+    """Views of the rows, by which joined projections are saved and loaded."""
+    weight, sizes = args[:2]
+    names, attributes = weight.__tensor_flatten__()
+    parts = [
+        dict(zip(names, rows, strict=True))
+        for rows in zip(*(torch.split(getattr(weight, name), sizes) for name in names), strict=True)
+    ]
+    return [Int8Weight.__tensor_unflatten__(rows, attributes, None, None) for rows in parts]
+
+
+Int8Weight.implements(torch.ops.aten.split_with_sizes.default)(_split)
 Int8Weight.implements(torch.ops.aten.embedding.default)(_embedding)
 Int8Weight.implements_torch_function(torch.nn.functional.linear)(_linear)
 _LINEAR = Int8Tensor._TORCH_FN_TABLE[Int8Tensor][torch.nn.functional.linear]

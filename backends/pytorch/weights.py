@@ -42,13 +42,17 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
     A model quantized by `quantize` is saved with the kind in the metadata; `load_weights` reads it.
 
-    Raises WeightsError for a model on the meta device, whose weights have no values, and for one
-    that was quantized otherwise.
+    Raises WeightsError for a model on the meta device, whose weights have no values, for one that
+    was quantized otherwise, and for joined projections in int4 and float8.
     """
     from safetensors.torch import save_file
 
     kind = getattr(_unwrapped(model), KEY, None)
-    state = {name: tensor.detach() for name, tensor in _unwrapped(model).state_dict().items()}
+    try:
+        state = {name: tensor.detach() for name, tensor in _unwrapped(model).state_dict().items()}
+    except NotImplementedError:  # torchao's tensors cannot be split
+        message = f"joined projections in {kind} cannot be saved; compile without join_projections"
+        raise WeightsError(message) from None
     if any(tensor.is_meta for tensor in state.values()):
         raise WeightsError("the model is on the meta device, so its weights have no values to save")
     if kind is None and any(is_quantized(tensor) for tensor in state.values()):

@@ -13,6 +13,7 @@ from small_examples import small_graph
 from torch import Tensor, nn
 
 import modelwright as mw
+from modelwright.backends import pytorch as mw_pytorch
 from modelwright.backends.pytorch.quantized import quantize, slow_because
 
 pytest.importorskip("torchao")
@@ -175,6 +176,27 @@ def test_copies_and_changes_of_a_model_that_has_run(kind: str, tmp_path: Path) -
     other.load_state_dict(state, assign=True)
     with torch.inference_mode():
         assert torch.equal(other(IDS % 16), second)
+
+
+def test_joined_projections_are_saved_and_loaded(examples: Path, tmp_path: Path) -> None:
+    """Under the names of separate ones; torchao's other tensors cannot be split."""
+    path = tmp_path / "w.safetensors"
+    joined, other = (
+        mw.compile(examples / "tiny_gpt.yaml", seed=seed, join_projections=True).eval()
+        for seed in (0, 1)
+    )
+    quantize(joined, "int8")
+    mw.save_weights(joined, path)
+    separate = mw.load_weights(mw.compile(examples / "tiny_gpt.yaml", seed=1), path).eval()
+    mw.load_weights(other, path)
+    with torch.inference_mode():
+        found = [model(IDS) for model in (joined, other, separate)]
+    assert torch.equal(found[0], found[1])
+    assert torch.allclose(found[0], found[2], atol=1e-5)
+    model = mw.compile(examples / "tiny_gpt.yaml", join_projections=True)
+    quantize(model, "float8")
+    with pytest.raises(mw_pytorch.WeightsError, match="joined projections in float8 cannot"):
+        mw.save_weights(model, path)
 
 
 @pytest.mark.slow
