@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 import modelwright as mw
+from modelwright.backends.huggingface import import_folder
 from modelwright.backends.pytorch.quantized import quantize
 from modelwright.training.emitted.log import read
 from modelwright.training.encoding import read_tokenizer
@@ -101,15 +102,22 @@ def decoding(clock: str) -> list[Timed]:
         theirs = saved(case, folder).eval()
         theirs.generation_config.pad_token_id = 0
 
-        def ours(kind: str = "", dtype: str = "float32") -> Callable[[], object]:
+        def ours(
+            kind: str = "", dtype: str = "float32", *, joined: bool = False
+        ) -> Callable[[], object]:
             model: nn.Module = mw.from_pretrained(folder).to(getattr(torch, dtype)).eval()
+            if joined:
+                weights = model.state_dict()
+                model = mw.compile(mw.loads(import_folder(folder)), join_projections=True).eval()
+                model.load_state_dict(weights)
             if kind:
                 quantize(model, kind)
             return partial(model.generate, ids, max_new_tokens=TOKENS, temperature=0)
 
         exactly = {"do_sample": False, "max_new_tokens": TOKENS, "min_new_tokens": TOKENS}
         library = partial(theirs.generate, ids, **exactly)
-        eight = {kind: ours(kind) for kind in ("int8", "int8-dynamic")}
+        eight = {kind: ours(kind) for kind in KINDS[:2]}
+        eight |= {f"{kind}, joined projections": ours(kind, joined=True) for kind in KINDS[:2]}
         timed = partial(alternate, rounds=5, clock=CLOCKS[clock])
         found = [timed("float32", {LIBRARY: library, "float32": ours(), **eight})]
         del eight
