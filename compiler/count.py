@@ -279,6 +279,8 @@ def _measured_axis(dim: Dim, length: Dim) -> Dim:
     product, _, less = dim.label.partition("-")
     times, _, letter = product.rpartition("*")
     letter, _, parts = letter.partition("/")
+    if letter == "M" and not less and dim.size is not None:  # without the skipped vectors
+        return dim
     if letter not in ("T", "S", "M") or not (times or "1").isdigit():
         return replace(dim, parts=as_long_as(dim.parts, length)) if dim.parts else dim
     if parts:  # of a joined input, whose whole length is not known

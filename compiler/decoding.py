@@ -89,15 +89,31 @@ def decoding_step(graph: ModuleGraph, tokens: int) -> Step | None:
 
 
 def _ops_of_step(graph: ModuleGraph, stack: str) -> Iterator[Op]:
-    """The ops of the stack and of its heads, without those that run once per memory."""
-    after = {graph.hidden[stack]}
+    """The ops of the stack and of its heads, without those that run once: per memory, or for
+    vectors that stand among the tokens of a prompt.
+    """
+    after, once = {graph.hidden[stack]}, _placed(graph)
     for op in graph.ops():
         scope = graph.scopes[op.scope]
+        if not once.isdisjoint(op.outputs):
+            continue
         if scope.stack == stack and scope.role != "method":
             yield op
         elif not after.isdisjoint(op.inputs):
             after.update(op.outputs)
             yield op
+
+
+def _placed(graph: ModuleGraph) -> set[str]:
+    """Vectors that replace tokens, and what they are computed from."""
+    found: set[str] = set()
+    waiting = [op.arg("rows") for op in graph.ops() if op.kind == "place_rows"]
+    while waiting:
+        value = waiting.pop()
+        producer = graph.producer(value) if value and value not in found else None
+        found.add(value)
+        waiting += [] if producer is None else producer.inputs
+    return found - {""}
 
 
 def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int, int, int], ...]]:

@@ -105,6 +105,7 @@ class SavedCount(Storages):
 
     def clear(self) -> None:
         """Begin a count."""
+        self.checkpointed = False
         scopes = self.graph.scopes.values()
         self.blocks = {scope.path: _Block() for scope in scopes if scope.role == "block"}
         self.outside: set[str] = set()  # storages created outside of layers
@@ -127,6 +128,7 @@ class SavedCount(Storages):
 
     def kept(self, *, checkpointed: bool) -> Kept:
         self.clear()
+        self.checkpointed = checkpointed
         for op, saved in self.saved:
             for each in saved:
                 self.keep(op, each)
@@ -140,7 +142,7 @@ class SavedCount(Storages):
         for path, inside in layers.items() if not checkpointed else ():
             whole.append(_times(len(self.graph.scopes[path].layer_indices), inside))
         whole.append(self.sum_of(self.outside))
-        loss = loss_keeps(self.graph, self.lengths, single=self.single)
+        loss = loss_keeps(self.graph, self.lengths, single=self.single, narrow=self.narrow)
         if len(self.graph.outputs) == 1:
             (logits,) = self.graph.outputs.values()
             loss = {kind: self.part(count, logits) for kind, count in loss.items()}
@@ -224,8 +226,8 @@ class SavedCount(Storages):
         return total
 
     def ends(self, path: str, stream: int) -> bool:
-        """Whether the ops of a layer save its output."""
-        return self.end(path, stream) in self.blocks[path].values
+        """Whether the ops of a layer save its output, and not only for as long as they run."""
+        return not self.checkpointed and self.end(path, stream) in self.blocks[path].values
 
     def inside(self, path: str, block: _Block) -> Sizes:
         """What one layer saves, without the hidden states shared with its neighbours."""
@@ -245,7 +247,7 @@ class SavedCount(Storages):
         return count if parts == 1 else count * (1 / parts)
 
 
-def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool) -> Sizes:
+def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool, narrow: bool) -> Sizes:
     """What the loss of a single head saves: log-probabilities, labels, and the sum of the labels'
     weights, one number for each cross-entropy.
     """
@@ -261,8 +263,10 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool) -> Sizes:
         batch = elements(shape[:-2])
         labels = Poly() if single else rows + -1 * batch
         return {"wide": scores + -1 * batch * elements(shape[-1:]) + 1, "int": labels}
-    if head.loss in ("labels", "squares"):
-        return {"wide": scores + (head.loss == "labels")}
+    if head.loss == "labels":
+        return {"wide": scores + 1}
+    if head.loss == "squares":  # the targets are an argument, of which other dtypes are a copy
+        return {"wide": (2 if narrow else 1) * scores}
     if head.loss in ("softmax_pairs", "softmax_towers"):
         return {"wide": 2 * scores + 2, "int": rows}
     if head.loss in ("sigmoid_pairs", "sigmoid_towers"):

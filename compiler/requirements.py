@@ -56,11 +56,14 @@ def requirements(graph: ModuleGraph) -> list[Requirement]:
     """The relations between Config fields that the ops of a graph require, without duplicates."""
     found: dict[Any, Requirement] = {}
     seen: set[int] = set()  # sizes of ops before
-    for op in graph.ops():
-        for one in (*_exact_quotients(graph, op, seen), *ROWS.get(op.kind, _nothing)(graph, op)):
-            one = _without_division(one)
-            if one.fields():
-                found.setdefault(one.key, one)
+    of_ops = (
+        one
+        for op in graph.ops()
+        for one in (*_exact_quotients(graph, op, seen), *ROWS.get(op.kind, _nothing)(graph, op))
+    )
+    for one in map(_without_division, (*of_ops, *_equal_layers(graph))):
+        if one.fields():
+            found.setdefault(one.key, one)
     several = list(found.values())
     return [one for one in several if not any(_follows(one, other) for other in several)]
 
@@ -164,6 +167,25 @@ def _follows(one: Requirement, other: Requirement) -> bool:
     (count, base), (more, around) = _factors(one.right), _factors(other.right)
     same = base is None or (around is not None and code_of(base) == code_of(around))
     return one.sign == "%" and same and more % count == 0
+
+
+# -- layers
+
+
+def _equal_layers(graph: ModuleGraph) -> Iterator[Requirement]:
+    """The next layer reads the result of a layer: it has the same width, or there is no next."""
+    for scope in graph.scopes.values():
+        if scope.role != "layers" or scope.layers is None:
+            continue
+        kinds = [graph.scopes[f"{scope.path}.{kind}"] for kind in dict.fromkeys(scope.order)]
+        for enter, end in (pair for kind in kinds for pair in kind.carries):
+            before, after = (graph.values[one].shape[-1].size for one in (enter, end))
+            if before is None or after is None or code_of(_tree(before)) == code_of(_tree(after)):
+                continue
+            if int(scope.layers) > 1:
+                yield Requirement(_tree(after), "==", _tree(before))
+            elif int(before) != int(after):
+                yield Requirement(_tree(scope.layers), "==", 1)
 
 
 # -- the relations of each kind of op
@@ -275,17 +297,26 @@ def _image(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
 
 
 def _pooled(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
-    """The first `tokens` of a sequence are pooled; they must be prefix tokens."""
+    """The first `tokens` of a sequence are pooled; they must be prefix tokens. The id of a token
+    that is pooled is one of the vocabulary.
+    """
     front = [x for x in graph.ops() if x.kind == "insert_tokens" and x.attrs["at"] == 0]
+    if op.attrs.get("token") is not None:
+        yield from _in_vocabulary(graph, op.arg("extra"), op.arg("x"), op.attrs["token"])
     if op.attrs["tokens"] > 1 and len(front) == 1:
         yield Requirement(_tree(front[0].attrs["rows"]), ">=", int(op.attrs["tokens"]))
 
 
 def _placed(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     """The id that stands for vectors is one of the vocabulary."""
-    for reader in graph.consumers(op.arg("ids")):
-        if reader.kind == "embedding" and reader.outputs[0] in _sources(graph, op.arg("x")):
-            yield _above(reader.attrs["rows"], op.attrs["token"])
+    yield from _in_vocabulary(graph, op.arg("ids"), op.arg("x"), op.attrs["token"])
+
+
+def _in_vocabulary(graph: ModuleGraph, ids: str, x: str, token: Any) -> Iterator[Requirement]:
+    """The embedding of these ids, from which `x` is computed, has this one."""
+    for reader in graph.consumers(ids):
+        if reader.kind == "embedding" and reader.outputs[0] in _sources(graph, x):
+            yield _above(reader.attrs["rows"], token)
 
 
 def _sources(graph: ModuleGraph, value: str) -> set[str]:

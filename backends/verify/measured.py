@@ -213,12 +213,8 @@ class Measured:
             return
 
         def checkpoint(layer: Any, *arguments: Any, **options: Any) -> Any:
-            for each in arguments:
-                tiles = each if isinstance(each, list) else []
-                masks = [tile.mask for tile in tiles if hasattr(tile, "mask")]
-                for tensor in (each, *masks):
-                    if isinstance(tensor, Tensor):
-                        note(tensor)
+            for tensor in _tensors(arguments):
+                note(tensor)
             return plain(layer, *arguments, **options)
 
         vars(self.module)["checkpoint"] = checkpoint
@@ -226,3 +222,14 @@ class Measured:
             yield
         finally:
             vars(self.module)["checkpoint"] = plain
+
+
+def _tensors(given: Any) -> Iterator[Tensor]:
+    """The tensors among arguments, in tuples and lists too, and the masks of tiles."""
+    if isinstance(given, Tensor):
+        yield given
+    elif isinstance(given, (tuple, list)):
+        for each in given:
+            yield from _tensors(each)
+    elif hasattr(given, "mask"):
+        yield from _tensors(given.mask)

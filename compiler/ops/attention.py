@@ -190,8 +190,8 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
 
 def _fused(s: Saving) -> Iterator[Kept]:
     """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
-    result = OUT if s.tiles is None else s.own(OUT)  # those of tiles are concatenated
-    yield from ("q", result, Own("wide", s.rows("q")))
+    joined = s.tiles is not None or _kinds(s)  # those of tiles and of groups of heads
+    yield from ("q", s.own(OUT) if joined else OUT, Own("wide", s.rows("q")))
     yield from _reordered(s)
     if s.given("sinks"):
         yield from (*_keys_or_values(s, "k"), *_keys_or_values(s, "v"), Own("float", _scores(s)))
@@ -245,8 +245,12 @@ def _written_out(s: Saving) -> Iterator[Kept]:
 
 
 def merged_view(s: Saving) -> tuple[str, ...]:
-    """After a fused kernel, merging heads is a view, since its output is laid out (B, T, H, E)."""
+    """After a fused kernel, merging heads is a view, since its output is laid out (B, T, H, E).
+    That of a single head always is.
+    """
     made = s.source("x")
+    if number(s.shape("x")[1].size) == 1:
+        return ("x",)
     if made is not None and made.tiles is not None:
         return ("x",)
     if made is None or made.op.kind != "attend" or not runs_fused(made):

@@ -8,7 +8,7 @@ from ..axes import ONE, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from .row import NORMAL, Attrs, Inputs, Row
-from .saved import Kept, Own, Saving, keeps, view
+from .saved import OUT, Kept, Own, Saving, keeps, view
 
 
 def pair_table_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -18,6 +18,12 @@ def pair_table_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 def bias_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs.first.shape[0], attrs["heads"], T, T)]
+
+
+def pair_bias_saves(s: Saving) -> Iterator[Kept]:
+    """The ids, or a copy with those of the tokens in front."""
+    batch, _, *pairs = s.shape(OUT)
+    yield Own("int", elements((batch, *pairs))) if int(s.op.attrs["front"]) else "ids"
 
 
 def path_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -105,7 +111,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="attention",
         attrs=("entries", "heads", "front"),
-        saves=keeps("ids"),
+        saves=pair_bias_saves,
     ),
     "path_bias": Row(
         "inputs vectors (B, T, T, N, W) of the edges of a path, edges (B, T, T, N): the mean of "

@@ -8,7 +8,7 @@ from ..axes import Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from .row import NORMAL, ZEROS, Attrs, Inputs, Row
-from .saved import OUT, Kept, Own, Saving
+from .saved import OUT, Kept, Own, Saving, view
 
 GATES = {"gru": 3, "gru_reset_after": 3, "lstm": 4}
 """Cell -> the rows of its weights, in multiples of the width of the state."""
@@ -74,8 +74,9 @@ def recur_saves(s: Saving) -> Iterator[Kept]:
         yield Own("bool", scores)
     elif s.fused or width == context:
         yield Own("float", (width + context + 1) * tokens)
-    else:  # copies of queries, keys and values, and the attention weights
-        yield Own("wide", width * tokens + (width + context + 1) * scores)
+    else:  # copies of queries and keys, and the attention weights; of one head, values are views
+        yield Own("wide", width * tokens + (width + 1) * scores)
+        yield Own("wide", context * scores) if s.narrow else "v"
 
 
 def recur_stores(s: Saving) -> tuple[str, Poly]:
@@ -119,6 +120,7 @@ ROWS: dict[str, Row] = {
         ("x",),
         last_shape,
         attrs=("backward", "half", "dim"),
+        view=view("x"),
     ),
     "maxout": Row(
         "the maximum of each pair of neighbouring numbers of the last axis",

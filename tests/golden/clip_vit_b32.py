@@ -61,6 +61,8 @@ class Config:
             raise ValueError(f"vision_heads must divide vision_d_model: {self}")
         if self.text_d_model % self.text_heads:
             raise ValueError(f"text_heads must divide text_d_model: {self}")
+        if self.vocab_size <= 49407:
+            raise ValueError(f"vocab_size ({self.vocab_size}) must be above 49407")
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
@@ -269,4 +271,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 9634c4eabafe68b6a8de97c40bccf47925024ee8877932cd4d5bedb56da09df2
+# sha256 of the above: 632937c0423fc83c0092c71a031688f7da18e23faff9f881f41c17d1f588a6f9

@@ -44,6 +44,8 @@ class Config:
                 raise ValueError(f"{name} must be an int of at least 1: {self}")
         if not self.init_std >= 0:
             raise ValueError(f"init_std must be >= 0: {self}")
+        if self.layers != 1:
+            raise ValueError(f"layers ({self.layers}) must equal 1")
 
 
 class Cache:
@@ -415,4 +417,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: aa6f8f45acafad1db45619549c9a897da02e3e1ff98a65eb6956923784b8757d
+# sha256 of the above: 5d7845186494d2e9dcd8f0d2c279e6ee3fc4738acf3178d9ccfa828cd6463734

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from variations import VARIATIONS, spec_of
 
 import modelwright as mw
-from modelwright.backends.pytorch.calls import hidden_states_of
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
 from modelwright.backends.verify import measured as measured_costs
 
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
@@ -232,18 +232,18 @@ def test_bytes_saved_of_short_sequences(
 
 def stepped(measured: Measured) -> tuple[int, Any]:
     """FLOPs of a step after which `tokens` are cached, and the cache."""
-    model, data = measured.model.eval(), dict(measured.data)
+    model, data, graph = measured.model.eval(), dict(measured.data), measured.graph
     cache = measured.module.Cache(measured.tokens)
     ids = "decoder_input_ids" if "decoder_input_ids" in data else "input_ids"
     tokens = data.pop(ids)
     with torch.no_grad():
-        if hasattr(model, "encoder"):
-            encode, decode = (
-                hidden_states_of(model, measured.graph, stack) for stack in ("encoder", "decoder")
-            )
-            memory = encode(**data)
-            model.logits(decode(**{ids: tokens[:, :-1]}, memory=memory, cache=cache))
-            last = {ids: tokens[:, -1:], "memory": memory, "cache": cache}
+        if len(graph.hidden) > 1:
+            *_, stack = graph.hidden
+            decode = hidden_states_of(model, graph, stack)
+            states = memories_of(model, graph, stack, measured.data)
+            model.logits(decode(**{ids: tokens[:, :-1]}, **states, cache=cache))
+            kept = {name: state for name, state in states.items() if name.endswith("memory")}
+            last = {ids: tokens[:, -1:], **kept, "cache": cache}  # vectors among tokens are cached
             step = lambda: model.logits(decode(**last))  # noqa: E731
         else:
             model(tokens[:, :-1], cache=cache)
