@@ -178,6 +178,7 @@ YARN = LONGROPE.replace(
     "{type: longrope, original_max_positions: 16, short_factor: [1, 1], long_factor: [2, 3]}",
     "{type: yarn, factor: 4, original_max_positions: 16, mscale: 0.8, mscale_all_dims: 0.5}",
 )
+PLAIN_YARN = YARN.replace(", mscale: 0.8, mscale_all_dims: 0.5", "")
 ALIBI = LONGROPE.replace(
     LONGROPE[LONGROPE.index("positions:\n") : LONGROPE.index("attention:")],
     "positions: {type: alibi, before_scale: true}\n",
@@ -205,7 +206,7 @@ def built(text: str, **fields: Any) -> Any:
             "l_max_positions: {}",
         ),
         (YARN, "rope_attention_factor", "rope_factor", 9, "factor: {}"),
-        (YARN, "rope_attention_factor", "rope_factor", 0.5, "factor: {}"),
+        (PLAIN_YARN, "rope_attention_factor", "rope_factor", 0.5, "factor: {}"),
         (YARN, "scale", "rope_factor", 9, "factor: {}"),
         (YARN, "scale", "heads", 2, "heads: {}"),
     ],

@@ -190,6 +190,8 @@ LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.me
 LIMITS |= {"memory is None"}  # attention to tokens, not to a memory
 LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
+LIMITS |= {"length != lengths[0]"}  # `check_lengths`
+LIMITS |= {"places.sum() != rows[..., 0].numel()", "places.any()"}  # vectors among tokens
 LIMITS |= {"x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
     "any((type(n) is not int or n < 0 for n in (max_new_tokens, top_k or 0)))",  # counts
@@ -268,6 +270,8 @@ DATA = (
     "row_ids",
     "column_ids",
     "channel_ids",
+    "degree",  # of nodes, added to their embeddings
+    "states",  # vectors that stand among tokens
     "document_ids",
     "prefix_length",
     "global_mask",
