@@ -263,8 +263,9 @@ def _patches(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:
     *frames, height, width = op.attrs["sides"]
     for side in (height, width):
         yield _at_most(op.attrs["patch"], side)
-    for number in frames:
-        yield _at_most(op.attrs["tubelet"], number)
+    if op.attrs["tubelet"] != 1:  # each size is at least 1
+        for number in frames:
+            yield _at_most(op.attrs["tubelet"], number)
 
 
 def _sinusoid(graph: ModuleGraph, op: Op) -> Iterator[Requirement]:

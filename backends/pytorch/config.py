@@ -11,7 +11,9 @@ from ...compiler.requirements import Requirement, requirements
 from ...compiler.sizes import Field, Formula, Term, code_of
 from .code.measure import LONG, width
 from .code.nodes import (
+    Adjacent,
     Class,
+    Do,
     Dot,
     Expr,
     Format,
@@ -170,7 +172,12 @@ def _message(one: Requirement, values: dict[str, Expr]) -> Expr:
     message = Format(tuple(parts))
     if width(Raise(call("ValueError", message)), depth=3) <= LONG:
         return message
-    return Format((_words(one).format(**texts), ": ", SELF))
+    words = _words(one).format(**texts)
+    message = Format((words, ": ", SELF))
+    if width(Do(message), depth=4) <= LONG:  # on a line of its own
+        return message
+    subject, must, rest = words.partition(" must ")
+    return Adjacent((constant(subject), Format((must + rest, ": ", SELF))))
 
 
 def _of_quotient(one: Requirement, left: Expr) -> Expr:

@@ -349,6 +349,8 @@ def allowed(test: ast.expr, function: str) -> bool:
         return any(left == data or left.endswith(f"_{data}") for data in DATA)
     if text.endswith((".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)")):
         return True
+    if text == "video.shape[-3:] != size":
+        return True
     if text.startswith("end <= ") and text.endswith(
         ("window", "block_size")
     ):  # which covers all tokens

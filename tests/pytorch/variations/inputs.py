@@ -52,6 +52,16 @@ PATCHES = {
         "pooled_norm: true, hidden: 6}",
     ),
     "overlapping": ("input.stride=3", "head={type: classifier, classes: 3, pool: first}"),
+    "of_a_video": (
+        "input={layout: video, image_size: [8, 12], frames: 4, tubelet_size: 2, channels: 1}",
+        "positions=[{type: sinusoidal, axes: 3, widths: [4, 6, 6]}, "
+        "{type: relative_table, axes: 3}]",
+    ),
+    "of_a_video_turned": (
+        "input={layout: video, frames: 3, prefix_tokens: 1}",
+        "attention.heads=2",
+        "positions={type: rotary, axes: 3, widths: [4, 2, 2]}",
+    ),
     "of_a_sound": (
         "input={layout: spectrogram, image_size: [8, 13], channels: 1, stride: [4, 3], "
         "prefix_tokens: 2}",
