@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +20,7 @@ from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file, im
 from modelwright.backends.pytorch.attention_maps import MapsError
 from modelwright.backends.reference import random_weights
 from modelwright.backends.verify.laws.attention_weights import attentions
-from modelwright.backends.verify.observe import observing
+from modelwright.backends.verify.observe import Observed, observing
 from modelwright.compiler.passes.keep_weights import keep_weights, why_no_weights
 
 KEPT = BuildOptions(attention_weights=True)
@@ -59,7 +63,8 @@ def model_of(name: str) -> nn.Module:
 
 
 def data_of(name: str) -> dict[str, Tensor]:
-    padding = "left" if "attention_mask" in inputs_of(graph_of(name), "left") else "none"
+    taken = "attention_mask" in inputs_of(graph_of(name), "left") and not graph_of(name).parts
+    padding = "left" if taken else "none"
     return {key: torch.from_numpy(x) for key, x in inputs_of(graph_of(name), padding).items()}
 
 
@@ -72,6 +77,25 @@ def small(**options: bool) -> nn.Module:
     return mw.compile(mw.loads(SMALL), dtype="float64", **options).eval()
 
 
+@contextmanager
+def observing_mixed(model: nn.Module) -> Iterator[list[Observed]]:
+    """The attentions that a file computes, with those whose heads are mixed."""
+    file = vars(_file_of(model))
+    plain = file.get("weighted_sum")
+    with observing(_file_of(model)) as seen:
+
+        def weighted_sum(weights: Tensor, v: Tensor, *given: Any) -> Tensor:
+            result = plain(weights, v, *given)
+            seen.append(Observed(weights, v, result))
+            return result
+
+        file |= {} if plain is None else {"weighted_sum": weighted_sum}
+        try:
+            yield seen
+        finally:
+            file |= {} if plain is None else {"weighted_sum": plain}
+
+
 IDS = torch.arange(2 * 9).view(2, 9)
 
 
@@ -79,26 +103,32 @@ IDS = torch.arange(2 * 9).view(2, 9)
 def test_maps_are_the_weights_of_the_plain_file(name: str) -> None:
     """With unit vectors as values, the plain file's attention gives its weights."""
     model, data = model_of(name), data_of(name)
-    with observing(_file_of(model)) as seen, torch.no_grad():
+    with observing_mixed(model) as seen, torch.no_grad():
         wanted = flat(model(**data))
     maps = mw.attention_maps(model, **data)
     ops = [op for _, op in attentions(graph_of(name))]
-    assert len(maps) == len(seen) == len(ops)
-    for found, other, op in zip(maps.values(), seen, ops, strict=True):
-        keys = found.size(-1)
-        assert (found - other.weights[..., :keys]).abs().max() < 1e-12
-        total = found.sum(-1)
+    assert len(maps) == len(ops)
+    weights = iter([each.weights for each in seen])
+    for (module, found), op in zip(maps.items(), ops, strict=True):
+        other = next(weights)
+        while other.size(-3) < found.size(-3):  # groups of heads with masks of their own
+            other = torch.cat([other, next(weights)], dim=-3)
+        mixed = found  # maps are the weights before they are mixed
+        if op.arg("mix_weights"):
+            matrix = model.get_submodule(module).mix_weights
+            mixed = torch.einsum("gh,bhts->bgts", matrix, found)
+        assert (mixed - other[..., : found.size(-1)]).abs().max() < 1e-12
         assert (found >= 0).all()
         if not op.arg("sinks"):
+            total = found.sum(-1)
             assert torch.minimum(total.abs(), (total - 1).abs()).max() < 1e-12
+    assert not list(weights)
     with mw.attention_maps(model), torch.no_grad():
         again = flat(model(**data))
     assert (again - wanted).abs().max() <= 1e-12 * wanted.abs().max()
 
 
-def _file_of(model: nn.Module) -> object:
-    import sys
-
+def _file_of(model: nn.Module) -> ModuleType:
     return sys.modules[type(model).__module__]
 
 

@@ -347,7 +347,9 @@ def allowed(test: ast.expr, function: str) -> bool:
     left, _, right = text.partition(" is ")
     if right in ("None", "not None"):
         return any(left == data or left.endswith(f"_{data}") for data in DATA)
-    if text.endswith((".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)")):
+    if text.endswith(
+        (".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)", ".shape[-3:] != size")
+    ):
         return True
     if text == "video.shape[-3:] != size":
         return True
