@@ -64,6 +64,9 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
         if name.endswith("attention_mask"):  # of all vectors of interleaved inputs
             length *= max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)
+            for parts in graph.parts.values():  # of all joined inputs, if none may be absent
+                if all(part.length is None for part in parts):
+                    length *= len(parts)
         made = _data(name, length, added[name].entries if name in added else 0)
         if made is not None:
             found[name] = made
