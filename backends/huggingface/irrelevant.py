@@ -121,6 +121,19 @@ IRRELEVANT = frozenset(
 )
 
 
+IRRELEVANT_INSIDE = IRRELEVANT | {
+    "add_cross_attention",
+    "cross_attention_hidden_size",
+    "hidden_size",
+    "is_decoder",
+    "is_encoder_decoder",
+    "moe_jitter_eps",
+    "moe_loss_weight",
+    "pruned_heads",
+    "tie_word_embeddings",
+}
+"""Keys of a config inside a config, such as `attn_config`, that do not affect the model."""
+
 HARMLESS_VALUES: dict[str, object] = {
     "n_special": 0,
     "position_embedding_type": "absolute",

@@ -84,7 +84,7 @@ def test_values_that_do_not_fit_together_are_an_error_of_the_config(
         return original(folder, family, head, values)
 
     monkeypatch.setattr(imported, "spec_data", divides)
-    with pytest.raises(CheckpointError, match="values are inconsistent"):
+    with pytest.raises(CheckpointError, match="does not fit the other values"):
         imported.read_model(tmp_path)
 
 

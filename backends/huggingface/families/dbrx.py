@@ -7,7 +7,7 @@ from typing import Any
 
 from ..defaults import keys
 from ..family import Family
-from ..irrelevant import IRRELEVANT
+from ..irrelevant import IRRELEVANT_INSIDE
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import ACTIVATIONS, Key, RefusedError, Values
@@ -29,23 +29,11 @@ _EXPERTS: dict[str, Any] = {
     "moe_normalize_expert_weights": 1.0,
 }
 
-_UNREAD = IRRELEVANT | {
-    "add_cross_attention",
-    "cross_attention_hidden_size",
-    "hidden_size",
-    "is_decoder",
-    "is_encoder_decoder",
-    "moe_jitter_eps",
-    "moe_loss_weight",
-    "pruned_heads",
-    "tie_word_embeddings",
-}
-
 
 def _part(values: Values, name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     part = values[name] or {}
     for key in part:
-        if key not in defaults and key not in _UNREAD:
+        if key not in defaults and key not in IRRELEVANT_INSIDE:
             raise RefusedError(f"`{name}: {key}` is not a known option of dbrx")
     return {**defaults, **{key: value for key, value in part.items() if key in defaults}}
 

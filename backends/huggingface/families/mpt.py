@@ -6,6 +6,7 @@ from typing import Any
 
 from ..defaults import keys
 from ..family import Family
+from ..irrelevant import IRRELEVANT_INSIDE
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
 from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
@@ -29,7 +30,7 @@ def _in_attention(name: str) -> Any:
 
     def read(values: Values) -> Any:
         part = values["attn_config"] or {}
-        for key in part.keys() - _MPT_FIXED.keys() - _MPT_OTHERS:
+        for key in part.keys() - _MPT_FIXED.keys() - _MPT_OTHERS - IRRELEVANT_INSIDE:
             if part[key] not in (None, False):
                 raise RefusedError(f"`attn_config: {key}` is not a known option of mpt")
         for key, wanted in _MPT_FIXED.items():

@@ -46,7 +46,8 @@ from .nodes import (
 from .nodes import Sequence as Items
 from .walk import origins_in, placed, walk
 
-BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+BREAKS = ((" ",), ("or",), ("and",), COMPARISONS, ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
 """Operators at which a long expression breaks, by increasing precedence."""
 
 
