@@ -63,9 +63,10 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             continue
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
         if name.endswith("attention_mask"):  # of all vectors of interleaved inputs
-            length *= max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)
+            turns = max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)
+            length *= turns
             for parts in graph.parts.values():  # of all joined inputs, if none may be absent
-                if all(part.length is None for part in parts):
+                if turns == 1 and all(part.length is None for part in parts):
                     length *= len(parts)
         made = _data(name, length, added[name].entries if name in added else 0)
         if made is not None:
