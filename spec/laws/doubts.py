@@ -112,9 +112,9 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
 
 def _no_reader(spec: ModelSpec, name: str) -> Path | None:
     """The `cross_attention: none` that takes the reader from the encoder of a family."""
-    if spec.family != "encoder-decoder" or name != "encoder":
+    stack = spec.stacks.get("decoder")  # none if it cannot be read
+    if spec.family != "encoder-decoder" or name != "encoder" or stack is None:
         return None
-    stack = spec.stacks["decoder"]
     for kind in stack.order:
         if isinstance(stack.blocks[kind].cross_attention, Nothing):
             return ("stacks", "decoder", "blocks", kind, "cross_attention")

@@ -133,6 +133,12 @@ def test_a_law_ignores_values_that_could_not_be_read() -> None:
     assert not any("BROKEN" in message for message in found)
 
 
+def test_a_law_ignores_a_stack_that_could_not_be_read() -> None:
+    """It looked for the decoder: KeyError."""
+    found = problems(changed(SMALL, "family: encoder-decoder", "decoder: [1]"))
+    assert any("decoder" in message or "mapping" in message for message in found)
+
+
 def test_a_path_that_no_file_system_takes(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(changed(SMALL, f"extends: {'x' * 5000}.yaml"))

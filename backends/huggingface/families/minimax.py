@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ....spec.attention import LinearAttention
+from ....spec.part import Nothing
 from ....spec.simpler_masks import simplest
 from ..defaults import keys
 from ..family import Names
@@ -87,6 +88,8 @@ def _back(spec: Any) -> dict[str, Any]:
         lightning = isinstance(block.attention, LinearAttention)
         if not lightning and (block.attention.type != "mha" or not _rotated(block)):
             raise OtherFamilyError("a layer has neither lightning nor rotary attention")
+        if isinstance(block.residual, Nothing):
+            raise OtherFamilyError("a layer has no residual connections")
         weighed = {"alpha": block.residual.stream_scale, "beta": block.residual.scale}
         for part in ("linear_attn" if lightning else "full_attn", "mlp"):
             config |= {f"{part}_{name}_factor": float(value) for name, value in weighed.items()}
