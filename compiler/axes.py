@@ -43,7 +43,7 @@ GLOSSARY = {
     "P": "positions in the table",
     "U": "buckets of relative distance",
     "O": "output width",
-    "G": "patches of an image",
+    "G": "patches",
     "Y": "frames of a signal",
     "Wt": "width of the sinusoids of a time",
     "Ft": "inner width of the embedding of a time",

@@ -10,8 +10,8 @@ from .costs import LAYER_PARTS, LETTERS, Costs
 
 LIMITS = (
     "Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on\n"
-    "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding), of a\n"
-    "batch of one sequence within 6 %; attention with one head or in a recurrence, 20 %."
+    "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding); within\n"
+    "6 % for a single sequence, and within 20 % for attention with one head or in a recurrence."
 )
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")

@@ -56,8 +56,8 @@ attention
 B batch  T new tokens  S tokens seen so far
 
 Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on
-the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding), of a
-batch of one sequence within 6 %; attention with one head or in a recurrence, 20 %.
+the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding); within
+6 % for a single sequence, and within 20 % for attention with one head or in a recurrence.
 """
 
 

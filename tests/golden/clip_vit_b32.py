@@ -20,7 +20,7 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e8c2901ff270). To re
     total                               151,277,313
 
 Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size
-         G patches of an image
+         G patches
 """
 
 from dataclasses import dataclass
@@ -271,4 +271,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 632937c0423fc83c0092c71a031688f7da18e23faff9f881f41c17d1f588a6f9
+# sha256 of the above: 14c9280dccd3dce1f9558aa710c08435ca358f0e9fa80d365edf8985300bf810

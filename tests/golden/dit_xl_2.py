@@ -16,7 +16,7 @@ Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 b732fdaa30eb). To rebuil
     total                               674,834,720
 
 Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the table  G patches
-         of an image  Wt width of the sinusoids of a time  Px numbers of a patch of the output
+         Wt width of the sinusoids of a time  Px numbers of a patch of the output
 """
 
 from dataclasses import dataclass
@@ -270,4 +270,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 0a67db3f7ed2cb9d421017bae24d0c24146de22479ffcc5158346e33e337b9f6
+# sha256 of the above: 87570683c8760676bdb21d442702ffdbff1d967e6214684736441715a5ee98cf

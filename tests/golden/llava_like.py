@@ -20,8 +20,7 @@ Written by modelwright 0.1.0 from llava_like.yaml (sha256 72e4ed070ad6). To rebu
     total                              8,130,558,976
 
 Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  K
-         key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary  G patches of an
-         image
+         key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary  G patches
 """
 
 import math
@@ -493,4 +492,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: de12ada437abb335f11034d4a8f5298292330a95681bb6e9731ff61e6ad16174
+# sha256 of the above: 1a80136ef89cf108e87adc3c81b41ea222faa735b06784122a9fbc766d36e73a

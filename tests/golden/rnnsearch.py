@@ -115,7 +115,7 @@ def recur(
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
     states = torch.stack((found[::-1] if backward else found) or [state], dim=1)
-    return states[:, : x.size(1)], state  # no tokens
+    return states[:, : x.size(1)], state  # no states without tokens
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
@@ -417,4 +417,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5d7845186494d2e9dcd8f0d2c279e6ee3fc4738acf3178d9ccfa828cd6463734
+# sha256 of the above: 17356f9006d555f022fd679b077bc85f00f35a4cf1423284d46c4bdccc5132cc

@@ -11,6 +11,8 @@ from library_defaults import everything, families, of_the_library, text_of
 
 from modelwright.backends.huggingface import FAMILIES
 from modelwright.backends.huggingface.defaults import COMMAND, PATH, keys, stored
+from modelwright.backends.huggingface.irrelevant import HARMLESS_VALUES, IRRELEVANT
+from modelwright.backends.huggingface.rotary import ROTARY_KEYS
 
 SAME_LIBRARY = pytest.mark.skipif(
     transformers.__version__ != stored()["transformers"],
@@ -41,6 +43,24 @@ def test_own_defaults_are_of_keys_that_the_library_lacks() -> None:
         for key in family.own_defaults.keys() & of_the_library(family).keys()
     }
     assert not twice
+
+
+@SAME_LIBRARY
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.slow
+def test_the_library_turns_on_no_key_that_is_unknown(name: str) -> None:
+    """An unknown key that is false is accepted, which is right if the library lacks it too."""
+    family = FAMILIES[name]
+    known = IRRELEVANT | ROTARY_KEYS | HARMLESS_VALUES.keys() | family.irrelevant
+    known |= family.defaults.keys() | family.optional.keys() | family.fixed.keys()
+    known |= family.parts.keys() | family.other_names.keys()
+    for head in family.heads.values():
+        known |= head.defaults.keys() | head.fixed.keys()
+    values = transformers.CONFIG_MAPPING[family.model_type]().to_dict()
+    own = values[family.inside] if family.inside else values
+    usual = transformers.PreTrainedConfig().to_dict()
+    on = {key for key, v in own.items() if v and isinstance(v, (bool, str, list, dict))}
+    assert not on - known - usual.keys()
 
 
 def test_a_key_that_the_file_lacks_names_the_command() -> None:

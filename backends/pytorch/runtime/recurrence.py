@@ -70,4 +70,4 @@ def recur(
         state = unless_padding(step(x[:, t], state), state, attention_mask, t - x.size(1))
         found.append(state)
     states = torch.stack((found[::-1] if backward else found) or [state], dim=1)
-    return states[:, : x.size(1)], state  # no tokens
+    return states[:, : x.size(1)], state  # no states without tokens
