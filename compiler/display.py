@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
-from ..spec.display import shown_lines
+from ..spec.display import Line, shown_lines
 from ..spec.errors import SpecErrors
 from ..spec.model import ModelSpec
 from ..spec.support import refusals
@@ -21,7 +22,17 @@ def show(spec: ModelSpec, graph: ModuleGraph | None = None) -> str:
 
     graph: of this spec, which says what it uses; None: the spec is lowered for that
     """
-    return "".join(f"{line}\n" for line in _lines(spec, graph, origins=True))
+    return text_of(lines_shown(spec, graph))
+
+
+def lines_shown(spec: ModelSpec, graph: ModuleGraph | None = None) -> list[Line]:
+    """The lines of `show`, each with the path of its value."""
+    return _lines(spec, graph, origins=True)
+
+
+def text_of(lines: Iterable[Line]) -> str:
+    """Lines as a text."""
+    return "".join([f"{line.text}\n" for line in lines])
 
 
 def to_yaml(spec: ModelSpec) -> str:
@@ -31,10 +42,10 @@ def to_yaml(spec: ModelSpec) -> str:
     these.
     """
     lines = _lines(spec, None, origins=False)
-    return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))
+    return text_of(line for line in lines if not line.is_comment)
 
 
-def _lines(spec: ModelSpec, graph: ModuleGraph | None, *, origins: bool) -> list[str]:
+def _lines(spec: ModelSpec, graph: ModuleGraph | None, *, origins: bool) -> list[Line]:
     unused: set[Path] = set()
     if not any(refusals(spec)):  # what cannot be lowered is shown whole
         with suppress(SpecErrors):

@@ -24,7 +24,7 @@ from ..backends.pytorch import Emitted, emit_file
 from ..backends.pytorch.file import module_name
 from ..compiler import ModuleGraph, lower
 from ..compiler.difference_text import difference
-from ..compiler.display import show
+from ..compiler.display import lines_shown, text_of
 from ..compiler.report import Report, report
 from ..compiler.weight_rows import weight_rows
 from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads
@@ -78,11 +78,11 @@ def _code(asked: Request, folder: Path | None) -> Answer:
 
 def _links(asked: Request, folder: Path | None) -> Answer:
     spec, graph = _read(asked.text, asked.name, folder)
-    resolved = show(spec, graph)
+    resolved = lines_shown(spec, graph)
     drawn = _drawn(graph, asked.depth, asked.costs, asked.theme)
     texts = asked.text, resolved
     links = Links(spec, graph, drawn, _emitted(graph), weight_rows(graph), texts)
-    return {"problems": [], "resolved": resolved, "links": links.to_json()}
+    return {"problems": [], "resolved": text_of(resolved), "links": links.to_json()}
 
 
 def _masks(asked: Request, folder: Path | None) -> Answer:

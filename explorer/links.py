@@ -8,7 +8,7 @@ weight of that size. The page computes all links from these lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,11 @@ from ..backends.diagram.drawing import Box, Drawing, Frame
 from ..backends.diagram.parts import Parts
 from ..backends.diagram.svg import identity
 from ..backends.pytorch import Emitted
+from ..backends.pytorch.source_map import Sources
 from ..compiler.graph import ModuleGraph, Op
 from ..compiler.weight_rows import WeightRow
 from ..spec import ModelSpec
+from ..spec.display import Line
 from .paths import Path, Written, prefixes, steps
 
 PANES = ("yaml", "figure", "code", "weights", "resolved")
@@ -66,13 +68,13 @@ class Links:
         drawn: tuple[Drawing, Parts],
         emitted: Emitted,
         rows: Iterable[WeightRow],
-        texts: tuple[str, str],
+        texts: tuple[str, Iterable[Line]],
     ) -> None:
         """drawn: the figure and its parts; texts: the YAML of the spec and the resolved one."""
         self.graph = graph
         self.written = Written(spec, *texts)
         self.figure = dict(self._figure(*drawn))
-        self.code = dict(self._code(emitted.source_map))
+        self.code = self._code(emitted.sources)
         self.weights = dict(enumerate(map(self._weight, rows)))
         self._ask_yaml()
         self.yaml = dict(self._yaml())
@@ -99,9 +101,12 @@ class Links:
                     found[key] = sorted(lines)
             return found | ({"until": one.until} if one.until else {})
 
+        panes: dict[str, dict[Any, Item]] = {pane: getattr(self, pane) for pane in PANES}
+        each = {id(one): one for items in panes.values() for one in items.values()}
+        made = {key: item(one) for key, one in each.items()}
         return {
-            pane: {str(key): item(one) for key, one in getattr(self, pane).items()}
-            for pane in PANES
+            pane: {str(key): made[id(one)] for key, one in items.items()}
+            for pane, items in panes.items()
         }
 
     # -- the items of each pane
@@ -155,19 +160,25 @@ class Links:
             item.own |= {("scope", path) for path in (scope.path, *around)}
         return item
 
-    def _code(self, source_map: dict[str, Any]) -> Iterator[tuple[int, Item]]:
-        for line in source_map["lines"]:
-            ops = [self.graph.op(number) for number in line["ops"]]
-            scopes = [self.graph.scopes[path] for path in line["scopes"]]
-            asked = {tuple(op.origin) for op in ops} | {tuple(scope.origin) for scope in scopes}
-            values = {steps(path) for path in line["spec"]} - asked
-            if values and not ops and line["scopes"] in ([], [""]):  # a field of `Config`
-                yield line["line"], Item(asked=set(values), values=values)
-                continue
-            item = Item({("op", op.number) for op in ops}, asked, reads=values)
-            if not ops:
-                item.own |= {("scope", scope.path) for scope in scopes}
-            yield line["line"], item
+    def _code(self, lines: Mapping[int, Sources]) -> dict[int, Item]:
+        """The item of each line; lines with the same sources share it."""
+        made: dict[int, Item] = {}
+        for sources in lines.values():
+            if id(sources) not in made:
+                made[id(sources)] = self._line(sources)
+        return {number: made[id(sources)] for number, sources in lines.items()}
+
+    def _line(self, sources: Sources) -> Item:
+        scopes = [self.graph.scopes[path] for path in sources.scopes]
+        asked = {tuple(op.origin) for op in sources.ops}
+        asked |= {tuple(scope.origin) for scope in scopes}
+        values = set(sources.asked) - asked
+        if values and not sources.ops and sources.scopes in ((), ("",)):  # a field of `Config`
+            return Item(asked=set(values), values=values)
+        item = Item({("op", op.number) for op in sources.ops}, asked, reads=values)
+        if not sources.ops:
+            item.own |= {("scope", scope.path) for scope in scopes}
+        return item
 
     def _weight(self, row: WeightRow) -> Item:
         op = self.graph.op(row.op)
@@ -189,7 +200,7 @@ class Links:
 
     def _ask_yaml(self) -> None:
         """Give each item the lines of YAML that it comes from."""
-        items = [item for pane in self._panes for item in pane.values()]
+        items = list(self._items())
         asked = {path for item in items for path in item.asked}
         lines = {path: self.written.home(path) for path in asked}
         for line, paths in self.written.lines.items():
@@ -219,15 +230,15 @@ class Links:
                 elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
                     item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
 
-    @property
-    def _panes(self) -> tuple[dict[Any, Item], ...]:
-        return self.figure, self.code, self.weights
+    def _items(self) -> Iterable[Item]:
+        """The items of the figure, the code and the weights, each once."""
+        panes = self.figure, self.code, self.weights
+        return {id(item): item for pane in panes for item in pane.values()}.values()
 
     @cached_property
     def _parts(self) -> set[Path]:
         """The paths that an op or a module comes from."""
-        items = (item for pane in self._panes for item in pane.values())
-        return {path for item in items if item.own for path in item.asked}
+        return {path for item in self._items() if item.own for path in item.asked}
 
     def _owner(self, path: Path) -> Path:
         """The innermost part around a value of the spec; () for a whole stack or model."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from ..spec import Mark, ModelSpec
+from ..spec.display import Line
 from ..spec.locate import locate, written
 from ..spec.source import parse
 
@@ -34,7 +35,7 @@ class Written:
     resolved  path -> its line in the resolved spec
     """
 
-    def __init__(self, spec: ModelSpec, text: str, resolved: str) -> None:
+    def __init__(self, spec: ModelSpec, text: str, resolved: Iterable[Line]) -> None:
         self.spec, self.file = spec, spec.source_name
         self.lines: dict[int, set[Path]] = {}
         self.until: dict[int, int] = {}
@@ -52,7 +53,8 @@ class Written:
         if extends is not None:
             self.lines.setdefault(extends.line, set())
             self.until.setdefault(extends.line, extends.line)
-        self.resolved = dict(self._resolved_lines(resolved))
+        lines = enumerate(resolved, start=1)
+        self.resolved = {line.path: number for number, line in lines if line.path is not None}
 
     def home(self, path: Path) -> set[int]:
         """The line of a path, or of the innermost part around it that the text has.
@@ -88,15 +90,6 @@ class Written:
 
     def _is_here(self, mark: Mark) -> bool:
         return mark.line > 0 and not mark.why and mark.file == self.file
-
-    def _resolved_lines(self, text: str) -> Iterator[tuple[Path, int]]:
-        tree = parse(text, "", []) if text else None
-        if tree is None:
-            return
-        for path, mark in written(tree):
-            if path:
-                whole = ("stacks", *path) if path[0] in self.spec.stacks else path
-                yield whole, mark.line
 
 
 def extends_mark(text: str) -> Mark | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from .branch import Branch
 from .errors import Mark
@@ -51,9 +51,23 @@ def derived(cls: type[Part], key: str) -> str:
     return DERIVED_OF_TYPE.get((word, key)) or DERIVED.get(key, "not set")
 
 
+class Line(NamedTuple):
+    """A line of the resolved spec.
+
+    path: that of the value whose key stands on it; None for a comment
+    """
+
+    text: str
+    path: Path | None = None
+
+    @property
+    def is_comment(self) -> bool:
+        return self.text.lstrip().startswith("#")
+
+
 def shown_lines(
     spec: ModelSpec, unused: Collection[Path] = (), *, origins: bool = True
-) -> list[str]:
+) -> list[Line]:
     """The lines of a spec as YAML with all values and defaults.
 
     unused: paths of the options to print as comments, with aliases in place of field names; the
@@ -76,44 +90,47 @@ class _Printer:
         self.tree = spec._tree if origins else None
         self.inherited: set[Path] = set()
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Line]:
         spec = self.spec
         if spec.family is not None:
-            yield self.line("", "family", spec.family, self.origin(("family",)))
+            yield self.line("", ("family",), spec.family)
         yield from self.keys(spec, (), 0, skip=("family", "stacks", "heads"))
         nested = spec.family is None
         if nested:
-            yield "stacks:"
+            yield Line("stacks:", ("stacks",))
         for name, stack in spec.stacks.items():
-            yield f"  {name}:" if nested else f"{name}:"
+            yield Line(f"  {name}:" if nested else f"{name}:", ("stacks", name))
             yield from self.stack(stack, ("stacks", name))
         if spec.heads:
-            yield "heads:"
+            yield Line("heads:", ("heads",))
             for name, head in spec.heads.items():
                 yield from self.entry(name, head, ("heads", name), 1)
 
-    def stack(self, stack: Stack, path: Path) -> Iterator[str]:
+    def stack(self, stack: Stack, path: Path) -> Iterator[Line]:
         skip = ("blocks", "order", "input" if stack.streams else "streams")
         yield from self.keys(stack, path, 2, skip=skip)
         if not stack.order:
             return
         order, overrides = written_rule(stack.order)
-        yield self.line("    ", "pattern", f"[{', '.join(pattern(order))}]", "")
+        yield Line(f"    pattern: [{', '.join(pattern(order))}]", (*path, "pattern"))
         if overrides:
-            yield "    overrides:"
-            yield from (f"      {layers}: {name}" for layers, name in overrides)
-        yield "    blocks:"
+            place = (*path, "overrides")
+            yield Line("    overrides:", place)
+            yield from (Line(f"      {at}: {name}", (*place, at)) for at, name in overrides)
+        yield Line("    blocks:", (*path, "blocks"))
         used = set(stack.order)
         for name, block in stack.blocks.items():
             if name not in used:
                 continue
-            yield f"      {name}:"
             hide = ORDINARY if block.sublayers else ("sublayers",)
             place = (*path, "blocks", name)
+            yield Line(f"      {name}:", place)
             self.inherited |= set(_inherited(block, place, stack.positions))
             yield from self.keys(block, place, 4, skip=hide)
 
-    def keys(self, part: Part, path: Path, depth: int, skip: tuple[str, ...] = ()) -> Iterator[str]:
+    def keys(
+        self, part: Part, path: Path, depth: int, skip: tuple[str, ...] = ()
+    ) -> Iterator[Line]:
         fields = type(part).model_fields
         for name in sorted(fields, key=lambda n: n in LAST and isinstance(part, Branch)):
             key = fields[name].alias or name
@@ -123,67 +140,67 @@ class _Printer:
 
     def entry(
         self, key: str, value: Any, path: Path, depth: int, unset: str = "not set"
-    ) -> Iterator[str]:
+    ) -> Iterator[Line]:
         pad = "  " * depth
         if self.is_unused(path):
-            yield f"{pad}# {key}: no effect here"
+            yield Line(f"{pad}# {key}: no effect here")
         elif isinstance(value, Part):
             yield from self.part(key, value, path, depth)
         elif isinstance(value, dict) and value:
-            yield f"{pad}{key}:"
+            yield Line(f"{pad}{key}:", path)
             for name, inner in value.items():
                 yield from self.entry(name, inner, (*path, name), depth + 1)
         elif isinstance(value, tuple) and any(isinstance(v, (Part, Mask)) for v in value):
             items = [(inner, (*path, index)) for index, inner in enumerate(value)]
             used = [item for item in items if not self.is_unused(item[1])]
-            yield f"{pad}{key}:" if used else f"{pad}# {key}: no effect here"
+            yield Line(f"{pad}{key}:", path) if used else Line(f"{pad}# {key}: no effect here")
             for inner, place in used:
                 yield from self.item(inner, place, depth + 1)
         elif value is None:
-            yield f"{pad}# {key}: {unset}"
+            yield Line(f"{pad}# {key}: {unset}")
         else:
             text = "none" if key == "positions" and value == () else scalar(value)
-            yield self.line(pad, key, text, self.origin(path))
+            yield self.line(pad, path, text)
 
-    def part(self, key: str, value: Part, path: Path, depth: int) -> Iterator[str]:
+    def part(self, key: str, value: Part, path: Path, depth: int) -> Iterator[Line]:
+        pad = "  " * depth
         word = getattr(value, "type", None)
         others = [name for name in options_of(type(value)) if name != "type"]
         if word is not None and not others:
-            place = (*path, "type")
-            yield self.line("  " * depth, key, scalar(word), self.origin(place))
+            yield self.line(pad, path, scalar(word), (*path, "type"))
             return
         inside = list(self.inside(value, path, depth + 1))
-        empty = word is None and all(line.lstrip().startswith("#") for line in inside)
-        yield f"{'  ' * depth}{key}: {{}}" if empty else f"{'  ' * depth}{key}:"
+        empty = word is None and all(line.is_comment for line in inside)
+        yield Line(f"{pad}{key}: {{}}" if empty else f"{pad}{key}:", path)
         if not empty or self.unused:
             yield from inside
 
-    def inside(self, value: Part, path: Path, depth: int) -> Iterator[str]:
+    def inside(self, value: Part, path: Path, depth: int) -> Iterator[Line]:
         """The lines of a part without its key: type, then options."""
         word = getattr(value, "type", None)
         if word is not None:
-            yield self.line("  " * depth, "type", scalar(word), self.origin((*path, "type")))
+            yield self.line("  " * depth, (*path, "type"), scalar(word))
         yield from self.keys(value, path, depth)
 
-    def item(self, value: Any, path: Path, depth: int) -> Iterator[str]:
+    def item(self, value: Any, path: Path, depth: int) -> Iterator[Line]:
         pad = "  " * depth
         if not isinstance(value, Part):
-            yield f"{pad}- {scalar(value)}"
+            yield Line(f"{pad}- {scalar(value)}", path)
             return
         first, *rest = self.inside(value, path, depth + 1)
-        yield f"{pad}- {first[len(pad) + 2 :]}"
+        yield Line(f"{pad}- {first.text[len(pad) + 2 :]}", first.path)
         yield from rest
 
     def is_unused(self, path: Path) -> bool:
         plain = plain_path(path)
         return plain in self.unused or (*plain, "type") in self.unused
 
-    def line(self, pad: str, key: str, text: str, origin: str) -> str:
-        line = f"{pad}{key}: {text}"
-        return f"{line:<{COLUMN}} # {origin}" if origin else line
-
-    def origin(self, path: Path) -> str:
-        return "" if self.tree is None else origin_in(self.tree, self.spec, path)
+    def line(self, pad: str, path: Path, text: str, origin: Path = ()) -> Line:
+        """The line of a value, and where it, or the value at the path `origin`, comes from."""
+        line = f"{pad}{path[-1]}: {text}"
+        if self.tree is None or not (words := origin_in(self.tree, self.spec, origin or path)):
+            return Line(line, path)
+        return Line(f"{line:<{COLUMN}} # {words}", path)
 
 
 def _inherited(block: Block, path: Path, positions: tuple[Part, ...]) -> Iterator[Path]:

@@ -37,7 +37,7 @@ from .loader import FUNCTION, table
 from .model import Model
 from .options import USUAL, BuildOptions
 from .origins import with_called, with_users
-from .source_map import source_map
+from .source_map import Sources, line_sources, source_map
 from .static import BuildError, require_static
 from .tile_functions import mask_functions, tile_constants
 from .writer import Needs
@@ -76,18 +76,25 @@ BUILTINS = set(dir(builtins))
 class Emitted:
     """An emitted file: its text, the name of its class, and the origins of its lines.
 
+    graph: after passes
     without_generate: why a decoder with a language-model head has no `generate`, or ""
     """
 
     text: str
     class_name: str
+    graph: ModuleGraph = field(repr=False)
     without_generate: str = ""
-    _map: Callable[[], dict[str, Any]] = field(default=dict, repr=False)
+    _lines: Callable[[], dict[int, Sources]] = field(default=dict, repr=False)
+
+    @cached_property
+    def sources(self) -> dict[int, Sources]:
+        """What each line is there for, by its number; computed on first access."""
+        return self._lines()
 
     @cached_property
     def source_map(self) -> dict[str, Any]:
         """The origins of each line (see docs/source-map.md), computed on first access."""
-        return self._map()
+        return source_map(self.graph, self.sources)
 
 
 def emit_file(
@@ -117,11 +124,11 @@ def emit_file(
     content = f"{head}{text}\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
 
-    def mapped() -> dict[str, Any]:
+    def sources() -> dict[int, Sources]:
         whole = lines if with_map else printed(program.whole_parts())
-        return source_map(graph, whole, head.count("\n"), lowered)
+        return line_sources(graph, whole, head.count("\n"), lowered)
 
-    return Emitted(sealed, graph.class_name, program.without_generate, mapped)
+    return Emitted(sealed, graph.class_name, graph, program.without_generate, sources)
 
 
 def with_kernel(graph: ModuleGraph, options: BuildOptions) -> ModuleGraph:

@@ -15,7 +15,8 @@ Version 2. `lines` has an entry for every line below the imports, with
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...compiler.graph import ModuleGraph, Op
 from .code.layout import Printed
@@ -25,34 +26,62 @@ VERSION = 2
 Table = dict[str, Any]
 
 
-def source_map(
-    graph: ModuleGraph, lines: list[Printed], offset: int, lowered: ModuleGraph
-) -> Table:
-    """The map of these lines, which stand behind `offset` others in the file.
+class Sources(NamedTuple):
+    """What a line is there for.
+
+    ops     in the order of their numbers
+    scopes  paths of modules
+    asked   paths of the spec, each once: of ops, of values, of modules
+    """
+
+    ops: tuple[Op, ...]
+    scopes: tuple[str, ...]
+    asked: tuple[tuple[str | int, ...], ...]
+
+
+def line_sources(
+    graph: ModuleGraph, lines: Sequence[Printed], offset: int, lowered: ModuleGraph
+) -> dict[int, Sources]:
+    """The sources of these lines, which stand behind `offset` others, by their numbers.
+
+    Lines of equal origins have the same object.
 
     lowered: the graph before passes, whose ops may be merged into others in `graph`
     """
-
-    def op_of(number: int) -> Op:
-        return (graph if number in graph else lowered).op(number)
-
-    entries = []
-    ops: dict[str, Table] = {}
-    scopes: dict[str, Table] = {}
-    places: dict[Any, Table | None] = {}
+    found: dict[int, Sources] = {}
+    known: dict[Origins, Sources] = {}
     for number, line in enumerate(lines, start=offset + 1):
         origins = line.origins
         if not origins:
             continue
-        own = sorted(o for o in origins if isinstance(o, int) and (o in graph or o in lowered))
-        paths = sorted(o for o in origins if isinstance(o, str))
+        if origins not in known:
+            known[origins] = _sources(graph, lowered, origins)
+        found[number] = known[origins]
+    return found
+
+
+def _sources(graph: ModuleGraph, lowered: ModuleGraph, origins: Origins) -> Sources:
+    numbers = sorted(o for o in origins if isinstance(o, int) and (o in graph or o in lowered))
+    scopes = sorted(o for o in origins if isinstance(o, str))
+    values = sorted((o for o in origins if isinstance(o, tuple)), key=repr)
+    ops = [(graph if number in graph else lowered).op(number) for number in numbers]
+    asked = [op.origin for op in reversed(ops)] + values
+    asked += [graph.scopes[path].origin for path in scopes]
+    return Sources(tuple(ops), tuple(scopes), tuple(dict.fromkeys(asked)))
+
+
+def source_map(graph: ModuleGraph, lines: Mapping[int, Sources]) -> Table:
+    """The map of lines with these sources."""
+    entries = []
+    ops: dict[str, Table] = {}
+    scopes: dict[str, Table] = {}
+    places: dict[Any, Table | None] = {}
+    for number, (own, paths, asked) in lines.items():
         for op in own:
-            found = op_of(op)
-            ops.setdefault(str(op), {"kind": found.kind, "scope": found.scope, "name": found.name})
+            ops[str(op.number)] = {"kind": op.kind, "scope": op.scope, "name": op.name}
         for path in paths:
-            scopes.setdefault(path, {"role": graph.scopes[path].role})
-        asked = _asked(graph, [op_of(op) for op in own], paths, origins)
-        entry: Table = {"line": number, "ops": own, "scopes": paths}
+            scopes[path] = {"role": graph.scopes[path].role}
+        entry: Table = {"line": number, "ops": [op.number for op in own], "scopes": list(paths)}
         entry["spec"] = [".".join(map(str, origin)) for origin in asked]
         if asked:
             if asked[0] not in places:
@@ -69,13 +98,6 @@ def source_map(
         "ops": ops,
         "scopes": scopes,
     }
-
-
-def _asked(graph: ModuleGraph, ops: list[Op], scopes: list[str], origins: Origins) -> list[Any]:
-    """The paths of the spec that a line comes from, each once: of ops, of values, of scopes."""
-    made = [op.origin for op in reversed(ops)]
-    values = sorted((o for o in origins if isinstance(o, tuple)), key=repr)
-    return list(dict.fromkeys([*made, *values, *(graph.scopes[path].origin for path in scopes)]))
 
 
 def _source(graph: ModuleGraph, origin: Any) -> Table | None:

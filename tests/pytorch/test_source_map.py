@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from map_rules import faults
 from small_examples import FOLDER, NAMES, graph
 from variations import VARIATIONS, graph_of, spec_of
 
-from modelwright.backends.pytorch import BuildError, BuildOptions, Emitted, emit_file
+from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import load
 
@@ -113,7 +114,8 @@ def test_a_wrong_map_is_found(line: str, key: str, rule: str) -> None:
     for entry in source_map["lines"]:
         if entry["line"] in numbers:
             entry[key] = []
-    wrong = Emitted(emitted.text, emitted.class_name, _map=lambda: source_map)
+    wrong = replace(emitted)
+    vars(wrong)["source_map"] = source_map
     assert {found.partition(":")[0] for found in faults(graph("deepseek_v3"), wrong)} >= {rule}
 
 
