@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from .covered import covered
 from .errors import choices, shown
 from .merge import Reading, merge
 from .names import MAX_LENGTH
@@ -70,21 +71,28 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     index = {name: i for i, name in enumerate(blocks)}
     once = bytearray(index[name] for name in cycle[:count])
     repeated = (once * (count // len(cycle) + 1))[:count]
-    order = Order(blocks, repeated, RuleRecorder(cycle))
-    _override(stack, order, reading)
-    _record_named(stack, order.recorder, reading)
+    order = Order(blocks, bytearray(repeated), RuleRecorder(cycle))
+    applied = list(zip(_override(stack, order, reading), order.recorder.overrides, strict=True))
+    final, idle = covered(bytes(repeated), applied, index)
+    reading.covered |= {id(node.at): node for node in idle}
+    reading.named.update({id(node.at) for node, _ in applied} - {id(node.at) for node in idle})
+    used = {list(index)[i] for i in set(final)}.union(cycle[count:])
+    _record_named(stack, order.recorder, used, reading)
     return order
 
 
-def _record_named(stack: Node, recorder: RuleRecorder, reading: Reading) -> None:
-    """Record which of the blocks of a stack its pattern or its overrides name."""
+def _record_named(stack: Node, rule: RuleRecorder, used: set[str], reading: Reading) -> None:
+    """Record which of the blocks of a stack its pattern or its overrides name, and a layer has.
+
+    used: the blocks that layers start from, and those of the pattern beyond the last layer
+    """
     named, by = stack.get("blocks"), stack.get("pattern") or stack.get("overrides")
-    used = {*recorder.pattern, *(override.block for override in recorder.overrides)}
+    used = used.union(override.block for override in rule.overrides)
     for name, node in named.items() if named is not None else ():
         if name in used:
             reading.named.add(id(node.at))
         elif by is not None:
-            reading.unnamed[id(node.at)] = (name, node, by)
+            reading.unnamed[id(node.at)] = (name, node, by, name in rule.pattern)
 
 
 def _is_zero(node: Node | None) -> bool:
@@ -148,13 +156,14 @@ def _no_block(name: str, blocks: dict[str, Node]) -> str:
     return f"unknown block `{name}`; {choices(name, list(blocks))}"
 
 
-def _override(stack: Node, order: Order, reading: Reading) -> None:
-    overrides = stack.get("overrides")
+def _override(stack: Node, order: Order, reading: Reading) -> list[Node]:
+    """Apply the overrides. Returns those that are legal, as the recorder has them."""
+    overrides, applied = stack.get("overrides"), list[Node]()
     if overrides is None:
-        return
+        return applied
     if not isinstance(overrides.value, dict):
         reading.wrong(overrides, "`overrides` must be a mapping from layers to blocks")
-        return
+        return applied
     for key, what in overrides.items():
         ends = _ends(key, what, reading)
         layers = Override(*ends).range(len(order.layers))
@@ -168,10 +177,13 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
             index = list(order.blocks).index(what.value)
             order.layers[layers.start : layers.stop] = bytes([index]) * len(layers)
             order.recorder.named(*ends, what.value)
+            applied.append(what)
         elif isinstance(what.value, dict):
             order.recorder.changed(*ends, _change(order, layers, what, reading))
+            applied.append(what)
         else:
             reading.wrong(what, "an override must be the name of a block or a mapping")
+    return applied
 
 
 def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:

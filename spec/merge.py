@@ -40,8 +40,11 @@ class Reading:
     layers: number of layers in all stacks
     replaced: identity of the mark of a value -> the values of inner levels that replaced it, or
         the mapping of another type
-    named: identities of the marks of blocks that a pattern or an override names
-    unnamed: identity of the mark of another block -> its name, it, and the pattern of its stack
+    named: identities of the marks of blocks that a pattern or an override names, and of overrides
+        that reach a layer
+    unnamed: identity of the mark of another block -> its name, it, the pattern of its stack,
+        and whether it is named there, but overrides replace it in all layers
+    covered: identity of the mark of an override that later ones replace -> it
     """
 
     folder: Path | None = None
@@ -58,7 +61,8 @@ class Reading:
     layers: int = 0
     replaced: dict[int, list[Node]] = field(default_factory=dict)
     named: set[int] = field(default_factory=set)
-    unnamed: dict[int, tuple[str, Node, Node]] = field(default_factory=dict)
+    unnamed: dict[int, tuple[str, Node, Node, bool]] = field(default_factory=dict)
+    covered: dict[int, Node] = field(default_factory=dict)
 
     def problem(self, place: Node | Mark, message: str, replaced: tuple[str, ...] = ()) -> None:
         """Add a problem at this key or location; `replaced` is the path of a replaced value."""

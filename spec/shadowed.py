@@ -40,6 +40,8 @@ def report_shadowed(
         others = [other for other in replaced if _is_other(node, other)]
         if any(_is_list_of_parts(other) for other in others) and BRANCHES.intersection(path):
             text += ": `sublayers` replace it; remove it"
+        elif others and "overrides" in path:
+            text += ": a later override replaces it; remove it"
         elif any(isinstance(other.value, dict) for other in others):
             text += ": an inner level replaces it by another type; remove it"
         elif others:
@@ -51,6 +53,10 @@ def report_shadowed(
         if not path[-1].isdigit() or path[-1] == "0":
             reading.problem(node.mark, text, path)
     _report_unnamed(own, reading)
+    for mark, node in reading.covered.items():
+        if mark not in reading.named and not _is_elsewhere(node.at, own):
+            text = "this override has no effect: later ones replace it; remove it"
+            reading.problem(node, text)
 
 
 def _live(surface: Mapping[str, Node], resolved: Mapping[str, Node]) -> Iterator[int]:
@@ -61,7 +67,7 @@ def _live(surface: Mapping[str, Node], resolved: Mapping[str, Node]) -> Iterator
             if path[0] != "order" and (path[0] != "blocks" or path[1] not in idle):
                 yield id(node.mark)
         for path, node in leaves(surface[name]):
-            if path[0] not in BLOCK_KEYS and path[0] != "blocks":
+            if path[0] not in BLOCK_KEYS and path[0] not in ("blocks", "overrides"):
                 yield id(node.mark)
     for key, part in resolved.items():
         if key != "stacks":
@@ -106,15 +112,17 @@ def _stand_alone(tree: Node) -> bool:
 
 def _report_unnamed(own: set[str], reading: Reading) -> None:
     """Add a problem for each block that neither the pattern nor an override of a stack names."""
-    for mark, (name, node, by) in reading.unnamed.items():
+    for mark, (name, node, by, in_pattern) in reading.unnamed.items():
         if mark in reading.named or _is_elsewhere(node.at, own) or by.mark.why == "--set":
             continue
         if by.mark.file != node.at.file and node.at.why != "--set":
             continue
         reading.problem(
             node,
-            f"block `{name}` has no effect: neither `pattern` nor `overrides` names it; name it "
-            "there, or remove it",
+            f"block `{name}` has no effect: overrides replace it in all of its layers; remove it"
+            if in_pattern
+            else f"block `{name}` has no effect: neither `pattern` nor `overrides` names it; name "
+            "it there, or remove it",
         )
 
 

@@ -80,6 +80,10 @@ def groups_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
             f"the selected groups ({groups.top_k}) have {groups.top_k * members} experts, fewer "
             f"than top_k ({part.top_k})",
         )
+    elif groups.top_k == groups.count:
+        yield Finding(
+            place, f"all {groups.count} groups are chosen, so `groups` has no effect; remove it"
+        )
     if groups.score == "top2_sum" and members < 2:
         yield Finding((*place, "score"), "`top2_sum` needs groups of at least two experts")
 

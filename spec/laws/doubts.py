@@ -127,16 +127,5 @@ def _is_used(spec: ModelSpec, reference: Reference) -> bool:
     return level != "blocks" or names[0] in spec.stacks[reference.reader].order
 
 
-def groups_choose(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    part = block.feed_forward
-    groups = part.router.groups if isinstance(part, Moe) else None
-    if groups is not None and groups.top_k == groups.count:
-        yield Finding(
-            (*path, "feed_forward", "router", "groups"),
-            f"all {groups.count} groups are chosen, so `groups` has no effect; remove it",
-            warning=True,
-        )
-
-
-BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask, router_learns, groups_choose)
+BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask, router_learns)
 SPEC_LAWS = (everything_is_read,)

@@ -65,6 +65,26 @@ REFUSED = {
         text("mask: full", "overrides: {0..-1: {mask: causal}}"),
         "8:7: `mask: full` has no effect: all inner levels set their own `mask`",
     ),
+    "block that overrides replace in every layer": (
+        text(LOCAL + "[a]", "overrides: {0..-1: b}"),
+        "8:10: block `a` has no effect: overrides replace it in all of its layers; remove it",
+    ),
+    "override that a later one replaces": (
+        text(LOCAL + "[a]", "overrides: {1: b, 0..1: a}"),
+        "10:13: this override has no effect: later ones replace it; remove it",
+    ),
+    "values of an override that a block replaces": (
+        text(LOCAL + "[a]", "overrides: {0: {dropout: 0.5}, -2: b}"),
+        "10:13: this override has no effect: later ones replace it; remove it",
+    ),
+    "value of an override that a later one replaces": (
+        text("overrides: {0: {dropout: 0.5, bias: false}, 0..1: {dropout: 0.2}}"),
+        "8:26: `dropout: 0.5` has no effect: a later override replaces it; remove it",
+    ),
+    "groups that are all chosen": (
+        text(MOE + ", router: {groups: {count: 2, top_k: 2}}}"),
+        "8:58: all 2 groups are chosen, so `groups` has no effect; remove it",
+    ),
     "heads that every block sets": (
         text("blocks: {a: {attention: {heads: 1}}, b: {attention: {heads: 4}}}\npattern: [a, b]"),
         "7:20: `heads: 2` has no effect: all inner levels set their own `heads`",
@@ -138,6 +158,14 @@ ACCEPTED = {
     "parallel where one kind of block has two branches": text("residual: parallel", SHORT),
     "mask that one block has": text(
         "mask: causal & window(2)", "blocks: {a: {}, b: {mask: causal}}\npattern: [a, b]"
+    ),
+    "override that repeats the pattern": text(LOCAL + "[a, b]", "overrides: {1: b}"),
+    "override that repeats another": text(
+        LOCAL + "[a, b]", "layers: 3", "overrides: {0: b, 0..1: b}"
+    ),
+    "override that repeats its block": text("overrides: {0: {attention: {heads: 2}}}"),
+    "override that a later one changes in part": text(
+        LOCAL + "[a]", "layers: 3", "overrides: {0..1: b, 1: {mask: causal}}"
     ),
     "mask that the stack repeats": text("mask: causal", "decoder: {mask: causal}"),
     "block that the number of layers cuts off": text(LOCAL + "[a * 4, b]"),

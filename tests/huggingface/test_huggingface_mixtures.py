@@ -49,6 +49,16 @@ def test_kimi_k2_is_built_as_deepseek_v3(tmp_path: Path) -> None:
     assert "overrides: {0: dense}" in text
 
 
+@pytest.mark.parametrize("model_type", ["deepseek_v2", "deepseek_v3"])
+def test_groups_that_are_all_chosen_are_not_written(tmp_path: Path, model_type: str) -> None:
+    sizes = {"n_routed_experts": 8, "num_experts_per_tok": 2, "n_group": 4}
+    method = {"topk_method": "group_limited_greedy"} if model_type == "deepseek_v2" else {}
+    folder_of(tmp_path, model_type=model_type, topk_group=2, **sizes, **method)
+    assert "groups: {count: 4, top_k: 2" in " ".join(import_folder(tmp_path).split())
+    folder_of(tmp_path, model_type=model_type, topk_group=4, **sizes, **method)
+    assert "groups:" not in import_folder(tmp_path)
+
+
 def test_layers_are_named_by_what_differs(tmp_path: Path) -> None:
     folder_of(
         tmp_path,

@@ -60,11 +60,6 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
             "always 1; write `router: {normalize: false}`",
         ),
         (
-            GPT + "feed_forward: {type: moe, experts: 4, top_k: 2, router: {groups: {count: 2, "
-            "top_k: 2}}}\n",
-            "t.yaml:7:58: all 2 groups are chosen, so `groups` has no effect; remove it",
-        ),
-        (
             "name: x\nvocab_size: 9\nd_model: 8\nlayers: 1\nattention: {heads: 2}\nstacks:\n"
             "  a: {input: {argument: a_ids}}\n  b: {input: {argument: b_ids}}\n",
             "t.yaml:7:3: stack `a` has no effect: nothing reads it",

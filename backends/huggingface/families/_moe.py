@@ -64,10 +64,15 @@ def sigmoid_router(values: Values) -> dict[str, Any]:
         "selection_bias": True,
         "scale": values["routed_scaling_factor"],
     }
-    if (values["n_group"] or 1) > 1:
-        groups = {"count": values["n_group"], "top_k": values["topk_group"]}
+    if (values["n_group"] or 1) > 1 and (groups := chosen_groups(values)):
         options["groups"] = {**groups, "score": "top2_sum"}
     return options
+
+
+def chosen_groups(values: Values) -> dict[str, Any] | None:
+    """The groups of which some are chosen; None if all are, which changes nothing."""
+    count, chosen = values["n_group"], values["topk_group"]
+    return None if count and chosen == count else {"count": count, "top_k": chosen}
 
 
 def dense_and_sparse(

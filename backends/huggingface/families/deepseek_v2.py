@@ -10,7 +10,15 @@ from ..rotary import Rotary
 from ..values import RefusedError, Values
 from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
 from ._llama_like import llama_like
-from ._moe import EXPERTS, dense_and_sparse, mixture, shared, sparse_after, wide_shared
+from ._moe import (
+    EXPERTS,
+    chosen_groups,
+    dense_and_sparse,
+    mixture,
+    shared,
+    sparse_after,
+    wide_shared,
+)
 from ._rows import SEQUENCE, causal_heads
 
 
@@ -18,7 +26,7 @@ def _v2_router(values: Values) -> dict[str, Any]:
     method = values["topk_method"]
     router: dict[str, Any] = {"normalize": False, "scale": values["routed_scaling_factor"]}
     if method == "group_limited_greedy":
-        router["groups"] = {"count": values["n_group"], "top_k": values["topk_group"]}
+        router["groups"] = chosen_groups(values)
     elif method != "greedy":
         raise RefusedError(f"`topk_method: {method}` is not supported yet")
     return router
