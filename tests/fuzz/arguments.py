@@ -54,9 +54,10 @@ def plain(graph: ModuleGraph) -> Arrays:
         longest, shorter = LENGTHS[number % len(LENGTHS)]
         gap, places = longest - shorter, vectors_in(graph, source.argument, found)
         longest += len(places)
-        ids = rng(source.argument).integers(6, source.vocabulary, (2, longest))
+        words = np.setdiff1d(np.arange(6, source.vocabulary), places)
+        ids = words[rng(source.argument).integers(0, len(words), (2, longest))]
         ids[:, gap : gap + len(places)] = places
-        ids[:, [gap + len(places), longest - gap - 1]] = WORD
+        ids[:, [gap + len(places), longest - gap - 1]] = words[0] if WORD in places else WORD
         found[source.argument] = ids
     for name, fact, more, entries in readings.pairs(graph):
         given = found[fact.argument]

@@ -63,7 +63,7 @@ class Watch:
         if value is None:
             return value  # a mask that need not be made
         tensors = value if claim.each or claim.several else (value,)
-        if not isinstance(tensors, tuple) or not all(isinstance(t, Tensor) for t in tensors):
+        if not isinstance(tensors, tuple | list) or not all(isinstance(t, Tensor) for t in tensors):
             self.wrong.append(f"line {line}: a comment on {type(value).__name__}")
             return value
         self.reached.add(line)
@@ -124,6 +124,8 @@ class Watch:
             return self._means(letters, local, letter, size - int(more))
         if "/" in axis:
             letter, part = axis.split("/")
+            if not part.isdigit() and part not in letters:  # a share of unknown size
+                return letters.setdefault(axis, size) == size
             count = int(part) if part.isdigit() else letters[part]  # `R/2`, or `H/K` after K
             return self._means(letters, local, letter, size * count)
         known = self.sizes.get(axis)
@@ -174,6 +176,13 @@ class Reporting(ast.NodeTransformer):
         begin = f"call__ = watch__.begin({self.depth == 0})"
         node.body.insert(1 if ast.get_docstring(node) else 0, _statement(begin, node))
         return node
+
+    def visit_For(self, node: ast.For) -> Any:
+        """Letters that first occur in the body of a loop mean something else in each round."""
+        self.generic_visit(node)
+        before = f"letters__{node.lineno}"
+        node.body.insert(0, _statement(f"call__.letters = dict({before})", node.body[0]))
+        return [_statement(f"{before} = dict(call__.letters)", node), node]
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         line = node.end_lineno

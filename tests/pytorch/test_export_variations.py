@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from emitted_texts import ALL
+from fuzz.arguments import plain
+from fuzz.readings import pairs, placed_vectors
 from small_examples import graph, small_graph
 from variations import FIRST_WORD, MARK, VOCABULARY, graph_of, inputs_of
 
@@ -24,7 +26,7 @@ WIDTH = 100
 VECTORS = [name for name in ALL if name.startswith("features")]
 VECTORS += ["example tiny_series", "example blip2_qformer", "score_biases_of_vectors"]
 VECTORS += ["example decision_transformer", "learned_tokens_read", "example pix2struct_base"]
-VECTORS += ["joined_with_language"]
+VECTORS += ["joined_with_language", "example evoformer"]
 KNOWN = [name for name in ALL if name not in VECTORS]
 KINDS = {  # one of each, and what is odd
     "decoder": "AutoModelForCausalLM",
@@ -112,6 +114,28 @@ def small(name: str) -> ModuleGraph:
     return small_graph(example) if kind == "example" else graph_of(name)
 
 
+def with_images(graph: ModuleGraph) -> dict[str, Any]:
+    """Ids and the images whose vectors stand in them."""
+    import torch
+
+    every = {name: torch.tensor(one) for name, one in plain(graph).items()}
+    return {name: x.float() if x.is_floating_point() else x for name, x in every.items()}
+
+
+def ints(x: Any) -> bool:
+    return not x.is_floating_point()
+
+
+def same_results(ours: Any, theirs: Any, given: dict[str, Any], main: str) -> None:
+    """Both compute the same; the argument `main` of ours is `input_ids` of theirs."""
+    import torch
+
+    expected = ours(**given)
+    made = theirs(**{"input_ids" if name == main else name: x for name, x in given.items()})
+    results = expected if isinstance(expected, dict) else {next(iter(made)): expected}
+    assert all(torch.allclose(made[key], results[key], atol=1e-6) for key in results)
+
+
 def checked(name: str, folder: Path) -> None:
     """Export, load, compare; generate where that is possible, with and without a cache."""
     import torch
@@ -134,19 +158,23 @@ def checked(name: str, folder: Path) -> None:
     assert not any(info.values())
     required = emitted.required("forward")
     ids = torch.randint(FIRST_WORD, VOCABULARY - 2, (2, 7), generator=generator)
-    ids[:, 3] = MARK
-    floats = {name: one for name, one in inputs_of(found).items() if one.dtype.kind == "f"}
-    pictures = {name: torch.tensor(one[:2]).float() for name, one in floats.items()}
+    ids[:, 3] = FIRST_WORD if any(placed_vectors(found)) else MARK  # no image stands there
+    every = {name: torch.tensor(one[:2]) for name, one in inputs_of(found).items()}
+    pictures: dict[str, Any] = {name: x.float() for name, x in every.items() if not ints(x)}
+    pictures |= {name: x for name, x in every.items() if ints(x) and x.ndim != 2}  # classes, pairs
     given = {name: pictures.get(name, ids) for name in required}
+    tokens = {stack.argument: pictures.get(stack.argument, ids) for stack in found.inputs.values()}
+    for name, stack, more, entries in pairs(found):
+        length = stack.tokens(tokens[stack.argument].shape[stack.axis])
+        shape = (2, length, length, *more)
+        given[name] = torch.randint(0, entries, shape, generator=generator)
     for parts in found.parts.values():  # of inputs that may all be absent, one
         if all(part.optional for part in parts):
             given[parts[0].input.argument] = ids
-    expected: Any = ours(**given)
-    if kind.auto != "AutoModel" and emitted.reads_tokens:
-        given["input_ids"] = given.pop(emitted.main_input)
-    made = theirs.eval()(**given)
-    results = expected if isinstance(expected, dict) else {next(iter(made)): expected}
-    assert all(torch.allclose(made[key], results[key], atol=1e-6) for key in results)
+    renamed = kind.auto != "AutoModel" and emitted.reads_tokens
+    same_results(ours, theirs.eval(), given, emitted.main_input if renamed else "")
+    if any(placed_vectors(found)):
+        same_results(ours, theirs, with_images(found), emitted.main_input)
     if not hasattr(ours, "generate") or not kind.generates:
         return
     ours_made: Any = ours

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from fuzz.readings import placed_vectors
 from numpy.typing import NDArray
 from shape_comments import Watch, claims, watched
 from small_examples import NAMES, small_graph
@@ -24,6 +25,8 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
     for padding in ("none", "left"):
         data = {name: single(a) for name, a in inputs_of(graph, padding).items()}
         model(**data)
+        if data.keys() <= {"input_ids", "attention_mask", "global_mask"}:  # a single token
+            model(**{name: tensor[:, :1] for name, tensor in data.items()})
         places = with_positions(model, data, graph)
         result = model(**data, **places)
         if hasattr(model, "loss"):
@@ -33,7 +36,8 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
             function = hidden_states_of(model, graph, stack)
             function = model.forward if "cache" in parameters(model.forward) else function
             others = memories_of(model, graph, stack, data)
-            cached(function, {**data, **places, **others}, module)
+            once = [*others, *data] if any(placed_vectors(graph)) else []
+            cached(function, {**data, **places, **others}, module, once)
         if hasattr(model, "generate"):
             generate(model, data, graph)
 
@@ -73,8 +77,8 @@ def train(model: Any, result: Any) -> None:
 ADDED = ("row_ids", "column_ids", "channel_ids")
 
 
-def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
-    """All but the last token at once, then the last one."""
+def cached(function: Any, data: dict[str, Tensor], module: Any, once: list[str]) -> None:
+    """All but the last token at once, then the last one; vectors that stand for tokens `once`."""
     own = "decoder_" if any(name.startswith("decoder_") for name in data) else ""
     if not own and "input_ids" not in data:
         return
@@ -89,6 +93,7 @@ def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
             if name in part:
                 part[name] = part[name][:, : step.stop]
         function(**part, cache=cache)
+        data = {name: x for name, x in data.items() if not (name in once and x.is_floating_point())}
 
 
 def generate(model: Any, data: dict[str, Tensor], graph: ModuleGraph) -> None:
@@ -109,6 +114,10 @@ def check(graph: ModuleGraph, **options: bool) -> None:
     if hasattr(module, "DENSE"):  # as for long sequences
         module.DENSE, module.TILE = 0, 4
         exercise(model, graph, module)
+    if hasattr(module, "global_places"):  # what compiled files do instead
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.compiler, "is_compiling", lambda: True)
+            exercise(model, graph, module)
     assert_true(watch)
 
 

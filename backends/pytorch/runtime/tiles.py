@@ -265,7 +265,7 @@ def attention_by_head(
     tiled: computes the attention of a group from its tiles
     """
     groups = zip(*(x.chunk(len(tiles), dim=1) for x in (q, k, v)), tiles, strict=True)
-    outputs = [tiled(*group, attend).transpose(1, 2) for group in groups]  # (B, T, H / groups, E)
+    outputs = [tiled(*group, attend).transpose(1, 2) for group in groups]  # (B, T, H/G, E) each
     return torch.cat(outputs, dim=2).transpose(1, 2)
 
 

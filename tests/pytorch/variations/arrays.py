@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from fuzz.arguments import vectors_in
 from fuzz.readings import added_ids, conditions, float_shapes, pairs
 from numpy.typing import NDArray
 
@@ -55,12 +56,12 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
         draw, shape = np.random.default_rng(len(name)), (BATCH, *size)
         found[name] = draw.integers(0, classes, shape) if classes else draw.standard_normal(shape)
     of_pairs = {name: (source, more, rows) for name, source, more, rows in pairs(graph)}
+    for name in [name for name in names if name in images and name not in found]:
+        found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
     for name in names:
         if name in found or name in of_pairs:
             continue
-        if name in images:
-            found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
-            continue
+        places = vectors_in(graph, name.replace("attention_mask", "input_ids"), found)
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
         if name.endswith("attention_mask"):  # of all vectors of interleaved inputs
             turns = max((op.attrs.get("turn", 1) for op in graph.ops()), default=1)
@@ -68,7 +69,7 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             for parts in graph.parts.values():  # of all joined inputs, if none may be absent
                 if turns == 1 and all(part.length is None for part in parts):
                     length *= len(parts)
-        made = _data(name, length, added[name].entries if name in added else 0)
+        made = _data(name, length, added[name].entries if name in added else 0, places)
         if made is not None:
             found[name] = made
     for name in [name for name in names if name.endswith("attention_mask")]:
@@ -87,13 +88,14 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
     return found
 
 
-def _data(name: str, tokens: int, entries: int) -> NDArray[np.int64] | None:
+def _data(name: str, tokens: int, entries: int, places: list[int]) -> NDArray[np.int64] | None:
+    """Integers of an argument; `places` are ids that stand for vectors, which are never padding."""
     random = np.random.default_rng(len(name))
     shape = (BATCH, tokens)
     if name.endswith("position_ids"):
         return None
     if name.endswith("attention_mask"):
-        return np.ones(shape, np.int64)
+        return np.ones((BATCH, tokens + len(places)), np.int64)
     if name.endswith("document_ids"):
         return np.sort(random.integers(0, 3, shape), axis=1)
     if name.endswith("prefix_length"):
@@ -104,4 +106,5 @@ def _data(name: str, tokens: int, entries: int) -> NDArray[np.int64] | None:
         return random.integers(0, entries, shape)
     ids = random.integers(FIRST_WORD, 29, shape)
     ids[:, 4] = MARK
-    return ids
+    ids[np.isin(ids, places)] = FIRST_WORD + 1
+    return np.insert(ids, 3, np.array(places, np.int64)[:, None], axis=1) if places else ids
