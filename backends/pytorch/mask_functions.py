@@ -180,6 +180,7 @@ def mask_function(
     if not tiled(ops[-1]) and len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
         return causal_or_narrower(name, ops, static=static)
     op = ops[-1]  # sizes that differ are parameters
+    held = static and looks_ahead(op.attrs["formula"])
     static, indexed = static or strided, indexed or strided
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
@@ -195,6 +196,8 @@ def mask_function(
     counts = any(atom.name in COUNTED for atom in atoms_of(formula))
     if counts and "attention_mask" not in given:  # no padding
         admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
+    if held:
+        admits = Binary(Bracketed(admits), "&", expression("(k <= q[-1:])"))
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
     read = Names([Return(admits)]).outer
     if "q" in read:
@@ -227,6 +230,8 @@ def mask_function(
     title = f"True where query q may attend to key k: {formula.text(_argument)}."
     if implicit:
         title += " None if `is_causal` is enough."
+    if held:
+        title += " The cache holds no later keys than the last query's."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
     found: Function = written_for(made_for, *[op.number for op in ops])
@@ -236,6 +241,13 @@ def mask_function(
 def _argument(argument: Any) -> str:
     """An argument of a predicate in a docstring: a field of the Config by its name."""
     return argument.code() if isinstance(argument, Size) else str(argument)
+
+
+def looks_ahead(formula: Any) -> bool:
+    """Whether a query may attend to later keys of a prefix: a cache may not hold them yet."""
+    parts = formula.parts if type(formula).__name__ == "And" else (formula,)
+    causal = any(getattr(part, "name", "") == "causal" for part in parts)
+    return not causal and any(atom.name == "prefix" for atom in atoms_of(formula))
 
 
 MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"
