@@ -91,6 +91,9 @@ or `[…]`, a formula that contains a comma must be quoted.
 
 A formula is simplified before it is compiled: `causal & full`, `~~causal`, `causal | window(4)`
 and `[causal, causal]` are compiled as `causal`. `check` warns if a shorter formula means the same.
+The order of the parts of `&` and `|`, parentheses, and other words such as `~(~a | ~b)`, or
+`a & b | a & c`, for the same parts change nothing in the file. Other numbers do, because they are
+fields of `Config`: `band(4)` is one field, `band(4, 4)` two.
 It is an error if no query can attend to any key, as in `causal & ~causal`, or if a number makes no
 difference, as 9 in `causal & band(4, 9)`.
 """,

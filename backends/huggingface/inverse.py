@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...spec import ModelSpec
+from ...spec.canonical_masks import canonical
 from ...spec.model import STACK_KEYS, Stack
 from ...spec.positions import Rotary as RotaryPositions
-from ...spec.simpler_masks import simplest
 from .families._rows import Token
 from .family import Family, Head, Tower
 from .rotary import SCALINGS, Rotary
@@ -209,7 +209,7 @@ def _windows(spec: ModelSpec) -> Config:
     stack = list(spec.stacks.values())[-1]
     kinds, widths = [], set()
     for name in stack.order:
-        mask = str(simplest(stack.blocks[name].mask))
+        mask = str(canonical(stack.blocks[name].mask))
         inside = mask.partition("window(")[2].partition(")")[0]
         kinds.append("sliding_attention" if inside else "full_attention")
         widths |= {int(inside)} if inside.isdigit() else set()

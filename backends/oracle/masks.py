@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ...spec.canonical_masks import canonical
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
-from ...spec.simpler_masks import simplest
 from .context import Layer, Memory, Tokens
 from .weights import Array, unknown
 
@@ -89,7 +89,7 @@ def visible(layer: Layer, memory: Memory, heads: int) -> Array:
 
 def global_rows(mask: Mask | tuple[Mask, ...], tokens: Tokens) -> Array:
     """(T,) booleans: tokens that are global in the simplified mask."""
-    simple = simplest(mask)
+    simple = canonical(mask)
     formulas = simple if isinstance(simple, tuple) else (simple,)
     rows = np.zeros(len(tokens.index), bool)
     for atom in [one for formula in formulas for one in atoms(formula) if one.name == "global"]:

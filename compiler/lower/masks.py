@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...spec import masks as spec
+from ...spec.canonical_masks import canonical
 from ...spec.masks import Mask
-from ...spec.simpler_masks import admits_future, simplest
+from ...spec.simpler_masks import admits_future
 from ..axes import ONE, B, Dim, M, S, T
 from ..formula import And, Atom, Formula, HeadFormulas, Not, Or, Range, atoms, formula_of
 from .builder import Builder
@@ -35,7 +36,7 @@ def lower_mask(
     Raises RefusedError for a list where no `heads` are given.
     """
     met: dict[str, list[tuple[Any, ...]]] = {}
-    formula = simplest(formula)
+    formula = canonical(formula)
     if str(formula) == "full" and not state.padded:
         return ""
     if isinstance(formula, Mask):
@@ -81,7 +82,7 @@ def _mask(b: Builder, state: StackState, formula: Formula, out: str) -> str:
 
 def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
     """True at global queries of the formula, (B, 1, T, 1)."""
-    formula = simplest(formula)
+    formula = canonical(formula)
     assert isinstance(formula, Mask), "the laws refuse a list here"
     found = [atom.args[0] for atom in atoms(formula_of(formula)) if atom.name == "global"]
     given = argument(b, state, "global_mask", (B, T)) if "given" in found else ""
@@ -164,7 +165,7 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
 
     True if the formula is causal and does not count from the end of the sequence.
     """
-    formula = simplest(formula)
+    formula = canonical(formula)
     if not isinstance(formula, Mask):
         return all(cacheable(part) for part in formula)
     for atom in atoms(formula_of(formula)):

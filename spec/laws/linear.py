@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Fastformer, LinearAttention
+from ..canonical_masks import canonical
 from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
 from ..positions import acts_on
-from ..simpler_masks import simplest
 from .attention import MOST_PROJECTED
 from .findings import Finding, Path, members
 from .masks import masks
@@ -90,7 +90,7 @@ def decay_has_an_order(
                 place,
                 "`decay` does not apply to cross-attention; write `cross_attention: {decay: none}`",
             )
-        elif str(simplest(block.mask)) == "full":
+        elif str(canonical(block.mask)) == "full":
             yield Finding(place, "`decay` needs `mask: causal`, but the mask is `full`")
 
 

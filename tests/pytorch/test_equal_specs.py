@@ -24,6 +24,12 @@ EQUAL = {
     "equal blocks": (["blocks={a: {}, b: {}}", "pattern=[a, b]"], []),
     "a mask denied twice": (["mask=~~causal"], []),
     "a mask said twice": (["mask=causal & causal"], ["mask=causal"]),
+    "a mask in another order": (["mask=prefix | causal"], ["mask=causal | prefix"]),
+    "a window that is causal": (["mask=window(3)"], ["mask=causal & window(3)"]),
+    "a mask in other brackets": (
+        ["mask=(causal & window(3)) | (documents & causal)"],
+        ["mask=causal & (documents | window(3))"],
+    ),
     "equal masks of heads": (["mask=[causal, causal]"], ["mask=causal"]),
     "all biases by name": ([f"attention.bias={BIASES}"], ["attention.bias=true"]),
     "no bias by name": (["attention.bias=[]"], ["attention.bias=false"]),

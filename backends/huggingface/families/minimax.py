@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ....spec.attention import LinearAttention
+from ....spec.canonical_masks import canonical
 from ....spec.part import Nothing
-from ....spec.simpler_masks import simplest
 from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
@@ -102,7 +102,7 @@ def _back(spec: Any) -> dict[str, Any]:
         if not lightning:
             config["num_key_value_heads"] = block.attention.kv_heads or heads
             config["rope_theta"] = float(block.positions[0].theta)
-            inside = str(simplest(block.mask)).partition("window(")[2].partition(")")[0]
+            inside = str(canonical(block.mask)).partition("window(")[2].partition(")")[0]
             config["sliding_window"] = int(inside) if inside else None
     return config
 

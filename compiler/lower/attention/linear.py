@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ....spec.attention import LinearAttention
+from ....spec.canonical_masks import canonical
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.simpler_masks import simplest
 from ...axes import ONE, B, Dim, M, S, T
 from ...formula import Atom
 from ..builder import Builder
@@ -62,7 +62,7 @@ def lower_linear(
             padding = memory.attention_mask
         if padding:
             k = b.op("without_padding", k, padding, out="k")
-        causal = memory is None and str(simplest(block.mask)) == "causal"
+        causal = memory is None and str(canonical(block.mask)) == "causal"
         y = _attend(b, state, part, sizes, (q, k, v), causal=causal)
         y = _gated(b, part, sizes, x, y)
         return lower_output(b, state, y, bias=bool(part.bias))
