@@ -21,69 +21,14 @@ SETTINGS: dict[str, Any] = {
     "log_every": 2, "eval_every": 6, "eval_steps": 1, "save_every": 2,
 }  # fmt: skip
 
-# Each line is a job. `event`: the process kills itself before the n-th thing that it does to a file
-# of the run; `seconds`: it is killed after that time; `limit`: no file may be larger, as on a full
-# disk. The answer: was it killed, its exit code, and how many of those things it did.
-SERVER = """
-import contextlib, io, json, os, resource, signal, sys, time
-import torch
-from pathlib import Path
-from modelwright.training.emitted import train
-from modelwright.training.emitted.files import TrainingError
-from modelwright.training.emitted.settings import checked
-torch.set_num_threads(1)
-weight = torch.nn.Parameter(torch.ones(2, 2))  # so that no fork has to import what a step needs
-weight.sum().backward()
-torch.optim.AdamW([weight]).step()
-EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
-
-def child(job, pipe):
-    out, count, torn = job["out"], 0, job.get("event")
-    def hook(event, arguments):
-        nonlocal count
-        if event in EVENTS and str(arguments[0]).startswith(out):
-            count += 1
-            if count == torn:
-                os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(hook)
-    if job.get("limit"):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (job["limit"],) * 2)
-    code, said = 0, io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        try:
-            Path(out).mkdir(exist_ok=True)
-            train.Run(checked(job["settings"]), Path(out)).run()
-        except TrainingError as error:
-            code = 2
-            print(error)
-    os.write(pipe, json.dumps([code, count, said.getvalue()[-4000:]]).encode())
-    os._exit(0)
-
-for line in sys.stdin:
-    job = json.loads(line)
-    ours, theirs = os.pipe()
-    pid = os.fork()
-    if not pid:
-        child(job, theirs)
-    os.close(theirs)
-    if job.get("seconds"):
-        time.sleep(job["seconds"])
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    told = os.read(ours, 65536)
-    os.close(ours)
-    print(json.dumps(json.loads(told) if told else [-9 if os.WIFSIGNALED(status) else 1, 0, ""]),
-          flush=True)
-"""
-
 
 class Script:
-    """Runs the training script with the stand-in model."""
+    """Runs training scripts, without other words the one with the stand-in model; see server.py."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
         self.server = subprocess.Popen(
-            [sys.executable, "-c", SERVER],
+            [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -112,7 +57,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tokens"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def script(tokens: Path) -> Iterator[Script]:
     made = Script(tokens)
     yield made

@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from modelwright.training.emitted.files import TrainingError
 from modelwright.training.emitted.model import Model
-from modelwright.training.emitted.optimizers import learning_rate, make_optimizers
+from modelwright.training.emitted.optimizers import learning_rate, make_optimizers, orthogonal
 from modelwright.training.emitted.settings import Settings, checked
 from modelwright.training.recipes import RECIPES
 
@@ -60,7 +59,6 @@ def test_vectors_have_no_decay() -> None:
     }
 
 
-@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
 def test_muon_takes_the_matrices_inside_layers() -> None:
     model = Model()
     adamw, muon = make_optimizers(model, list(model.layers), settings(optimizer="muon"))
@@ -71,11 +69,39 @@ def test_muon_takes_the_matrices_inside_layers() -> None:
     assert not inside & rest
 
 
-def test_muon_needs_a_torch_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(torch.optim, "Muon", raising=False)
-    model = Model()
-    with pytest.raises(TrainingError, match=r"Muon needs torch 2\.9"):
-        make_optimizers(model, list(model.layers), settings(optimizer="muon"))
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_muon_is_that_of_torch(bfloat16: bool) -> None:
+    """In bfloat16, to the bit; torch has no other."""
+    layers = [nn.Linear(24, 40), nn.Linear(40, 24), nn.Linear(16, 16)]
+    ours, theirs = (nn.Sequential(*(nn.Linear(x.in_features, x.out_features) for x in layers))
+                    for _ in range(2))  # fmt: skip
+    theirs.load_state_dict(ours.state_dict())
+    s = settings(optimizer="muon", lr=0.02, bfloat16=bfloat16)
+    muon = make_optimizers(ours, list(ours), s)[1]
+    expected = torch.optim.Muon(
+        [x.weight for x in theirs], s.lr, s.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    for _ in range(4):
+        for one, other in zip(ours, theirs, strict=True):
+            one.weight.grad = torch.randn(one.weight.shape)
+            other.weight.grad = one.weight.grad.clone()
+        muon.step()
+        expected.step()
+    for one, other in zip(ours, theirs, strict=True):
+        gap = (one.weight - other.weight).abs().max()
+        assert gap == 0 if bfloat16 else 0 < gap < 0.02 * other.weight.abs().max()
+
+
+def test_muon_makes_singular_values_of_about_1() -> None:
+    for shape in ((12, 30), (30, 12), (20, 20)):
+        x = torch.randn(shape, dtype=torch.float64)
+        left, _, right = torch.linalg.svd(x, full_matrices=False)
+        found = left.T @ orthogonal(x) @ right.T
+        values = found.diagonal()
+        assert values.min() > 0.3
+        assert values.max() < 1.3
+        torch.testing.assert_close(found, values.diag())
 
 
 def test_frozen_weights_are_left_out() -> None:

@@ -79,8 +79,6 @@ def test_every_checkpoint_is_complete(script: Script, tmp_path: Path) -> None:
 def test_other_settings_resume_equally(
     setting: dict[str, Any], script: Script, tmp_path: Path
 ) -> None:
-    if "optimizer" in setting:
-        pytest.importorskip("torch.optim._muon")
     assert script.run(tmp_path / "whole", **setting)[0] == 0
     code, _, said = script.run(tmp_path / "run", {"event": 40}, **setting)
     assert code == -9, said

@@ -1,4 +1,4 @@
-"""`--parallel tp`: several processes that compute one batch together have the losses of one."""
+"""`--parallel tp`: what is divided, and runs whose layout changes. See also test_layouts.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import Script
 
 import modelwright as mw
 from modelwright.compiler.plan.divided import tensor_slots
@@ -43,63 +45,47 @@ init: {std: 0.1}
 """
 
 
-def trained(script: Path, processes: int, *words: str) -> None:
-    done = subprocess.run(
-        [*command(script, processes), *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 def numbers(run: Path) -> list[float]:
     """Losses and gradient norms of all steps."""
     lines = [line for line in read(run / "log.jsonl") if "loss" in line]
     return [line[key] for line in lines for key in ("loss", "norm")]
 
 
-CASES = {
-    "gpt": (GPT, 2, {"epsilon": 1e-3}, 1e-5),
-    "llama": (LLAMA, 2, {"epsilon": 1e-3, "recompute": True}, 1e-5),
-    "muon": (LLAMA, 4, {"optimizer": "muon"}, 5e-4),
-    "two groups, gpt": (GPT, 4, {"epsilon": 1e-3, "tensor_size": 2}, 1e-5),
-    "two groups, llama": (LLAMA, 4, {"epsilon": 1e-3, "tensor_size": 2, "recompute": True}, 1e-5),
-    "two groups, muon": (LLAMA, 4, {"optimizer": "muon", "tensor_size": 2}, 5e-4),
-}
-"""Spec, processes, settings, tolerance. A large epsilon, since AdamW divides gradients that are
-about 0 by their size, which makes much of rounding. Muon computes in bfloat16.
-"""
+CASES = {"one group": (2, 0), "two groups": (4, 2)}
+"""Processes, and the setting `tensor_size`."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_parts_have_the_losses_of_the_whole(case: str, tokens: Path, tmp_path: Path) -> None:
-    """Losses and gradient norms of six steps, with clipping."""
-    text, processes, changes, tolerance = CASES[case]
-    given = {"data": str(tokens), "batch": 8, "micro_batch": 4, "steps": 6, "lr": 0.003}
-    given |= {"length": 24, "warmup": 2, "clip": 0.5, "schedule": "constant", **changes}
-    script = prepare(mw.loads(text), tmp_path / "run", given | {"parallel": "tp"}).script
-    whole = ("--parallel", "ddp", "--tensor-size", "0")
-    trained(script, 1, "--out", str(tmp_path / "one"), *whole)
-    trained(script, processes, "--out", str(tmp_path / "tp"))
+def test_the_layout_changes_when_a_run_is_resumed(
+    case: str, script: Script, tmp_path: Path
+) -> None:
+    """Losses and gradient norms of six steps, with clipping, and the files of a checkpoint.
+
+    A large epsilon, since AdamW divides gradients that are about 0 by their size.
+    """
+    processes, size = CASES[case]
+    given = {"batch": 8, "micro_batch": 4, "lr": 0.003, "length": 24, "warmup": 2, "clip": 0.5}
+    given |= {"schedule": "constant", "epsilon": 1e-3, "save_every": 2, "eval_every": 0}
+    prepare(mw.loads(GPT), tmp_path / "run", {"data": str(script.data), **given})
+
+    def trained(name: str, processes: int, steps: int, **changes: Any) -> None:
+        job = {"run": str(tmp_path / "run"), "processes": processes}
+        code, _, said = script.run(tmp_path / name, job, steps=steps, **given, **changes)
+        assert code == 0, said
+
+    divided = {"parallel": "tp", "tensor_size": size}
+    trained("one", 1, 6)
+    trained("mixed", processes, 2, **divided)
+    stored = {path.name for path in (tmp_path / "mixed" / "step-00000002").iterdir()}
+    parts = [""] if size == 0 else [f"-0000{n}-of-00002" for n in (1, 2)]
+    files = {f"{kind}{n}.safetensors" for kind in ("weights", "moments") for n in parts}
+    assert stored == {"run.json", *files}
+    trained("mixed", processes // 2, 4, parallel="fsdp" if size else "ddp")
+    trained("mixed", processes, 6, **divided)
     expected = numbers(tmp_path / "one")
     assert len(expected) == 12
-    assert numbers(tmp_path / "tp") == pytest.approx(expected, abs=tolerance, rel=tolerance)
-    if case == "gpt":  # the layout changes when the run is resumed
-        words = ("--out", str(tmp_path / "mixed"))
-        trained(script, 2, *words, "--parallel", "tp", "--steps", "2")
-        trained(script, 1, *words, "--steps", "4")
-        trained(script, 2, *words, "--parallel", "tp", "--steps", "6")
-        assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
-        stored = {path.name for path in (tmp_path / "mixed" / "step-00000006").iterdir()}
-        assert stored == {"run.json", "weights.safetensors", "moments.safetensors"}
-    if case == "two groups, gpt":
-        words = ("--out", str(tmp_path / "mixed"))
-        trained(script, 4, *words, "--parallel", "tp", "--steps", "2")
-        stored = {path.name for path in (tmp_path / "mixed" / "step-00000002").iterdir()}
-        files = {f"{kind}-0000{n}-of-00002" for kind in ("weights", "moments") for n in (1, 2)}
-        assert stored == {"run.json", *(f"{name}.safetensors" for name in files)}
-        trained(script, 2, *words, "--parallel", "fsdp", "--tensor-size", "0", "--steps", "4")
-        trained(script, 4, *words, "--parallel", "tp", "--steps", "6")
-        assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
+    assert numbers(tmp_path / "mixed") == pytest.approx(expected, abs=1e-5, rel=1e-5)
 
 
 DIVIDED = {

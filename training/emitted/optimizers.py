@@ -6,19 +6,20 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .files import fail
-from .parallel import mesh_of
+from .parallel import mesh_of, part_of, whole
 from .settings import Settings
+
+# Of Muon: decay rate of the mean gradient; number of Newton-Schulz steps, and the polynomial
+# a x + b x^3 + c x^5 that each applies to the singular values.
+MOMENTUM, STEPS, POLYNOMIAL = 0.95, 5, (3.4445, -4.7750, 2.0315)
 
 
 def make_optimizers(
     model: nn.Module, layers: Iterable[nn.Module], s: Settings
 ) -> list[torch.optim.Optimizer]:
     """AdamW, without weight decay of vectors; with `muon`, Muon for the matrices inside layers."""
-    if s.optimizer == "muon" and not hasattr(torch.optim, "Muon"):
-        fail(f"Muon needs torch 2.9 or later; this is {torch.__version__}")
     matrices = {w for layer in layers for w in layer.parameters() if w.ndim == 2}
     muon = matrices if s.optimizer == "muon" else set()
     rest = [w for w in model.parameters() if w.requires_grad and w not in muon]
@@ -34,11 +35,50 @@ def make_optimizers(
     made: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(groups, s.lr, betas, s.epsilon, fused=fused)
     ]
-    if muon:  # Jordan et al. 2024; scaled to AdamW's rate, Liu et al. 2025, arXiv:2502.16982
+    if muon:
         ordered = [w for w in model.parameters() if w in muon and w.requires_grad]
-        scale = "match_rms_adamw"
-        made.append(torch.optim.Muon(ordered, s.lr, s.weight_decay, adjust_lr_fn=scale))
+        dtype = torch.bfloat16 if s.bfloat16 else torch.float32
+        defaults = {"lr": s.lr, "weight_decay": s.weight_decay, "dtype": dtype}
+        made.append(Muon(ordered, defaults))
     return made
+
+
+class Muon(torch.optim.Optimizer):
+    """Orthogonalized mean gradients of matrices (Jordan et al. 2024), scaled so that they are as
+    large as those of AdamW (Liu et al. 2025, arXiv:2502.16982).
+
+    If a matrix is divided, each device computes the whole update and applies its part: sums over
+    parts, rounded to bfloat16, would make the result depend on the number of devices.
+    """
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            rate, decay = group["lr"], group["weight_decay"]
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight.grad)
+                mean = state["momentum_buffer"].lerp_(weight.grad, 1 - MOMENTUM)
+                update = whole(weight.grad.lerp(mean, MOMENTUM).to(group["dtype"]))  # Nesterov
+                weight.mul_(1 - rate * decay)
+                size = 0.2 * math.sqrt(max(weight.shape))
+                weight.add_(part_of(orthogonal(update), weight), alpha=-rate * size)
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """A matrix with the singular vectors of x and singular values of about 1, by Newton-Schulz
+    steps.
+    """
+    a, b, c = POLYNOMIAL
+    y = x if x.size(0) <= x.size(1) else x.T
+    y = y / y.norm().clamp(min=1e-7)
+    for _ in range(STEPS):
+        gram = y @ y.T
+        y = torch.addmm(y, torch.addmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
+    return y if x.size(0) <= x.size(1) else y.T
 
 
 def learning_rate(step: int, s: Settings) -> float:

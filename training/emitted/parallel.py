@@ -337,3 +337,9 @@ def like(rows: Tensor, tensor: Tensor) -> Tensor:
         rows = rows.chunk(count, 1)[number].contiguous()
     mesh, placements, size = tensor.device_mesh, tensor.placements, tensor.size()
     return DTensor.from_local(rows, mesh, placements, shape=size, stride=tensor.stride())
+
+
+def part_of(full: Tensor, tensor: Tensor) -> Tensor:
+    """This process's part of a tensor that every process has in full, sharded as another."""
+    first = first_row(tensor)
+    return like(full[first : first + len(local(tensor))], tensor)
