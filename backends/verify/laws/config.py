@@ -20,8 +20,11 @@ from ....spec import SpecErrors, loads
 from ....spec.model import ModelSpec
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
-from .configured import compare
+from .configured import Compare, compare, outputs_only
 from .dropping import rate_fields
+
+FAR = 64
+"""How many times larger or smaller a fraction becomes, beside small changes."""
 
 
 def config(subject: Subject) -> Measured | NotHere:
@@ -32,6 +35,7 @@ def config(subject: Subject) -> Measured | NotHere:
     that the language computes from the changed one must not keep its old value, and its formula
     must give the number of the graph. Numbers in mask
     formulas, numbers that cannot change alone and those that the Config refuses are left out.
+    Fractions also become far larger and smaller, and nearly 1, where limits take effect.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
@@ -48,6 +52,8 @@ def config(subject: Subject) -> Measured | NotHere:
         if any(map(partial(_tried, subject, document, field, largest), _others(field))):
             tried += 1
             _refused(subject, document, field, largest)
+            for value in _far(field):
+                _tried(subject, document, field, largest, value, outputs_only)
     tried += _initial_std(subject, largest)
     if not tried:
         return NotHere("no Config field can be changed independently")
@@ -58,7 +64,8 @@ def _refused(subject: Subject, document: Any, field: Field, largest: Largest) ->
     """What the language refuses, Config refuses too: counts below 1, signs, rates of 1 or more."""
     rates = (1.0, 2.0) if field.name in rate_fields(subject.graph) else ()
     whole = isinstance(field.value, int)
-    for value in (-1, 0) if whole else (-0.5, float("nan"), *rates):
+    counts = (-1,) if field.name.endswith("_id") else (-1, 0)  # 0 may be an id, but not a count
+    for value in counts if whole else (-0.5, float("nan"), *rates):
         taken = next(with_number(document, field, value), None) is not None
         try:
             subject.module.Config(**{field.name: value})
@@ -96,16 +103,33 @@ def _others(field: Field) -> tuple[float, ...]:
     return (*fewer, value + 1, value * 2, value - 1)
 
 
-def _tried(subject: Subject, document: Any, field: Field, largest: Largest, value: float) -> bool:
+def _far(field: Field) -> tuple[float, ...]:
+    """Far from the number: what a file cuts off or clamps depends on such numbers."""
+    value = number(field.value)
+    return (value * FAR, value / FAR, 1 + 1 / FAR) if isinstance(value, float) else ()
+
+
+def _tried(
+    subject: Subject,
+    document: Any,
+    field: Field,
+    largest: Largest,
+    value: float,
+    compared: Compare = compare,
+) -> bool:
     """Whether a field could be changed to a value; the error goes to `largest`."""
     for spec in with_number(document, field, value):
         graph = lower(spec)
         if {f.name for f in graph.fields} != {f.name for f in subject.graph.fields}:
             continue  # what was one number is two, or the other way round
-        if field.key == "layers" and any(len(set(s.order)) > 1 for s in spec.stacks.values()):
+        if field.key == "layers" and (_mixes_kinds(spec) or _mixes_kinds(subject.spec)):
             continue  # the order of several kinds of layers is not a number
-        return _compare_config(subject, spec, graph, (field.name, value), largest)
+        return _compare_config(subject, spec, graph, (field.name, value), largest, compared)
     return False
+
+
+def _mixes_kinds(spec: ModelSpec) -> bool:
+    return any(len(set(stack.order)) > 1 for stack in spec.stacks.values())
 
 
 def with_number(document: Any, field: Field, new: float) -> Iterator[ModelSpec]:
@@ -180,6 +204,7 @@ def _compare_config(
     graph: ModuleGraph,
     changed: tuple[str, float],
     largest: Largest,
+    compared: Compare = compare,
 ) -> bool:
     """Whether the Config takes a number; how far the model is from that of the spec."""
     name, value = changed
@@ -196,7 +221,7 @@ def _compare_config(
         largest.take(float("inf"), words)
         return True
     made = _made(subject, name, value)
-    return made is not None and compare(subject, spec, graph, made, where, largest)
+    return made is not None and compared(subject, spec, graph, made, where, largest)
 
 
 def _made(subject: Subject, name: str, value: float) -> nn.Module | None:
