@@ -125,6 +125,9 @@ positions are 0, 1, 2, … in each row. Without `skip_padding`, positions do not
 `attention_mask`: for sequences padded on the left, pass `position_ids`. Distances (ALiBi,
 `relative_bias`, masks, …) are differences of indices in the row, not of `position_ids`.
 
+A batch may have no sequences, and sequences may have no tokens, unless a pool, a convolution in a
+layer or the loop of a recurrence needs one: that is a ValueError.
+
 ## Layers that differ
 
 ```yaml

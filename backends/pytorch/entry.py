@@ -11,6 +11,7 @@ from .code.measure import LONG, width
 from .code.nodes import Do, Expr, If, Name, Raise, Sequence, Statement
 from .code.read import call, constant, expression, statements
 from .code.walk import written_for
+from .ops.recurrence import is_one_call
 from .plan import Given
 from .writer import Writer
 
@@ -19,6 +20,7 @@ OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", 
 
 PADS, SIDES = "pad_mask", ("front", "back")
 NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
+NEEDS_A_TOKEN = ("pool", "last_state", "convolve", "recur")
 TWO_AXES = "(1, 1, *x.shape)[-2:]  # check_shapes refuses other axes"
 
 
@@ -42,6 +44,11 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
             "start, end = (0, length) if cache is None else (cache.length, cache.length + length)"
         )
     found += checked
+    if needs_a_token(f.graph, stack) and [dim.label for dim in shape[1:2]] == [NEW]:
+        length = Name("length") if found else expression("x.size(1)", x=tokens)
+        text = "if length == 0:\n    raise ValueError(message)"
+        message = f"{f.graph.inputs[stack].argument} has no tokens; at least one is needed"
+        found += statements(text, length=length, message=constant(message))
     if limit is not None:
         end = Name("end" if f.cached else "length")
         of: dict[str, Expr] = {"end": end, "most": f.number(limit)}
@@ -63,6 +70,18 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
             x=tokens,
         )
     return found
+
+
+def needs_a_token(graph: ModuleGraph, stack: str) -> bool:
+    """Whether an op has no result for a sequence of the stack that has no tokens."""
+    if int(graph.inputs[stack].prefix):  # learned tokens
+        return False
+    for op in graph.ops():
+        if op.kind in NEEDS_A_TOKEN and not (op.kind == "recur" and is_one_call(op)):
+            made = graph.producer(op.arg("x"))
+            if made is not None and graph.scopes[made.scope].stack == stack:
+                return True
+    return False
 
 
 # -- arguments

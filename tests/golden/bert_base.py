@@ -154,6 +154,8 @@ class BertBase(nn.Module):
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
         check_shapes((batch, length), token_type_ids=token_type_ids)
+        if length == 0:
+            raise ValueError("input_ids has no tokens; at least one is needed")
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if token_type_ids is None:
@@ -180,4 +182,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 7351e53a1840aa1087455e8855ceed7b99f2e148f3f761cebc1446a2dd13f3c5
+# sha256 of the above: 64b184887189ffcac1879511622240c5543351683bcebe2a797d7692bbcea934

@@ -201,6 +201,8 @@ class Text(nn.Module):
         batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
+        if length == 0:
+            raise ValueError("input_ids has no tokens; at least one is needed")
         if length > self.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.max_positions}")
         if position_ids is None:
@@ -271,4 +273,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 14c9280dccd3dce1f9558aa710c08435ca358f0e9fa80d365edf8985300bf810
+# sha256 of the above: 194a2643dd03ee746f359afc4edbae2c5fc7e150493db1c854dc8f258050fc7f

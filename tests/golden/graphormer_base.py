@@ -181,6 +181,8 @@ class GraphormerBase(nn.Module):
         check_shapes((batch, length), out_degree=out_degree)
         check_shapes((batch, length, length), spatial_pos=spatial_pos)
         check_shapes((batch, length, length, self.config.max_distance), edge_input=edge_input)
+        if length == 0:
+            raise ValueError("node_ids has no tokens; at least one is needed")
         if in_degree is None:
             in_degree = torch.zeros_like(node_ids)
         x = self.token_embedding(node_ids) + self.in_degree_embedding(in_degree)  # (B, T, D)
@@ -221,4 +223,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 4f02c871a6bd3fe87096c29fd5aeb25ab68f40a1bd8564e1d24064dbb089d538
+# sha256 of the above: 1810800070efae8e0ad5446073aec6fb4560aaca3e504ba9043da5fd78d59a6e

@@ -213,6 +213,8 @@ class Encoder(nn.Module):
         """Hidden states (B, T, 2*H) of `input_ids` (B, T)."""
         batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        if length == 0:
+            raise ValueError("input_ids has no tokens; at least one is needed")
         x = self.token_embedding(input_ids)  # (B, T, D)
         for block in self.layers:
             x = block(x, attention_mask)
@@ -310,6 +312,8 @@ class Decoder(nn.Module):
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        if length == 0:
+            raise ValueError("decoder_input_ids has no tokens; at least one is needed")
         x = self.token_embedding(decoder_input_ids)  # (B, T, D)
         # (B, 1, 1, M): True at tokens that are not padding
         memory_mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]
@@ -417,4 +421,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 17356f9006d555f022fd679b077bc85f00f35a4cf1423284d46c4bdccc5132cc
+# sha256 of the above: 2dac828380f54644d3e07073a212fa2d752dd27667666d71ed701a8ff38b2d2e

@@ -1,6 +1,7 @@
 """Batches of no sequences, sequences of no tokens, and cached steps without tokens.
 
-Not without tokens: pools, convolutions, and recurrences whose loop is written out in the file.
+Pools, convolutions, and recurrences whose loop is written out in the file refuse sequences without
+tokens in words.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ SOME = (
     "mask causal & blocks(4)",
     "recurrence_lstm",
     "kernel_tiles_of_latents",
+    "sublayers_twice",
+    "classifier mean",
+    "recurrence_of_a_cell",
 )
 
 
@@ -45,6 +49,9 @@ def test_nothing_comes_of_nothing(name: str) -> None:
     pools = any(head.pool for head in graph_of(name).heads.values())
     masks = [False, True] if "attention_mask" in known else [False]
     some = pools or "twice" in name or "attentive" in name or "cell" in name
+    for shape in ((2, 0), (0, 0)) if some and not front else ():
+        with pytest.raises(ValueError, match="input_ids has no tokens; at least one is needed"):
+            model(torch.zeros(shape, dtype=torch.long))
     for shape in [(0, 6)] if some else [(0, 6), (2, 0), (0, 0)]:
         ids = torch.zeros(shape, dtype=torch.long)
         for masked in masks:
@@ -69,6 +76,15 @@ def last_of(model: nn.Module, ids: Tensor, sizes: tuple[int, ...]) -> Tensor:
     cache = vars(sys.modules[type(model).__module__])["Cache"](4)
     steps: list[Tensor] = [model(part, cache=cache) for part in ids.split(sizes, dim=1)]
     return steps[-1]
+
+
+def test_the_stack_without_tokens_is_named() -> None:
+    model = mw.compile(spec_of("recurrence_attentive"), seed=0).eval()
+    some, none = torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 0, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"^source_ids has no tokens"):
+        model(none, some)
+    with pytest.raises(ValueError, match=r"^input_ids has no tokens"):
+        model(some, none)
 
 
 def test_a_beam_search_of_no_sequences() -> None:

@@ -29,12 +29,17 @@ def recur(f: Writer, op: Op) -> None:
     mask = padding[0] if padding else constant(None)
     keeps = op.attrs["cached"] and f.cached
     _start(f, op, x, keeps=keeps)
-    if op.attrs["query"] is None and op.attrs["results"] == ("state",):
+    if is_one_call(op):
         _simple(f, op, x, mask)
     else:
         _loop(f, op, x, mask)
     if keeps:
         f.say(*statements(KEEP, layer=f.layer()), op=op)
+
+
+def is_one_call(op: Op) -> bool:
+    """Whether the loop is one of the runtime's helpers; others are written out."""
+    return op.attrs["query"] is None and op.attrs["results"] == ("state",)
 
 
 def _start(f: Writer, op: Op, x: Expr, *, keeps: bool) -> None:
