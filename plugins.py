@@ -176,8 +176,8 @@ def load_plugin(path: str | Path) -> Plugin:
     plugin = getattr(module, "PLUGIN", None)
     if not isinstance(plugin, Plugin):
         raise PluginError(
-            f"{path}: it has no `PLUGIN`; write `PLUGIN = Plugin(attentions={{MyAttention: "
-            "lower_my_attention}})`"
+            f"{path} has no `PLUGIN`; write `PLUGIN = Plugin(attentions={{MyAttention: "
+            "lower_my_attention})`"
         )
     plugin.register(str(path))
     FILES.update({_type_of(cls, ""): str(path) for cls in plugin.attentions})

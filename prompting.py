@@ -119,7 +119,9 @@ def load_model(
     try:
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        raise PromptError(f"no device `{place}`: {str(error).splitlines()[0]}") from None
+        raise PromptError(
+            f"device {place} is not available: {str(error).splitlines()[0]}"
+        ) from None
     try:
         return load_weights(model.to_empty(device=place), weights).eval()
     except WeightsError as error:

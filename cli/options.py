@@ -50,6 +50,10 @@ class Number(click.FloatRange):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return found
 
+    def _describe_range(self) -> str:
+        """The range as --help shows it: nothing if there are no bounds."""
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 SEED = click.IntRange(0, 2**63 - 1)
 """A seed that torch accepts."""

@@ -38,6 +38,10 @@ class Mark:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
+    def seen_from(self, other: Mark) -> str:
+        """`line 4`, or `base.yaml:4:1` in another file."""
+        return f"line {self.line}" if self.file == other.file else str(self)
+
     def moved(self, columns: int) -> Mark:
         """The location moved to the right."""
         return Mark(self.file, self.line, self.column + columns, self.text, self.why)

@@ -19,7 +19,7 @@ from .numbers import plain_number
 from .part import BROKEN
 from .signatures import Holder, holder, shapes
 from .source import DECIMAL, Node
-from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, RENAMED, places
+from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, RENAMED, places, types_with
 
 Path = tuple[str | int, ...]
 KINDS = {
@@ -108,6 +108,10 @@ class Explainer:
             self.meant.update(re.findall(r"[a-z_]+", target))
             return f"; write `{target}`"
         close = nearest(key, options, 0.84)
+        if close is None and (others := types_with(here.key, key)):
+            if len(others) > 1:
+                return f"; types of {here.key} with `{key}`: {', '.join(others)}"
+            return f"; `{key}` belongs in `{here.key}: {{type: {others[0]}, {key}: …}}`"
         if close is None and (known := places(key)):
             return f"; {known[0]}"
         close = close or nearest(key, options, 0.6)
@@ -132,8 +136,11 @@ class Explainer:
         if key == "memory":
             text = self._no_memory(path)
         elif node.mark.why == "default" or "stacks" in path[:1]:
-            text = f"`{key}` is missing; write `{here.key}: {{{_typed(here)}{key}: …}}`"
-            text += " in the block, the stack or at the top level" if here.key in BLOCK_KEYS else ""
+            listed = isinstance(path[-1], int)
+            owner = "" if listed else f"{here.key}: "
+            text = f"`{key}` is missing; write `{owner}{{{_typed(here)}{key}: …}}`"
+            if here.key in BLOCK_KEYS and not listed:
+                text += " in the block, the stack or at the top level"
         else:
             text = f"`{here.key}` needs `{key}`"
         return SpecError(node.at, text)

@@ -179,6 +179,9 @@ def _set_tree(text: str, reading: Reading) -> Node | None:
         hint = f"; write `--set {meant[1]}={meant[2] or '…'}`" if meant else ""
         reading.problem(whole, f"`--set` takes `key=value`, such as `decoder.layers=6`{hint}")
         return None
+    if parts[-1] == "extends":
+        reading.problem(whole, "`extends` cannot be changed with `--set`; write it in the spec")
+        return None
     found: list[SpecError] = []
     tree = parse(f"v: {value}", "--set", found)
     shift = len(dotted) + 1 - len("v: ")

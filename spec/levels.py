@@ -281,7 +281,8 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
         return
     if head is not None and heads is not None:
         reading.problem(
-            head, f"`head` and `heads` (line {heads.at.line}) are mutually exclusive; keep one"
+            head,
+            f"`head` and `heads` ({heads.at.seen_from(head.at)}) are mutually exclusive; keep one",
         )
     if heads is None and head is not None:
         heads = Node({"head": head}, head.mark, head.key_mark)

@@ -304,7 +304,9 @@ class _Parser:
         if self.here.kind != "end":
             other = _OTHER_NAMES.get(self.here.text.lower(), "")
             hint = f"; write `{other}`" if other in ("&", "|", "~") else ""
-            raise MaskError(f"unexpected {self.here}{hint}", self.here.offset)
+            raise MaskError(
+                f"expected `&`, `|` or the end, not {self.here}{hint}", self.here.offset
+            )
         return mask
 
     def either(self) -> Mask:
@@ -361,4 +363,4 @@ class _Parser:
             return Range(start, stop)
         if token.kind == "name":
             return token.text
-        raise MaskError(f"expected a number or a range, not {token}", token.offset)
+        raise MaskError(f"expected a number, a range or `)`, not {token}", token.offset)

@@ -150,7 +150,7 @@ is every fourth layer, as in SmolLM3:
 ```yaml
 mask: causal
 blocks:
-    rope: {positions: {type: rotary, theta: 2e6}}
+  rope:   {positions: {type: rotary, theta: 2e6}}
   nope:   {positions: none}
 pattern: [rope * 3, nope]
 ```

@@ -83,9 +83,9 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
     own = {key: node for key in ("encoder", "decoder") if (node := tree.get(key)) is not None}
     if stacks is not None:
         if family is not None:
+            where = family.at.seen_from(stacks.at)
             reading.problem(
-                stacks,
-                f"`stacks` and `family` (line {family.at.line}) are mutually exclusive; keep one",
+                stacks, f"`stacks` and `family` ({where}) are mutually exclusive; keep one"
             )
         for key, node in own.items():
             reading.problem(

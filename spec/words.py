@@ -163,6 +163,12 @@ def places(key: str) -> tuple[str, ...]:
     return tuple(f"`{key}` belongs in {' or '.join(found[:MOST_PLACES])}" for _ in found[:1])
 
 
+def types_with(component: str, key: str) -> list[str]:
+    """The types of a component that have this option."""
+    tagged = COMPONENTS.get(component)
+    return [name for name, cls in tagged.classes.items() if key in shapes(cls)] if tagged else []
+
+
 def _component_places(key: str) -> list[str]:
     found: list[str] = []
     for late in (False, True):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from modelwright.cli import COMMANDS, cli
@@ -91,6 +92,12 @@ def test_links_lead_somewhere(root: Path) -> None:
     for page in root.glob("*.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (root / link).exists(), f"{page.name}: {link}"
+
+
+def test_blocks_of_yaml_can_be_read(root: Path) -> None:
+    for page in [*root.glob("*.md"), *(root / "docs").glob("*.md")]:
+        for text in blocks(page, "yaml"):
+            assert isinstance(yaml.safe_load(text), dict), page.name
 
 
 @pytest.fixture

@@ -210,7 +210,7 @@ def test_two_files_of_one_type_are_both_named(loaded: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("PLUGIN = Plugin(", "OTHER = Plugin(", "it has no `PLUGIN`"),
+        ("PLUGIN = Plugin(", "OTHER = Plugin(", "has no `PLUGIN`"),
         ('"shared_qk"', '"mha"', "`mha` is an attention of Modelwright"),
         ('kind="unit_length"', 'kind="linear"', "`linear` is an op of Modelwright"),
         ('kind="unit_length"', 'kind="Unit"', "`Unit` must be a name of lower-case letters"),

@@ -97,8 +97,8 @@ def _bpe(vocabulary: int, specials: list[str]) -> tuple[Any, Any]:
     least = len(alphabet) + len(specials)
     if vocabulary < least:
         raise TrainingError(
-            f"byte-level BPE needs a vocabulary of at least {least}: 256 bytes and "
-            f"{len(specials)} special tokens"
+            f"byte-level BPE needs a vocabulary of at least {least}: 256 bytes and the special "
+            f"tokens {', '.join(specials)}"
         )
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

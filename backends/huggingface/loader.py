@@ -66,7 +66,7 @@ def _of_folder(folder: str, spec: ModelSpec, weights: Mapping[str, Shape]) -> Na
 
 
 def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> Native | None:
-    """The first class of a model type that has counterparts of all weights."""
+    """The first class of a model type that has all weights."""
     family = FAMILIES.get(model_type)
     if family is None:
         raise ExportError(f"unknown model type `{model_type}`; see docs/coverage.md for a list")
@@ -74,7 +74,7 @@ def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> 
         moves = Names(native.family, native.head, native.values).moves(weights)
         if all(isinstance(move, Move) for move in moves):
             return native
-    raise ExportError(f"no class of {model_type} has counterparts of all weights of {spec.name}")
+    raise ExportError(f"no class of model type {model_type} has all weights of {spec.name}")
 
 
 def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:

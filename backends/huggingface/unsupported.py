@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_SSM = "it has state-space layers, which is not supported"
-_RECURRENT = "it has recurrent layers, which is not supported"
+_SSM = "it has state-space layers"
+_RECURRENT = "it has recurrent layers"
 _HYBRID = "some layers are state-space or linear recurrences instead of attention"
 
 CLASS_REASONS: dict[str, str] = {
@@ -122,19 +122,19 @@ REASONS: dict[str, str] = {
     "vit_mae": "it masks random patches in every call",
     **dict.fromkeys(
         ["swin", "swinv2", "donut-swin", "hiera"],
-        "it merges patches between stages, which is not supported",
+        "it merges patches between stages",
     ),
-    "wavlm": "its position biases are gated by the query, which is not supported",
+    "wavlm": "its position biases are gated by the query",
     "data2vec-audio": "its positional embedding is a stack of convolutions",
     **dict.fromkeys(
         ["wav2vec2-conformer", "wav2vec2-bert"],
-        "its layers contain convolutions, which is not supported",
+        "its layers contain convolutions",
     ),
     **dict.fromkeys(
         ["sew", "sew-d"], "frames are pooled before the layers and upsampled after them"
     ),
-    "doge": "its masks depend on the values, which is not supported",
-    "hrm_text": "its layers are applied repeatedly to two states, which is not supported",
+    "doge": "its masks depend on the values",
+    "hrm_text": "its layers are applied repeatedly to two states",
     "cpmant": "it prepends learned prompts and adds segment biases to the scores",
     "gemma3n_text": "layers predict and correct several streams; later ones share keys and values",
     **dict.fromkeys(
@@ -158,13 +158,13 @@ REASONS: dict[str, str] = {
     "tapas": "it has seven token type ids, and positions restart in each table cell",
     "voxtral_realtime": "its norms depend on a delay, which is an argument",
     "xmod": "each layer has an adapter per language",
-    "reformer": "it has LSH attention and reversible layers, which is not supported",
+    "reformer": "it has LSH attention and reversible layers",
     "nllb-moe": "the library routes tokens in another way than its checkpoints expect",
-    "beam": "branches are scaled by depth, queries by position, which is not supported",
-    "jetmoe": "its attention is a mixture of experts, which is not supported",
+    "beam": "branches are scaled by depth, queries by position",
+    "jetmoe": "its attention is a mixture of experts",
     "longcat_flash": "each layer has two attentions, and some experts are the identity",
-    "zaya": "its attention contains convolutions, which is not supported",
-    "fnet": "it mixes tokens by a Fourier transform, which is not supported",
+    "zaya": "its attention contains convolutions",
+    "fnet": "it mixes tokens by a Fourier transform",
     **dict.fromkeys(
         [
             "bamba",
@@ -244,14 +244,14 @@ def why_not(kind: str, config: Mapping[str, Any]) -> str:
         return f"it has layers of unknown types: {', '.join(sorted(unusual))}"
     if "depths" in config or "hidden_sizes" in config:
         return "its layers form stages of different resolution"
-    return "there are no rules yet that turn its config.json and weights into a spec"
+    return "there are no rules that convert its config.json and weights to a spec"
 
 
 def why_not_class(name: str, config: Mapping[str, Any]) -> str:
     """Why a class of a supported model type is not supported."""
     if name not in CLASS_REASONS and config.get("auto_map"):
         return _OWN_CODE
-    return CLASS_REASONS.get(name, "there are no rules yet for this class of the model")
+    return CLASS_REASONS.get(name, "there are no rules for this class of the model")
 
 
 def _is_model(value: object) -> bool:

@@ -46,7 +46,7 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
         what = "another stack" if len(spec.stacks) > 1 else "a head"
         yield Finding(
             (*path, "streams"),
-            f"a stack with `streams` is the whole model, which returns them; remove {what}",
+            f"a stack with `streams` must be the whole model, which returns them; remove {what}",
         )
     for name, stream in parts(stack.streams, Stream):
         here: Path = (*path, "streams", name)
@@ -71,7 +71,7 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for name, block in parts(stack.blocks, Block):
         if not members(block.sublayers):
             yield Finding(
-                (*path, "blocks", name), "the layers of a stack with `streams` have `sublayers`"
+                (*path, "blocks", name), "layers of a stack with `streams` need `sublayers`"
             )
         if not isinstance(block.condition, Nothing) and block.condition != stack.condition:
             yield Finding(

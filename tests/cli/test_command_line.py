@@ -379,7 +379,7 @@ class TestGenerate:
             ("tiny_gpt", ["--prompt", ""], "the prompt contains no tokens"),
             ("tiny_t5", ["--prompt", "ü"], "gives token id 195, but vocab_size is 128"),
             ("tiny_gpt", ["--prompt", "a", "--set", "layers=6"], "missing: layers.5.attention"),
-            ("tiny_gpt", ["--prompt", "a", "--device", "moon"], "no device `moon`"),
+            ("tiny_gpt", ["--prompt", "a", "--device", "moon"], "device moon is not available"),
             ("tiny_gpt", ["--prompt", "a", "--tokenizer", "none.json"], "none.json: no such file"),
             ("tiny_gpt", ["--prompt", "a", "--weights", "none.safetensors"], "does not exist"),
         ],

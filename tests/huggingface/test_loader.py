@@ -179,7 +179,7 @@ positions: rotary, attention: {heads: 2, score: additive}}"""
     ("word", "message"),
     [
         ("huggingface", "transformers has no architecture that matches odd"),
-        ("huggingface/llama", "no class of llama has counterparts of all weights of odd"),
+        ("huggingface/llama", "no class of model type llama has all weights of odd"),
         ("huggingface/lama", "unknown model type `lama`"),
         ("timm", "--loader takes `huggingface`, `huggingface/MODEL_TYPE` or a model folder, not"),
     ],

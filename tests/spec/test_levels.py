@@ -186,6 +186,7 @@ def test_set_writes_one_key() -> None:
     [
         ("layers", "--set:1:1: `--set` takes `key=value`"),
         ("=3", "--set:1:1: `--set` takes `key=value`"),
+        ("extends=a.yaml", "--set:1:1: `extends` cannot be changed with `--set`"),
         ("layers=", "--set:1:7: a value is missing"),
         ("layers=many", "--set:1:8: `layers` must be an integer"),
         ("positions.type=alibbi", "--set:1:16: unknown type `alibbi`; expected one of"),

@@ -102,7 +102,7 @@ class Run:
             if before != now:
                 fail(
                     f"{found[-1]} was trained with another {key} ({before}, not {now}); "
-                    "choose another --out to start a new run"
+                    "choose another folder to start a new run"
                 )
         checkpoints.load(found[-1], self.model, self.optimizers)
         return int(about["step"])

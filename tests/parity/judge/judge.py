@@ -81,7 +81,7 @@ def _refused(case: Case, refusal: CheckpointError) -> Verdict:
     if unknown:
         kind = case.model_type
         why = PARTLY.get(kind) or REASONS.get(kind) or "no family of this type"
-        return Verdict("not yet", one_line(why.removesuffix(", which is not supported")))
+        return Verdict("not yet", one_line(why))
     word = "not yet" if any(" yet" in problem for problem in problems) else "fails"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     first = next((problem for problem in problems if " yet" in problem), problems[0])
