@@ -275,7 +275,11 @@ INSIDE = BLOCK_KEYS - {*USUAL, "positions", "condition"} | {"norm_placement"}
 """Keys that only apply in blocks; others also affect the stack's input or final norm."""
 
 
-class _Plain(yaml.SafeDumper):
+# PyYAML may be built without libyaml.
+FAST_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Plain(FAST_DUMPER):  # type: ignore[misc]
     """A YAML dumper without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:

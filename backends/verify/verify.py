@@ -72,7 +72,7 @@ def verify(
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
     small = spec if full_size or weights is not None else shrink(spec)
     graph = lower(small)
-    with _forgotten():
+    with _forgotten(), _threads(1 if small is not spec else torch.get_num_threads()):
         subject = Subject(
             small,
             graph,
@@ -166,3 +166,14 @@ def _forgotten() -> Iterator[None]:
         for name in set(sys.modules) - before:
             if name.startswith("modelwright_built."):
                 del sys.modules[name]
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with this many threads: on small tensors, others only wait, which takes CPU time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -18,6 +18,7 @@ from ....compiler.graph import ModuleGraph
 from ....compiler.sizes import Field, number
 from ....spec import SpecErrors, loads
 from ....spec.model import ModelSpec
+from ..levels import text_of
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 from .configured import Compare, compare, outputs_only
@@ -38,7 +39,7 @@ def config(subject: Subject) -> Measured | NotHere:
     Fractions also become far larger and smaller, and nearly 1, where limits take effect.
     """
     document = yaml.safe_load(show(subject.spec))
-    if outlines(loads(written(document))) != outlines(subject.spec):
+    if outlines(loads(text_of(document))) != outlines(subject.spec):
         return NotHere("the small spec cannot be written as YAML")
     largest, tried = Largest(), 0
     for field in subject.graph.fields:
@@ -148,7 +149,7 @@ def with_number(document: Any, field: Field, new: float) -> Iterator[ModelSpec]:
         if changed == document:  # an element of a list has no key
             continue
         try:
-            spec = loads(written(changed))
+            spec = loads(text_of(changed))
             lower(spec)
         except SpecErrors:
             continue
@@ -180,10 +181,6 @@ def _same_number(value: Any, old: Any) -> bool:
         return not isinstance(value, bool) and float(value) == number(old)
     except (TypeError, ValueError):
         return False
-
-
-def written(document: Any) -> str:
-    return yaml.safe_dump(document, sort_keys=False)
 
 
 def _replaced(data: Any, key: str, old: float, new: float) -> Any:
