@@ -47,7 +47,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     if needs_a_token(f.graph, stack) and [dim.label for dim in shape[1:2]] == [NEW]:
         length = Name("length") if found else expression("x.size(1)", x=tokens)
         text = "if length == 0:\n    raise ValueError(message)"
-        message = f"{f.graph.inputs[stack].argument} has no tokens; at least one is needed"
+        message = f"{f.graph.inputs[stack].argument or stack} has no tokens; at least one is needed"
         found += statements(text, length=length, message=constant(message))
     if limit is not None:
         end = Name("end" if f.cached else "length")
@@ -74,7 +74,8 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
 
 def needs_a_token(graph: ModuleGraph, stack: str) -> bool:
     """Whether an op has no result for a sequence of the stack that has no tokens."""
-    if int(graph.inputs[stack].prefix):  # learned tokens
+    fact = graph.inputs[stack]
+    if int(fact.prefix) or fact.kind in ("learned", "zeros"):  # it has tokens of its own
         return False
     for op in graph.ops():
         if op.kind in NEEDS_A_TOKEN and not (op.kind == "recur" and is_one_call(op)):

@@ -87,6 +87,20 @@ def test_the_stack_without_tokens_is_named() -> None:
         model(some, none)
 
 
+def test_vectors_of_another_stack_and_learned_ones() -> None:
+    """The first have no argument to name; there are always some of the second."""
+    spec = (
+        "name: queries\nd_model: 8\nlayers: 1\nattention: {heads: 2}\nstacks:\n"
+        "  a: {vocab_size: 9, input: {argument: a_ids}}\n"
+        "  b: {INPUT}\n"
+        "head: {type: classifier, classes: 3, stack: b, pool: mean}\n"
+    )
+    learned = "input: {type: learned, tokens: 2}, cross_attention: {heads: 2, memory: a}"
+    assert "no tokens" not in mw.emit(mw.loads(spec.replace("INPUT", learned)))
+    text = mw.emit(mw.loads(spec.replace("INPUT", "input: {type: stack, stack: a}")))
+    assert 'ValueError("b has no tokens; at least one is needed")' in text
+
+
 def test_a_beam_search_of_no_sequences() -> None:
     spec = mw.loads(
         "name: both\nfamily: encoder-decoder\nvocab_size: 9\nd_model: 8\nlayers: 1\n"
