@@ -160,7 +160,7 @@ def test_a_class_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
         ),
         ({"model_type": "a", "layer_types": ["conv", "full_attention"]}, "unknown types: conv"),
         ({"model_type": "resnet", "depths": [3, 4]}, "stages of different resolution"),
-        ({"model_type": "newer"}, "no rules yet that turn its config.json"),
+        ({"model_type": "newer"}, "there are no rules that convert its config.json"),
         ({"model_type": "minicpm"}, "it is Llama with scaled embeddings, branches and logits"),
     ],
 )

@@ -133,8 +133,8 @@ ORDERS = [
      "a a a b b"),
     ("with overrides alone every other layer is the unnamed block",
      "blocks: {a: {norm: rmsnorm}}, layers: 3, overrides: {1: a}}", "block a block"),
-    ("a later override wins", THREE + "layers: 3, pattern: [a], overrides: {0..2: b, 1: c}}",
-     "b c b"),
+    ("a later override wins", THREE + "layers: 4, pattern: [a], overrides: {0..2: b, 1: c}}",
+     "b c b a"),
 ]  # fmt: skip
 """Rule, end of a document, the block of each layer."""
 

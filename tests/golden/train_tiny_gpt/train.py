@@ -286,4 +286,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: 0c59b22f4ab6a88943f49c0705b310222e097b48edb2791be6174274717a2ad8
+# sha256 of the above: 7836255d1f82505296c3def1db19a41a98154ffb560b711bde65af38193e3769
