@@ -181,9 +181,13 @@ def layer_norm_saves(s: Saving) -> Iterator[Kept]:
 
 
 def rms_norm_saves(s: Saving) -> Iterator[Kept]:
-    """The input and its inverse norm; on the CPU also the normalised input."""
-    yield from (s.widened("x"), Own("wide", s.rows("x")))
-    if s.op.attrs["affine"] and (s.op.attrs.get("per_head") is not None or not s.fused):
+    """The input and its inverse norm; on the CPU also the normalised input, which alone is saved
+    for the weight if the input needs no gradient.
+    """
+    kernel = s.fused and s.op.attrs.get("per_head") is None
+    if kernel or s.trained("x"):
+        yield from (s.widened("x"), Own("wide", s.rows("x")))
+    if s.op.attrs["affine"] and not kernel:
         yield s.own("x", "wide")
     yield from _shifted_weight(s)
 

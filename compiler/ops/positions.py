@@ -77,8 +77,11 @@ def position_scores_saves(s: Saving) -> Iterator[Kept]:
 
 
 def bucket_saves(s: Saving) -> Iterator[Kept]:
-    """The buckets of all pairs, or those of tiles, which have the same for all heads."""
-    yield "buckets" if s.tiles is None else Own("int", Poly.of(s.tiles.biased))
+    """The buckets of all pairs; with tiles, each table makes its own, the same for all heads."""
+    if not s.op.attrs.get("tiles"):
+        yield "buckets"
+    else:
+        yield s.own("buckets", "int") if s.tiles is None else Own("int", Poly.of(s.tiles.biased))
 
 
 def masked_saves(s: Saving) -> Iterator[Kept]:

@@ -102,6 +102,15 @@ FOUND = {
         "attention: {heads: 2, softcap: 3, kernel: tiles}",
         "mask: [full & window(5), full & strided(3)]",
     ),
+    # random spec 374: with tiles, each layer's table makes its own buckets
+    "buckets of each layer": changed(
+        VECTORS,
+        "layers: 2",
+        "positions: {type: relative_bias, buckets: 8, max_distance: 9, share: layer}",
+        "mask: band(3)",
+    ),
+    # random spec 1611: only the normalised input is saved, for the weight
+    "a norm of an input without a gradient": changed(VECTORS, "norm: rmsnorm"),
     # random spec 128: hidden states of an LSTM are views of what has its cells too
     "a cache of the states of an LSTM": STATES,
 }
