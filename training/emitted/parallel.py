@@ -133,8 +133,9 @@ def say_why(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
     file = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if file:
+        before = int(time.time()) - 1  # the report repeats the earliest; others end in this second
         with suppress(OSError):
-            Path(file).write_text(json.dumps({"message": message, "timestamp": int(time.time())}))
+            Path(file).write_text(json.dumps({"message": message, "timestamp": before}))
 
 
 def end_processes(code: int) -> None:
