@@ -169,7 +169,10 @@ class Placer(Framed):
                 tables.setdefault(source, []).append((known[target], points))
         for source, ways in tables.items():
             for chain in self.root.chain(source):
-                self._tables.append(Table(chain, ways[0][1][0][1], ways))
+                if (state := chain[0].key) in self.outputs:  # of a sum with positions
+                    self.out.readings += [Reading(state, box.id, way) for box, way in ways]
+                else:
+                    self._tables.append(Table(chain, ways[0][1][0][1], ways))
         result = known[self.parts.regions[part.key].result]
         return Cursor(frame.top, [Tail(result.id, [(result.x, result.top)])])
 
