@@ -107,6 +107,12 @@ def test_the_text_that_a_fault_changes_is_in_the_file(model: str) -> None:
             assert fault.plant(text) != text
 
 
+@pytest.mark.parametrize("fault", REFERENCE_FAULTS, ids=lambda fault: fault.what.replace(" ", "-"))
+def test_the_text_that_a_fault_changes_is_in_the_reference(fault: ReferenceFault) -> None:
+    text = Path(reference_ops.__file__).with_name(f"{fault.file}.py").read_text(encoding="utf-8")
+    assert fault.plant(text) != text
+
+
 @pytest.mark.parametrize("model", sorted({fault.model for fault in ALL}))
 @pytest.mark.slow
 def test_without_a_fault_all_laws_hold(model: str) -> None:
