@@ -92,13 +92,13 @@ def clean(text: str) -> str:
 
 def summary(graph: ModuleGraph) -> str:
     depths = graph.depths
-    family = graph.source.family or f"{len(depths)}-stack"
+    family = graph.source.family or (f"{len(depths)}-stack" if len(depths) > 1 else "")
     if len(depths) == 1 or len(set(depths.values())) == 1:
         depth = f"{next(iter(depths.values()))}-layer"
     else:
         depth = " + ".join(str(n) for n in depths.values()) + "-layer"
-    article = "an" if depth[0] == "8" or depth.startswith(("11-", "18-")) else "a"
-    return f"{article} {depth} {family} transformer"
+    article = "an" if re.match(r"8|1[18]\b", depth) else "a"
+    return " ".join(filter(None, (article, depth, family, "transformer")))
 
 
 def table(graph: ModuleGraph) -> list[str]:

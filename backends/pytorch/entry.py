@@ -21,7 +21,7 @@ OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", 
 PADS, SIDES = "pad_mask", ("front", "back")
 NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
 NEEDS_A_TOKEN = ("pool", "last_state", "convolve", "recur")
-TWO_AXES = "(1, 1, *x.shape)[-2:]  # check_shapes refuses other axes"
+TWO_AXES = "(1, 1, *x.shape)[-2:]  # check_shapes rejects other ranks"
 
 
 def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statement]:

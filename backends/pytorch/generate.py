@@ -428,7 +428,7 @@ for each `capacity` of the cache."""
 
 
 def _doc(slots: Slots) -> str:
-    first = "Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."
+    first = "Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."
     if slots.memory is not None:
         first = (
             f"Generate up to `max_new_tokens` tokens after the start token, given `{slots.source}`."

@@ -227,7 +227,7 @@ def mask_function(
         *(Parameter(name, OPTIONAL) for name in given),
         Parameter("like", TENSOR),
     )
-    title = f"True where query q may attend to key k: {formula.text(_argument)}."
+    title = f"True where query q may attend to key k: {formula.text(argument_name)}."
     if implicit:
         title += " None if `is_causal` is enough."
     if held:
@@ -238,7 +238,7 @@ def mask_function(
     return found
 
 
-def _argument(argument: Any) -> str:
+def argument_name(argument: Any) -> str:
     """An argument of a predicate in a docstring: a field of the Config by its name."""
     return argument.code() if isinstance(argument, Size) else str(argument)
 

@@ -29,7 +29,16 @@ from .code.nodes import (
 from .code.read import call, constant, expression, names, statements
 from .code.walk import written_for
 from .flex import flex_function
-from .mask_functions import DATA, INT, OPTIONAL, TENSOR, joined, mask_function, number
+from .mask_functions import (
+    DATA,
+    INT,
+    OPTIONAL,
+    TENSOR,
+    argument_name,
+    joined,
+    mask_function,
+    number,
+)
 from .ops.masks import OF_KEYS, atoms_of, mask_names, mask_sizes, tiles_name, window_like
 from .tile_ranges import data_of, edges, may_see
 
@@ -82,13 +91,13 @@ def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
         "DENSE": Set(
             Name("DENSE"),
             constant(1 if forced else tile_sizes.SHORT),
-            "with fewer queries, one tile",
+            "one tile for fewer queries than this",
         ),
         "TILE": Set(Name("TILE"), constant(size), "queries of one tile"),
         "STEP": Set(
             Name("STEP"),
             constant(tile_sizes.STEP),
-            "keys before the queries of a tile: a multiple of this, which is faster",
+            "the number of keys before a tile is a multiple of this, which is faster",
         ),
     }
     return [statement for name, statement in made.items() if name in read]
@@ -286,7 +295,7 @@ def _of_tiles(name: str, ops: list[Op], body: list[Statement]) -> Function:
         *(Parameter(data, OPTIONAL) for data in DATA if op.arg(data)),
         Parameter("like", TENSOR),
     )
-    title = f"Tiles of the queries `start` to `end`: {formula}."
+    title = f"Tiles of queries `start:end`: {formula.text(argument_name)}."
     if op.attrs["implicit"] == "causal":
         title += " No mask if `is_causal` is enough."
     result = expression("list[Tile]")

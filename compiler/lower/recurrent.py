@@ -23,10 +23,7 @@ TITLES = {
     "gru": "Gated recurrent unit{} (Cho et al. 2014, arXiv:1406.1078).",
     "lstm": "Long short-term memory{} (Hochreiter, Schmidhuber 1997; Gers et al. 2000).",
 }
-ATTENTIVE = (
-    "{} that attends to a memory at each step, with its state as the query (Bahdanau et al. 2014, "
-    "arXiv:1409.0473)."
-)
+ATTENTIVE = "{} whose state attends to a memory (Bahdanau et al. 2014, arXiv:1409.0473)."
 
 
 def lower_recurrence(b: Builder, state: StackState, part: Gru | Lstm, x: str) -> str:

@@ -46,5 +46,5 @@ def _grown(
     else:
         plain = float(scale)
         result = ("*", b.field("plain_scale", plain, at=("scale",)), square)
-    title = f"The attention scale, with the growth of scores ({YARN})."
+    title = f"The attention scale, with YaRN's factor ({YARN})."
     return b.derived("scale", plain * growth**2, Formula(title, (("growth", term),), result))

@@ -31,7 +31,7 @@ def lower_triangle(b: Builder, state: StackState, part: TriangleMultiplication, 
     """Each pair from the two other sides of all its triangles, (B, R, R, D)."""
     outgoing = part.direction == "outgoing"
     number = SOURCE.format(11 if outgoing else 12)
-    title = f"Triangle multiplication with {part.direction} edges ({number})."
+    title = f"Triangle multiplication, {part.direction} edges ({number})."
     inner = Dim("F", b.size("hidden", part.hidden))
     noun = f"{part.direction.title()}TriangleMultiplication"
     with b.module(state.branch, noun=noun, title=title):

@@ -150,7 +150,7 @@ class BertBase(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
         check_shapes((batch, length), token_type_ids=token_type_ids)
@@ -182,4 +182,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 64b184887189ffcac1879511622240c5543351683bcebe2a797d7692bbcea934
+# sha256 of the above: e87ae496957674499df07ee8602f5cf4571bbd395b2b40eac825525c7f31929f

@@ -198,7 +198,7 @@ class Text(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         check_shapes((batch, length), position_ids=position_ids)
         if length == 0:
@@ -273,4 +273,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 194a2643dd03ee746f359afc4edbae2c5fc7e150493db1c854dc8f258050fc7f
+# sha256 of the above: b11415f98d416562fc50a8b4ee3d1214b87fa578786bb117f131e268c6e031d7

@@ -77,7 +77,7 @@ class Config:
 
     @property
     def scale(self) -> float:
-        """The attention scale, with the growth of scores (Peng et al. 2023, arXiv:2309.00071)."""
+        """The attention scale, with YaRN's factor (Peng et al. 2023, arXiv:2309.00071)."""
         growth = 0.1 * math.log(max(self.rope_factor, 1)) + 1
         return (self.nope_dim + self.rope_dim) ** -0.5 * growth**2
 
@@ -99,7 +99,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -126,8 +126,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
-    less than `slow` turns have it divided by `factor`; a linear ramp over whole pairs joins them.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency; below
+    `slow` times it is divided by `factor`; a linear ramp over whole pairs joins the two.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -163,7 +163,7 @@ class Router(nn.Linear):
 def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
     """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
     grouped = torch.unflatten(scores, -1, (groups, -1))
-    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
+    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # by their `members` best scores
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 
@@ -178,7 +178,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     if not torch.compiler.is_compiling():
         runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
-    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
+    size = rows // experts + 2  # rows of a block, at least 2; at most 2 X blocks
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -357,7 +357,7 @@ class DeepseekV3(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -413,7 +413,7 @@ class DeepseekV3(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = None,
         pad_token_id: int | None = 0,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -428,7 +428,7 @@ class DeepseekV3(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: a3078987b107a3168d43693d35ac4cf7d3d46679f27b5eb8d7d1840b51ce2f54
+# sha256 of the above: b075977167b275798655f0434fdc50d91627e9f3749da663104cce9707f3c493

@@ -1,4 +1,4 @@
-"""evoformer: a 48-layer 1-stack transformer, in one file (PyTorch >= 2.5).
+"""evoformer: a 48-layer transformer, in one file (PyTorch >= 2.5).
 
 Written by modelwright 0.1.0 from evoformer.yaml (sha256 9fccde3b1cf8). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
@@ -48,9 +48,7 @@ def check_lengths(axis: str, *lengths: int) -> None:
 
 
 def outer_product_mean(left: Tensor, right: Tensor) -> Tensor:
-    """The mean over the first axis of the outer products of two streams (B, first, second, F), as
-    (B, second, second, F*F).
-    """
+    """Outer products (B, second, second, F*F) of (B, first, second, F), averaged over `first`."""
     total = torch.einsum("bsic,bsjd->bijcd", left, right)
     return total.flatten(-2) / left.size(1)
 
@@ -152,9 +150,7 @@ class OuterProductMean(nn.Module):
 
 
 class OutgoingTriangleMultiplication(nn.Module):
-    """Triangle multiplication with outgoing edges (Jumper et al. 2021, supplement, algorithm
-    11).
-    """
+    """Triangle multiplication, outgoing edges (Jumper et al. 2021, supplement, algorithm 11)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -174,9 +170,7 @@ class OutgoingTriangleMultiplication(nn.Module):
 
 
 class IncomingTriangleMultiplication(nn.Module):
-    """Triangle multiplication with incoming edges (Jumper et al. 2021, supplement, algorithm
-    12).
-    """
+    """Triangle multiplication, incoming edges (Jumper et al. 2021, supplement, algorithm 12)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -329,4 +323,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 1d2202c506d9aaa81b0087df32c22c6caa3cb9e0bb7d5eef5332ce578f725d7d
+# sha256 of the above: 3f9f544cd0bf0c4c2449991f4cc52977e5e82adc10ff22da09bd0275edca9a50

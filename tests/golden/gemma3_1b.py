@@ -84,7 +84,7 @@ class Cache:
             self.first[layer] = 0
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
@@ -100,9 +100,9 @@ class Cache:
         return k, v
 
 
-DENSE = 1024  # with fewer queries, one tile
+DENSE = 1024  # one tile for fewer queries than this
 TILE = 128  # queries of one tile
-STEP = 8  # keys before the queries of a tile: a multiple of this, which is faster
+STEP = 8  # the number of keys before a tile is a multiple of this, which is faster
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
@@ -138,7 +138,7 @@ class OffsetRMSNorm(nn.RMSNorm):
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
+    Without `mask`, the queries attend to all these keys, or causally (by SDPA) if `keys` is empty.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -285,9 +285,7 @@ def causal_window_mask(
 def causal_window_tiles(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal & window(512). No mask if `is_causal` is
-    enough.
-    """
+    """Tiles of queries `start:end`: causal & window(window). No mask if `is_causal` is enough."""
     compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
     if (
         not compiling
@@ -306,7 +304,7 @@ def causal_window_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal. No mask if `is_causal` is enough."""
+    """Tiles of queries `start:end`: causal. No mask if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return one_tile(end - start, None, like)
     return causal_window_tiles(start, end, end, attention_mask, like)
@@ -402,7 +400,7 @@ class Gemma3_1b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -461,7 +459,7 @@ class Gemma3_1b(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 1,
         pad_token_id: int | None = 0,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -476,7 +474,7 @@ class Gemma3_1b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -494,4 +492,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b23f1b023e13dc11ceb7f9b39aad00f1904474f398dc3cfae20f345511fc8f01
+# sha256 of the above: 96078d046791978276b672b67c23d94ac95e6d00085eccb7cc22784bd1f17113

@@ -65,7 +65,7 @@ class Cache:
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.positions, k)
         values.index_copy_(-2, self.positions, v)
         return keys, values
@@ -191,7 +191,7 @@ class Gpt2(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         end = length if cache is None else cache.capacity
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -246,7 +246,7 @@ class Gpt2(nn.Module):
         capacity: int | None = None,
         compile_mode: str | None = None,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`.
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`.
 
         With a `compile_mode` such as "reduce-overhead", all steps but the first are compiled, once
         for each `capacity` of the cache.
@@ -265,7 +265,7 @@ class Gpt2(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -299,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2938512daabd070938e6f1699fb66aeba243b7a5477f96c934db3f17d60903e4
+# sha256 of the above: 0976d4fcf295b84989a1513fca4af5a3ff16182c8519b8f1d588cd8503a823fe

@@ -101,7 +101,7 @@ class Cache:
             self.first[layer] = 0
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
@@ -117,9 +117,9 @@ class Cache:
         return k, v
 
 
-DENSE = 1024  # with fewer queries, one tile
+DENSE = 1024  # one tile for fewer queries than this
 TILE = 64  # queries of one tile
-STEP = 8  # keys before the queries of a tile: a multiple of this, which is faster
+STEP = 8  # the number of keys before a tile is a multiple of this, which is faster
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
@@ -143,9 +143,9 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
-    less than `slow` turns have it divided by `factor`; a linear ramp joins them, whose ends are not
-    rounded to whole pairs.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency; below
+    `slow` times it is divided by `factor`; a linear ramp joins the two, whose ends are not rounded
+    to whole pairs.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -210,7 +210,7 @@ def by_group(bias: Tensor, kv_heads: int) -> Tensor:
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
+    Without `mask`, the queries attend to all these keys, or causally (by SDPA) if `keys` is empty.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -317,7 +317,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     if not torch.compiler.is_compiling():
         runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
-    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
+    size = rows // experts + 2  # rows of a block, at least 2; at most 2 X blocks
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -378,7 +378,7 @@ def causal_window_mask(
 def causal_window_tiles(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal & window(128)."""
+    """Tiles of queries `start:end`: causal & window(window)."""
     if torch.compiler.is_compiling() or end - start < DENSE:
         return one_tile(
             end - start, causal_window_mask(start, end, window, attention_mask, like), like
@@ -389,7 +389,7 @@ def causal_window_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal."""
+    """Tiles of queries `start:end`: causal."""
     return causal_window_tiles(start, end, end, attention_mask, like)
 
 
@@ -507,7 +507,7 @@ class GptOss20b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -568,7 +568,7 @@ class GptOss20b(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 200002,
         pad_token_id: int | None = 199999,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -583,7 +583,7 @@ class GptOss20b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -601,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c60c042ee8879a5bfff5200ccae481313dc6762a6902822f0ca4f5b97edab428
+# sha256 of the above: 88d92df95e0c9552b96387d58595746cac37f04be9477dfaf937e7aadd41a4c8

@@ -175,7 +175,7 @@ class GraphormerBase(nn.Module):
         out_degree: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `node_ids` (B, T)."""
-        batch, length = (1, 1, *node_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *node_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), node_ids=node_ids, node_attention_mask=node_attention_mask)
         check_shapes((batch, length), in_degree=in_degree)
         check_shapes((batch, length), out_degree=out_degree)
@@ -223,4 +223,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 1810800070efae8e0ad5446073aec6fb4560aaca3e504ba9043da5fd78d59a6e
+# sha256 of the above: 93d1d41052c8130aed882035d0a26e6cc831b8ef0e2b849305c7605fc66757f3

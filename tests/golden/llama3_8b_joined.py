@@ -64,7 +64,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -271,7 +271,7 @@ class Llama3_8b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -321,7 +321,7 @@ class Llama3_8b(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 128001,
         pad_token_id: int | None = 128001,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -336,7 +336,7 @@ class Llama3_8b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 447b062fcfbee088ba3645b7d416f524d1751b696f976feed2f4c7d72394b802
+# sha256 of the above: d548936c56782da87378c414ee5179bbba54b6e4c0edf4610144b80a78458531

@@ -78,13 +78,13 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
 
 
-DENSE = 1024  # with fewer queries, one tile
+DENSE = 1024  # one tile for fewer queries than this
 TILE = 512  # queries of one tile
 
 
@@ -132,7 +132,7 @@ def first_token_index(attention_mask: Tensor | None, device: torch.device) -> Te
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
+    Without `mask`, the queries attend to all these keys, or causally (by SDPA) if `keys` is empty.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -262,7 +262,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     if not torch.compiler.is_compiling():
         runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
-    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
+    size = rows // experts + 2  # rows of a block, at least 2; at most 2 X blocks
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -317,7 +317,7 @@ def causal_blocks_mask(
 def causal_blocks_tiles(
     start: int, end: int, block_size: int, attention_mask: Tensor | None, like: Tensor
 ) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal & blocks(8192). No mask if `is_causal` is
+    """Tiles of queries `start:end`: causal & blocks(block_size). No mask if `is_causal` is
     enough.
     """
     compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
@@ -338,7 +338,7 @@ def causal_blocks_tiles(
 
 
 def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
-    """Tiles of the queries `start` to `end`: causal. No mask if `is_causal` is enough."""
+    """Tiles of queries `start:end`: causal. No mask if `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return one_tile(end - start, None, like)
     return causal_blocks_tiles(start, end, end, attention_mask, like)
@@ -496,7 +496,7 @@ class Llama4Scout(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
         config = self.config
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -553,7 +553,7 @@ class Llama4Scout(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 200001,
         pad_token_id: int | None = 200001,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -568,7 +568,7 @@ class Llama4Scout(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -586,4 +586,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: c652a44775a09678688d774fdb92bdccacc839433b2e3947013a4a593e0a4946
+# sha256 of the above: fe5879a5ec196d9dd7a0742ac31065c76fa2607acf35326b132eb7aeb2b5f5c4

@@ -1,4 +1,4 @@
-"""llava-like: a 11 + 32-layer 2-stack transformer, in one file (PyTorch >= 2.5).
+"""llava-like: an 11 + 32-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
@@ -100,7 +100,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -116,7 +116,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
+    """Replace x (B, T, D) where `places` (B, T) is true with the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():
         count = int(places.sum())
         raise ValueError(f"{count} placeholders for {rows.size(0)} x {rows.size(1)} vectors")
@@ -141,8 +141,8 @@ def llama3_frequencies(
 ) -> Tensor:
     """RoPE frequencies of Llama 3.1 (Grattafiori et al. 2024, arXiv:2407.21783).
 
-    Pairs that turn more than `high` times over the original length keep their frequency, those that
-    turn less than `low` times have it divided by `factor`; between these, it is interpolated.
+    Pairs that turn more than `high` times over the original length keep their frequency; below
+    `low` times it is divided by `factor`; in between it is interpolated.
     """
     turns = original_max_positions * frequencies / (2 * math.pi)
     keep = ((turns - low) / (high - low)).clamp(0, 1)
@@ -375,7 +375,7 @@ class Text(nn.Module):
 
         `vision_states` (N, M, D) replace the tokens `vision_token_id`, row by row.
         """
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -457,7 +457,7 @@ class LlavaLike(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 128001,
         pad_token_id: int | None = 128001,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -472,7 +472,7 @@ class LlavaLike(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -492,4 +492,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1a80136ef89cf108e87adc3c81b41ea222faa735b06784122a9fbc766d36e73a
+# sha256 of the above: f482530f058edba026475cb2cce8e8be02b52dd442312cc3251a94dd7fc61620

@@ -69,7 +69,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -116,7 +116,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     if not torch.compiler.is_compiling():
         runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
-    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
+    size = rows // experts + 2  # rows of a block, at least 2; at most 2 X blocks
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
@@ -258,7 +258,7 @@ class Mixtral8x7b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T), which follow the tokens in `cache`."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
@@ -308,7 +308,7 @@ class Mixtral8x7b(nn.Module):
         eos_token_id: int | tuple[int, ...] | Tensor | None = 2,
         pad_token_id: int | None = 2,
     ) -> Tensor:
-        """Extend left-padded `input_ids` (B, T) by `max_new_tokens`, or to any `eos_token_id`."""
+        """Extend left-padded `input_ids` (B, T) by `max_new_tokens` or until `eos_token_id`."""
         tokens = step = input_ids
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
@@ -323,7 +323,7 @@ class Mixtral8x7b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6b57f2b5fecf8344677135bd4da075c4d24e98bc0133881ea222f7a2ca68db80
+# sha256 of the above: b209aad16ecb370efd96e25989b7cd889a6657cd3a684be04dacf39b53c288ce

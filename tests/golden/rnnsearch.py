@@ -61,7 +61,7 @@ class Cache:
         """The state of a layer, (B, …), or None before the first token."""
         state = self.states.get(layer)
         if state is not None and state.size(0) != batch:
-            raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
+            raise ValueError(f"batch {batch}; the cache has {state.size(0)}")
         return state
 
     def set_state(self, layer: int, state: Tensor) -> None:
@@ -128,9 +128,7 @@ def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
 
 
 def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
-    """Additive scores, vector . tanh(q + k): (B, H, T, S) (Bahdanau et al. 2014,
-    arXiv:1409.0473).
-    """
+    """Scores vector . tanh(q + k), (B, H, T, S) (Bahdanau et al. 2014, arXiv:1409.0473)."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     sums = torch.tanh(q[:, :, :, None] + k[:, :, None])  # (B, H, T, S, E)
     return (sums @ vector[:, None, :, None]).squeeze(-1)  # (B, H, T, S)
@@ -211,7 +209,7 @@ class Encoder(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, 2*H) of `input_ids` (B, T)."""
-        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         if length == 0:
             raise ValueError("input_ids has no tokens; at least one is needed")
@@ -222,9 +220,7 @@ class Encoder(nn.Module):
 
 
 class DecoderGru(nn.Module):
-    """GRU that attends to a memory at each step, with its state as the query (Bahdanau et al.
-    2014, arXiv:1409.0473).
-    """
+    """GRU whose state attends to a memory (Bahdanau et al. 2014, arXiv:1409.0473)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -307,7 +303,7 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, Dr) of `decoder_input_ids` (B, T), given `memory` (B, M, 2*H)."""
-        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
@@ -406,7 +402,7 @@ class Rnnsearch(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
         memory = self.encoder(input_ids, attention_mask)  # (B, M, …)
@@ -421,4 +417,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2dac828380f54644d3e07073a212fa2d752dd27667666d71ed701a8ff38b2d2e
+# sha256 of the above: c19a50a387da958b867532b0ca277ee08ea40629e1f90d1c8872108af3c985a3

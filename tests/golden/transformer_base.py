@@ -63,7 +63,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -345,7 +345,7 @@ class TransformerBase(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
         training = [module for module in self.modules() if module.training]
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 33eee31ed7b4b5575b8732398390f6ea1021061f91531a1fb3ec79432d2bed98
+# sha256 of the above: a4667454a1e187091946d8f1f1312b5a134fd36c7e9b2b8631b41e6c3694ae2d

@@ -74,7 +74,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -260,7 +260,7 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T), given `memory` (B, M, D)."""
-        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes refuses other axes
+        batch, length = (1, 1, *decoder_input_ids.shape)[-2:]  # check_shapes rejects other ranks
         start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, length), decoder_position_ids=decoder_position_ids)
@@ -344,7 +344,7 @@ class WhisperTiny(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special token ids must be below {self.config.vocab_size}, not {ids}")
+            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.decoder_max_positions:
             raise ValueError(
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: d7dee8dbb463cd94cd3a9c9a8e1ae765a831c2a2cf4d3226bf69e9b643abf285
+# sha256 of the above: 894e45bb27345d48433afbd8b9aea3afc2c2a5db09bacf2d617327f53d55539d

@@ -25,7 +25,7 @@ class Cache:
             self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
@@ -34,7 +34,7 @@ class Cache:
         """The state of a layer, (B, …), or None before the first token."""
         state = self.states.get(layer)
         if state is not None and state.size(0) != batch:
-            raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
+            raise ValueError(f"batch {batch}; the cache has {state.size(0)}")
         return state
 
     def set_state(self, layer: int, state: Tensor) -> None:
@@ -65,7 +65,7 @@ class StaticCache:
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.positions, k)
         values.index_copy_(-2, self.positions, v)
         return keys, values

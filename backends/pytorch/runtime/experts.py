@@ -26,7 +26,7 @@ class BiasedRouter(nn.Linear):
 def best_groups(scores: Tensor, groups: int, kept: int, members: int = 2) -> Tensor:
     """Scores, -inf outside the `kept` best groups (DeepSeek-AI 2024, arXiv:2412.19437)."""
     grouped = torch.unflatten(scores, -1, (groups, -1))
-    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # largest sums of `members`
+    best = grouped.topk(members).values.sum(-1).topk(kept).indices  # by their `members` best scores
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
     return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 
@@ -93,7 +93,7 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     if not torch.compiler.is_compiling():
         runs = zip(torch.split(x, expert.bincount(minlength=experts).tolist()), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in runs if len(part) or not rows])
-    size = rows // experts + 2  # rows of a block; at most 2 X blocks; never 1
+    size = rows // experts + 2  # rows of a block, at least 2; at most 2 X blocks
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support

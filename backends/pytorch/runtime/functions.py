@@ -296,9 +296,7 @@ def biased_distance_attention(
 
 
 def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
-    """Additive scores, vector . tanh(q + k): (B, H, T, S) (Bahdanau et al. 2014,
-    arXiv:1409.0473).
-    """
+    """Scores vector . tanh(q + k), (B, H, T, S) (Bahdanau et al. 2014, arXiv:1409.0473)."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     sums = torch.tanh(q[:, :, :, None] + k[:, :, None])  # (B, H, T, S, E)
     return (sums @ vector[:, None, :, None]).squeeze(-1)  # (B, H, T, S)

@@ -35,7 +35,7 @@ def interleave_inputs(*inputs: Tensor) -> Tensor:
 
 
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    """Replace x (B, T, D) where `places` (B, T) is true by the vectors of `rows` (N, M, D)."""
+    """Replace x (B, T, D) where `places` (B, T) is true with the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():
         count = int(places.sum())
         raise ValueError(f"{count} placeholders for {rows.size(0)} x {rows.size(1)} vectors")

@@ -17,8 +17,6 @@ def path_bias(vectors: Tensor, edges: Tensor, weight: Tensor) -> Tensor:
 
 
 def outer_product_mean(left: Tensor, right: Tensor) -> Tensor:
-    """The mean over the first axis of the outer products of two streams (B, first, second, F), as
-    (B, second, second, F*F).
-    """
+    """Outer products (B, second, second, F*F) of (B, first, second, F), averaged over `first`."""
     total = torch.einsum("bsic,bsjd->bijcd", left, right)
     return total.flatten(-2) / left.size(1)

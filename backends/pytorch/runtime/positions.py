@@ -21,8 +21,8 @@ def llama3_frequencies(
 ) -> Tensor:
     """RoPE frequencies of Llama 3.1 (Grattafiori et al. 2024, arXiv:2407.21783).
 
-    Pairs that turn more than `high` times over the original length keep their frequency, those that
-    turn less than `low` times have it divided by `factor`; between these, it is interpolated.
+    Pairs that turn more than `high` times over the original length keep their frequency; below
+    `low` times it is divided by `factor`; in between it is interpolated.
     """
     turns = original_max_positions * frequencies / (2 * math.pi)
     keep = ((turns - low) / (high - low)).clamp(0, 1)
@@ -49,8 +49,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
-    less than `slow` turns have it divided by `factor`; a linear ramp over whole pairs joins them.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency; below
+    `slow` times it is divided by `factor`; a linear ramp over whole pairs joins the two.
     """
     pairs = frequencies.size(0)
     ends = [
@@ -67,9 +67,9 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """YaRN: frequencies for contexts `factor` times as long (Peng et al. 2023, arXiv:2309.00071).
 
-    Over the original `length`, pairs of more than `fast` turns keep their frequency, and those of
-    less than `slow` turns have it divided by `factor`; a linear ramp joins them, whose ends are not
-    rounded to whole pairs.
+    Pairs that turn more than `fast` times over the original `length` keep their frequency; below
+    `slow` times it is divided by `factor`; a linear ramp joins the two, whose ends are not rounded
+    to whole pairs.
     """
     pairs = frequencies.size(0)
     ends = [

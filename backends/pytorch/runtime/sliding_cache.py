@@ -35,7 +35,7 @@ class SlidingCache:
             self.first[layer] = 0
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
@@ -84,7 +84,7 @@ class RingCache:
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
-            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+            raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         if previous is None:
             keys.index_copy_(-2, self.positions, k)
             values.index_copy_(-2, self.positions, v)

@@ -15,7 +15,7 @@ from .ranges import query_runs
 class Tile(NamedTuple):
     """Consecutive queries and the keys that they read.
 
-    Without a mask, they attend to all these keys; without ranges too, SDPA masks causally.
+    Without `mask`, the queries attend to all these keys, or causally (by SDPA) if `keys` is empty.
     """
 
     queries: int  # number of queries, which follow those of the previous tile
@@ -272,7 +272,7 @@ def attention_by_head(
 def kept_as_ranges(
     copies: dict[int, Tensor], keys: tuple[slice, ...]
 ) -> torch.autograd.graph.saved_tensors_hooks:
-    """Context in which autograd saves all keys, which tiles share, instead of copies of some."""
+    """Context in which autograd saves the keys that all tiles share, not the copies of a tile."""
 
     def pack(x: Tensor) -> Any:
         every = copies.get(x.data_ptr()) if len(keys) > 1 else None  # one range is a view
