@@ -428,7 +428,7 @@ class DeepseekV3(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: b075977167b275798655f0434fdc50d91627e9f3749da663104cce9707f3c493
+# sha256 of the above: e76eaa8d9b83a1fa0563e0c80bd282a69665e7104433fbe3a3c5ed5db0a63554

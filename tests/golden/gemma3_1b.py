@@ -474,7 +474,7 @@ class Gemma3_1b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -492,4 +492,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 96078d046791978276b672b67c23d94ac95e6d00085eccb7cc22784bd1f17113
+# sha256 of the above: 9806af3d3795c6f8f2bf78be29fa51def9f5530a5e96fdc5fc617df087458853

@@ -583,7 +583,7 @@ class GptOss20b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -601,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 88d92df95e0c9552b96387d58595746cac37f04be9477dfaf937e7aadd41a4c8
+# sha256 of the above: 2db66fbc0c9af451268f6e58b951df8071665fa750ab5b372ad4a4df0615a5ad

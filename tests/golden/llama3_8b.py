@@ -270,7 +270,7 @@ class Llama3_8b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b65cbc7c34c1e725d562ca011f47d7216ee8f004df16321faeb63beab0471cbe
+# sha256 of the above: 69522094b810405398f877da7f8a66ff2fb013624f8c265788740a849a7c4e3d

@@ -336,7 +336,7 @@ class Llama3_8b(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d548936c56782da87378c414ee5179bbba54b6e4c0edf4610144b80a78458531
+# sha256 of the above: 594e7b097acef9ce9c5b362e3f22b8675f2134a05bba143b924027b0321b7fea

@@ -568,7 +568,7 @@ class Llama4Scout(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -586,4 +586,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: fe5879a5ec196d9dd7a0742ac31065c76fa2607acf35326b132eb7aeb2b5f5c4
+# sha256 of the above: 0829559368df9676d48a07c986da6dccc7c28e46e6dd58d2e5b7e9dec1064d92

@@ -472,7 +472,7 @@ class LlavaLike(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not fed back
         ends = torch.tensor(stops).to(tokens)
         mask = position_ids = None
@@ -492,4 +492,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: f482530f058edba026475cb2cce8e8be02b52dd442312cc3251a94dd7fc61620
+# sha256 of the above: ad7878145539d5224c20a9f15b5e926324c3a9ad947d4de1502200dc597417a3

@@ -402,7 +402,7 @@ class Rnnsearch(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
         memory = self.encoder(input_ids, attention_mask)  # (B, M, …)
@@ -417,4 +417,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: c19a50a387da958b867532b0ca277ee08ea40629e1f90d1c8872108af3c985a3
+# sha256 of the above: 7a3859176c2a755103def83c5ca052295fafd53f1f446b254666c735ea50486b

@@ -364,7 +364,7 @@ class T5Small(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
         training = [module for module in self.modules() if module.training]
@@ -385,4 +385,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: c3e62edc5368b541db42bf42e06b8ee27aaf35236327b7e879bf97a968071c16
+# sha256 of the above: d52389ffccd826461a162c913eeab7f2bb010b6efc92620822662db72bb264c8

@@ -345,7 +345,7 @@ class TransformerBase(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         cache = Cache(max_new_tokens)  # the start token and all new tokens but the last
         ends = torch.tensor(stops).to(tokens)
         training = [module for module in self.modules() if module.training]
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: a4667454a1e187091946d8f1f1312b5a134fd36c7e9b2b8631b41e6c3694ae2d
+# sha256 of the above: 7c4ac9c199fc7d31704a103083e2f21d0226483958cdbf3b29b3b09475d248be

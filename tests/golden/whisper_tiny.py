@@ -344,7 +344,7 @@ class WhisperTiny(nn.Module):
         stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < self.config.vocab_size for i in ids):
-            raise ValueError(f"special ids must be in [0, {self.config.vocab_size}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {self.config.vocab_size}), not {ids}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if length > self.config.decoder_max_positions:
             raise ValueError(
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 894e45bb27345d48433afbd8b9aea3afc2c2a5db09bacf2d617327f53d55539d
+# sha256 of the above: 55e2605da1059213e3094b1d3b90a9e23179b0a9c66e39320cfd13a6ea1d11cf

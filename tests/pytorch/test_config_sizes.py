@@ -298,7 +298,7 @@ def test_a_small_vocabulary_excludes_only_the_special_ids() -> None:
     module, name = module_of(next(path for path in EXAMPLES if path.stem == "gpt2"))
     config = module.Config(vocab_size=61, d_model=24, layers=1)
     model, prompt = getattr(module, name)(config), torch.tensor([[3, 4]])
-    with pytest.raises(ValueError, match=r"special ids must be in \[0, 61\)"):
+    with pytest.raises(ValueError, match=r"token ids must be ints in \[0, 61\)"):
         model.generate(prompt, 2)
     assert model.generate(prompt, 2, eos_token_id=None).shape == (1, 4)
     assert model.generate(prompt, 2, eos_token_id=60, pad_token_id=0).size(1) in (3, 4)

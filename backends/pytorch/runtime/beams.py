@@ -33,7 +33,7 @@ def beam_search(
     stops = stop if isinstance(stop, (tuple, list)) else () if stop is None else (stop,)
     ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
     if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
-        raise ValueError(f"special ids must be in [0, {slot.vocabulary}), not {ids}")
+        raise ValueError(f"token ids must be ints in [0, {slot.vocabulary}), not {ids}")
     if slot.limited:
         if max_new_tokens > slot.limit:
             raise ValueError(f"{max_new_tokens} tokens, but max_positions is {slot.limit}")

@@ -71,11 +71,11 @@ def generate(
     if slot.reads_memory:
         ids = decoder_start_token_id, *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
-            raise ValueError(f"special ids must be in [0, {slot.vocabulary}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {slot.vocabulary}), not {ids}")
     else:
         ids = *stops, pad_token_id if stops else 0
         if any(type(i) is not int or not 0 <= i < slot.vocabulary for i in ids):
-            raise ValueError(f"special ids must be in [0, {slot.vocabulary}), not {ids}")
+            raise ValueError(f"token ids must be ints in [0, {slot.vocabulary}), not {ids}")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not fed back
         if slot.limited:
