@@ -46,8 +46,6 @@ BLOCK = 512
 """Number of tokens that are multiplied at once, which bounds the memory of three rows for each."""
 WIDTH = 2**31 // (255 * 128)
 """Largest number of products whose sum fits into int32."""
-LARGE = 2**21
-"""Number of weights from which packing is faster for a single row, too."""
 
 
 class Int8Weight(Int8Tensor):  # type: ignore[misc]
@@ -151,7 +149,8 @@ def _product(x: Tensor, weight: Int8Weight, bias: Tensor | None) -> Tensor:
     digits = packed.digits
     largest = x.abs().amax(-1, keepdim=True)
     numbers = torch.addcdiv(digits.start, x, largest, value=digits.largest)  # 0 / 0: times 0, below
-    if digits is ONE and count == 1 and weight.qdata.numel() < LARGE:
+    wide = weight.qdata.size(0) <= weight.qdata.size(1)  # more inputs than outputs
+    if digits is ONE and count == 1 and wide:
         y = packed.of_row(numbers.view(torch.uint8)[:, ::4].contiguous(), weight.qdata)
     else:
         rows = numbers.view(torch.uint8).view(*x.shape, 4).permute(2, 0, 1)
@@ -176,7 +175,7 @@ class Packed:
         self.blocks = torch.ops.onednn.qlinear_prepack(stored, None)
 
     def of_row(self, x: Tensor, stored: Tensor) -> Tensor:
-        """Like `of_rows`, of one row, for which reading the stored weights is faster."""
+        """Like `of_rows`, of one row. If the weights have long rows, reading them is faster."""
         return torch._int_mm(x, stored.t()).sub_(self.sums) * self.scale
 
     def of_rows(self, x: Tensor) -> Tensor:

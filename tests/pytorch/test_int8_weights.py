@@ -19,7 +19,7 @@ from modelwright.backends.pytorch.quantized import quantize, slow_because
 pytest.importorskip("torchao")
 
 from modelwright.backends.pytorch import int8_weights
-from modelwright.backends.pytorch.int8_weights import BLOCK, LARGE, ONE, THREE, Int8Weight
+from modelwright.backends.pytorch.int8_weights import BLOCK, ONE, THREE, Int8Weight
 
 KINDS = {"int8": THREE, "int8-dynamic": ONE}
 HALF = 2.0**-24
@@ -72,11 +72,13 @@ def test_products(kind: str, rows: int, bias: bool) -> None:
 
 
 @here
-@pytest.mark.parametrize("outputs", [64, LARGE // 96 + 1])
+@pytest.mark.parametrize("outputs", [64, 200])
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_inputs_that_are_integers_have_no_error(kind: str, rows: int, outputs: int) -> None:
-    """A row of -127 … 127 that contains 127, times a scale."""
+    """A row of -127 … 127 that contains 127, times a scale. A single row of int8-dynamic has one
+    kernel for fewer outputs than inputs, and another one for more.
+    """
     torch.manual_seed(0)
     module = layer(kind, outputs=outputs)
     x = torch.randint(-127, 128, (rows, 96)).float()
