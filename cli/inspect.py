@@ -74,6 +74,7 @@ def inspect(
       modelwright inspect gpt2.yaml --json | jq '.weights.rows[] | [.name, .shape]'
     """
     graph = load_graph(spec, sets)
+    from ..compiler.op_costs import not_whole
     from ..compiler.report import report
 
     for stack, fact in graph.stack_facts.items():
@@ -85,6 +86,8 @@ def inspect(
         raise click.UsageError(
             f"--sequence does not apply: an image has {tokens} tokens in this model"
         )
+    if sequence is not None and (reason := not_whole(graph, sequence)):
+        raise click.UsageError(f"--sequence is {sequence}, but {reason}")
     if static_cache:
         _require_static(graph)
     made = report(graph, batch, sequence, dtype, static_cache=static_cache)

@@ -66,12 +66,23 @@ def default_sequence(graph: ModuleGraph) -> int:
     """
     if graph.decided():
         return int(list(graph.lengths.values())[-1])
-    turns = {name: turn_of(graph, name) for name in graph.stack_facts}
     limits = [
-        turns[name] * (stack.max_positions or LONGEST) for name, stack in graph.stack_facts.items()
+        turn_of(graph, name) * (stack.max_positions or LONGEST)
+        for name, stack in graph.stack_facts.items()
     ]
-    length = min(LONGEST, *limits)
-    return max(turn := math.lcm(*turns.values()), length - length % turn)
+    length, turn = min(LONGEST, *limits), whole_step(graph)
+    return max(turn, length - length % turn)
+
+
+def whole_step(graph: ModuleGraph) -> int:
+    """The number of tokens of a step of interleaved inputs, one of each; 1 without any."""
+    return math.lcm(*(turn_of(graph, name) for name in graph.stack_facts))
+
+
+def not_whole(graph: ModuleGraph, length: int) -> str:
+    """Why no sequence of a model with interleaved inputs has so many tokens; "" if one has."""
+    step = whole_step(graph)
+    return f"{step} interleaved inputs have a multiple of {step} tokens" if length % step else ""
 
 
 def lengths_at(graph: ModuleGraph, batch: int, length: int) -> dict[str, int]:

@@ -19,7 +19,7 @@ from .decoding import cached, decoding_step
 from .graph import ModuleGraph
 from .kept import SavedCount
 from .layer_rows import layer_rows
-from .op_costs import default_sequence, lengths_at, mask_density, op_costs
+from .op_costs import default_sequence, lengths_at, mask_density, not_whole, op_costs
 from .tile_counts import TileCounts
 from .weight_rows import weight_rows
 
@@ -62,8 +62,8 @@ def report(
     dtype: data type of weights, activations and cache
     static_cache: of a file built with `--static-cache`, whose layers with a window have rings
 
-    Raises ValueError for a number below 1, an unknown dtype, and a `sequence` other than the number
-    of tokens of an image model.
+    Raises ValueError for a number below 1, an unknown dtype, a `sequence` other than the number of
+    tokens of an image model, and one that is no whole number of steps of interleaved inputs.
     """
     if dtype not in BYTES:
         raise ValueError(f"unknown dtype {dtype!r}; expected one of: {', '.join(BYTES)}")
@@ -75,6 +75,8 @@ def report(
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
+    if reason := not_whole(graph, length):
+        raise ValueError(f"sequence is {length}, but {reason}")
     at = lengths_at(graph, batch, length)
     lengths = Lengths(graph)
     found = tuple(attends(graph, lengths))

@@ -25,6 +25,7 @@ from ..backends.pytorch.file import module_name
 from ..compiler import ModuleGraph, lower
 from ..compiler.difference_text import difference
 from ..compiler.display import lines_shown, text_of
+from ..compiler.op_costs import not_whole
 from ..compiler.report import Report, report
 from ..compiler.weight_rows import weight_rows
 from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads
@@ -218,6 +219,8 @@ def _report(graph: ModuleGraph, asked: Request) -> tuple[Report, str]:
     if asked.sequence is not None and graph.decided():
         costs = report(graph, batch=asked.batch, dtype=asked.dtype)
         return costs, f"an image of this model has {costs.sequence:,} tokens"
+    if asked.sequence is not None and (reason := not_whole(graph, asked.sequence)):
+        return report(graph, batch=asked.batch, dtype=asked.dtype), reason
     return report(graph, batch=asked.batch, sequence=asked.sequence, dtype=asked.dtype), ""
 
 

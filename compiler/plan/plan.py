@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..costs import TRAINING
 from ..graph import ModuleGraph
-from ..op_costs import default_sequence
+from ..op_costs import default_sequence, not_whole
 from ..report import report
 from ..tile_counts import TileCounts
 from . import plan_text
@@ -76,6 +76,8 @@ class _Planner:
                 f"--sequence ({self.sequence}) does not apply: an image has "
                 f"{default_sequence(graph)} tokens in this model"
             )
+        if reason := not_whole(graph, self.sequence):
+            raise PlanError(f"--sequence is {self.sequence}, but {reason}")
         for name, most in graph.limits.items():
             if (request.sequence or 0) > int(most):
                 raise PlanError(

@@ -232,6 +232,8 @@ def test_interleaved_inputs_have_as_many_tokens_as_whole_steps() -> None:
     costs = mw.report(mw.load(path, sets=["stacks.steps.max_positions=20"]))
     assert costs.sequence == 60
     assert "M" not in costs.flops_formula
+    with pytest.raises(ValueError, match="is 10, but 3 interleaved inputs have a multiple of 3"):
+        mw.report(path, sequence=10)
 
 
 @pytest.mark.parametrize(
