@@ -113,7 +113,7 @@ def train(
     """
     read = load_spec(spec, sets)
     taught = None if teacher is None else load_spec(teacher, ())
-    from ..training.runs import REFUSED, prepare, run_script
+    from ..training.runs import prepare, run_script
     from ..training.undo import undone_if_refused
 
     paths = {"data": data, "weights": weights, "teacher_weights": teacher_weights}
@@ -135,8 +135,6 @@ def train(
             note(f"wrote {output}; train with `torchrun {made.script}`")
             return
         code = run_script(made.script, devices)
-        if code == REFUSED:
-            raise click.exceptions.Exit(code)
-    if code:
-        raise click.exceptions.Exit(code if code > 0 else 1)
+        if code:
+            raise click.exceptions.Exit(code if code > 0 else 1)
     note(f"wrote {output / 'weights.safetensors'}")

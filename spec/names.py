@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 
 from .masks import ATOMS
 
@@ -179,6 +180,7 @@ ARGUMENT_NAMES = frozenset(
         "relative",
         "sample",
         "self",
+        "shape",
         "shared",
         "start",
         "step",
@@ -237,12 +239,30 @@ PLUGIN_HELPERS: set[str] = set()
 """The same of plug-ins."""
 
 
+OF_TOKENS = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+"""Arguments that models have without being asked: `attention_mask`, `text_attention_mask`."""
+GLOBAL_NAMES = frozenset(["F", "math", "nn", "self", "torch"])
+"""Names that any method may read."""
+
+
 def hides_code(name: str) -> bool:
     """Whether an argument with this name would hide a name in emitted files."""
     words = name.removesuffix("_mask").split("_") if name.endswith("_mask") else []
-    return name in ARGUMENT_NAMES | HELPER_NAMES | PLUGIN_HELPERS or (
-        bool(words) and set(words) <= set(ATOMS)
+    return (
+        name in ARGUMENT_NAMES | HELPER_NAMES | PLUGIN_HELPERS
+        or name.endswith(tuple(f"_{word}" for word in OF_TOKENS))
+        or (bool(words) and set(words) <= set(ATOMS))
     )
+
+
+def hides_function(name: str) -> bool:
+    """Whether a variable with the name of a stack would hide a function that methods call."""
+    return name in GLOBAL_NAMES | HELPER_NAMES | PLUGIN_HELPERS
+
+
+def results_of(stacks: Iterable[str]) -> dict[str, str]:
+    """Variables in methods of a model of several stacks, with the stack whose output each is."""
+    return {f"{stack}_{word}": stack for stack in stacks for word in ("states", "memory")}
 
 
 def camel_case(name: str) -> str:

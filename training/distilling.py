@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
 from .layer_names import layer_names
+from .sampling import vectors_in_front
 from .tasks import Task
 from .weight_files import load_float_weights
 
@@ -42,6 +43,11 @@ def distill_slots(
 
     Raises TrainingError if the models cannot be compared as the settings say.
     """
+    for graph in (student, teacher):
+        if vectors_in_front(graph, _head(graph).stack):
+            raise TrainingError(
+                f"{graph.name}: distillation with `prefix_tokens` is not supported yet"
+            )
     parts = _parts(settings["distill"])
     given = layer_pairs(student, teacher, settings["layer_pairs"])
     slots: dict[str, Any] = {

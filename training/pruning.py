@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import TrainingError
 from .layer_names import layer_names
 from .prunable import Prunable, prunable
-from .sampling import check_length, loss_of, samples_of
+from .sampling import check_length, longest, loss_of, samples_of
 from .smaller import Units, smaller_spec, smaller_weights
 from .tasks import task_of
 from .weight_files import load_float_weights
@@ -122,8 +122,7 @@ def prune(
     model = compile_model(graph).eval()
     load_float_weights(model, weights)
     task = task_of(graph, model)
-    (stack,) = graph.stack_facts.values()
-    size = length or min(1024, stack.max_positions or 1024)
+    size = length or longest(graph, 1024)
     check_length(graph, size)
     batches = list(_batches(samples_of(task, data, "train", size), samples))
     with ExitStack() as masks:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
-from .sampling import check_length, samples_of
+from .sampling import check_length, labelled_logits, longest, samples_of
 from .tasks import task_of
 from .weight_files import load_float_weights
 
@@ -66,8 +66,7 @@ def quantize_spec(
     load_float_weights(model, weights)
     if data is None:
         return Quantized(model, quantize(model, kind))
-    limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
-    size = length or min([1024, *limits])
+    size = length or longest(graph, 1024)
     check_length(graph, size)
     task = task_of(graph, model)
     if task.objective == "squares":
@@ -111,6 +110,6 @@ def _predictions(
     for inputs, labels in batches:
         real = labels.flatten() >= 0
         with torch.no_grad():
-            scores = model(**inputs).float().flatten(0, -2)[real].log_softmax(-1)
+            scores = labelled_logits(model, inputs, labels)[real].log_softmax(-1)
         loss = -scores.gather(1, labels.flatten()[real, None]).mean()
         yield float(loss), scores, int(real.sum())

@@ -12,7 +12,7 @@ from .distilling import PARTS
 from .emitted.settings import Settings, checked
 from .errors import TrainingError
 from .recipes import RECIPES
-from .sampling import check_length
+from .sampling import check_length, longest
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ def refuse_useless(given: Mapping[str, Any], made: Mapping[str, Any], task: Task
 
 
 def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str) -> dict[str, Any]:
-    limits = [s.max_positions for s in graph.stack_facts.values() if s.max_positions is not None]
     made = {one.name: one.default for one in fields(Settings)}
-    length = int(given.get("length", min([LONGEST, *limits])))
+    length = int(given.get("length", longest(graph, LONGEST)))
     if task.kind == "text":
         check_length(graph, length)
     made |= {"length": length, "flops": training_flops(graph, task, length)}

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
 """Modules that are equal in all runs."""
-REFUSED = 2
-"""Exit code of a script that refuses its input."""
 
 
 @dataclass(frozen=True)
@@ -249,8 +247,6 @@ def train(
             devices=devices,
         ).script
         code = run_script(script, devices)
-        if code == REFUSED:
+        if code:
             raise TrainingError(f"{script} ended with exit code {code}")
-    if code:
-        raise TrainingError(f"{script} ended with exit code {code}")
     return run

@@ -19,9 +19,26 @@ def check_length(graph: ModuleGraph, length: int) -> None:
     """Raise TrainingError for a sequence length that a model's positions do not reach."""
     if length < 1:
         raise TrainingError(f"length must be at least 1, not {length}")
-    for limit in map(int, graph.limits.values()):
-        if length > limit:
-            raise TrainingError(f"length ({length}) is larger than max_positions ({limit})")
+    for stack, limit in graph.limits.items():
+        first = vectors_in_front(graph, stack)
+        if length + first > int(limit):
+            what = f"length ({length}) is larger"
+            if first:
+                what = f"length ({length}) and {first} prefix tokens are more"
+            raise TrainingError(f"{what} than max_positions ({int(limit)})")
+
+
+def longest(graph: ModuleGraph, most: int) -> int:
+    """The default length of samples: what the positions of all stacks reach, at most `most`."""
+    limits = {name: stack.max_positions for name, stack in graph.stack_facts.items()}
+    found = [n - vectors_in_front(graph, name) for name, n in limits.items() if n is not None]
+    return min([most, *found])
+
+
+def vectors_in_front(graph: ModuleGraph, stack: str) -> int:
+    """The number of learned vectors before the tokens of a stack, which have positions too."""
+    fact = graph.inputs[stack]
+    return int(fact.prefix) if fact.kind == "tokens" else 0
 
 
 def samples_of(task: Task, data: Path, split: str, length: int, seed: int = 0) -> Any:
@@ -44,5 +61,12 @@ def loss_of(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tens
 
     if labels.is_floating_point():
         return F.mse_loss(model(**inputs).float(), labels)
-    logits = model(**inputs).float().flatten(0, -2)
-    return F.cross_entropy(logits, labels.flatten())
+    return F.cross_entropy(labelled_logits(model, inputs, labels), labels.flatten())
+
+
+def labelled_logits(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """The logits (N, V) of what has labels; vectors before the tokens have none."""
+    logits: Tensor = model(**inputs).float()
+    if labels.dim() > 1:
+        logits = logits[:, -labels.size(1) :]
+    return logits.flatten(0, -2)

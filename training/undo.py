@@ -1,4 +1,4 @@
-"""Leave a run folder as it was when a run is refused before its first step."""
+"""Leave a run folder as it was when a run is refused, or fails, before its first step."""
 
 from __future__ import annotations
 

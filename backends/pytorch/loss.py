@@ -17,10 +17,10 @@ return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"""
 AUXILIARY_TITLE = """\
 The sum of the losses that routers kept in the last forward pass, which it removes.
 
-Routers keep them in training mode."""
+Routers that were called in training mode keep them; without any, it is 0."""
 AUXILIARY = """\
 losses = [vars(m).pop("loss") for m in self.modules() if "loss" in vars(m)]
-return torch.stack(losses).sum()"""
+return sum(losses, torch.zeros(()))"""
 LOSSES = {
     "next_token": (
         ("logits", "labels"),

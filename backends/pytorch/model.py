@@ -209,7 +209,8 @@ class Model:
 
         The output of a stack that is the only input of another one has the length T of that one.
         """
-        if self.local_name(step) == step.stack:  # other stacks have their own T and D
+        own = self.plan.result_name(step.stack)
+        if self.local_name(step) == own:  # other stacks have their own T and D
             return ""
         shape = self.graph.values[value].shape
         if self.plan.is_read(step.stack):
@@ -224,7 +225,7 @@ class Model:
         if self.plan.is_read(step.stack):
             return memory_name(self.plan, step.stack)
         readers = [s for s in self.steps if not self.plan.is_read(s.stack)]
-        return "x" if len(readers) == 1 else step.stack
+        return "x" if len(readers) == 1 else self.plan.result_name(step.stack)
 
     def all_given(self, steps: list[Step], extra: list[Given]) -> list[Given]:
         """All arguments of these steps, without duplicates and memories."""

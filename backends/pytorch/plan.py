@@ -244,12 +244,22 @@ class FilePlan:
 
     @of_graph
     def compared(self, scope: str) -> dict[str, str]:
-        """The hidden states that a head with several stacks reads, and the names of the stacks."""
+        """The hidden states that a head of several stacks reads, with the names of variables."""
         if self.graph.scopes[scope].origin[:1] != ("heads",):
             return {}
         read, _ = self.external(scope)
-        found = {h: stack for stack, h in self.graph.hidden.items() if h in read}
+        found = {h: self.result_name(s) for s, h in self.graph.hidden.items() if h in read}
         return found if len(found) > 1 else {}
+
+    @of_graph
+    def result_name(self, stack: str) -> str:
+        """The variable for the output of a stack: its name, unless an argument has this name."""
+        arguments = {
+            self.graph.values[op.outputs[0]].name
+            for op in self.index.ops[""]
+            if op.kind == "argument"
+        }
+        return f"{stack}_states" if stack in arguments else stack
 
     @of_graph
     def reads_memory(self, path: str) -> bool:

@@ -37,6 +37,17 @@ def reads_a_stack(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
         )
 
 
+def _weights_beside(head: Contrastive) -> dict[str, str]:
+    """Weights of a contrastive head besides the projections, which have the names of towers."""
+    found = dict.fromkeys(
+        ["scale", *["bias"] * (head.loss == "sigmoid")], "the head has a weight of that name"
+    )
+    for name, tower in parts(head.towers, Tower):
+        if getattr(tower.pool, "type", tower.pool) == "attention":
+            found[f"{name}_pool_score"] = f"the pool of `{name}` has a weight of that name"
+    return found
+
+
 def towers_are_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     if not isinstance(head, Contrastive):
         return
@@ -47,6 +58,10 @@ def towers_are_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
                 (*path, "towers", tower),
                 f"this head reads the unknown stack `{tower}`; {choices(tower, names)}",
             )
+    for name, why in _weights_beside(head).items():
+        if name in head.towers:
+            text = f"a tower cannot be named `{name}`: {why}; rename the stack"
+            yield Finding((*path, "towers", name), text)
     if len(head.towers) < 2:
         yield Finding((*path, "towers"), "a contrastive head needs at least two towers")
 

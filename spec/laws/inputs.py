@@ -20,7 +20,7 @@ from ..embedding import (
 from ..errors import choices
 from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
-from ..names import camel_case
+from ..names import camel_case, results_of
 from ..norm import LayerNorm, Norm, plain_layer_norm
 from ..part import Nothing, Part
 from ..positions import Convolution, Learned, Sinusoidal, in_attention
@@ -445,6 +445,9 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
         given = dict(embeds(stack))
         for step, argument in _arguments(stack):
             path: Path = ("stacks", name, *step)
+            if len(spec.stacks) > 1 and (other := results_of(spec.stacks).get(argument)):
+                text = f"argument `{argument}` has the name of the output of the stack `{other}`"
+                yield Finding(path, f"{text} in the generated code; rename one")
             known = _known_as(given.get(step[:-1]))
             elsewhere = seen.get(argument, name) != name
             if argument in seen and not (elsewhere and known and shared.get(argument) == known):

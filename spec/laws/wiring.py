@@ -10,7 +10,7 @@ from ..condition import Pooled
 from ..embedding import StackInput, Tokens
 from ..errors import choices
 from ..model import Block, ModelSpec, Stack
-from ..names import CODE_NAMES, MODULE_NAMES, camel_case
+from ..names import CODE_NAMES, MODULE_NAMES, camel_case, hides_function, results_of
 from .findings import Finding, Path, members, parts
 
 
@@ -152,6 +152,11 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     taken = dict.fromkeys(MODULE_NAMES, "models have an attribute of that name")
     for source, _ in ties(spec).values():
         taken[f"{source}_token_embedding"] = "this is the name of an embedding that stacks share"
+    results = results_of(spec.stacks)
+    taken |= {name: f"the output of `{results[name]}` is called so" for name in results}
+    taken |= dict.fromkeys(
+        filter(hides_function, spec.stacks), "models call a function of that name"
+    )
     for name in spec.stacks:
         class_name = camel_case(name)
         if name in taken:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from variations import graph_of
 
 import modelwright as mw
+from modelwright.spec import loads
 
 NAMES = ("contrastive", "contrastive_sigmoid")
 
@@ -47,3 +48,26 @@ def test_the_loss_of_siglip() -> None:
         -F.logsigmoid(scores[i, j] if i == j else -scores[i, j]) for i in range(4) for j in range(4)
     ]
     assert torch.allclose(model.loss(scores), torch.stack(each).sum() / 4)
+
+
+TOWERS = """name: towers
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  image: {input: {type: features, argument: PIXELS}}
+  sound: {input: {type: features, argument: SOUND}}
+heads: {c: {type: contrastive, size: 3, towers: {image: {pool: mean}, sound: {pool: max}}}}
+"""
+
+
+@pytest.mark.parametrize("names", [("x1", "image"), ("image", "x1"), ("sound", "image")])
+def test_arguments_may_have_the_names_of_stacks(names: tuple[str, str]) -> None:
+    """The variables for the outputs of these stacks then have other names."""
+    one, other = [
+        mw.compile(loads(TOWERS.replace("PIXELS", a).replace("SOUND", b)), seed=0).eval()
+        for a, b in (("a", "b"), names)
+    ]
+    pixels, sound = torch.randn(2, 3, 5, 8)
+    given = {names[0]: pixels, names[1]: sound}
+    assert torch.equal(one(a=pixels, b=sound), other(**given))

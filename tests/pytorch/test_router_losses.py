@@ -26,6 +26,30 @@ IDS = torch.arange(14).reshape(2, 7) % 11
 MASK = torch.tensor([[1] * 7, [0] * 3 + [1] * 4])
 
 
+def test_without_routers_that_were_called_the_loss_is_that_of_the_logits() -> None:
+    """After `auxiliary_loss`, and where the only stack with routers has no input."""
+    made, labels = model(), IDS
+    logits = made(IDS)
+    first, again = made.loss(logits, labels), made.loss(logits, labels)
+    assert first > again == made.eval().loss(logits, labels)
+    text = """name: m
+d_model: 16
+vocab_size: 9
+attention: {heads: 2}
+stacks:
+  images:
+    layers: 1
+    input: {type: patches, image_size: 8, patch_size: 4}
+    feed_forward: {type: moe, experts: 4, top_k: 2, expert: {d_ff: 8}, balance_loss: 0.5}
+  text: {layers: 1, mask: causal, input: [tokens, {type: stack, stack: images, replace: 3}]}
+head: language_model
+"""
+    both: Any = mw.compile(mw.loads(text), seed=0).train()
+    ids = torch.tensor([[1, 2, 4, 5]])
+    logits = both(input_ids=ids)
+    assert both.loss(logits, ids) == both.eval().loss(logits, ids)
+
+
 def model(**build: Any) -> Any:
     """In training mode, every weight moved."""
     made: Any = mw.compile(mw.loads(SPEC), dtype="float64", seed=0, **build)
@@ -74,8 +98,7 @@ def test_the_loss_includes_them_in_training_and_once() -> None:
     network(IDS, MASK)
     whole = network.loss(logits, IDS)
     assert copy.deepcopy(network) is not network  # nothing of the pass is left
-    with pytest.raises(RuntimeError, match="non-empty"):
-        network.loss(logits, IDS)
+    assert network.auxiliary_loss() == 0
     network.eval()
     network(IDS, MASK)
     torch.testing.assert_close(whole - network.loss(logits, IDS), own)

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from pictures import write_images
 
 import modelwright as mw
 from modelwright.cli import cli
+from modelwright.training import runs
 from modelwright.training.emitted.log import Log, read
+from modelwright.training.emitted.objective import Objective
+from modelwright.training.emitted.settings import Settings
 from modelwright.training.errors import TrainingError
 from modelwright.training.quantizing import quantize_spec
 from modelwright.training.runs import prepare
@@ -342,6 +346,37 @@ def test_a_refused_run_changes_nothing(small: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError):
         refused("log.jsonl")
     assert json.loads((run / "settings.json").read_text())["steps"] == 7
+
+
+def test_a_run_that_fails_in_its_first_step_leaves_nothing(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is no refusal, but an exception of torch: exit code 1."""
+    monkeypatch.setattr(runs, "run_script", lambda script, devices: 1)
+    run = tmp_path / "run"
+    assert type_in("train", small, "-o", run, "--data", "x").exit_code == 1
+    assert not run.exists()
+    with pytest.raises(TrainingError, match="exit code 1"):
+        mw.train(mw.load(small), "x", run)
+    assert not run.exists()
+
+
+def test_prefix_tokens_have_positions_and_no_labels(tmp_path: Path, tokens: Path) -> None:
+    path = write_spec(tmp_path, more="input: {type: tokens, prefix_tokens: 3}\n")
+    spec, data = mw.load(path), {"data": str(tokens)}
+    prepare(spec, tmp_path / "run", data)
+    length = json.loads((tmp_path / "run" / "settings.json").read_text())["length"]
+    assert length == 32 - 3
+    with pytest.raises(TrainingError, match=r"length \(30\) and 3 prefix tokens are more than"):
+        prepare(spec, tmp_path / "other", data | {"length": 30})
+    model = mw.compile(spec, seed=0).eval()
+    inputs, labels = samples_of(task_of(mw.lower(spec), model), tokens, "val", length).batch(0, 2)
+    logits = model(**inputs)[:, 3:].flatten(0, 1)
+    wanted = float(torch.nn.functional.cross_entropy(logits, labels.flatten()))
+    assert float(loss_of(model, inputs, labels)) == pytest.approx(wanted)
+    objective = Objective(model, model, torch.device("cpu"), Settings())
+    total = float(objective(inputs, labels)[0])
+    assert total / int((labels >= 0).sum()) == pytest.approx(wanted)
 
 
 @pytest.mark.slow

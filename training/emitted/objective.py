@@ -37,6 +37,8 @@ class Objective:
         """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             logits = self.call(**{name: x.to(self.device) for name, x in inputs.items()})
+        if labels.dim() > 1:  # vectors before the tokens have no labels
+            logits = logits[:, -labels.size(1) :]
         logits, labels = logits.float().flatten(0, -2), labels.to(self.device).flatten()
         smoothing = self.settings.label_smoothing if self.model.training else 0.0
         loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)

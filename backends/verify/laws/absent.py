@@ -17,6 +17,7 @@ from ..shrink import parts_of
 from ..subject import Subject
 from .choice import tied_at
 from .equality import by_oracle
+from .losses import RouterLosses, router_losses
 
 
 def absent(subject: Subject) -> Measured | NotHere:
@@ -33,6 +34,11 @@ def absent(subject: Subject) -> Measured | NotHere:
                 for name, value in expected.items():
                     largest.compare(found[name], value, f"{where}: {name}")
         _without_gradients(subject, data, gone, where, largest)
+        if hasattr(subject.model, "auxiliary_loss"):
+            watch = RouterLosses()
+            subject.reference(data, watch=watch)
+            kept = router_losses(subject, subject.fresh(), data)
+            largest.compare(kept, [watch.total], f"{where}: the losses of routers")
     if not largest.compared:
         return NotHere("all inputs are needed")
     return largest.measured()

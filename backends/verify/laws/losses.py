@@ -77,6 +77,8 @@ def _in_training(
     router_losses(subject, model, subject.data("plain"), read=False)
     model.training = True
     largest.compare(model.loss(*given).reshape(1), [expected + kept], "loss in training")
+    again = model.loss(*given).reshape(1)  # nothing is kept any more
+    largest.compare(again, [expected], "loss in training, called twice")
 
 
 def _compare_routers(subject: Subject, largest: Largest) -> None:
