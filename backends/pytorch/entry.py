@@ -106,7 +106,8 @@ def _checks_of_memories(f: Writer, stack: str, given: list[Given]) -> list[State
                 if int(size):
                     length = expression("length - size", length=length, size=f.number(size))
             batch = expression("memory.size(0)", memory=Name(memory))
-            found += _check(f, Sequence((batch, length), "()"), [one])
+            lines = _check(f, Sequence((batch, length), "()"), [one])
+            found += _where_given(f, stack, given, [one], lines)
     return found
 
 
@@ -125,11 +126,11 @@ def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     if found and first.optional:
         beside = [one.name for one in group if one is not first]
         test = expression("x is not None", x=Name(first.name))
-        return [If(test, tuple(found), _refused_alone(first.name, name, beside))]
+        return [If(test, tuple(found), refused_alone(first.name, name, beside))]
     return found
 
 
-def _refused_alone(first: str, ids: str, names: list[str]) -> tuple[Statement, ...]:
+def refused_alone(first: str, ids: str, names: list[str]) -> tuple[Statement, ...]:
     """An error for each argument that is given without the input that it belongs to.
 
     ids: what callers of the model call this input
@@ -138,7 +139,7 @@ def _refused_alone(first: str, ids: str, names: list[str]) -> tuple[Statement, .
         return ()
     error = Raise(call("ValueError", constant(f"{names[0]} needs {ids}, which is not given")))
     test = expression("x is not None", x=Name(names[0]))
-    return (If(test, (error,), _refused_alone(first, ids, names[1:])),)
+    return (If(test, (error,), refused_alone(first, ids, names[1:])),)
 
 
 def _labels(f: Writer, one: Given) -> tuple[str, ...]:
@@ -153,7 +154,25 @@ def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
     for one in given:
         if (shape := shape_of(f, stack, given, one)) is not None:
             groups.setdefault(shape, []).append(one)
-    return [line for shape, group in groups.items() for line in _check(f, shape, group)]
+    return [
+        line
+        for shape, group in groups.items()
+        for line in _where_given(f, stack, given, group, _check(f, shape, group))
+    ]
+
+
+def _where_given(
+    f: Writer, stack: str, given: list[Given], group: list[Given], lines: list[Statement]
+) -> list[Statement]:
+    """The checks of a group whose shape is that of a memory, which may be absent."""
+    owner = owner_of(f.graph, group[0].name)
+    memory = next((g for g in given if g.value == f.graph.hidden.get(owner)), None)
+    if owner == stack or memory is None or not memory.optional:
+        return lines
+    test = expression("x is not None", x=Name(memory.name))
+    ids = f.graph.inputs[owner].argument or memory.name
+    beside = refused_alone(memory.name, ids, [one.name for one in group])
+    return [If(test, tuple(lines), beside)]
 
 
 def _check(f: Writer, shape: Expr, group: list[Given]) -> list[Statement]:

@@ -28,7 +28,7 @@ from .code.nodes import (
 from .code.nodes import Do as DoStatement
 from .code.read import call, constant, dotted, expression, statements
 from .code.walk import change, written_for
-from .entry import owner_of
+from .entry import owner_of, refused_alone
 from .initial import Initial
 from .items import Do, Item, Run, Stack
 from .loss import auxiliary_loss, loss_method
@@ -259,7 +259,8 @@ class Model:
             f.hold(one.value, one.name)
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # without a cache
         cached = not pooled and not self.crosses()
-        f.body += [*self._checks_for_heads(extra), *self._checks_of_parts(self.steps)]
+        f.body += [*self._checks_for_heads(extra), *self._refused_beside(self.steps)]
+        f.body += self._checks_of_parts(self.steps)
         self.call_steps(f, stacks, cached=cached)
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
@@ -290,6 +291,28 @@ class Model:
                 found.append(DoStatement(call("check_shapes", shape, **{one.name: Name(one.name)})))
         return found
 
+    def _refused_beside(self, steps: list[Step]) -> list[Statement]:
+        """Errors for what only stacks read whose own input is absent."""
+        found: list[Statement] = []
+        for step in steps:
+            first, *others = step.arguments
+            if not step.absent:
+                continue
+            names = [name for one in others if (name := self._only_for(step, one))]
+            test = expression("x is None", x=Name(first.name))
+            if names:
+                found.append(If(test, refused_alone(first.name, first.name, names)))
+        return found
+
+    def _only_for(self, step: Step, given: Given) -> str:
+        """The argument that an input of a step is, or comes from, if nothing else reads it."""
+        source = next((s for s in self.steps if s.value == given.value), None)
+        readers = {self.graph.scopes[op.scope].stack for op in self.graph.consumers(given.value)}
+        if not given.optional or readers - {"", step.stack}:
+            return ""
+        name = given.name if source is None else source.arguments[0].name
+        return name if name in {g.name for g in self.all_given(self.steps, [])} else ""
+
     def _checks_of_parts(self, steps: list[Step]) -> list[Statement]:
         """Checks of masks of joined ids that their own stack does not read."""
         found: list[Statement] = []
@@ -314,7 +337,7 @@ class Model:
         step = next(s for s in self.steps if s.stack == stack)
         wanted = [s for s in self.steps if s is step or self.plan.is_read(s.stack)]
         cached = not self.crosses()
-        f.body += self._checks_of_parts(wanted)
+        f.body += [*self._refused_beside(wanted), *self._checks_of_parts(wanted)]
         self.call_steps(f, [s.stack for s in wanted], cached=cached)
         logits = expression("self.logits(x)", x=Name(self.local_name(step)))
         made = f.body[-1]

@@ -218,3 +218,31 @@ def test_a_stack_that_reads_ids_too_is_given_both() -> None:
     memory = model.encoder(model.token_embedding(ids), ids)
     x = model.decoder(model.token_embedding(ids), memory)
     assert torch.equal(model(ids, ids), model.logits(x))
+
+
+STACKS = """name: stacks
+d_model: 8
+vocab_size: 9
+attention: {heads: 2}
+stacks:
+  pixels: {layers: 1, input: {type: patches, image_size: 4, patch_size: 2}}
+  sound: {layers: 1, input: {type: patches, argument: frames, image_size: 4, patch_size: 2}}
+  mixed: {layers: 0, final_norm: false, input: [tokens, {type: stack, stack: pixels, replace: 7}]}
+  both:
+    layers: 1
+    input:
+      - {type: stack, stack: sound, optional: true}
+      - {type: stack, stack: mixed, optional: true}
+"""
+
+
+def test_what_belongs_to_an_absent_stack_is_refused() -> None:
+    """Its mask, and the inputs of stacks that only it reads; without these it is left out."""
+    model: Any = mw.compile(mw.loads(STACKS), seed=0).eval()
+    frames, ids = torch.randn(2, 3, 4, 4), torch.tensor([[1, 2], [3, 4]])
+    assert model(frames=frames).shape == (2, 4, 8)
+    assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).shape == (2, 2, 8)
+    with pytest.raises(ValueError, match="attention_mask needs input_ids"):
+        model(frames=frames, attention_mask=torch.ones_like(ids))
+    with pytest.raises(ValueError, match="pixel_values needs input_ids"):
+        model(frames=frames, pixel_values=torch.randn(2, 3, 4, 4))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ....compiler.facts import PartFact
 from ....spec.embedding import StackInput
 from ....spec.model import ModelSpec
 from ...oracle import UnknownOptionError
@@ -46,18 +47,37 @@ def absent(subject: Subject) -> Measured | NotHere:
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
     """What is left out, the other data, and the modules that are then without gradients."""
-    plain = subject.data("plain")
+    plain, spec = subject.data("plain"), subject.spec
     for stack, parts in subject.graph.parts.items():
         above = "" if len(subject.graph.parts) == len(subject.graph.hidden) == 1 else f"{stack}."
-        modules = {p.input.argument: f"{above}{p.input.argument}_embedding." for p in parts}
-        names = [p.input.argument for p in parts if p.optional and p.input.argument in plain]
-        left = [{name} for name in names] + [{*names} - {name} for name in names]
+        names = [part.input.argument or part.input.stack for part in parts]
+        read = [_read_by(spec, part) for part in parts]
+        optional = [n for n, part in enumerate(parts) if part.optional and read[n][0] & {*plain}]
+        left = [{n} for n in optional] + [{*optional} - {n} for n in optional]
         for gone in left:
-            needed = {p.input.argument for p in parts} - gone
-            if gone and needed:
-                data = {name: value for name, value in plain.items() if name not in gone}
-                where = f"without {' and '.join(sorted(gone))}"
-                yield where, data, {modules[name] for name in gone}
+            needed = [read[n] for n in range(len(parts)) if n not in gone]
+            if not gone or not needed:
+                continue
+            kept, stacks = (set[str]().union(*found) for found in zip(*needed, strict=True))
+            absent = set[str]().union(*(read[n][0] for n in gone)) - kept
+            unused = set[str]().union(*(read[n][1] for n in gone)) - stacks
+            data = {name: value for name, value in plain.items() if name not in absent}
+            where = f"without {' and '.join(sorted(names[n] for n in gone))}"
+            modules = {f"{above}{names[n]}_embedding." for n in gone}
+            yield where, data, modules | {f"{one}." for one in unused}
+
+
+def _read_by(spec: ModelSpec, part: PartFact) -> tuple[set[str], set[str]]:
+    """The arguments that an input comes from, and the stacks that compute it."""
+    if part.input.argument:
+        return {part.input.argument}, set()
+    stacks, waiting = set[str](), [part.input.stack]
+    while waiting:
+        name = waiting.pop()
+        stacks.add(name)
+        inputs = (one.stack for one in spec.stacks[name].input if isinstance(one, StackInput))
+        waiting += {*inputs, *_memories(spec, name)} - stacks
+    return {argument for name in stacks for argument in _arguments(spec, name)}, stacks
 
 
 def _without_vectors(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
@@ -111,7 +131,9 @@ def _feeding(spec: ModelSpec, name: str) -> set[str]:
 
 
 def _arguments(spec: ModelSpec, name: str) -> list[str]:
-    found = (getattr(source, "argument", None) for source in spec.stacks[name].input)
+    inputs = spec.stacks[name].input
+    found = [getattr(source, "argument", None) for source in inputs]
+    found += [argument for source in inputs for argument in getattr(source, "add", ())]
     return [argument for argument in found if argument]
 
 
