@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -168,3 +170,46 @@ def test_the_rivals_give_the_same_result(module: Module, name: str) -> None:
     assert list(rivals.models) == ["emitted", "transformers", "by hand", "emitted, joined"]
     counts = {sum(w.numel() for w in model.parameters()) for model in rivals.models.values()}
     assert counts == {{"gpt2": 124_439_808, "bert": 109_482_240}[name]}
+
+
+def test_the_gpu_benchmark_needs_a_gpu(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from click.testing import CliRunner
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = CliRunner().invoke(module("gpu").main, [])
+    assert result.exit_code == 1
+    assert "this benchmark needs a GPU with CUDA" in result.stderr
+
+
+def test_the_models_of_the_gpu_benchmark_have_their_size(module: Module) -> None:
+    import modelwright as mw
+
+    gpu = module("gpu")
+    counts = [
+        mw.report(mw.lower(mw.load(gpu.EXAMPLES / f"{example}.yaml", sets=sets))).weights_total
+        for example, sets, _ in gpu.MODELS.values()
+    ]
+    assert counts == [124_439_808, 1_235_814_400]
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_runs_with_tiny_models(module: Module, tmp_path: Path) -> None:
+    gpu, out = module("gpu"), tmp_path / "gpu.jsonl"
+    gpu.main(["--tiny", "--way", "eager", "--out", str(out)], standalone_mode=False)
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [one["model"] for one in found] == list(gpu.TINY)
+    assert all(one["tokens_per_second"] > 0 and one["loss"] < 6 for one in found)
+    assert gpu.in_a_process(tmp_path, 60)["failed"].startswith("ModuleNotFoundError")
+    assert gpu.in_a_process(tmp_path, 0)["failed"] == "the time was over"
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_the_gpu_benchmark(module: Module, tmp_path: Path) -> None:
+    """All four pieces within five minutes; a share of the peak is below 1."""
+    gpu, out = module("gpu"), tmp_path / "gpu.jsonl"
+    gpu.main(["--out", str(out)], standalone_mode=False)
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(one["model"], one["way"]) for one in found] == list(product(gpu.MODELS, gpu.WAYS))
+    assert all(one["mfu"] is None or 0 < one["mfu"] < 1 for one in found)
