@@ -1,18 +1,20 @@
 """Attention maps of a model: the weights of every attention, (B, H, T, S).
 
-The model is emitted again with its attention weights kept (`BuildOptions.attention_weights`). This
-twin shares the parameters of the model, so that nothing is copied, and forward hooks collect what
-passes through its modules `weights`.
+The model is emitted again with its attention weights kept (`BuildOptions.attention_weights`). While
+maps are collected, the model computes as this twin does, and forward hooks collect what passes
+through its modules `weights`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from inspect import signature
 from itertools import cycle
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +25,13 @@ from .compile import Source, graph_of, instantiate
 from .file import emit_file
 from .map_sizes import map_bytes, memory_of, size_text
 from .options import USUAL, BuildOptions
-from .provenance import provenance
+from .provenance import provenance, remember
+from .twin import become, override, own_modules
 
 LIMIT = 2**30
 """Default number of bytes that maps may have."""
+PAUSED: WeakSet[nn.Module] = WeakSet()
+"""Models of which no maps are collected at present."""
 
 
 class MapsError(ValueError):
@@ -52,7 +57,8 @@ class AttentionMaps(Mapping[str, Tensor]):
         }
         self._twin = twin_of(model, graph, options)
         self._cache: Any = None
-        self._undo: list[Callable[[], None]] = []
+        self._calls = 0  # that are running, one inside the other
+        self._undo: ExitStack | None = None
 
     @property
     def stacks(self) -> dict[str, tuple[str, str]]:
@@ -82,20 +88,23 @@ class AttentionMaps(Mapping[str, Tensor]):
     # -- collecting
 
     def __enter__(self) -> AttentionMaps:
-        self._twin.train(self._model.training)
-        for op in attentions(self._graph):
-            self._watch(op)
-        kinds = {type(self._model).__module__}
-        for name, module in self._model.named_modules():
-            if type(module).__module__ in kinds:
-                self._redirect(module, self._twin.get_submodule(name))
+        if self._undo is not None:
+            raise MapsError("these maps are collected already; nested contexts need maps each")
+        with ExitStack() as undo:
+            become(self._model, self._twin, undo)
+            for op in attentions(self._graph):
+                self._watch(op, undo)
+            for module in own_modules(self._model).values():
+                self._wrap(module, undo)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        while self._undo:
-            self._undo.pop()()
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            undo.close()
 
-    def _watch(self, op: Op) -> None:
+    def _watch(self, op: Op, undo: ExitStack) -> None:
         """Collect the weights of an attention, in turn for the layers that share its module."""
         by_module: dict[str, list[str]] = {}
         for name, module in self._names[op.number].items():
@@ -106,33 +115,62 @@ class AttentionMaps(Mapping[str, Tensor]):
             def collect(_: nn.Module, __: Any, weights: Tensor, turn: Any = turn) -> None:
                 self._keep(next(turn), weights.detach())
 
-            handle = self._twin.get_submodule(module).register_forward_hook(collect)
-            self._undo.append(handle.remove)
+            handle = self._model.get_submodule(module).register_forward_hook(collect)
+            undo.callback(handle.remove)
 
     def _keep(self, name: str, weights: Tensor) -> None:
+        if self._model in PAUSED:
+            return
         held = sum(each.nbytes for steps in self._steps.values() for each in steps)
         refuse_beyond(self._limit, held + weights.nbytes, "so far")
         self._steps.setdefault(name, []).append(weights)
 
-    def _redirect(self, module: nn.Module, twin: nn.Module) -> None:
-        """Let the methods of a module run those of its twin."""
+    def _wrap(self, module: nn.Module, undo: ExitStack) -> None:
+        """Notice the calls of the methods of a module."""
         for name, method in vars(type(module)).items():
             if callable(method) and not name.startswith("_") and name != "init_weights":
-                setattr(module, name, self._beginning(getattr(twin, name)))
-                self._undo.append(partial(delattr, module, name))
+                override(module, name, self._beginning(getattr(module, name)), undo)
 
     def _beginning(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method; a call that does not continue with the same cache starts anew."""
+        """The method; a call from outside that has another cache than the last one starts anew."""
 
         @wraps(method)
         def call(*arguments: Any, **options: Any) -> Any:
-            cache = signature(method).bind(*arguments, **options).arguments.get("cache")
-            if cache is None or cache is not self._cache:
-                self._steps.clear()
-            self._cache = cache
-            return method(*arguments, **options)
+            if not self._calls and self._model not in PAUSED:
+                cache = signature(method).bind(*arguments, **options).arguments.get("cache")
+                if cache is None or cache is not self._cache:
+                    self._steps.clear()
+                self._cache = cache
+            self._calls += 1
+            try:
+                return method(*arguments, **options)
+            finally:
+                self._calls -= 1
 
         return call
+
+
+@contextmanager
+def paused(model: nn.Module) -> Iterator[None]:
+    """Context in which no maps of the model are collected: they stay those of the last call."""
+    PAUSED.add(model)
+    try:
+        yield
+    finally:
+        PAUSED.discard(model)
+
+
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """Context: eval mode, without gradients."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
 
 
 def attention_maps(
@@ -147,8 +185,9 @@ def attention_maps(
             model.generate(ids, max_new_tokens=8)
 
     With inputs, the model runs once in eval mode, without gradients. Without, the result is a
-    context manager that collects the maps of what is computed inside it. Rows sum to 1, to less
-    with attention sinks, and to 0 for a query that may attend to no key.
+    context manager that collects the maps of what is computed inside it. Forward hooks of the
+    model's modules run as they always do. Rows sum to 1, to less with attention sinks, and to 0 for
+    a query that may attend to no key.
 
     model: a model that `compile` returned; any model of an emitted file with its `spec`
     spec: the spec of the model, its path or its graph
@@ -164,13 +203,8 @@ def attention_maps(
     if not inputs:
         return maps
     refuse_beyond(limit, map_bytes(graph, inputs, next(model.parameters()).element_size()))
-    training = model.training
-    try:
-        with torch.no_grad(), maps:
-            maps._twin.eval()
-            model(**inputs)
-    finally:
-        model.train(training)
+    with evaluated(model), maps:
+        model(**inputs)
     return maps
 
 
@@ -182,7 +216,8 @@ def known_graph(
     if found is None:
         raise MapsError(
             f"the spec of this {type(model).__name__} is not known, because mw.compile did not "
-            f'make it; give the spec: {function}(model, spec="model.yaml", …)'
+            f"make it, or did so in another process; give the spec: "
+            f'{function}(model, spec="model.yaml", …)'
         )
     return found
 
@@ -243,20 +278,17 @@ def joined(steps: list[Tensor], *, aligned: bool) -> Tensor:
 
 
 def twin_of(model: nn.Module, graph: ModuleGraph, options: BuildOptions) -> nn.Module:
-    """The same model with its attention weights kept, and with the parameters of `model`."""
+    """The same model without weights, of a file that keeps its attention weights."""
     kept = replace(options, attention_weights=True, gradient_checkpointing=False, kernel="dense")
-    emitted = emit_file(graph, kept)
-    twin = instantiate(emitted, graph.name, device="meta")
+    twin = instantiate(emit_file(graph, kept), graph.name, device="meta")
     own = dict(model.named_parameters())
-    if own.keys() != dict(twin.named_parameters()).keys():
+    others = dict(twin.named_parameters())
+    if own.keys() != others.keys():
         raise MapsError(f"the weights of this {type(model).__name__} are not those of {graph.name}")
     for name, parameter in own.items():
-        place, _, leaf = name.rpartition(".")
-        module = twin.get_submodule(place)
-        if module.get_parameter(leaf).shape != parameter.shape:
+        if others[name].shape != parameter.shape:
             raise MapsError(f"the shape of `{name}` is not that of {graph.name}")
-        setattr(module, leaf, parameter)
-    return twin
+    return remember(twin, graph, kept)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

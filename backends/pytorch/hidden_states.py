@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from .attention_maps import unwrapped
+from .attention_maps import evaluated, paused, unwrapped
+from .twin import override
 
 INPUT = "input"
 """Last part of the name of what the first layer reads."""
@@ -26,7 +26,7 @@ def hidden_states(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     model = unwrapped(model)
-    with _evaluated(model):
+    with evaluated(model):
         handles = [
             handle
             for name, layers in stacks_of(model).items()
@@ -71,16 +71,24 @@ def logit_lens(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
     (nostalgebraist 2020, "interpreting GPT: the logit lens"). The last layer's are the model's
     logits. In an encoder-decoder, the layers are those of the decoder.
 
-    Raises ValueError for a model whose result is not logits (B, T, V).
+    Raises ValueError for a model whose result is not logits (B, T, V), and for one whose layers
+    have hidden states of several widths.
     """
     model = unwrapped(model)
-    states = hidden_states(model, **inputs)
-    name = list(stacks_of(model))[-1]
+    name, layers = list(stacks_of(model).items())[-1]
+    states = {
+        key: state
+        for key, state in hidden_states(model, **inputs).items()
+        if key.startswith(f"{name}.")
+    }
+    widths = {key: state.size(-1) for key, state in states.items()}
+    if len({*widths.values()}) > 1:
+        listed = ", ".join(f"{key} has {width}" for key, width in widths.items())
+        raise ValueError(f"the logit lens needs hidden states of one width, and {listed}")
     found: dict[str, Any] = {}
     for key, state in states.items():
-        if key.startswith(f"{name}."):
-            with _evaluated(model), _layers_give(stacks_of(model)[name], state):
-                found[key] = model(**inputs)
+        with evaluated(model), paused(model), _layers_give(layers, state):
+            found[key] = model(**inputs)
     width = getattr(getattr(model, "config", None), "vocab_size", None)
     if any(
         not isinstance(x, Tensor) or x.dim() != 3 or x.size(-1) != width for x in found.values()
@@ -95,22 +103,7 @@ def logit_lens(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
 @contextmanager
 def _layers_give(layers: nn.ModuleList, state: Tensor) -> Iterator[None]:
     """Context in which the layers compute nothing and return this state."""
-    for block in layers:
-        block.forward = lambda *_, **__: state
-    try:
-        yield
-    finally:
+    with ExitStack() as undo:
         for block in layers:
-            del block.forward
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Context: eval mode, without gradients."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
+            override(block, "forward", lambda *_, **__: state, undo)
+        yield

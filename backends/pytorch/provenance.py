@@ -1,4 +1,8 @@
-"""The graph and the build options of each compiled model, by instance."""
+"""The graph and the build options of each compiled model, by its class.
+
+A copy and an unpickled model have the class of the first one. Each emitted text has classes of its
+own, and states the options that it was built with.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,15 @@ from .options import BuildOptions
 if TYPE_CHECKING:
     from torch import nn
 
-_MADE: WeakKeyDictionary[nn.Module, tuple[ModuleGraph, BuildOptions]] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[type[nn.Module], tuple[ModuleGraph, BuildOptions]] = WeakKeyDictionary()
 
 
 def remember(model: nn.Module, graph: ModuleGraph, options: BuildOptions) -> nn.Module:
     """Record what a model was compiled from. Returns the model."""
-    _MADE[model] = graph, options
+    _MADE[type(model)] = graph, options
     return model
 
 
 def provenance(model: nn.Module) -> tuple[ModuleGraph, BuildOptions] | None:
-    """The graph and options of a model that `compile` returned; None for other models."""
-    return _MADE.get(model)
+    """The graph and options of a model that `compile` returned, or a copy of it; None for other models."""
+    return _MADE.get(type(model))

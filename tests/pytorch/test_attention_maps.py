@@ -234,17 +234,17 @@ def test_hooks_on_a_built_file_read_and_change_the_weights() -> None:
 
 
 def test_a_built_file_needs_its_spec() -> None:
-    file = import_text(mw.emit(mw.loads(SMALL)), "small")
-    model = file.Small()
+    text = SMALL.replace("name: small", "name: built")  # one that no test compiles
+    model = import_text(mw.emit(mw.loads(text)), "built").Built()
     with pytest.raises(MapsError, match="give the spec: attention_maps"):
         mw.attention_maps(model, input_ids=IDS)
-    maps = mw.attention_maps(model, spec=mw.loads(SMALL), input_ids=IDS)
+    maps = mw.attention_maps(model, spec=mw.loads(text), input_ids=IDS)
     assert len(maps) == 2
-    wider = mw.loads(SMALL, sets=("layers=3",))
-    with pytest.raises(MapsError, match="weights of this Small are not those of small"):
+    wider = mw.loads(text, sets=("layers=3",))
+    with pytest.raises(MapsError, match="weights of this Built are not those of built"):
         mw.attention_maps(model, spec=wider, input_ids=IDS)
-    wider = mw.loads(SMALL, sets=("d_model=32",))
-    with pytest.raises(MapsError, match=r"the shape of `.*` is not that of small"):
+    wider = mw.loads(text, sets=("d_model=32",))
+    with pytest.raises(MapsError, match=r"the shape of `.*` is not that of built"):
         mw.attention_maps(model, spec=wider, input_ids=IDS)
 
 

@@ -150,7 +150,8 @@ def test_kinds_of_layers_have_tables_of_their_own() -> None:
 
 
 def test_positions_of_a_built_file_need_its_spec() -> None:
-    model = import_text(mw.emit(decoder()), "small").Small()
+    spec = decoder(more="description: one that no test compiles")
+    model = import_text(mw.emit(spec), "small").Small()
     with pytest.raises(MapsError, match=r"give the spec: position_table\(model, spec="):
         mw.position_table(model)
-    assert mw.position_table(model, spec=decoder()).keys() == {"position_embedding"}
+    assert mw.position_table(model, spec=spec).keys() == {"position_embedding"}
