@@ -72,6 +72,11 @@ def names_of(graph: ModuleGraph, tokens: Tokens, inputs: dict[str, Any]) -> dict
 def text_stacks(graph: ModuleGraph) -> tuple[str, str]:
     """The stack that reads the text, and the one that reads the target; "" without one."""
     reading = [stack for stack, fact in graph.inputs.items() if fact.kind == "tokens"]
+    others = [
+        fact.argument or stack for stack, fact in graph.inputs.items() if fact.kind != "tokens"
+    ]
+    if not reading:
+        raise PromptError(f"{graph.name} reads no text, but {' and '.join(others)}")
     if len(reading) != len(graph.inputs) or len(reading) > 2:
         raise PromptError(f"{graph.name} reads more than a text and a target text")
     if len(reading) == 2 and not graph.stack_facts[reading[1]].reads:

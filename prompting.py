@@ -41,11 +41,37 @@ def visible(text: str) -> str:
     return "".join(s if s.isprintable() else repr(s).strip("'") for s in dotted) or "·"
 
 
+def byte_name(number: int) -> str:
+    """`a`, `·`, `\\n` or `\\xbb`: a byte as a token. Larger numbers stay numbers."""
+    if number > 255:
+        return str(number)
+    return visible(chr(number)) if number < 128 else f"\\x{number:02x}"
+
+
 BYTES = Tokens(
     encode=lambda text: list(text.encode(errors="surrogateescape")),
     decode=lambda ids: bytes(i for i in ids if i < 256).decode(errors="replace"),
-    name=lambda number: visible(chr(number)) if number < 128 else f"{number:02x}",
+    name=lambda number: byte_name(number),
 )
+
+
+ASCII = 128
+"""The least vocabulary with which text is read as bytes."""
+
+
+def numbers(size: int) -> Tokens:
+    """A tokenizer of a vocabulary of `size` tokens whose text is their numbers: `3 1 4`."""
+
+    def encode(text: str) -> list[int]:
+        words = text.split()
+        if all(word.isdecimal() and int(word) < size for word in words):
+            return [int(word) for word in words]
+        raise PromptError(
+            f"the vocabulary has {size} tokens, too few for text; write numbers below {size}, such "
+            "as `0 1 2`, or give a tokenizer"
+        )
+
+    return Tokens(encode, lambda ids: " ".join(map(str, ids)))
 
 
 def load_tokenizer(name: str) -> Tokens:

@@ -52,7 +52,7 @@ class Run(BaseModel):
     """A run of the model of a spec: its attention maps and next tokens.
 
     text, name    the spec, as in `Request`
-    prompt        the text to read
+    prompt        the text to read; None: one that suits the vocabulary
     target        the text of the decoder of an encoder-decoder; None: what the model generates
     """
 
@@ -60,7 +60,7 @@ class Run(BaseModel):
 
     text: Text
     name: Name = "spec.yaml"
-    prompt: Annotated[str, Field(max_length=2000)]
+    prompt: Annotated[str, Field(max_length=2000)] | None = None
     target: Annotated[str, Field(max_length=2000)] | None = None
 
 

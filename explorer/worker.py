@@ -18,6 +18,8 @@ MOST_WEIGHTS = 50_000_000
 MOST_TOKENS = 64
 MOST_BYTES = 8 * 2**30
 """Of address space; much of it is code and is never touched."""
+FIRST = "To be, or not to be"
+"""The text that is read where none is given."""
 NAMED = 40
 """Next tokens that are named; the page shows no more."""
 
@@ -86,15 +88,15 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
 
     from ..attending import maps_of, names_of, text_inputs, text_stacks
     from ..compiler import lower
-    from ..prompting import BYTES, PromptError, load_tokenizer
+    from ..prompting import PromptError
     from ..spec import loads
 
     folder = asked["folder"]
     graph = lower(loads(asked["text"], asked["name"], folder=folder and Path(folder)))
     text_stacks(graph)
     model, note = _model(graph, asked["weights"])
-    tokens = load_tokenizer(asked["tokenizer"]) if asked["tokenizer"] else BYTES
-    inputs = text_inputs(model, graph, tokens, asked["prompt"], asked["target"])
+    tokens, text, more = _text(model, asked)
+    inputs = text_inputs(model, graph, tokens, text, asked["target"])
     longest = max(ids.size(1) for ids in inputs.values())
     if longest > MOST_TOKENS:
         raise PromptError(f"{longest} tokens; the page shows at most {MOST_TOKENS}")
@@ -103,7 +105,8 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     with torch.no_grad():
         result = model(**inputs)
     return {
-        "note": note,
+        "note": f"{note}{more}",
+        "prompt": text,
         "tokens": names,
         "maps": [
             {
@@ -117,6 +120,21 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         ],
         "next": _next_tokens(graph, result, tokens),
     }
+
+
+def _text(model: Any, asked: dict[str, Any]) -> tuple[Any, str, str]:
+    """The tokenizer, the text to read, and a note; tokens of a small vocabulary are numbers."""
+    from ..prompting import ASCII, BYTES, load_tokenizer, numbers
+
+    size = getattr(model.config, "vocab_size", ASCII)
+    prompt: str | None = asked["prompt"]
+    if asked["tokenizer"]:
+        return load_tokenizer(asked["tokenizer"]), FIRST if prompt is None else prompt, ""
+    if size >= ASCII:
+        return BYTES, FIRST if prompt is None else prompt, ""
+    first = " ".join(map(str, range(min(size, 8))))
+    note = f" The vocabulary has {size} tokens, too few for text: the text is numbers below {size}."
+    return numbers(size), first if prompt is None else prompt, note
 
 
 def _model(graph: Any, weights: str | None) -> tuple[Any, str]:
@@ -149,7 +167,12 @@ def _packed(weights: Any) -> str:
 
 def _next_tokens(graph: Any, result: Any, tokens: Any) -> dict[str, Any] | None:
     """All logits of the last position in descending order, and names of the first; or None."""
-    heads = [name for name, head in graph.heads.items() if head.loss == "next_token"]
+    heads = [
+        name
+        for name, head in graph.heads.items()
+        if head.loss == "next_token"
+        or (head.kind == "language_model" and graph.stack_facts[head.stack].reads)
+    ]
     if isinstance(result, dict):
         result = result[heads[0]] if heads else None
     if result is None or not heads or result.dim() != 3:

@@ -147,7 +147,8 @@ def _belongs(
     """Whether a head is drawn above this stack, the last one that it depends on."""
     key = parts.source(graph.outputs[head], ROOT) or ""
     below = {key, *root.ancestors.get(key, ())}
-    return own == [output for output in outputs.values() if output in below][-1]
+    drawn = [output for output in outputs.values() if output in below]
+    return own == (drawn[-1] if drawn else outputs.get(graph.heads[head].stack))
 
 
 def _states(graph: ModuleGraph, stack: str, options: DrawOptions) -> Part:

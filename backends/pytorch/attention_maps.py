@@ -50,6 +50,7 @@ class AttentionMaps(Mapping[str, Tensor]):
         self._model, self._graph, self._limit = model, graph, limit
         self._names = {op.number: names_of(graph, op) for op in attentions(graph)}
         self._steps: dict[str, list[Tensor]] = {}
+        self._held = 0  # bytes
         self._aligned = {
             name: _is_cached(graph, op)
             for op in attentions(graph)
@@ -110,19 +111,24 @@ class AttentionMaps(Mapping[str, Tensor]):
         for name, module in self._names[op.number].items():
             by_module.setdefault(module, []).append(name)
         for module, names in by_module.items():
-            turn = cycle(names)
+            turn, current = cycle(names), [names[0]]
 
-            def collect(_: nn.Module, __: Any, weights: Tensor, turn: Any = turn) -> None:
-                self._keep(next(turn), weights.detach())
+            def begin(*_: Any, turn: Any = turn, current: list[str] = current) -> None:
+                current[0] = next(turn)
 
-            handle = self._model.get_submodule(module).register_forward_hook(collect)
-            undo.callback(handle.remove)
+            def collect(_: Any, __: Any, weights: Tensor, current: list[str] = current) -> None:
+                self._keep(current[0], weights.detach())
+
+            kept = self._model.get_submodule(module)
+            parent = self._model.get_submodule(module.rpartition(".")[0])
+            undo.callback(parent.register_forward_pre_hook(begin).remove)
+            undo.callback(kept.register_forward_hook(collect).remove)
 
     def _keep(self, name: str, weights: Tensor) -> None:
         if self._model in PAUSED:
             return
-        held = sum(each.nbytes for steps in self._steps.values() for each in steps)
-        refuse_beyond(self._limit, held + weights.nbytes, "so far")
+        refuse_beyond(self._limit, self._held + weights.nbytes, "so far")
+        self._held += weights.nbytes
         self._steps.setdefault(name, []).append(weights)
 
     def _wrap(self, module: nn.Module, undo: ExitStack) -> None:
@@ -140,6 +146,7 @@ class AttentionMaps(Mapping[str, Tensor]):
                 cache = signature(method).bind(*arguments, **options).arguments.get("cache")
                 if cache is None or cache is not self._cache:
                     self._steps.clear()
+                    self._held = 0
                 self._cache = cache
             self._calls += 1
             try:

@@ -188,15 +188,13 @@ def make_activation(f: Writer, op: Op) -> list[Statement]:
 
 def make_attend(f: Writer, op: Op) -> list[Statement]:
     """The module that attention weights pass through, if they are kept."""
-    if not op.attrs.get("kept"):
-        return []
-    made = Set(Dot(SELF, op.attrs["kept"]), call("nn.Identity"), "for forward hooks")
-    return [made]
+    kept = op.attrs.get("kept") or op.attrs.get("hooked")
+    return [Set(Dot(SELF, kept), call("nn.Identity"), "for forward hooks")] if kept else []
 
 
 def make_recurrence(f: Writer, op: Op) -> list[Statement]:
     """Linear layers of the state, of the query and of the context."""
-    found: list[Statement] = []
+    found = make_attend(f, op)
     biased = {weight.name for weight in op.weights}
     for weight in op.weights:
         name, _, kind = weight.name.rpartition(".")

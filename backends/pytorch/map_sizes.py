@@ -24,8 +24,13 @@ def map_bytes(graph: ModuleGraph, inputs: Mapping[str, Any], width: int) -> int:
         pairs = tokens_of(graph, stack, inputs) * tokens_of(graph, source, inputs)
         block = graph.block_of(op.scope)
         layers = len(block.layer_indices) if block is not None else 1
-        total += layers * batch_of(inputs) * int(op.attrs["heads"].size) * pairs * width
+        total += layers * batch_of(inputs) * heads_of(op) * pairs * width
     return total
+
+
+def heads_of(op: Op) -> int:
+    """The number of heads; a recurrence has one."""
+    return int(op.attrs["heads"].size) if op.kind == "attend" else 1
 
 
 def batch_of(inputs: Mapping[str, Any]) -> int:

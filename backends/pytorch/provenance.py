@@ -25,5 +25,5 @@ def remember(model: nn.Module, graph: ModuleGraph, options: BuildOptions) -> nn.
 
 
 def provenance(model: nn.Module) -> tuple[ModuleGraph, BuildOptions] | None:
-    """The graph and options of a model that `compile` returned, or a copy of it; None for other models."""
+    """The graph and options of a model from `compile`, or a copy; None for others."""
     return _MADE.get(type(model))

@@ -54,6 +54,7 @@ def _tokens(graph: ModuleGraph, tokens: int) -> dict[str, Array]:
     found = {}
     for fact in graph.inputs.values():
         if fact.argument in arguments:
-            shape = graph.values[arguments[fact.argument].outputs[0]].shape
-            found[fact.argument] = np.full((1, tokens, *[1] * (len(shape) - 2)), word)
+            shape = [1] * len(graph.values[arguments[fact.argument].outputs[0]].shape)
+            shape[fact.axis] = max(1, fact.frames(tokens))
+            found[fact.argument] = np.full(shape, word)
     return found

@@ -110,6 +110,7 @@ ROWS: dict[str, Row] = {
             "query_bias?",
             "context?",
             "scale?",
+            "hooked?",
         ),
         saves=recur_saves,
         stores=recur_stores,

@@ -69,6 +69,18 @@ def test_what_a_head_mostly_reads() -> None:
     assert mostly(crossing) == ""
 
 
+def test_equal_shares_are_no_finding() -> None:
+    """Weights of an untrained model are all equal, so that no key is read most."""
+    causal = tuple(tuple(1 / (q + 1) if k <= q else 0.0 for k in range(3)) for q in range(3))
+    full = ((1 / 3,) * 3,) * 3
+    for rows in (causal, full):
+        assert mostly(HeatMap("attention", 0, rows, WORDS, WORDS)) == "all equal"
+    tied = ((1.0, 0.0, 0.0), (0.45, 0.45, 0.1), (0.4, 0.1, 0.5))
+    assert mostly(HeatMap("attention", 0, tied, WORDS, WORDS)) == "itself 48 %"
+    tied = ((1.0, 0.0, 0.0), (0.4, 0.4, 0.2), (0.1, 0.1, 0.1))
+    assert mostly(HeatMap("attention", 0, tied, WORDS, WORDS)).startswith("first token and itself")
+
+
 def test_many_maps_are_a_sheet() -> None:
     maps = [heat(head, f"layers.{layer}.attention") for layer in range(3) for head in range(4)]
     svg = draw_heat_maps(maps).decode()

@@ -83,3 +83,14 @@ def test_a_tie_runs_below_what_it_passes() -> None:
     passed = [box for box in drawing.boxes if left.x < box.x < right.x and box.bottom < left.top]
     assert len(passed) >= 4
     assert min(y for _, y in tie.points) < min(box.bottom for box in passed)
+
+
+@pytest.mark.parametrize("depth", ["stack", "block", "module", "ops"])
+@pytest.mark.parametrize("pool", ["mean", "first"])
+def test_a_head_that_reads_the_mask_of_optional_inputs(depth: str, pool: str) -> None:
+    """The mean over vectors that may be padding: the head is drawn above the one stack."""
+    text = f"{JOINED}join: concatenate\nhead: {{type: classifier, classes: 3, pool: {pool}}}\n"
+    text = text.replace("stacks:\n  all:\n    vocab", "family: encoder-only\nvocab")
+    text = text.replace("\n    input:", "\ninput:").replace("\n      -", "\n  -")
+    drawing = figure(mw.lower(mw.loads(text)), DrawOptions(depth=depth))
+    assert any(part.id == "result.head" for part in drawing.parts())

@@ -75,6 +75,12 @@ def test_many_tokens_are_drawn_as_few_rectangles():
     assert 'class="on local"' in data.decode()
 
 
+def test_a_mask_of_no_model_has_no_place_in_one() -> None:
+    text = draw_mask(parse_formula("causal"), options=MaskOptions(tokens=8)).decode()
+    assert "1 layer" not in text
+    assert "drawn: 36 of 64" in text
+
+
 def test_two_figures_can_stand_in_one_page():
     """No id of one is an id of the other, and no rule of style reaches the other."""
     first, second = (

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from explore_partners import PANES, partners, related
-from explore_server import EXAMPLES, NAMES, asked
+from explore_server import EXAMPLES, NAMES, SMALL, asked
 
 from modelwright.explorer import answer
+from modelwright.explorer.request import LONGEST_TEXT
 
 NO_CODE = ("tokens", "max_positions", "final_norm: false")
 """Keys that code need not read: rotary and relative positions have no longest sequence."""
@@ -197,3 +198,19 @@ final_norm: true
     found = {code[int(key) - 1].strip() for key in partners(links, "yaml", "10", "code")}
     assert found == {"self.norm = nn.LayerNorm(config.d_model, config.eps)", "return self.norm(x)"}
     assert partners(links, "yaml", "10", "figure") == {"n-norm"}
+
+
+def test_a_long_resolved_spec_is_linked() -> None:
+    """Thirty kinds of blocks in a short text: the resolved spec is longer than a spec may be."""
+    kinds = [f"b{number}" for number in range(30)]
+    blocks = ", ".join(
+        f"{kind}: {{mask: causal & window({n + 2})}}" for n, kind in enumerate(kinds)
+    )
+    text = SMALL.replace(
+        "layers: 2", f"layers: 30\nblocks: {{{blocks}}}\npattern: [{', '.join(kinds)}]"
+    )
+    found = answer({"ask": "links", "text": text, "name": "spec.yaml"}, EXAMPLES)
+    assert len(found["resolved"]) > LONGEST_TEXT
+    assert found["links"]["resolved"]
+    line = next(key for key, item in found["links"]["yaml"].items() if int(key) == 1)
+    assert partners(found["links"], "yaml", line, "resolved")

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from explore_server import SMALL, Serve
+from explore_server import EXAMPLES, SMALL, Serve
 
 import modelwright as mw
+from modelwright import prompting
+from modelwright.compiler.display import to_yaml
 from modelwright.explorer import answer, page_files
 from modelwright.explorer.request import RequestError, read_run
 from modelwright.explorer.runner import ENDED, STOPPED, Runner
@@ -31,6 +33,12 @@ def unpacked(found: dict[str, Any]) -> torch.Tensor:
     return torch.from_numpy(numbers / 65535)
 
 
+IMAGES = (
+    BYTES.replace("decoder-only", "encoder-only")
+    .replace("vocab_size: 256", "input: {type: patches, image_size: 8, patch_size: 4}")
+    .replace("max_positions: 16\nd", "d")
+    .replace("head: language_model\n", "")
+)
 TEXT = BYTES.replace("positions: learned", "positions: rotary").replace("max_positions: 16\n", "")
 
 
@@ -67,7 +75,9 @@ def test_weights_of_the_command_line_are_used_where_they_fit(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"text": SMALL}, "the tokenizer gives token id 116, but vocab_size is 32"),
+        ({"text": SMALL}, "32 tokens, too few for text; write numbers below 32, such as `0 1 2`"),
+        ({"text": SMALL, "prompt": "1 32"}, "write numbers below 32"),
+        ({"text": IMAGES}, "small reads no text, but pixel_values"),
         ({"prompt": ""}, "the prompt contains no tokens"),
         ({"prompt": "a" * (MOST_TOKENS + 1)}, "65 tokens; the page shows at most 64"),
         ({"text": f"{TEXT}colour: red\n"}, "unknown key `colour`"),
@@ -77,6 +87,27 @@ def test_weights_of_the_command_line_are_used_where_they_fit(tmp_path: Path) -> 
 )
 def test_models_that_cannot_be_run_are_reported(changes: dict[str, str], message: str) -> None:
     assert message in run({**asked(TEXT), **changes})["error"]
+
+
+@pytest.mark.parametrize("name", ["tiny_t5", "tiny_encoder_decoder", "transformer_base"])
+def test_a_decoder_that_reads_another_stack_has_a_next_token(name: str) -> None:
+    """After a target, and after what the model writes; the first text suits each vocabulary."""
+    sets = () if name.startswith("tiny") else ("d_model=48", "layers=1", "vocab_size=300")
+    text = to_yaml(mw.load(EXAMPLES / f"{name}.yaml", sets=sets))
+    found = run({**asked(text, name=f"{name}.yaml"), "prompt": None})
+    assert "error" not in found
+    model = mw.compile(mw.loads(text), seed=0).eval()
+    size = model.config.vocab_size
+    numbers = name == "tiny_encoder_decoder"
+    assert found["prompt"] == ("0 1 2 3 4 5 6 7" if numbers else "To be, or not to be")
+    ids = [int(n) for n in found["prompt"].split()] if numbers else list(found["prompt"].encode())
+    source = torch.tensor([ids])
+    written = model.generate(source, max_new_tokens=24, temperature=0)[:, :-1]
+    with torch.no_grad():
+        logits = model(source, written)[0, -1]
+    wanted = logits.sort(descending=True).values.tolist()
+    assert len(found["next"]["logits"]) == size
+    assert found["next"]["logits"] == pytest.approx(wanted, abs=1e-3)
 
 
 def test_an_encoder_has_no_next_token() -> None:
@@ -140,7 +171,8 @@ def test_the_server_runs_models_with_its_own_files_only(
 
 def test_a_run_is_checked() -> None:
     with pytest.raises(RequestError, match="prompt"):
-        read_run({"text": SMALL})
+        read_run({"text": SMALL, "prompt": 3})
+    assert read_run({"text": SMALL}).prompt is None
     assert read_run({"text": SMALL, "prompt": "a"}).target is None
 
 
@@ -156,3 +188,9 @@ def test_figures_are_exported(format: str, start: bytes) -> None:
     assert data.startswith(start)
     options = mw.DrawOptions(depth="module", theme="light")
     assert data == mw.draw(mw.loads(SMALL, "spec.yaml"), format, options)
+
+
+def test_bytes_have_names_of_in_one_form() -> None:
+    """A byte above 127 is no letter: `\\xbb`, as `\\x10` and `\\n` are no signs."""
+    names = [prompting.BYTES.name(number) for number in (65, 32, 10, 16, 0xBB, 255, 256)]
+    assert names == ["A", "·", "\\n", "\\x10", "\\xbb", "\\xff", "256"]

@@ -25,6 +25,7 @@ from modelwright.compiler.passes.keep_weights import keep_weights, why_no_weight
 
 KEPT = BuildOptions(attention_weights=True)
 ABLE = [name for name in VARIATIONS if not why_no_weights(graph_of(name))]
+RECURRENT = [name for name in ABLE if any(op.attrs.get("query") for op in graph_of(name).ops())]
 SOME = [
     "decoder",
     "encoder",
@@ -40,7 +41,11 @@ SOME = [
 ]
 HIDDEN = {f"positions_shaw_{family}" for family in ("decoder", "encoder", "both")}
 """Their weights are multiplied by values and by vectors of distances: no values show them."""
-REST = [pytest.param(name, marks=pytest.mark.slow) for name in ABLE if name not in {*SOME, *HIDDEN}]
+REST = [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ABLE
+    if name not in {*SOME, *HIDDEN, *RECURRENT}
+]
 SMALL = """
 name: small
 family: decoder-only
@@ -126,6 +131,22 @@ def test_maps_are_the_weights_of_the_plain_file(name: str) -> None:
     with mw.attention_maps(model), torch.no_grad():
         again = flat(model(**data))
     assert (again - wanted).abs().max() <= 1e-12 * wanted.abs().max()
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_maps_of_recurrences_are_the_weights_of_each_step(name: str) -> None:
+    """Bahdanau's alignment: each token of the decoder has a row, also while it generates."""
+    model, data = model_of(name), data_of(name)
+    with observing(_file_of(model)) as seen, torch.no_grad():
+        wanted = flat(model(**data))
+    maps = mw.attention_maps(model, **data)
+    steps = torch.cat([each.weights for each in seen], dim=-2)
+    joined = torch.cat(list(maps.values()), dim=-2)
+    assert {*maps.stacks.values()} == {("target", "source")}
+    assert (steps - joined).abs().max() < 1e-12
+    assert (joined.sum(-1) - 1).abs().max() < 1e-12
+    with mw.attention_maps(model), torch.no_grad():
+        assert (flat(model(**data)) - wanted).abs().max() <= 1e-12 * wanted.abs().max()
 
 
 def _file_of(model: nn.Module) -> ModuleType:

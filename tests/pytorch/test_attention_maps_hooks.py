@@ -103,7 +103,9 @@ def test_maps_inside_maps() -> None:
 
 
 @pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
+    "copied",
+    [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+    ids=["copy", "pickle"],
 )
 def test_copies_have_the_spec_of_the_first_model(copied: Any) -> None:
     model = decoder()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from variations import VARIATIONS, graph_of
 
 import modelwright as mw
 from modelwright.backends.pytorch import import_text
@@ -83,6 +85,14 @@ def test_the_logit_lens_needs_logits() -> None:
         mw.logit_lens(model, input_ids=IDS)
 
 
+def test_the_logit_lens_needs_states_of_one_width(examples: Path) -> None:
+    text = (examples / "rnnsearch.yaml").read_text(encoding="utf-8").replace("1000", "8")
+    model = mw.compile(mw.loads(text.replace("30000", "40")))
+    wanted = "hidden states of one width, and decoder.layers.input has 620, decoder.layers.0 has"
+    with pytest.raises(ValueError, match=wanted):
+        mw.logit_lens(model, input_ids=IDS, decoder_input_ids=IDS)
+
+
 def test_a_compiled_model_is_looked_into() -> None:
     """`torch.compile` wraps a model; names are those of the model inside."""
     model = torch.compile(mw.compile(decoder()))
@@ -147,6 +157,57 @@ def test_relative_biases_of_two_stacks() -> None:
 def test_kinds_of_layers_have_tables_of_their_own() -> None:
     found = mw.position_table(mw.compile(f"{EXAMPLES}/gemma3_1b.yaml", device="meta"), tokens=4)
     assert list(found) == ["local_cos", "local_sin", "global_cos", "global_sin"]
+
+
+POSITIONS = [
+    *(name for name in VARIATIONS if name.startswith(("positions_", "stem_", "patches_"))),
+    *("dit", "objects", "learned_tokens_of_a_signal", "image_stem_early_convolutions"),
+]
+
+
+@pytest.mark.sampled(15)
+@pytest.mark.parametrize("name", POSITIONS)
+def test_tables_have_a_row_for_each_position(name: str) -> None:
+    """Of a stem that halves the length, of distances, of images: the shape that the graph says."""
+    graph = graph_of(name)
+    found = mw.position_table(mw.compile(graph), tokens=5)
+    tokens = int(next(iter(graph.lengths.values()), 5))  # of an image, or as many as asked for
+    lengths = {"T": tokens, "S": tokens, "2*T": 2 * tokens, "2*S": 2 * tokens}
+    kinds = {"sinusoid", "grid_sinusoid", "rope_table", "grid_rope_table", "alibi"}
+    for op in graph.ops():
+        if op.kind not in {*kinds, "relative_bias"} or "condition" in op.scope:
+            continue
+        sizes = [size for size in graph.values[op.outputs[0]].shape if size.label != "B"]
+        if sizes[0].label == "M":  # of what the decoder reads
+            continue
+        wanted = [lengths.get(size.label) or int(size.size) for size in sizes if size.label != "1"]
+        assert tuple(wanted) in {tuple(each.shape) for each in found.values()}, op.kind
+
+
+def test_sinusoids_behind_a_stem_and_of_an_image() -> None:
+    """Whisper's have a row for each state, DETR's one for each cell of the image."""
+    rows = mw.position_table(mw.compile(graph_of("stem_sinusoidal")), tokens=6)["encoder.sinusoid"]
+    plain = tables(decoder("sinusoidal"), tokens=6)["sinusoid"]
+    assert rows.equal(plain)
+    cells = mw.position_table(mw.compile(graph_of("objects")))
+    assert cells["image.sinusoid"].shape == (9, 16)
+    assert len(cells["image.sinusoid"].unique(dim=0)) == 9
+
+
+def test_vectors_of_distances_are_the_weights() -> None:
+    model = mw.compile(graph_of("positions_shaw_decoder"))
+    keys = mw.position_table(model)["layers.1.attention.relative_keys"]
+    assert keys.equal(model.layers[1].attention.relative_keys.weight.detach().double())
+    model = mw.compile(graph_of("positions_disentangled_decoder"))
+    table = mw.position_table(model)["relative_embedding"]
+    assert table.equal(model.relative_embedding.weight.detach().double())
+
+
+@pytest.mark.parametrize("tokens", [0, -1, 2.5, True, 33])
+def test_a_number_of_positions_that_no_model_has(tokens: Any) -> None:
+    wanted = "whole number of at least 1" if tokens != 33 else r"has 32 positions .*tokens=33"
+    with pytest.raises(ValueError, match=wanted):
+        mw.position_table(mw.compile(decoder()), tokens=tokens)
 
 
 def test_positions_of_a_built_file_need_its_spec() -> None:

@@ -13,6 +13,10 @@ from ..masks.sheet import Patch
 Rows = Sequence[Sequence[float]]
 
 
+TIE = 0.005
+"""Shares that differ by less are equal in a caption."""
+
+
 @dataclass(frozen=True)
 class HeatMap:
     """One head of one attention.
@@ -71,7 +75,9 @@ PLACES: dict[str, Callable[[int], int]] = {
 def mostly(one: HeatMap) -> str:
     """`previous token 62 %`: what the queries of a self-attention read most, on average.
 
-    The first query, which can read itself only in a causal model, does not count.
+    Equal shares are no finding: `all equal` where every key that is read has the same weight, else
+    `first token and itself 33 % each`. The first query, which can read itself only in a causal
+    model, does not count.
     """
     if one.queries != one.keys or len(one.queries) < 3:
         return ""
@@ -79,5 +85,14 @@ def mostly(one: HeatMap) -> str:
     for name, key_of in PLACES.items():
         found = [row[key_of(q)] for q, row in enumerate(one.weights) if q > 0]
         shares[name] = sum(found) / len(found)
-    name = max(shares, key=lambda name: shares[name])
-    return f"{name} {100 * shares[name]:.0f} %"
+    best = max(shares.values())
+    near = [name for name, share in shares.items() if best - share < TIE]
+    if len(near) > 1 and all(_is_even(row) for row in one.weights[1:]):
+        return "all equal"
+    return f"{' and '.join(near)} {100 * best:.0f} %{' each' if len(near) > 1 else ''}"
+
+
+def _is_even(row: Sequence[float]) -> bool:
+    """Whether all keys that a query reads have the same weight."""
+    read = [weight for weight in row if weight > 0]
+    return not read or max(read) - min(read) < TIE

@@ -119,7 +119,11 @@ def _cells(formula: Formula, terms: dict[Term, list[int]], keys: int) -> list[Ce
 
 
 def whose(seen: Seen) -> str:
-    """Where the mask is used: `decoder, heads 0-7 of 16, 13 of 26 layers (local)`."""
+    """Where the mask is used: `decoder, heads 0-7 of 16, 13 of 26 layers (local)`; "" for a mask
+    that is drawn without a model.
+    """
+    if not seen.stack:
+        return ""  # a mask of no model
     words = [f"{seen.stack}, reading {seen.memory}" if seen.memory else seen.stack]
     if seen.heads:
         first, last, total = seen.heads

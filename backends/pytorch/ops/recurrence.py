@@ -117,15 +117,31 @@ def _attended(f: Writer, op: Op) -> Expr:
     k, v = f.given(op, "k", "v")
     mask = (f.given(op, "memory_mask") or [constant(None)])[0]
     vector, scale = f.given(op, "vector"), op.attrs["scale"]
-    if not vector:
-        more = {} if scale is None else {"scale": f.number(scale)}
-        sdpa = "F.scaled_dot_product_attention"
-        found: Expr = call(sdpa, Name("q"), k, v, attn_mask=mask, **more)
-        return found
-    learned = vector[0]
-    if scale != 1:
+    learned = vector[0] if vector else constant(None)
+    if vector and scale != 1:
         learned = expression("vector * scale", vector=learned, scale=f.number(scale))
-    found = call("additive_attention", Name("q"), k, v, mask, learned)
+    found: Expr
+    if op.attrs.get("hooked"):
+        return _with_weights(f, op, (k, v), mask, learned)
+    if vector:
+        found = call("additive_attention", Name("q"), k, v, mask, learned)
+        return found
+    more = {} if scale is None else {"scale": f.number(scale)}
+    found = call("F.scaled_dot_product_attention", Name("q"), k, v, attn_mask=mask, **more)
+    return found
+
+
+def _with_weights(f: Writer, op: Op, memory: tuple[Expr, Expr], mask: Expr, vector: Expr) -> Expr:
+    """The same, with weights that pass through a module for hooks."""
+    k, v = memory
+    if vector != constant(None):
+        scores = call("added_scores", Name("q"), k, vector)
+    else:
+        own, width = op.attrs["scale"], op.attrs["query"].size
+        root = expression("width**-0.5", width=f.number(width, "head_dim")) if own is None else None
+        scores = call("scaled_scores", Name("q"), k, root or f.number(own))
+    weights = call(Dot(SELF, op.attrs["hooked"]), call("masked_softmax", scores, mask))
+    found: Expr = call("weighted_sum", weights, v)
     return found
 
 

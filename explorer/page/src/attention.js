@@ -15,15 +15,25 @@ function unpack(text, [heads, queries, keys]) {
     Float32Array.from({ length: keys }, (_, k) => numbers.getUint16(2 * ((h * queries + q) * keys + k), true) / FULL)));
 }
 
-/** What the queries of a self-attention read most, as in figures: `previous token 62 %`. */
+const TIE = 0.005; // shares that differ by less are equal
+
+/** What the queries of a self-attention read most, as in figures: `previous token 62 %`, `all equal`. */
 function mostly(rows) {
   if (rows.length !== rows[0].length || rows.length < 3) return "";
   const means = Object.entries(FACTS).map(([name, keyOf]) => {
     const some = rows.slice(1).map((row, index) => row[keyOf(index + 1)]);
     return [some.reduce((sum, each) => sum + each, 0) / some.length, name];
   });
-  const [share, name] = means.sort((one, other) => other[0] - one[0])[0];
-  return `${name} ${(100 * share).toFixed(0)} %`;
+  const best = Math.max(...means.map(([share]) => share));
+  const near = means.filter(([share]) => best - share < TIE).map(([, name]) => name);
+  if (near.length > 1 && rows.slice(1).every(isEven)) return "all equal";
+  return `${near.join(" and ")} ${(100 * best).toFixed(0)} %${near.length > 1 ? " each" : ""}`;
+}
+
+/** Whether all keys that a query reads have the same weight. */
+function isEven(row) {
+  const read = row.filter((weight) => weight > 0);
+  return !read.length || Math.max(...read) - Math.min(...read) < TIE;
 }
 
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
