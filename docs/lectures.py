@@ -2,7 +2,7 @@
 
     python docs/lectures.py     docs/lectures/*.md, docs/lectures/*.svg
 
-A lecture is a notebook in the percent format: a file of examples/lectures/ whose cells begin with
+A lecture is a script in the percent format: a file of examples/lectures/ whose cells begin with
 `# %%`. It is run for its page, so that the numbers in the page are those of the code.
 """
 
@@ -108,8 +108,8 @@ def index_page() -> str:
 
 INDEX = """# Lectures
 
-Fourteen short lectures on attention. Each is a notebook that compiles small models and checks
-its claims. Run one as a script, or open it in an editor that supports `# %%` cells:
+Fourteen short lectures on attention. Each is a Python script in cells (`# %%`) that compiles small
+models and checks its claims. Run one as a script, or cell by cell in an editor that knows these cells:
 
 ```console
 $ cd examples/lectures && python 01_what_attention_computes.py
