@@ -97,12 +97,17 @@ def _holds_positions(graph: ModuleGraph, op: Op) -> bool:
         return False
     if op.kind != "sinusoid":
         return True
-    counted = graph.producer(op.arg("positions"))
-    while counted is not None and counted.kind not in ("position_ids", "relative_positions"):
-        counted = graph.producer(next(iter(counted.inputs), ""))  # of scaled positions
-    if counted is None:
-        return False
-    return graph.scopes[op.scope].stack in ("", counted.attrs["stack"])
+    counted = _counted(graph, op.arg("positions"))
+    return counted is not None and graph.scopes[op.scope].stack in ("", counted)
+
+
+def _counted(graph: ModuleGraph, value: str) -> str | None:
+    """The stack whose tokens a value counts, maybe scaled; None for other numbers."""
+    op = graph.producer(value)
+    if op is None or op.kind in ("position_ids", "relative_positions"):
+        return None if op is None else str(op.attrs["stack"])
+    found = (_counted(graph, each) for each in op.inputs)
+    return next((stack for stack in found if stack is not None), None)
 
 
 def _key(graph: ModuleGraph, op: Op, layer: int, name: str) -> str:
