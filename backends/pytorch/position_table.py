@@ -106,8 +106,10 @@ def _counted(graph: ModuleGraph, value: str) -> str | None:
     op = graph.producer(value)
     if op is None or op.kind in ("position_ids", "relative_positions"):
         return None if op is None else str(op.attrs["stack"])
-    found = (_counted(graph, each) for each in op.inputs)
-    return next((stack for stack in found if stack is not None), None)
+    found: str | None = None
+    for each in op.inputs:
+        found = found or _counted(graph, each)
+    return found
 
 
 def _key(graph: ModuleGraph, op: Op, layer: int, name: str) -> str:
