@@ -78,14 +78,16 @@ class Dim:
     def times(self, number: int) -> Dim:
         """The axis multiplied by a number: `2*T`, or `2*T-8` for `T-4`."""
         letter, _, less = self.label.partition("-")
-        label = f"{number}*{letter}" + (f"-{number * int(less)}" if less else "")
+        label = f"{number}*{letter}" + (f"-{number * float(less):.12g}" if less else "")
         return Dim(label, None if self.size is None else number * self.size)
 
     def less(self, number: int) -> Dim:
         """The axis without this number of places: `T-4`."""
         if not number:
             return self
-        return Dim(f"{self.label}-{number}", None if self.size is None else self.size - number)
+        letter, _, less = self.label.partition("-")
+        label = f"{letter}-{float(less or 0) + number:.12g}"
+        return Dim(label, None if self.size is None else self.size - number)
 
     def __add__(self, other: int) -> Dim:
         """The axis plus a number: `G+1`."""

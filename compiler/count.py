@@ -157,6 +157,7 @@ class Lengths:
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.memories = memories(graph)
+        self.shares = dict(_shares(graph))
         self.of_heads = _read_by_heads(graph)
         self.read = dict(self._read_from_memories())
         self.of_memories = _changed_memories(graph)
@@ -215,7 +216,7 @@ class Lengths:
     def length(self, stack: str) -> Dim:
         """Length of a stack that another reads, or whose input determines its length."""
         size = self.graph.lengths.get(stack)
-        return M if size is None else Dim("T", size)
+        return self.shares.get(stack, M) if size is None else Dim("T", size)
 
     def of_what(self, op: Op) -> Dim:
         """Length of the memory that an op computes or reads."""
@@ -227,6 +228,14 @@ class Lengths:
         for each in self.graph.ops(op.scope):
             found += [hidden[value] for value in each.inputs if value in hidden]
         return self.length(found[0]) if found else M
+
+
+def _shares(graph: ModuleGraph) -> Iterator[tuple[str, Dim]]:
+    """The length of each stack that is one of the inputs of another, and that is not known."""
+    for parts in graph.parts.values():
+        for part in parts:
+            if part.input.stack and part.length is None:
+                yield part.input.stack, _share(Dim(part.letter), parts)
 
 
 def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
@@ -289,20 +298,23 @@ def _measured_axis(dim: Dim, length: Dim) -> Dim:
 
 
 def _shared(value: Value, parts: tuple[PartFact, ...]) -> Value:
-    """The value with lengths of joined inputs: those that are not known are taken to be equal."""
+    """The value with lengths of joined inputs."""
+    return replace(value, shape=tuple(_share(dim, parts) for dim in value.shape))
+
+
+def _share(dim: Dim, parts: tuple[PartFact, ...]) -> Dim:
+    """The length of a joined input; those that are not known are taken to be equal."""
     free = [part.letter for part in parts if part.length is None]
     known = {part.letter: part.length for part in parts if part.length is not None}
     rest = sum(int(length) for length in known.values())
 
-    def share(dim: Dim) -> Dim:
-        product, _, less = dim.label.partition("-")
-        times, _, letter = product.rpartition("*")
-        if letter not in free and letter not in known:
-            return replace(dim, parts=tuple(map(share, dim.parts))) if dim.parts else dim
-        n = int(times or 1)
-        if letter in known:
-            return replace(dim, size=n * known[letter] - int(less or 0))
-        short = n * rest / len(free) + int(less or 0)
-        return Dim(f"{n}*T/{len(free)}" + (f"-{short:g}" if short else ""))
-
-    return replace(value, shape=tuple(map(share, value.shape)))
+    product, _, less = dim.label.partition("-")
+    times, _, letter = product.rpartition("*")
+    if letter not in free and letter not in known:
+        inner = tuple(_share(each, parts) for each in dim.parts)
+        return replace(dim, parts=inner) if inner else dim
+    n = int(times or 1)
+    if letter in known:
+        return replace(dim, size=n * known[letter] - int(less or 0))
+    short = n * rest / len(free) + int(less or 0)
+    return Dim(f"{n}*T/{len(free)}" + (f"-{short:g}" if short else ""))

@@ -267,8 +267,10 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool, narrow: bo
         return {"wide": scores + 1}
     if head.loss == "squares":  # the targets are an argument, of which other dtypes are a copy
         return {"wide": (2 if narrow else 1) * scores}
-    if head.loss in ("softmax_pairs", "softmax_towers"):
+    if head.loss == "softmax_pairs":
         return {"wide": 2 * scores + 2, "int": rows}
+    if head.loss == "softmax_towers":  # each cross-entropy copies the labels, which are expanded
+        return {"wide": 2 * scores + 2, "int": 2 * rows}
     if head.loss in ("sigmoid_pairs", "sigmoid_towers"):
         return {"wide": 3 * scores}
     return {}

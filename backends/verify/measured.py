@@ -89,8 +89,10 @@ class Measured:
 
     def _share(self, argument: str) -> int:
         """Number of vectors of an argument: all of a sequence, or its part of it."""
+        stacks = self.graph.inputs
         for parts in self.graph.parts.values():
-            if argument in {part.input.argument for part in parts}:
+            read = {part.input.argument or stacks[part.input.stack].argument for part in parts}
+            if argument in read:
                 fixed = sum(int(part.length) for part in parts if part.length is not None)
                 return (self.tokens - fixed) // sum(part.length is None for part in parts)
         return self.tokens

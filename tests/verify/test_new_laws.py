@@ -217,3 +217,41 @@ def test_tiles_of_global_tokens_that_do_not_attend_to_all() -> None:
     text = DECODER.replace("heads: 4", "heads: 4, separate_global: true")
     text += "mask: causal & (window(3) | global(given))\n"
     assert failing(text, "tiles", "oracle") == []
+
+
+JOINED = """name: joined
+d_model: 8
+vocab_size: 9
+attention: {heads: 2}
+stacks:
+  sound: {layers: 1, input: {type: features, argument: frames}}
+  seen: {layers: 1, input: {type: patches, image_size: 4, patch_size: 2, prefix_tokens: 1}}
+  text:
+    layers: 2
+    mask: causal
+    input: [{type: stack, stack: sound}, {type: stack, stack: seen}, tokens]
+head: language_model
+"""
+
+
+TOWERS = """name: towers
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  text: {vocab_size: 9, input: {argument: text_ids}}
+  image: {input: {type: patches, image_size: 4, patch_size: 2}}
+  sound: {input: {type: features, argument: frames}}
+heads:
+  all:
+    type: contrastive
+    size: 6
+    towers: {text: {pool: first}, image: {pool: mean}, sound: {pool: max}}
+"""
+
+
+@pytest.mark.parametrize("text", [JOINED, TOWERS], ids=["joined", "towers"])
+def test_costs_of_several_stacks(text: str) -> None:
+    """A joined stack is as long as its share; each loss of three towers copies the labels."""
+    report = verify(loads(text), laws=["costs"])
+    assert report.holds, report.render()
