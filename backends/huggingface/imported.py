@@ -19,6 +19,7 @@ from .names import LogicalNames, Names
 from .quantized_folder import QUANTIZED
 from .spec_text import FAMILY, SPEC_KEY, spec_text
 from .text import shortest, yaml_text
+from .training import in_training
 
 if TYPE_CHECKING:
     import torch
@@ -131,7 +132,8 @@ def _from_config(folder: Folder) -> Imported:
     data = spec_data(folder, family, head, values)
     comment = f"{folder.name}: from the {CONFIG} of a Hugging Face {class_of(folder, family)}"
     note = family.note(values) if callable(family.note) else family.note
-    comment = f"{comment}. {note}" if note else comment
+    training = in_training(family.model_type, folder.config, values)
+    comment = ". ".join(filter(None, (comment, note, training)))
     try:
         text = yaml_text(shortest(data), comment)
     except SpecErrors as error:

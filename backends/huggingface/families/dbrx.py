@@ -93,11 +93,11 @@ def _rows_of_all(values: Values) -> tuple[int, ...]:
 DBRX = Family(
     model_type="dbrx",
     reads=keys(
-        "d_model n_heads n_layers max_seq_len vocab_size resid_pdrop emb_pdrop",
+        "d_model n_heads n_layers max_seq_len vocab_size resid_pdrop",
         "initializer_range tie_word_embeddings bos_token_id eos_token_id rope_theta",
     ),
     optional={**TOKEN_KEYS, "attn_config": dict, "ffn_config": dict},
-    irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
+    irrelevant=TRAINED | {"num_key_value_heads", "init_config", "emb_pdrop"},
     spec={
         "family": "decoder-only",
         "vocab_size": Key("vocab_size"),
@@ -107,7 +107,7 @@ DBRX = Family(
         "dropout": Key("resid_pdrop"),
         "bias": False,
         "norm": {"bias": False},
-        "input": {"dropout": Key("emb_pdrop")},
+        "input": {"dropout": 0},
         "positions": _rotary,
         "attention": _attention,
         "feed_forward": _mixture,

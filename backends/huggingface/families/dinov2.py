@@ -70,6 +70,8 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
         irrelevant=BACKBONE | more.pop("irrelevant", frozenset()),
         spec=changed(
             {
+                "dropout": 0,  # the library's layers have none
+                "input": {"dropout": Key("hidden_dropout_prob")},
                 "residual": {
                     "layer_scale": Key("layerscale_value"),
                     "drop_path": Key("drop_path_rate"),

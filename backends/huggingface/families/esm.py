@@ -112,6 +112,7 @@ ESM = bert_like(
         ),
         "input": {
             "scale": IfSet("token_dropout", _KEPT),
+            "dropout": 0,
             "add": None,
             "normalize": Key("emb_layer_norm_before"),
         },

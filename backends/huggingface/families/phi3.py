@@ -26,13 +26,13 @@ def _rotary_3(values: Values) -> dict[str, Any]:
 PHI3 = llama_like(
     "phi3",
     "Phi3",
-    reads=keys("original_max_position_embeddings pad_token_id embd_pdrop resid_pdrop"),
+    reads=keys("original_max_position_embeddings pad_token_id resid_pdrop"),
     optional={"sliding_window": int},
     fixed={"attention_bias": False, "mlp_bias": False, "lm_head_bias": False, "full_attn_mod": 1},
-    irrelevant=frozenset(["interpolate_factor"]),
+    irrelevant=frozenset(["embd_pdrop", "interpolate_factor"]),
     spec={
         "dropout": Key("resid_pdrop"),
-        "input": {"dropout": Key("embd_pdrop")},
+        "input": {"dropout": 0},
         "positions": _rotary_3,
     },
     layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],

@@ -158,13 +158,18 @@ def exported(subject: Subject) -> Measured | NotHere:
             continue
         if not tied_at(subject, given):
             for name, value in expected.items():
-                largest.compare(found[name], value, f"{rows} of {length} tokens: {name}")
+                largest.compare(found[name], value, f"{_batch(rows, length)}: {name}")
     if not tried:
         return NotHere("every length that was tried takes other arguments")
     note = f"{tried} sizes"
     if loops:
         note += " of one length: a recurrence loops over its tokens"
     return largest.measured(f"{note}; refused up to {refused} tokens" if refused else note)
+
+
+def _batch(rows: int, length: int) -> str:
+    """`batch of 2, 13 tokens`; a model may read no tokens."""
+    return f"batch of {rows}" + (f", {length} tokens" if length else "")
 
 
 def _free_lengths(subject: Subject) -> set[str]:
