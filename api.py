@@ -213,6 +213,8 @@ def difference(
 
     names: names of the two specs in the text
     sizes: batch, sequence and dtype; as for `report`
+
+    Raises SpecErrors for a bad spec, ValueError for other values.
     """
     from .compiler.difference_text import difference as compare
 

@@ -147,10 +147,8 @@ def build(
 def _table(spec: ModelSpec, graph: ModuleGraph, word: str) -> Loader:
     """The table of names for --loader."""
     from ..backends.huggingface import CheckpointError, ExportError
-    from ..backends.huggingface.loader import WORD, loader_table
+    from ..backends.huggingface.loader import loader_table
 
-    if word.partition("/")[0] != WORD and not Path(word, "config.json").is_file():
-        fail(f"--loader takes `{WORD}`, `{WORD}/MODEL_TYPE` or a model folder, not `{word}`")
     try:
         return loader_table(spec, graph, word)
     except (CheckpointError, ExportError) as error:

@@ -38,8 +38,7 @@ def check(
     errors of the whole file.
 
     A note names each stack that accepts sequences longer than max_positions, the length of the
-    longest training sequence: the model computes them, but how well is not known. Notes are not
-    warnings.
+    longest training sequence. Their results may be poor. Notes are not warnings.
     """
     if as_json:
         failed = _check_as_json(specs, sets, strict)

@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 @click.option(
     "--top-p",
     type=Number(min=0, max=1),
-    help="Sample from the most likely tokens whose probabilities add up to P.",
+    help="Sample from the fewest tokens whose probabilities add up to P.",
 )
 @click.option(
     "--beams",
     type=click.IntRange(min=1),
-    help="Search for the most likely text with so many beams, instead of sampling; for "
+    help="Number of beams: search for the most likely text instead of sampling; for "
     "encoder-decoders.",
 )
 @click.option(

@@ -23,7 +23,7 @@ from .options import OUTPUT, force_option, quiet
     "ignored",
     multiple=True,
     metavar="KEY",
-    help="A key of config.json that does not affect the model. Repeatable.",
+    help="Skip this key of config.json, which does not affect the model. Repeatable.",
 )
 @force_option
 @quiet

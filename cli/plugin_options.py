@@ -39,7 +39,7 @@ def _no_plugins() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_search,
-        help="Do not load plug-ins of installed packages for types that are unknown.",
+        help="Do not load plug-ins from installed packages.",
     )
 
 

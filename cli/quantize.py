@@ -32,7 +32,11 @@ from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
     show_default=True,
     help="Number of samples on which the loss is measured.",
 )
-@click.option("--length", type=click.IntRange(min=1), help="Sequence length in tokens.")
+@click.option(
+    "--length",
+    type=click.IntRange(min=1),
+    help="Sequence length in tokens. [default: max_positions, at most 1024]",
+)
 @click.option(
     "-o",
     "--output",

@@ -25,10 +25,10 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         name = one.name.replace("_", "-")
         meaning = one.metadata["help"]
         shown = f"{meaning[0].upper()}{meaning[1:]}."
-        shown += "" if one.default == "" else f" [default: {one.default}]"
         if isinstance(one.default, bool):
             command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
             continue
+        shown += "" if one.default == "" else f" [default: {one.default}]"
         command = click.option(f"--{name}", type=_type(one), help=shown)(command)
     return command
 

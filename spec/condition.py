@@ -96,7 +96,12 @@ class Adaptive(Part):
 
 
 class AdaLn(Adaptive):
-    __doc__ = Adaptive.__doc__
+    """Norms with a shift and a scale that depend on the vector.
+
+    embed: the vectors that are summed
+    activation: activation after the sum, before all linear layers
+    """
+
     type: Literal["adaln"] = "adaln"
 
 

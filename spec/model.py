@@ -162,8 +162,8 @@ Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 class ModelSpec(Part, Displayed):
     """A model with all values resolved.
 
-    `ModelSpec(name=…, stacks={…})` takes the same as YAML: parts, mappings or words, on any level.
-    Raises `SpecErrors` from `load` and `loads`, pydantic's `ValidationError` from its constructor.
+    `ModelSpec(name=…, stacks={…})` accepts what YAML accepts, and objects such as `Stack`, `Mha`.
+    It raises pydantic's `ValidationError`; `load`, `loads` and `from_data` raise `SpecErrors`.
 
     name: name of the model, its class and its file
     description: text for the docstring of the model

@@ -215,7 +215,7 @@ class Rotary(Part):
     proportional to the position (Su et al., 2021, arXiv:2104.09864).
 
     theta: base of the wavelengths
-    fraction: the first features of a head, this fraction of them, are rotated
+    fraction: fraction of the features of a head that are rotated, the first ones
     layout: which features form a pair: (i, i + half) or (2i, 2i + 1)
     axes: number of position axes. With 2, for the patches of an image, half of the pairs rotate
         with the row and half with the column, each with the frequencies of a head half as wide;

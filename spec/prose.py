@@ -38,8 +38,8 @@ head: {type: language_model, tied: true}
    one, and how `extends`, `--set` and named blocks work. Mappings are merged key by key, but a
    mapping with **a different `type` replaces the whole mapping**: options of the old type are
    dropped, and `check` lists them. A value is an error if every inner level overrides it, since it
-   has no effect. Values from an extended file, or overridden with `--set`, are exempt. A value
-   that repeats what holds without it is no error.
+   has no effect. Values from an extended file, or overridden with `--set`, are exempt. Repeating
+   a value that applies anyway is not an error.
 4. **References point to the source.** Cross-attention names the stack it attends to (`memory`), an
    input its `argument` or `stack`, a head its `stack`, and a tied embedding the stack that has the
    table. Circular references are errors.

@@ -27,12 +27,16 @@ def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loade
     word: "huggingface"; "huggingface/MODEL_TYPE" for a spec whose weights have the names of that
         type although other options differ; or a model folder
 
-    Raises ExportError for an unknown model type or weights without a counterpart, and
+    Raises ExportError for another word, an unknown model type or weights without a counterpart, and
     CheckpointError for a folder that cannot be imported.
     """
     weights = {weight.name: weight.shape for weight in graph.weights()}
-    _, _, model_type = word.partition("/")
+    start, _, model_type = word.partition("/")
     native: Native | None
+    if start != WORD and not is_model_folder(Path(word)):
+        raise ExportError(
+            f"--loader takes `{WORD}`, `{WORD}/MODEL_TYPE` or a model folder, not `{word}`"
+        )
     if is_model_folder(Path(word)):
         native = _of_folder(word, spec, weights)
         word = f"{WORD}/{native.family.model_type}"

@@ -40,7 +40,7 @@ def shifted(target: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown]
-# Before training the cross-attention spreads over all words.
+# Before training, the cross-attention spreads over all words.
 
 # %%
 source, target = draw(torch.Generator().manual_seed(1), size=200)

@@ -2,7 +2,7 @@
 # # What it costs
 #
 # Projections and feed-forward layers treat each token by itself: their cost grows with the number of tokens *T*. Scores
-# compare each token with each other one: theirs grows with T².
+# compare each token with each other one: their cost grows with T².
 
 # %%
 from pathlib import Path

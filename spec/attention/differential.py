@@ -14,9 +14,9 @@ class Differential(Branch):
     attention maps, which cancels noise: (softmax(q1 k1ᵀ / √head_dim) - λ softmax(q2 k2ᵀ /
     √head_dim)) v. The projections give the queries (and keys) of the first maps of all heads, then
     those of the second maps. λ = exp(a1 · b1) - exp(a2 · b2) + λ_init, with four learned vectors
-    per layer, which start as normal numbers with standard deviation 0.1, and λ_init = 0.8 - 0.6
-    exp(-0.3 l) in layer l = 0, 1, … The output of each head is normalised and multiplied by 1 -
-    λ_init.
+    per layer, initialised from a normal distribution with standard deviation 0.1, and λ_init = 0.8
+    - 0.6 exp(-0.3 l) in layer l = 0, 1, … The output of each head is normalised and multiplied by 1
+    - λ_init.
 
     heads: number of heads, each with two queries
     kv_heads: number of heads of keys and values, each with two keys; default: `heads`

@@ -66,7 +66,13 @@ def draw_masks(
 
 
 def draw_mask(mask: AnyMask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
-    """Draw a single mask, such as `spec.stacks["decoder"].blocks["block"].mask`."""
+    """Draw a single mask. Returns the bytes of the file.
+
+    mask: a parsed mask, such as `spec.stacks["decoder"].blocks["block"].mask`
+    format: svg, png or pdf
+
+    Raises DrawError for an unknown format.
+    """
     options = options or MaskOptions()
     formula = formula_of(mask)
     seen = Seen(formula, "", "", None, LONGEST, 0)
