@@ -63,7 +63,7 @@ def report(
     static_cache: of a file built with `--static-cache`, whose layers with a window have rings
 
     Raises ValueError for a number below 1, an unknown dtype, a `sequence` other than the number of
-    tokens of an image model, and one that is no whole number of steps of interleaved inputs.
+    tokens of an image model, and one that is not a multiple of the steps of interleaved inputs.
     """
     if dtype not in BYTES:
         raise ValueError(f"unknown dtype {dtype!r}; expected one of: {', '.join(BYTES)}")

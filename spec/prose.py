@@ -91,9 +91,8 @@ or `[…]`, a formula that contains a comma must be quoted.
 
 A formula is simplified before it is compiled: `causal & full`, `~~causal`, `causal | window(4)`
 and `[causal, causal]` are compiled as `causal`. `check` warns if a shorter formula means the same.
-The order of the parts of `&` and `|`, parentheses, and other words such as `~(~a | ~b)`, or
-`a & b | a & c`, for the same parts change nothing in the file. Other numbers do, because they are
-fields of `Config`: `band(4)` is one field, `band(4, 4)` two.
+Order, parentheses, negation (`~(~a | ~b)`) and distribution (`a & b | a & c`) do not change the
+file. Numbers do, because they are fields of `Config`: `band(4)` has one, `band(4, 4)` two.
 It is an error if no query can attend to any key, as in `causal & ~causal`, or if a number makes no
 difference, as 9 in `causal & band(4, 9)`.
 """,
@@ -125,8 +124,8 @@ positions are 0, 1, 2, … in each row. Without `skip_padding`, positions do not
 `attention_mask`: for sequences padded on the left, pass `position_ids`. Distances (ALiBi,
 `relative_bias`, masks, …) are differences of indices in the row, not of `position_ids`.
 
-A batch may have no sequences, and sequences may have no tokens, unless a pool, a convolution in a
-layer or the loop of a recurrence needs one: that is a ValueError.
+A batch may be empty, and so may sequences, unless a pool, a convolution in a layer or the loop of a
+recurrence needs a token: that is a ValueError.
 
 ## Layers that differ
 

@@ -90,7 +90,9 @@ class AttentionMaps(Mapping[str, Tensor]):
 
     def __enter__(self) -> AttentionMaps:
         if self._undo is not None:
-            raise MapsError("these maps are collected already; nested contexts need maps each")
+            raise MapsError(
+                "this context is already open; call `attention_maps` again for a nested one"
+            )
         with ExitStack() as undo:
             become(self._model, self._twin, undo)
             for op in attentions(self._graph):
@@ -223,7 +225,7 @@ def known_graph(
     if found is None:
         raise MapsError(
             f"the spec of this {type(model).__name__} is not known, because mw.compile did not "
-            f"make it, or did so in another process; give the spec: "
+            "make it in this process; give the spec: "
             f'{function}(model, spec="model.yaml", …)'
         )
     return found

@@ -103,9 +103,9 @@ def _chosen(plan: PlanData, chosen: Planned) -> list[str]:
     lines += ["", f"{layout.name}: seconds of a step"]
     lines += table(
         [
-            ("matrix products", f"{time.compute:.3g}", "at the same time"),
-            ("memory", f"{time.memory:.3g}", "at the same time"),
-            ("communication that overlaps", f"{time.overlapped:.3g}", "at the same time"),
+            ("matrix products", f"{time.compute:.3g}", "in parallel"),
+            ("memory", f"{time.memory:.3g}", "in parallel"),
+            ("communication that overlaps", f"{time.overlapped:.3g}", "in parallel"),
             ("communication that does not", f"{time.waiting:.3g}", "added"),
         ],
         "<><",
