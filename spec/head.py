@@ -146,9 +146,11 @@ class Tower(Part):
     """One side of a contrastive head.
 
     pool: how the sequence is reduced to one vector
+    project: whether a linear layer follows; without one, the width of the stack must be `size`
     """
 
     pool: Pool
+    project: Flag = True
 
 
 class Contrastive(Part):
@@ -157,8 +159,9 @@ class Contrastive(Part):
     arXiv:2103.00020). With more towers, such logits for each pair of them, (pairs, B, B), in the
     order (1, 2), (1, 3), …, (2, 3), …; all share s (Girdhar et al., 2023, arXiv:2305.05665).
 
-    size: width of the shared embedding space; each tower is projected to it without a bias
+    size: width of the shared embedding space, to which the towers are projected
     towers: two or more stacks: name -> pooling
+    bias: whether the projections have a bias
     loss: loss of the logits, where pairs with equal index match: `softmax` cross-entropy over rows
         and columns, or `sigmoid` of each pair, which adds a learned bias, initialised to -10, to
         the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343); the mean over pairs of towers
@@ -168,6 +171,7 @@ class Contrastive(Part):
     type: Literal["contrastive"] = "contrastive"
     size: Count
     towers: Map[Name, Inner[Tower]]
+    bias: Flag = False
     loss: OneOf[Literal["softmax", "sigmoid"]] = "softmax"
     temperature: Positive = 0.07
 

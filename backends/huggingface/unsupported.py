@@ -10,7 +10,6 @@ _RECURRENT = "it has recurrent layers"
 _HYBRID = "some layers are state-space or linear recurrences instead of attention"
 
 CLASS_REASONS: dict[str, str] = {
-    "SiglipModel": "the image encoder is pooled by attention with a learned query",
     "BigBirdForQuestionAnswering": "it has a feed-forward layer before the logits",
     **dict.fromkeys(
         [

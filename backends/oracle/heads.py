@@ -99,8 +99,8 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     """
     sides = []
     for name, tower in head.towers.items():
-        rows = [pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]]
-        sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
+        x = np.stack([pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]])
+        sides.append(unit(own.linear(name, x, head.size, bias=head.bias) if tower.project else x))
     pairs = [left @ right.T for i, left in enumerate(sides) for right in sides[i + 1 :]]
     scores: Array = np.exp(own("scale", 1)) * (pairs[0] if len(pairs) == 1 else np.stack(pairs))
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores

@@ -78,7 +78,7 @@ LanguageModel: vocab_size tied bias transform input_scale scale softcap
 Maxout: hidden bias; DenseTransform: width inner activation norm bias
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
 ProjectionHead: size places_of pool hidden hidden_activation activation bias normalize
-Contrastive: size towers loss=softmax|sigmoid; Tower: pool
+Contrastive: size towers bias loss=softmax|sigmoid; Tower: pool project
 FirstPool: tokens joined; LastPool MaxPool AttentionPool:; MeanPool FirstAndMeanPool: skip
 TokenPool: id
 """

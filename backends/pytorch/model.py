@@ -371,7 +371,7 @@ class Model:
         (output,) = self.graph.outputs.values()
         shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
         if heads[0].kind == "contrastive":
-            read = [described(self.graph, step.arguments[0]) for step in self.steps]
+            read = [described(self.graph, step.arguments[0]) for step in steps]
             return f"Logits ({shape}) of {' with '.join(read)}."
         return f"{RESULTS.get(heads[0].kind, 'Vectors')} ({shape}) for {first}."
 

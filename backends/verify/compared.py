@@ -58,13 +58,13 @@ LanguageModel: tied=false bias=false transform=none input_scale=1 scale=1 softca
 DenseTransform: bias=true
 Classifier: pool=none pooled_norm=false hidden=none hidden_bias=true hidden_norm=false bias=true
 ProjectionHead: pool=none hidden_activation=relu activation=identity bias=true normalize=false
-Contrastive: loss=softmax temperature=0.07
+Contrastive: bias=false loss=softmax temperature=0.07
 PatchesHead: bias=true zero_init=false
 Adaptive: activation=silu
 Timestep: argument=timesteps width=256 layout=cos_sin denominator=half hidden=none activation=silu
 Label: argument=labels dropout=0
 Vector Pooled: bias=true
-Tower: pool=none
+Tower: pool=none project=true
 FirstPool: tokens=1 joined=false
 MeanPool FirstAndMeanPool: skip=0
 Normal TruncatedNormal: std=0.02

@@ -215,7 +215,7 @@ def lower_contrastive(
     b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
 ) -> str:
     """Similarity logits of all pairs of items of two towers, (B, B), or of each pair of towers."""
-    size = Dim("N", b.size("projection_size", head.size, at=("size",)))
+    size = _shared_width(b, head)
     several = "two towers" if len(head.towers) == 2 else "each pair of towers"
     title = f"Scaled cosine similarities of {several} ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
@@ -224,7 +224,8 @@ def lower_contrastive(
             with b.at("towers", stack), b.within(stack):
                 hidden = b.graph.hidden[stack]
                 x = lower_pool(b, states[stack], tower.pool, hidden, f"{stack}_pool_score")
-                x = _linear(b, x, stack, size, bias=False)
+                if tower.project:
+                    x = _linear(b, x, stack, size, bias=head.bias)
                 vectors.append(b.op("l2_normalize", x, out=stack))
         pairs = [b.op("similarity", *pair) for pair in combinations(vectors, 2)]
         scores = pairs[0]
@@ -235,6 +236,15 @@ def lower_contrastive(
         if head.loss == "sigmoid":
             scores = b.op("add_bias", scores, name="bias", dim=ONE, initial=-10.0, out="scores")
         return scores
+
+
+def _shared_width(b: Builder, head: Contrastive) -> Dim:
+    """The width of the vectors that are compared: that of a stack that is not projected."""
+    for stack, tower in head.towers.items():
+        if not tower.project:
+            consume(head, "size")  # the laws compare it
+            return b.width(b.graph.hidden[stack])
+    return Dim("N", b.size("projection_size", head.size, at=("size",)))
 
 
 def lower_image(b: Builder, state: StackState, name: str, head: PatchesHead, x: str) -> str:

@@ -64,6 +64,21 @@ def towers_are_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
             yield Finding((*path, "towers", name), text)
     if len(head.towers) < 2:
         yield Finding((*path, "towers"), "a contrastive head needs at least two towers")
+    for name, tower in parts(head.towers, Tower):
+        stack = spec.stacks.get(name)
+        if not isinstance(stack, Stack) or tower.project:
+            continue
+        place = (*path, "towers", name, "project")
+        if tower.pool.type == "first_and_mean" or getattr(tower.pool, "joined", False):
+            yield Finding(place, "this pool gives a wider vector, which must be projected")
+        elif (width := output_width(spec, stack)) != head.size:
+            yield Finding(
+                place,
+                f"the vectors of `{name}` have width {width}, but `size` is {head.size}; project "
+                "them, or make both equal",
+            )
+    if head.bias and not any(tower.project for _, tower in parts(head.towers, Tower)):
+        yield Finding((*path, "bias"), "`bias: true` has no effect: no tower is projected")
 
 
 def _stack(spec: ModelSpec, head: HeadPart) -> Stack | None:

@@ -123,6 +123,13 @@ def features_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]
             )
 
 
+def _reads_a_stack(block: Block) -> bool:
+    """Whether a branch of a block attends to another stack."""
+    if members(block.sublayers):
+        return any(getattr(part, "memory", None) for part in members(block.sublayers))
+    return not isinstance(block.cross_attention, Nothing)
+
+
 def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """The number of sequences is that of a stack that the learned vectors read."""
     for i, source in enumerate(members(stack.input)):
@@ -135,7 +142,7 @@ def learned_vectors_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
                 "`prefix_tokens` are vectors of the stack too; add them to `tokens`",
             )
         used = [stack.blocks[name] for name in dict.fromkeys(stack.order)]
-        if all(isinstance(block.cross_attention, Nothing) for block in used):
+        if not any(_reads_a_stack(block) for block in used):
             yield Finding(
                 place,
                 f"a stack of `{source.type}` vectors needs `cross_attention` in one of its layers: "

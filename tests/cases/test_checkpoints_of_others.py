@@ -31,14 +31,15 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "T5EncoderModel": {"model_type": "t5", "feed_forward_proj": "gated-gelu"},
     "ModernBertForSequenceClassification": {"model_type": "modernbert"},
     "DebertaV2ForSequenceClassification": {"model_type": "deberta-v2"},
+    "SiglipModel": {
+        "model_type": "siglip", "text_config": {"model_type": "siglip_text_model"},
+        "vision_config": {"model_type": "siglip_vision_model"},
+    },
 }  # fmt: skip
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "SiglipModel": (
-        {
-            "model_type": "siglip", "text_config": {"model_type": "siglip_text_model"},
-            "vision_config": {"model_type": "siglip_vision_model"},
-        },
-        "pooled by attention with a learned query",
+    "LongformerForQuestionAnswering": (
+        {"model_type": "longformer"},
+        "sets global attention on the first token or the question",
     ),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 e8c2901ff270). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 80dd2dcadca8). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -273,4 +273,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: b11415f98d416562fc50a8b4ee3d1214b87fa578786bb117f131e268c6e031d7
+# sha256 of the above: 966f696a209e6c2720317862f1372cf31599aaa15b49467a1c7ba77e63160446

@@ -25,6 +25,10 @@ CLIP: dict[str, Any] = {
     "text_config": {**TEXT, **END, "eos_token_id": 3},
     "projection_dim": 24,
 }
+SIGLIP: dict[str, Any] = {
+    "vision_config": {**IMAGE, "hidden_size": 32},
+    "text_config": {**TEXT, "projection_size": 32},
+}
 SWITCH: dict[str, Any] = {
     "vocab_size": 40,
     "d_model": 32,
@@ -61,6 +65,7 @@ SWITCHES, MINIMAXES = "SwitchTransformersForConditionalGeneration", "MiniMaxForC
 FULL = ["full_attention"] * 3
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "clip": ("CLIPModel", CLIP),
+    "siglip": ("SiglipModel", SIGLIP),
     "switch": (SWITCHES, SWITCH),
     "switch biased": (SWITCHES, {**SWITCH, "router_bias": True, "dense_act_fn": "gelu"}),
     "minimax": (MINIMAXES, MINIMAX),
@@ -75,7 +80,7 @@ def question(name: str) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(4, 39, (2, 12), generator=generator)
     ids[:, 9] = 3
-    if name == "CLIPModel":
+    if name in ("CLIPModel", "SiglipModel"):
         images = torch.randn(2, 3, 22, 22, generator=generator)
         return {"pixel_values": images, "input_ids": ids}
     more = {"decoder_input_ids": ids[:, :7]} if name == SWITCHES else {}

@@ -174,7 +174,7 @@ def two_towers(model_type: str, image: Family, head: Mapping[str, Head]) -> Fami
     )
 
 
-def _beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any]:
+def beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any]:
     """The tensor names of a tower inside a two-tower model."""
     rows: dict[Any, Any] = {}
     for ours, theirs in names.items():
@@ -201,8 +201,8 @@ def _towers(model_type: str, name: str) -> Family:
         },
         last={"init": lambda values: filled(_DRAWN, values["text_config"])},
         names={
-            **_beneath("vision_model", "vision", IMAGE_NAMES),
-            **_beneath("text_model", "text", TEXT_NAMES),
+            **beneath("vision_model", "vision", IMAGE_NAMES),
+            **beneath("text_model", "text", TEXT_NAMES),
         },
         unused=(rf"(vision|text)_model\.{POSITION_IDS}",),
         heads={

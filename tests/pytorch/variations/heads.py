@@ -14,6 +14,32 @@ stacks:
   b: {d_model: 24, vocab_size: 31, max_positions: 24, mask: causal}
 """
 
+ATTENTION_POOL = """
+name: pooled-by-attention
+positions: learned
+stacks:
+  image:
+    d_model: 16
+    layers: 1
+    attention: {heads: 2}
+    input: {type: patches, image_size: 8, patch_size: 4}
+  pool:
+    d_model: 16
+    layers: 1
+    input: {type: learned, tokens: 1}
+    positions: none
+    final_norm: false
+    sublayers:
+    - {type: mha, heads: 2, memory: image, residual: none, norm_placement: none}
+    - {type: mlp, d_ff: 24}
+  text: {d_model: 12, layers: 1, attention: {heads: 2}, vocab_size: 31, max_positions: 24}
+head:
+  type: contrastive
+  size: 16
+  bias: true
+  loss: sigmoid
+  towers: {pool: {pool: first, project: false}, text: {pool: last}}
+"""
 TOWERS = """
 name: towers
 vocab_size: 31
@@ -84,6 +110,7 @@ ROWS: dict[str, Variation] = {
         TWO_TOWERS,
         ("head={type: contrastive, size: 6, towers: {a: {pool: first}, b: {pool: mean}}}",),
     ),
+    "contrastive_of_a_pool": Variation(ATTENTION_POOL),
     "contrastive_sigmoid": Variation(
         TWO_TOWERS,
         (
