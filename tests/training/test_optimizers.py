@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import Script, log_of
 from torch import nn
 
+import modelwright as mw
 from modelwright.training.emitted.model import Model
 from modelwright.training.emitted.optimizers import learning_rate, make_optimizers, orthogonal
 from modelwright.training.emitted.settings import Settings, checked
 from modelwright.training.recipes import RECIPES
+from modelwright.training.runs import prepare
 
 
 def settings(**changes: Any) -> Settings:
@@ -91,6 +95,27 @@ def test_muon_is_that_of_torch(bfloat16: bool) -> None:
     for one, other in zip(ours, theirs, strict=True):
         gap = (one.weight - other.weight).abs().max()
         assert gap == 0 if bfloat16 else 0 < gap < 0.02 * other.weight.abs().max()
+
+
+@pytest.mark.slow
+def test_muon_is_below_adamw_at_equal_steps(
+    script: Script, tokens: Path, examples: Path, tmp_path: Path
+) -> None:
+    """Each with the better of two learning rates, on the documentation of Python."""
+    spec = mw.load(examples / "tiny_gpt.yaml", sets=["layers=2", "d_model=64"])
+    prepare(spec, tmp_path / "run", {"data": str(tokens)})
+    given = {"steps": 100, "warmup": 10, "length": 32, "micro_batch": 8, "save_every": 100}
+    given |= {"eval_every": 0, "eval_steps": 8, "log_every": 50}
+    best = {}
+    for optimizer in ("adamw", "muon"):
+        losses = []
+        for lr in (4e-3, 1.2e-2):
+            out, words = tmp_path / f"{optimizer}-{lr}", {"optimizer": optimizer, "lr": lr}
+            code, _, said = script.run(out, {"run": str(tmp_path / "run")}, **given, **words)
+            assert code == 0, said
+            losses.append(log_of(out)[-1]["val_loss"])
+        best[optimizer] = min(losses)
+    assert best["muon"] < best["adamw"] - 0.02
 
 
 def test_muon_makes_singular_values_of_about_1() -> None:
