@@ -92,7 +92,7 @@ def test_errors(
 @pytest.mark.parametrize(
     ("example", "message"),
     [
-        ("vit_b16", "vit-b-16 reads more than a text and a target text"),
+        ("vit_b16", "vit-b-16 reads no text, but pixel_values"),
         ("clip_vit_b32", "clip-vit-b-32 reads more than a text and a target text"),
     ],
 )

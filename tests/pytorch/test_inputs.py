@@ -155,7 +155,7 @@ def test_steps_with_a_cache_of_another_batch(sets: tuple[str, ...]) -> None:
         for mask in (REAL[:, 7:], REAL[:, :7]):  # of the new token; of those before
             with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
                 model(IDS[:, 7:], mask, cache=cache)
-        with pytest.raises(ValueError, match=r"1 rows|not 1"):
+        with pytest.raises(ValueError, match=r"batch 1.*; the cache has 2"):
             model(IDS[:1, 7:], cache=cache)
         whole = model(IDS, REAL)
         step = model(IDS[:, 7:], REAL, cache=cache)  # what was refused has left nothing behind
@@ -172,7 +172,7 @@ def test_a_cache_of_another_dtype(static: bool) -> None:
     cache = cache_of(model.eval())
     with torch.no_grad():
         model(IDS[:, :7], cache=cache)
-        with pytest.raises(ValueError, match=r"torch\.bfloat16, in a cache of 2, torch\.float32"):
+        with pytest.raises(ValueError, match=r"torch\.bfloat16; the cache has 2, torch\.float32"):
             model.bfloat16()(IDS[:, 7:], cache=cache)
 
 
