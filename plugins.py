@@ -12,12 +12,12 @@ A plug-in is code: load only files that you trust.
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib.util
 import inspect
 import re
 import sys
 import textwrap
-import traceback
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +35,8 @@ from .compiler.lower.rotary import lower_rotary
 from .compiler.lower.state import Memory, StackState
 from .compiler.ops import OPS
 from .compiler.ops.row import Row
+from .compiler.ops.saved import Own
+from .plugin_errors import guarded, guarded_row, line_of, reads_memory
 from .spec import names
 from .spec.attention.memory import Memory as MemoryOption
 from .spec.branch import Branch
@@ -61,6 +63,7 @@ __all__ = [
     "Memory",
     "Number",
     "OpPlugin",
+    "Own",
     "Plugin",
     "PluginError",
     "Positive",
@@ -129,8 +132,10 @@ class Plugin:
             _check_name(name, origin)
         _check_known(types_of, COMPONENTS["attention"].classes, "an attention", origin)
         _check_known([op.kind for op in self.ops], OPS, "an op", origin)
+        for op in self.ops:
+            _check_template(op, [f.__name__ for f in self.functions], origin)
         for name, cls in types_of.items():
-            _add_attention(name, cls, self.attentions[cls])
+            _add_attention(name, cls, self.attentions[cls], origin)
         if self.ops or self.functions:
             _add_ops(self, origin)
         ORIGINS.update(dict.fromkeys(new, origin))
@@ -170,8 +175,8 @@ def load_plugin(path: str | Path) -> Plugin:
     sys.modules[name] = module  # pydantic looks up annotations there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the code of the file raises
-        line = _line_of(error, path)
+    except (Exception, SystemExit) as error:  # whatever the code of the file raises
+        line = line_of(error, str(path))
         raise PluginError(f"{path}{line}: {type(error).__name__}: {error}") from error
     plugin = getattr(module, "PLUGIN", None)
     if not isinstance(plugin, Plugin):
@@ -188,14 +193,6 @@ def use_installed(enabled: bool) -> None:
     """Whether plug-ins of installed packages are loaded for types that are unknown."""
     SEARCH.enabled = enabled
     SEARCH.tried.clear()
-
-
-def _line_of(error: Exception, path: Path) -> str:
-    """`:7`, the last line of the file that an error came from; "" if there is none."""
-    if isinstance(error, SyntaxError):
-        return f":{error.lineno}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f":{frames[-1].lineno}" if frames else ""
 
 
 def _type_of(cls: Any, origin: str) -> str:
@@ -222,6 +219,25 @@ def _check_name(name: str, origin: str) -> None:
         )
 
 
+def _check_template(op: OpPlugin, functions: list[str], origin: str) -> None:
+    """Raise PluginError for a template that is no expression, or that reads an unknown name."""
+    if callable(op.pytorch):
+        return
+    where = f"{origin}: the template of `{op.kind}`, `{op.pytorch}`,"
+    try:
+        parsed = ast.parse(op.pytorch, mode="eval")
+    except SyntaxError as error:
+        raise PluginError(f"{where} is not an expression: {error.msg}") from None
+    given = [name.rstrip("?*") for name in (*op.row.slots, *op.row.attrs)]
+    known = {*given, "weight", *functions, "F", "Tensor", "math", "nn", "torch", *dir(builtins)}
+    read = [node.id for node in ast.walk(parsed) if isinstance(node, ast.Name)]
+    if unknown := [name for name in read if name not in known]:
+        raise PluginError(
+            f"{where} reads `{unknown[0]}`; it may read its inputs and attributes "
+            f"({', '.join(given)}), `weight`, and the functions of the plug-in"
+        )
+
+
 def _check_known(new: Any, known: Mapping[str, Any], what: str, origin: str) -> None:
     """Raise PluginError for a name that is built in or that of another plug-in."""
     for name in new:
@@ -231,14 +247,14 @@ def _check_known(new: Any, known: Mapping[str, Any], what: str, origin: str) -> 
             raise PluginError(f"{origin}: `{name}` is {what} of Modelwright; choose another name")
 
 
-def _add_attention(name: str, cls: type[Branch], lowering: Lowering) -> None:
+def _add_attention(name: str, cls: type[Branch], lowering: Lowering, origin: str) -> None:
     """The class is that of `attention`; `cross_attention` and `sublayers` add options to it."""
     document = cls.__doc__ or ""
     longer = f"{document.rstrip()}\n    {(MemoryOption.__doc__ or '').strip()}\n"
     COMPONENTS["attention"].classes[name] = cls
     COMPONENTS["cross_attention"].classes[name] = _derived("Cross", cls, MemoryOption, longer)
     COMPONENTS["sublayers"].classes[name] = _derived("Sublayer", cls, OwnAttention, document)
-    VARIANTS[name] = lowering
+    VARIANTS[name] = reads_memory(name, guarded(lowering, origin))
     CLASSES[name] = cls
 
 
@@ -267,9 +283,9 @@ def _add_ops(plugin: Plugin, origin: str) -> None:
     from .backends.reference import ops as reference
 
     for op in plugin.ops:
-        OPS[op.kind] = replace(op.row, plugin=origin)
-        pytorch.ROWS[op.kind] = _row_of(op)
-        reference.COMPUTE[op.kind] = op.numpy
+        OPS[op.kind] = replace(guarded_row(op.row, origin), plugin=origin)
+        pytorch.ROWS[op.kind] = guarded(_row_of(op), origin)
+        reference.COMPUTE[op.kind] = guarded(op.numpy, origin)
         make.MAKERS[op.kind] = make.make_parameters
         LOOKS[op.kind] = Look("pill" if op.title else "through", "other", _always(op.title))
     sources = [textwrap.dedent(inspect.getsource(function)) for function in plugin.functions]

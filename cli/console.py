@@ -64,9 +64,10 @@ def _bad_input(error: Exception) -> BadInputError | None:
         return BadInputError(str(error))
     if isinstance(error, OSError) and error.filename is not None:
         return BadInputError(f"{error.filename}: {error.strerror}")
+    from ..spec.installed import PluginError
     from ..training.errors import TrainingError
 
-    return BadInputError(str(error)) if isinstance(error, TrainingError) else None
+    return BadInputError(str(error)) if isinstance(error, (PluginError, TrainingError)) else None
 
 
 def fail(message: str) -> NoReturn:

@@ -66,7 +66,7 @@ def _load(name: str) -> None:
     for entry in found:
         try:
             plugin = entry.load()
-        except Exception as error:  # whatever the code of the package raises
+        except (Exception, SystemExit) as error:  # whatever the code of the package raises
             raise _failed(entry, f"{type(error).__name__}: {error}") from error
         register = getattr(plugin, "register", None)
         if register is None:

@@ -14,6 +14,7 @@ import torch
 
 import modelwright as mw
 from modelwright import plugins
+from modelwright.backends.verify import verify
 from modelwright.plugins import PluginError, load_plugin
 from modelwright.spec.installed import GROUP
 
@@ -149,6 +150,11 @@ def test_an_argument_cannot_hide_a_function_of_a_plugin(tmp_path: Path) -> None:
         mw.loads(SPEC)
 
 
+def test_its_costs_are_those_of_torch(loaded: Path) -> None:
+    report = verify(mw.loads(SPEC), laws=["reference", "costs"])
+    assert report.holds, report.render()
+
+
 @pytest.mark.slow
 def test_every_law_holds_and_there_is_no_oracle(file: Path) -> None:
     result = command(file.parent, "verify", "tiny.yaml", "--plugin", "shared_qk.py")
@@ -218,6 +224,9 @@ def test_two_files_of_one_type_are_both_named(loaded: Path, tmp_path: Path) -> N
         ('    type: Literal["shared_qk"] = "shared_qk"\n', "", "SharedQk needs a type"),
         ("import numpy as np", "import nothing_of_this_name", "py:5: ModuleNotFoundError"),
         ("def gains(attrs):", "def gains(attrs:", "SyntaxError"),
+        ("import numpy as np", "raise SystemExit(3)", "py:5: SystemExit: 3"),
+        ("dim=-1) * weight", "dim=-1) * gain", "reads `gain`; it may read its inputs"),
+        ("dim=-1) * weight", "dim=-1) * (", "is not an expression"),
     ],
 )
 def test_a_wrong_plugin_is_refused(file: Path, old: str, new: str, message: str) -> None:
@@ -228,6 +237,38 @@ def test_a_wrong_plugin_is_refused(file: Path, old: str, new: str, message: str)
         load_plugin(file)
     assert "shared_qk" not in plugins.VARIANTS
     assert "unit_length" not in plugins.OPS
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    title = ", "    part.nothing\n    title = ", "AttributeError"),
+        ("    return (Weight(", '    attrs["none"]\n    return (Weight(', "KeyError: 'none'"),
+    ],
+)
+def test_an_error_in_its_functions_has_their_line(
+    file: Path, old: str, new: str, message: str
+) -> None:
+    text = file.read_text(encoding="utf-8").replace(old, new, 1)
+    file.write_text(text, encoding="utf-8")
+    line = text[: text.index(new)].count("\n") + 1
+    plugin = load_plugin(file)
+    try:
+        with pytest.raises(PluginError, match=rf"shared_qk\.py:{line}: {message}"):
+            mw.lower(mw.loads(SPEC))
+    finally:
+        plugin.unregister()
+
+
+def test_cross_attention_that_reads_no_memory_is_refused(loaded: Path) -> None:
+    spec = mw.loads(
+        "name: t\nfamily: encoder-decoder\nvocab_size: 9\nd_model: 8\nlayers: 1\n"
+        "attention: {heads: 2}\ndecoder:\n"
+        "  cross_attention: {type: shared_qk, heads: 2, memory: encoder}\n"
+        "head: language_model\n"
+    )
+    with pytest.raises(mw.SpecErrors, match="`shared_qk` reads no memory"):
+        mw.lower(spec)
 
 
 def test_a_file_that_is_not_python(tmp_path: Path) -> None:
