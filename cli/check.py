@@ -75,8 +75,8 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
 def beyond_training(graph: ModuleGraph) -> list[str]:
     """A sentence for each stack whose positions do not end at `max_positions`."""
     return [
-        f"`{stack}` accepts sequences longer than its max_positions, {fact.max_positions:,}, "
-        "the longest of training"
+        f"`{stack}` accepts sequences longer than max_positions ({fact.max_positions:,}), the "
+        "longest in training"
         for stack, fact in graph.stack_facts.items()
         if fact.max_positions is not None and stack not in graph.limits
     ]

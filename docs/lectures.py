@@ -109,7 +109,7 @@ def index_page() -> str:
 INDEX = """# Lectures
 
 Fourteen short lectures on attention. Each is a Python script in cells (`# %%`) that compiles small
-models and checks its claims. Run one as a script, or cell by cell in an editor that can:
+models and checks its claims. Run one as a script, or by cells in an editor such as VS Code:
 
 ```console
 $ cd examples/lectures && python 01_what_attention_computes.py

@@ -292,7 +292,7 @@ def test_lengths_beyond_training_are_noted(tmp_path: Path, text: str, noted: boo
     spec.write_text(text)
     result = type_in("check", spec, "--strict")  # a note is no warning
     assert (result.stdout, result.exit_code) == (f"{spec}: ok\n", 0)
-    said = "`decoder` accepts sequences longer than its max_positions, 32, the longest of training"
+    said = "`decoder` accepts sequences longer than max_positions (32), the longest in training"
     assert result.stderr == (f"note: {said}\n" if noted else "")
     assert type_in("check", spec, "-q").output == ""
     (file,) = json.loads(type_in("check", spec, "--json").stdout)["files"]
