@@ -23,6 +23,7 @@ from ..backends.diagram.svg import svg
 from ..backends.pytorch import Emitted, emit_file
 from ..backends.pytorch.file import module_name
 from ..compiler import ModuleGraph, lower
+from ..compiler.change import Change
 from ..compiler.difference_text import difference
 from ..compiler.display import lines_shown, text_of
 from ..compiler.op_costs import not_whole
@@ -97,17 +98,22 @@ def _masks(asked: Request, folder: Path | None) -> Answer:
 
 def _difference(asked: Request, folder: Path | None) -> Answer:
     other, _ = _read(asked.other, asked.other_name, folder)
-    spec, _ = _read(asked.text, asked.name, folder)
+    spec, graph = _read(asked.text, asked.name, folder)
     names = asked.other_name, asked.name
+    if asked.other_name == asked.name:  # an example that was opened and edited
+        names = f"{asked.name} (example)", f"{asked.name} (here)"
     found = difference(other, spec, names, batch=asked.batch, dtype=asked.dtype)
     drawn = draw_difference(found, options=DrawOptions(theme=asked.theme)).decode()
     data = found.to_json()
-    lines = {change.path: _line(change.after.mark, asked) for change in found.changes}
-    for change in data["changes"]:
-        change["line"] = lines[change["path"]]
+    shown = enumerate(lines_shown(spec, graph), start=1)
+    resolved = {line.path: number for number, line in shown if line.path is not None}
+    for change, row in zip(found.changes, data["changes"], strict=True):
+        row["line"] = _line(change.after.mark, asked)
+        row["resolved"] = _lines_of(resolved, change)
     return {
         "problems": [],
         "svg": drawn,
+        "names": list(names),
         "equal": found.equal,
         "changes": data["changes"],
         "cost": data["cost"],
@@ -204,6 +210,14 @@ def _problem(found: SpecError, asked: Request, severity: str) -> Answer:
     start = max(1, mark.line), max(1, mark.column)
     end = (mark.end_line, mark.end_column) if mark.end_line else start
     return {"severity": severity, "message": message, "from": list(start), "to": list(end)}
+
+
+def _lines_of(resolved: Mapping[Any, int], change: Change) -> list[int]:
+    """The lines of the resolved spec with what a change set; none of what it removed."""
+    if not change.after.there:
+        return []
+    paths = {tuple(path) for path in (change.after.path, *change.also)}
+    return sorted({resolved[path] for path in paths if path in resolved})
 
 
 def _line(mark: Any, asked: Request) -> int:

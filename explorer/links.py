@@ -14,17 +14,19 @@ from functools import cached_property
 from typing import Any
 
 from ..backends.diagram.drawing import Box, Drawing, Frame
+from ..backends.diagram.masks import masks_of
 from ..backends.diagram.parts import Parts
 from ..backends.diagram.svg import identity
 from ..backends.pytorch import Emitted
 from ..backends.pytorch.source_map import Sources
 from ..compiler.graph import ModuleGraph, Op
+from ..compiler.passes.keep_weights import attentions
 from ..compiler.weight_rows import WeightRow
 from ..spec import ModelSpec
 from ..spec.display import Line
 from .paths import Path, Written, prefixes, steps
 
-PANES = ("yaml", "figure", "code", "weights", "resolved")
+PANES = ("yaml", "figure", "code", "weights", "resolved", "masks", "maps")
 OF_LAYERS = ("layers", "pattern", "overrides", "order")
 """Keys of a stack that its frame of layers shows."""
 WHETHER = {"final_norm": "norm"}
@@ -58,7 +60,8 @@ class Item:
 class Links:
     """The items of every pane, by the key that the page has for them.
 
-    Keys are line numbers, the ids of the figure's SVG, and the numbers of weight rows from 0.
+    Keys are line numbers, the ids of the figure's SVG, the numbers of weight rows and masks from 0,
+    and the numbers of the ops whose attention maps are shown.
     """
 
     def __init__(
@@ -76,7 +79,13 @@ class Links:
         self.figure = dict(self._figure(*drawn))
         self.code = self._code(emitted.sources)
         self.weights = dict(enumerate(map(self._weight, rows)))
+        masks = masks_of(graph)
+        self.masks = {index: self._attention(*seen.ops) for index, seen in enumerate(masks)}
+        self.maps = {op.number: self._attention(op) for op in attentions(graph)}
         self._ask_yaml()
+        for seen, item in zip(masks, self.masks.values(), strict=True):
+            item.yaml |= self.written.home(tuple(seen.origin))
+            item.resolved |= {self.written.resolved.get(tuple(seen.origin), 0)} - {0}
         self.yaml = dict(self._yaml())
         self.resolved = dict(self._resolved())
 
@@ -188,6 +197,14 @@ class Links:
                 item.reads |= places_of(weight.shape)
         return item
 
+    def _attention(self, *ops: Op) -> Item:
+        """What is inside the modules of some attentions."""
+        own: set[tuple[str, int | str]] = set()
+        for op in ops:
+            own |= {("op", each.number) for each in self.graph.subtree(op.scope)}
+            own.add(("scope", op.scope))
+        return Item(own, {tuple(op.origin) for op in ops})
+
     def _yaml(self) -> Iterator[tuple[int, Item]]:
         for line, paths in self.written.lines.items():
             yield line, Item(values=set(paths), until=self.written.until[line])
@@ -231,8 +248,8 @@ class Links:
                     item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
 
     def _items(self) -> Iterable[Item]:
-        """The items of the figure, the code and the weights, each once."""
-        panes = self.figure, self.code, self.weights
+        """The items that stand for ops, each once."""
+        panes = self.figure, self.code, self.weights, self.masks, self.maps
         return {id(item): item for pane in panes for item in pane.values()}.values()
 
     @cached_property

@@ -111,6 +111,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         "maps": [
             {
                 "name": name,
+                "op": maps.ops[name],
                 "queries": maps.stacks[name][0],
                 "keys": maps.stacks[name][1],
                 "shape": list(weights.shape[1:]),

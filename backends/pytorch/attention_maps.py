@@ -71,6 +71,11 @@ class AttentionMaps(Mapping[str, Tensor]):
             for stack in [self._graph.scopes[op.scope].stack]
         }
 
+    @property
+    def ops(self) -> dict[str, int]:
+        """The number of the op in the graph that computes each map, by name."""
+        return {name: number for number, names in self._names.items() for name in names}
+
     # -- the maps
 
     def __getitem__(self, name: str) -> Tensor:

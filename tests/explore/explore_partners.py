@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-PANES = ("yaml", "figure", "code", "weights", "resolved")
+PANES = ("yaml", "figure", "code", "weights", "resolved", "masks", "maps")
 Links = dict[str, dict[str, dict[str, Any]]]
 
 

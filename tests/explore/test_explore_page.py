@@ -18,6 +18,7 @@ WORDS = {
     "code": ("line of code", "lines of code"),
     "weights": ("weight", "weights"),
     "resolved": ("resolved value", "resolved values"),
+    "masks": ("mask", "masks"),
 }
 
 ON_A_SERVER = pytest.mark.parametrize("served", ["server"], indirect=True)

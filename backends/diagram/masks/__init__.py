@@ -136,4 +136,4 @@ def _written(
     return pdf(sheet, theme)
 
 
-__all__ = ["FORMATS", "MaskOptions", "draw_mask", "draw_masks", "mask_panels"]
+__all__ = ["FORMATS", "MaskOptions", "draw_mask", "draw_masks", "mask_panels", "masks_of"]

@@ -1,7 +1,7 @@
 // Which items of other panes belong to one. The server says what each item stands for (see
 // explorer/links.py); these are the rules.
 
-export const PANES = ["yaml", "figure", "code", "weights", "resolved"];
+export const PANES = ["yaml", "figure", "code", "weights", "resolved", "masks", "maps"];
 
 const meets = (some, others) => some?.some((each) => others.has(each)) ?? false;
 

@@ -6,11 +6,12 @@ import { ask, AskError, PLACE, takeToken } from "./ask.js";
 import { attentionPanel } from "./attention.js";
 import { Costs, Totals } from "./costs.js";
 import { Difference, OPENED } from "./difference.js";
-import { byId, download, make, svgElement } from "./dom.js";
+import { byId, download, make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Figure } from "./figure.js";
 import { exampleDialog, menu, outside, splitters, Tabs, views } from "./layout.js";
 import { Listing } from "./listing.js";
+import { Masks } from "./masks.js";
 import { keep, recall } from "./memory.js";
 import { duration, short, whole } from "./numbers.js";
 import { Selection } from "./select.js";
@@ -46,9 +47,11 @@ class Page {
       write: (index, text) => this.editor.write(index, text),
       tokens: (length) => { this.options.sequence = length; this.steps.again("code", "tab"); },
     });
-    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.steps.again("tab"), go: (line) => this.editor.go(line) });
-    this.attention = attentionPanel((prompt, target) => this.runModel(prompt, target));
-    const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: this.resolved };
+    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.steps.again("tab"), go: (line) => this.editor.go(line), selection });
+    this.attention = attentionPanel((prompt, target) => this.runModel(prompt, target), selection);
+    this.masks = new Masks(byId("panel-masks"), selection);
+    const values = together(this.resolved, this.difference); // both show values of the resolved spec
+    const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: values, masks: this.masks, maps: this.attention };
     this.selection = new Selection(panes, (place, found, kept) => this.tellSelection(place, found, kept));
     this.tabs = new Tabs(() => this.turnTo());
     this.controls();
@@ -103,8 +106,9 @@ class Page {
   }
 
   async askMasks(turn) {
-    const shown = await this.ask("masks", showMasks, turn);
-    if (shown === false && !byId("panel-masks").childElementCount) showMasks({ note: "No masks: the spec has errors." });
+    const shown = await this.ask("masks", (answer) => this.masks.show(answer), turn);
+    if (shown === false && !byId("panel-masks").childElementCount) this.masks.show({ note: "No masks: the spec has errors." });
+    this.selection.show();
     return shown;
   }
 
@@ -141,8 +145,11 @@ class Page {
   async askDifference(turn) {
     const { other } = this.difference;
     const text = other === OPENED ? this.source.text : this.start.examples[other];
-    const names = other === OPENED ? "as opened" : `${other}.yaml`;
-    const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), turn, { other: text, other_name: names });
+    const names = other === OPENED ? OPENED : `${other}.yaml`;
+    const shown = await this.ask("difference", (answer) => {
+      this.difference.show(answer, answer.names);
+      this.selection.show();
+    }, turn, { other: text, other_name: names });
     if (shown === false && (await turn.before) !== false) this.difference.fail(`Nothing to compare: this spec, or the one ${other === OPENED ? names : `of ${names}`}, has errors.`);
     return true;
   }
@@ -226,11 +233,14 @@ class Page {
       make("b", { textContent: this.nameOf(place) }),
       ...count("yaml", "line of YAML", "lines of YAML"), ...count("figure", "part", "parts"),
       ...count("code", "line of code", "lines of code"), ...count("weights", "weight", "weights"), ...count("resolved", "resolved value", "resolved values"),
+      ...count("masks", "mask", "masks"),
       ...(kept ? [make("span", { className: "kept", textContent: "pinned; Esc clears" })] : []));
   }
 
   nameOf({ pane, key }) {
     if (pane === "figure") return this.figure.part(key)?.dataset.tip ?? "";
+    if (pane === "masks") return this.masks.nameOf(key);
+    if (pane === "maps") return this.attention.nameOf(key);
     if (pane === "weights") return this.answers.code?.costs.weights.rows[key]?.name ?? "";
     return `${{ yaml: this.source.name, code: this.answers.code?.file, resolved: "resolved spec" }[pane]}:${key}`;
   }
@@ -352,9 +362,12 @@ class Page {
   }
 }
 
-function showMasks({ svg, note }) {
-  const panel = byId("panel-masks");
-  panel.replaceChildren(svg ? make("div", { className: "picture" }, svgElement(svg)) : make("p", { className: "empty", textContent: note }));
+/** Several panes that show the same items. */
+function together(...panes) {
+  return {
+    mark: (partners, related) => panes.forEach((pane) => pane.mark(partners, related)),
+    reveal: (keys) => panes.forEach((pane) => pane.reveal(keys)),
+  };
 }
 
 /** The answer about a text that the server would not read. */
