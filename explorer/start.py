@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spec import json_schema
+from ..spec.masks import ATOMS
 from ..version import __version__
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -22,6 +23,7 @@ def start(file: dict[str, str] | None = None, *, watch: bool = False) -> dict[st
     return {
         "version": __version__,
         "schema": json_schema(),
+        "words": {"mask": list(ATOMS), "extends": [f"{name}.yaml" for name in names]},
         "examples": {name: example(name) for name in names},
         "file": file,
         "first": FIRST,

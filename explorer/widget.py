@@ -34,7 +34,7 @@ class Explorer(anywidget.AnyWidget):
     weights, tokenizer: a checkpoint and a tokenizer.json for the attention tab
     height: of the page, in pixels
 
-    Raises PageMissingError, and OSError for a file that cannot be read.
+    Raises PageMissingError, and OSError for a file that is missing or cannot be read.
     """
 
     height = traitlets.Int().tag(sync=True)
@@ -52,6 +52,9 @@ class Explorer(anywidget.AnyWidget):
         files = bundle(WIDGET)
         self._page = notebook_page(files)
         given = [None if path is None else Path(path).absolute() for path in (weights, tokenizer)]
+        for each in given:
+            if each is not None and not each.is_file():
+                raise FileNotFoundError(f"{each}: no such file")
         path = Path(source).absolute() if isinstance(source, (str, Path)) else None
         settings = Settings(spec=path, weights=given[0], tokenizer=given[1])
         self._questions = questions = Questions(settings, _opened(source))

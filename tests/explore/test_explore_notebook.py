@@ -232,3 +232,9 @@ def test_the_page_cannot_touch_the_notebook(notebook: tuple[Any, Kernel]) -> Non
     assert frame.evaluate(reach) == "refused"
     page.evaluate("shown.forEach((close) => close())")  # views that are closed take no messages
     page.evaluate("document.querySelector('#one iframe').remove()")
+
+
+@pytest.mark.parametrize("file", ["weights", "tokenizer"])
+def test_a_file_that_is_missing_is_an_error_at_once(file: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere: no such file"):
+        mw.explore(mw.loads(SMALL), **{file: tmp_path / "nowhere"})

@@ -121,6 +121,50 @@ def test_a_click_keeps_what_is_marked(view: View) -> None:
     assert "matching parts" in view.page.inner_text("#selection")
 
 
+def test_masks_differences_and_maps_have_partners_too(view: View) -> None:
+    """Both ways: what belongs to a box is marked in each tab, and a mask or a row marks the box."""
+    page, box = view.page, "n-layers-local-attention"
+    view.example("gemma3_1b")
+    page.click("#tab-masks")
+    page.wait_for_selector("#panel-masks g.panel")
+    view.settle()
+    masks = page.locator("#panel-masks g.panel")
+    assert masks.count() == 2
+    page.hover(f"#{box}")
+    marked = page.locator("#panel-masks g.panel.partner")
+    assert "window(512)" in marked.all_text_contents()[0]
+    assert marked.count() == 1
+    assert view.marked()["mask"] == 1
+    marked.hover()
+    assert view.parts() == {box}
+    assert "window(512)" in page.inner_text(f"{EDITOR} .cm-line.partner:nth-child(15)")
+    page.mouse.move(2, 2)
+    masks.nth(0).focus()
+    assert len(view.parts()) == 1
+    view.press("Escape")
+    page.click("#tab-difference")
+    view.settle()
+    page.select_option("#panel-difference select", "gemma2_2b")
+    view.settle()
+    page.locator("#panel-difference tr", has_text="max_positions").hover()
+    assert view.marked()["line of YAML"] == 1
+    page.hover(f"#{box}")
+    rows = page.locator("#panel-difference tr.partner").all_inner_texts()
+    assert rows
+    assert all("local.attention" in row or "mask" in row or "positions" in row for row in rows)
+
+
+def test_both_sides_of_a_difference_have_names(view: View) -> None:
+    view.type("bias: false\n")
+    view.page.click("#tab-difference")
+    view.settle()
+    view.page.select_option("#panel-difference select", "gpt2")
+    view.settle()
+    heads = view.page.locator("#panel-difference table >> nth=0").locator("th").all_inner_texts()
+    assert heads == ["Value", "gpt2.yaml (example)", "gpt2.yaml (here)"]
+    assert "gpt2.yaml (here)" in view.page.text_content("#panel-difference svg")
+
+
 def test_the_whole_page_without_a_mouse(view: View) -> None:
     view.press("Alt+2")  # the figure
     seen = set()
@@ -204,6 +248,11 @@ PLACES = [
     ("\nnorm: ", {"rmsnorm", "layernorm"}, {"true"}),
     ("\nno", {"norm", "norm_placement"}, {"layers", "name"}),
     ("\nheads:\n  one: {type: ", {"language_model", "classifier"}, {"mha"}),
+    ("\nmask: ", {"causal", "window", "band"}, {"norm", "gpt2.yaml"}),
+    ("\nmask: causal & ", {"window", "global"}, {"norm"}),
+    ("\nextends: ", {"gpt2.yaml", "llama3_8b.yaml"}, {"causal"}),
+    ("\nblocks: {near: {norm: none}, far: {}}\npattern: [", {"near", "far"}, {"norm", "layers"}),
+    ("\nblocks:\n  near:\n    norm: none\n  far: {}\noverrides: {0: ", {"near", "far"}, {"norm"}),
 ]
 """What is typed, keys or words that are offered behind it, and such that are not."""
 
@@ -324,6 +373,18 @@ def test_exports_are_what_is_shown(view: View, tmp_path: Path) -> None:
         assert part in path.read_text(encoding="utf-8")
 
 
+def test_nothing_stale_is_exported(view: View) -> None:
+    """The file of the last valid text is not that of this one; the text itself is."""
+    view.type("layer: 3")
+    view.page.click("#export")
+    view.page.click("#export-menu button:text-is('PyTorch file (.py)')")
+    assert view.status == "Nothing to export: the spec has errors"
+    view.page.click("#export")
+    with view.page.expect_download() as waiting:
+        view.page.click("#export-menu button:text-is('Spec (.yaml)')")
+    assert "layer: 3" in Path(waiting.value.path()).read_text(encoding="utf-8")
+
+
 def test_a_shared_link_opens_the_same_text(view: View) -> None:
     view.type("bias: false\n")
     view.page.click("#tab-weights")
@@ -409,6 +470,23 @@ def test_the_attention_tab_shows_what_a_query_reads(view: View) -> None:
     page.click("#panel-attention .heads:nth-child(5) button:nth-of-type(3)")
     assert page.inner_text("#panel-attention .reading h3") == "layers.4.attention, head 2"
     assert page.locator("#panel-attention [aria-pressed=true]:has(canvas)").count() == 1
+    page.hover("#n-layers-block-attention")
+    assert page.locator("#panel-attention .heads.partner").count() == 5
+    page.hover("#n-layers-block-feed_forward")
+    assert page.locator("#panel-attention .heads.partner").count() == 0
+    page.hover("#panel-attention .heads:nth-child(2) h4")
+    assert view.parts() == {"n-layers-block-attention"}
+    rows = {each["y"] for each in boxes(view, "#panel-attention .heads:nth-child(2) button")}
+    assert len(rows) == 1  # the heads of a layer are in one row
+
+
+def boxes(view: View, selector: str) -> list[dict[str, float]]:
+    found = view.page.eval_on_selector_all(
+        selector,
+        "all => all.map((e) => e.getBoundingClientRect()).filter((b) => b.width && b.height)"
+        ".map(({x, y, width, height}) => ({x, y, width, height}))",
+    )
+    return list(found)
 
 
 @ON_A_SERVER
@@ -440,6 +518,7 @@ def test_the_attention_tab_follows_the_spec_and_says_what_cannot_be_run(view: Vi
     )
     view.example("tiny_t5")
     view.page.wait_for_selector("#panel-attention canvas", timeout=RUN_TIME)
+    assert view.page.locator(".next tr").count() == 10
     assert view.page.locator(".heads h4", has_text="cross_attention").count() == 2
     view.page.click(".heads:has(h4:text-is('decoder.layers.0.cross_attention')) button")
     view.page.fill("#panel-attention input[placeholder]", "xy")
@@ -479,6 +558,10 @@ def test_axe_finds_no_violation(browser: Any, served: Served) -> None:
             assert violations(view, "document" if tab == "code" else "'#output'") == []
         view.type("layer: 3")
         assert violations(view, "document") == []
+        view.press("Enter", "Control+Space")
+        view.page.wait_for_selector(".cm-tooltip-autocomplete li")
+        assert violations(view, "'.cm-tooltip-autocomplete'") == []
+        view.press("Escape")
         view.page.click("#revert")
         for button, dialog in (("#examples", "#example-dialog"), ("#help", "#help-dialog")):
             view.page.click(button)
@@ -508,6 +591,13 @@ def test_narrow_screens(browser: Any, served: Served) -> None:
             view.page.click(f"#tab-{tab}")
             view.settle()
             assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert_apart(view, f"#panel-{tab}")
+    if served.token:
+        view.page.click("#views button[data-view=output]")
+        view.page.click("#tab-attention")
+        open_narrow(view, TINY)
+        view.page.wait_for_selector("#panel-attention canvas", timeout=RUN_TIME)
+        assert_apart(view, "#panel-attention")
     view.page.click("#views button[data-view=figure]")
     assert_inside(view, "#drawing .zoom", "#drawing")
     view.page.click("#n-layers-block-attention")
@@ -515,6 +605,38 @@ def test_narrow_screens(browser: Any, served: Served) -> None:
     assert not view.page.is_visible("#editor")
     assert view.page.locator("#figure svg").bounding_box()["width"] <= 390
     view.close()
+
+
+def open_narrow(view: View, name: str) -> None:
+    """Open an example without waiting for the tab that is open."""
+    view.page.click("#examples")
+    view.page.fill("#example-filter", name)
+    view.page.click(f"#example-list button:has(code:text-is('{name}'))")
+
+
+def assert_apart(view: View, panel: str) -> None:
+    """No text, control or picture of a panel is painted over another one."""
+    overlaps = view.page.evaluate(
+        """panel => {
+          const shown = (e) => e.checkVisibility() && e.getBoundingClientRect().width > 0;
+          const plain = 'button, canvas, input, select, h3, h4, p.hint, td, th, dt, caption';
+          const named = (e) => `${e.tagName} ${e.textContent.slice(0, 20)}`;
+          const all = [...document.querySelectorAll(panel + ' :is(' + plain + ')')].filter(shown);
+          const own = all.filter((e) => !e.closest('.cm-editor'));
+          const boxes = own.map((e) => [e, e.getBoundingClientRect()]);
+          const found = [];
+          for (const [one, a] of boxes) for (const [other, b] of boxes) {
+            if (one === other || one.contains(other) || other.contains(one)) continue;
+            if (one.tagName === 'TH' || other.tagName === 'TH') continue;  // stays in sight
+            const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            if (wide > 2 && high > 2) found.push(named(one) + ' / ' + named(other));
+          }
+          return found.slice(0, 5);
+        }""",
+        panel,
+    )
+    assert overlaps == [], panel
 
 
 def assert_inside(view: View, inner: str, outer: str) -> None:

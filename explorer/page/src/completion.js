@@ -1,16 +1,23 @@
 // Completion of keys and values by the JSON Schema of specs.
 
-import { contextAt } from "./context.js";
+import { blocksOf, contextAt } from "./context.js";
 
-/** A completion source for CodeMirror. */
-export function completions(schema) {
+/** A completion source for CodeMirror; words: those of keys whose values the schema does not list. */
+export function completions(schema, words) {
   const reader = new Schema(schema);
   return (context) => {
-    const found = contextAt(context.state.doc.toString(), context.pos);
+    const text = context.state.doc.toString();
+    const found = contextAt(text, context.pos);
     if (!found || (!context.explicit && !found.word)) return null;
-    const options = found.key === null ? reader.keys(found) : reader.values(found);
+    const known = namesBlocks(found) ? blocksOf(text) : (words[found.key] ?? []);
+    const options = [...known.map((label) => ({ label, type: "enum" })), ...(found.key === null ? reader.keys(found) : reader.values(found))];
     return options.length ? { from: context.pos - found.word.length, options, validFor: /^[\w.*/+-]*$/ } : null;
   };
+}
+
+/** Whether a block is named here: in `pattern`, and for a layer of `overrides`. */
+function namesBlocks({ path, key }) {
+  return key === "pattern" || (key === null && path.at(-1) === "pattern") || (key !== null && path.at(-1) === "overrides");
 }
 
 class Schema {

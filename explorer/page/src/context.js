@@ -98,7 +98,8 @@ function blockKey(text, position, block, line, indent) {
 
 function blockValue(text, position, block, line) {
   const key = block.at(-1);
-  if (!key || !/:\s+[\w.*/+-]*$/.test(line)) return null;
+  if (!key || !/:\s+(.*[\s&|(~])?[\w.*/+-]*$/.test(line) || /\s#/.test(line)) return null;
+  if (key.key !== "mask" && !/:\s+[\w.*/+-]*$/.test(line)) return null; // a formula alone has several words
   const path = block.slice(0, -1).map((each) => each.key);
   return { path, key: key.key, siblings: blockSiblings(text, position, key.indent), word: WORD.exec(line)[0] };
 }
@@ -122,4 +123,23 @@ function blockSiblings(text, position, indent) {
   walk(-1);
   walk(1);
   return found;
+}
+
+/** The names of the blocks that a text defines, in any stack. */
+export function blocksOf(text) {
+  const found = new Set();
+  for (const { index, 0: head } of text.matchAll(/\bblocks:[ \t]*\{/g)) {
+    for (const name of flowSiblings(text, index + head.length - 1).keys()) found.add(name);
+  }
+  let indent = null; // of the key `blocks`
+  let inner = null; // of the names below it
+  for (const line of text.split("\n")) {
+    const [, spaces, dashes, , key] = LINE.exec(line);
+    if (key === undefined) continue;
+    const own = spaces.length + dashes.length;
+    if (indent !== null && own <= indent) indent = null;
+    if (indent !== null && own === (inner ??= own)) found.add(key);
+    if (key === "blocks" && /:\s*(#.*)?$/.test(line)) [indent, inner] = [own, null];
+  }
+  return [...found];
 }

@@ -14,7 +14,7 @@ import { linePlaces, markedLines, markLines, revealLines } from "./marks.js";
 
 export class Editor {
   /** changed: called with the text after each change */
-  constructor(parent, { schema, nonce, selection, changed }) {
+  constructor(parent, { schema, words, nonce, selection, changed }) {
     this.ranges = [];
     this.view = new EditorView({
       parent,
@@ -22,7 +22,7 @@ export class Editor {
         lineNumbers(), foldGutter(), codeFolding(), history(), drawSelection(), indentOnInput(),
         bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
         indentUnit.of("  "), yaml(), syntaxHighlighting(classHighlighter), plainValues,
-        autocompletion({ override: [completions(schema)], icons: false }),
+        autocompletion({ override: [completions(schema, words)], icons: false }),
         lintGutter(), search({ top: true }), markedLines,
         EditorView.cspNonce.of(nonce),
         EditorView.contentAttributes.of({ "aria-label": "Spec in YAML", "aria-describedby": "problems", tabindex: "0" }),
@@ -39,6 +39,9 @@ export class Editor {
         }),
       ],
     });
+    // The list of completions can be scrolled, so it must be reachable by Tab.
+    new MutationObserver(() => this.view.dom.querySelector(":scope > .cm-tooltip-autocomplete > ul:not([tabindex])")?.setAttribute("tabindex", "0"))
+      .observe(this.view.dom, { childList: true, subtree: true });
   }
 
   get text() {

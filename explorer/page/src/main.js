@@ -37,7 +37,7 @@ class Page {
       failed: (error) => this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad"),
     });
     const selection = () => this.selection;
-    this.editor = new Editor(byId("editor"), { schema: start.schema, nonce, selection, changed: () => this.changed() });
+    this.editor = new Editor(byId("editor"), { schema: start.schema, words: start.words, nonce, selection, changed: () => this.changed() });
     this.figure = new Figure(byId("figure"), selection);
     this.code = new Listing(byId("panel-code"), { pane: "code", label: "PyTorch file", language: python(), nonce, selection });
     this.resolved = new Listing(byId("panel-resolved"), { pane: "resolved", label: "Resolved spec", language: yaml(), nonce, selection });
@@ -302,7 +302,8 @@ class Page {
   }
 
   save(ending, text, type) {
-    if (text === undefined) this.tell("Nothing to export: the spec has errors", "bad");
+    const isStale = ending !== "yaml" && document.body.classList.contains("stale");
+    if (text === undefined || isStale) this.tell("Nothing to export: the spec has errors", "bad");
     else download(`${this.answers.figure?.name ?? "spec"}.${ending}`, text, type);
   }
 
