@@ -113,11 +113,13 @@ def test_a_spec_extends_files_of_its_folder(spec: Path) -> None:
 
 @pytest.mark.usefixtures("page")
 def test_models_run_with_the_files_of_the_notebook(spec: Path, tmp_path: Path) -> None:
-    kernel = Kernel(spec, weights="a.safetensors")
+    weights = tmp_path / "a.safetensors"
+    weights.touch()
+    kernel = Kernel(spec, weights=weights)
     asked: list[dict[str, Any]] = []
     kernel.widget._questions.runner.run = lambda given: asked.append(given) or {"error": "later"}
     assert kernel.ask("run", text=SMALL, prompt="a") == {"error": "later"}
-    assert asked[0]["weights"] == str(Path("a.safetensors").absolute())
+    assert asked[0]["weights"] == str(weights)
     assert asked[0]["tokenizer"] is None
     refused = kernel.ask("run", text=SMALL, prompt="a", weights="b.safetensors")
     assert refused["refused"].startswith("weights: Extra inputs")
@@ -234,6 +236,7 @@ def test_the_page_cannot_touch_the_notebook(notebook: tuple[Any, Kernel]) -> Non
     page.evaluate("document.querySelector('#one iframe').remove()")
 
 
+@pytest.mark.usefixtures("page")
 @pytest.mark.parametrize("file", ["weights", "tokenizer"])
 def test_a_file_that_is_missing_is_an_error_at_once(file: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere: no such file"):
