@@ -112,7 +112,8 @@ class InitialState(Part):
     """The first state of a recurrence: tanh of a linear layer of the last state of another stack's
     recurrence (Bahdanau et al., 2014, arXiv:1409.0473, appendix A.2.2).
 
-    memory: the stack, which ends with a recurrence with `output: none`
+    memory: the stack, which ends with a recurrence with `output: none`. Its last state is a
+        hidden state of the stack, so it is normalised if a norm follows the recurrence
     direction: `forward`: its state at the last token; `backward`: the state of the backward layer
         at the first token
     """

@@ -38,6 +38,8 @@ def one_vector(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             )
         if first is None:
             first = condition
+            if stack.layers == 0 and stack.final_norm is False:
+                yield Finding((*path, *place), "no layer or norm reads this condition; remove it")
         for key in ("embed", "activation"):
             if getattr(condition, key) != getattr(first, key):
                 yield Finding(

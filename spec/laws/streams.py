@@ -8,7 +8,6 @@ from typing import Any
 
 from ..attention import Mha
 from ..attention.score_bias import StreamBias
-from ..branches import kind_of
 from ..embedding import Features
 from ..errors import choices
 from ..feed_forward import Glu, Mlp
@@ -48,6 +47,7 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             (*path, "streams"),
             f"a stack with `streams` must be the whole model, which returns them; remove {what}",
         )
+    read = _used_streams(stack)
     for name, stream in parts(stack.streams, Stream):
         here: Path = (*path, "streams", name)
         if len(stream.axes) != 2:
@@ -60,6 +60,8 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             yield Finding(
                 (*here, "input"), "the input of a stream has only `argument`, `size` and `bias`"
             )
+        if name not in read:
+            yield Finding(here, f"no sublayer reads or updates the stream `{name}`; remove it")
         if iskeyword(name) or name in ARGUMENT_NAMES | MODULE_NAMES:
             yield Finding(here, f"a stream cannot be named `{name}`: models use this name")
     for option, plain in (("positions", ()), ("final_norm", False), ("output_width", None)):
@@ -80,6 +82,17 @@ def streams_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
             )
 
 
+def _used_streams(stack: Stack) -> set[str | None]:
+    """The streams that sublayers update, or that they read for something else."""
+    found: set[str | None] = set()
+    for _, block in parts(stack.blocks, Block):
+        for part in members(block.sublayers):
+            found |= {getattr(part, "stream", None), getattr(part, "source", None)}
+            biases = members(getattr(part, "score_bias", ()))
+            found |= {bias.stream for bias in biases if isinstance(bias, StreamBias)}
+    return found
+
+
 NOT_OF_STREAMS = ("prefix_tokens", "normalize", "dropout", "project", "add")
 """Options of an input that the input of a stream does not have."""
 
@@ -93,7 +106,7 @@ def sublayers_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
             continue
         fits: Any = isinstance(part, KINDS)
         if not fits:
-            text = f"a sublayer of a stream is one of: {WORDS}; not {kind_of(part)}"
+            text = f"a sublayer of a stream is one of: {WORDS}; not {part.type}"
             yield Finding((*here, "type"), text)
             continue
         if part.stream is None:

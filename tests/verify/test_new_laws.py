@@ -255,3 +255,15 @@ def test_costs_of_several_stacks(text: str) -> None:
     """A joined stack is as long as its share; each loss of three towers copies the labels."""
     report = verify(loads(text), laws=["costs"])
     assert report.holds, report.render()
+
+
+def test_scales_of_single_sublayers_are_those_of_the_spec() -> None:
+    text = """name: scaled
+family: encoder-only
+d_model: 8
+layers: 1
+vocab_size: 9
+sublayers: [{type: mha, heads: 2}, {type: mlp, residual: {layer_scale: 0.1}}]
+"""
+    report = verify(loads(text), laws=["init"])
+    assert report.holds, report.render()

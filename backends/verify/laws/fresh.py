@@ -18,6 +18,7 @@ from torch import nn
 
 from ....compiler.graph import LogicalWeight, Op
 from ....compiler.ops import OPS
+from ....spec.branches import own
 from ....spec.condition import AdaLnZero
 from ....spec.head import Contrastive
 from ....spec.initial import Normal, TruncatedNormal
@@ -150,7 +151,11 @@ def _layer_scale(subject: Subject, op: Op) -> float:
     block = subject.graph.block_of(op.scope)
     assert block is not None
     stack = subject.spec.stacks[subject.graph.scopes[op.scope].stack]
-    residual: Any = stack.blocks[block.name].residual
+    of_block: Any = stack.blocks[block.name]
+    residual = of_block.residual
+    if "sublayers" in op.origin:
+        sublayer = of_block.sublayers[int(op.origin[op.origin.index("sublayers") + 1])]
+        residual = own(of_block, sublayer, "residual")
     return float(residual.layer_scale)
 
 
