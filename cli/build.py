@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .console import fail, note, print_result, write_result
+from .console import fail, note, print_result, refuse_inputs, write_result
 from .options import OUTPUT, force_option, load_spec, quiet, reads_spec
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def build(
     to_stdout = str(output) == "-"
     if with_map and (to_stdout or outputs.is_stream(output)):
         fail("--map writes a file beside the output file; use it with -o FILE.py")
+    refuse_inputs(output)
     read = load_spec(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, emit_file, is_ours_unedited
     from ..compiler import lower

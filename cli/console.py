@@ -177,6 +177,17 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
             bar.stop()
 
 
+def refuse_inputs(*outputs: Path) -> None:
+    """Stop if an output is a file that the command was given to read, even with --force."""
+    values = click.get_current_context().params.values()
+    given = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+    for output in outputs:
+        place = os.path.realpath(output)
+        inputs = [p for p in given if isinstance(p, Path) and p is not output and p.is_file()]
+        if any(os.path.realpath(path) == place for path in inputs):
+            fail(f"{output} is read by this command; write to another file")
+
+
 def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool = True) -> None:
     """Write a result to a file, or to stdout for None or `-`."""
     if path is None or str(path) == "-":
@@ -184,6 +195,7 @@ def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool =
         return
     from .. import outputs
 
+    refuse_inputs(path)
     suffix = path.suffix.lower() if stamped else ""
 
     def is_ours(there: bytes) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .console import fail, note, progress
+from .console import fail, note, progress, refuse_inputs
 from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
 
 
@@ -87,6 +87,10 @@ def prune(
 
     if str(output) == "-" or is_stream(output):
         fail("the weights are written beside the spec; use -o FILE.yaml")
+    beside = output.with_suffix(".safetensors")
+    refuse_inputs(output, beside)
+    if beside.exists() and not (force or output.exists()):  # beside a spec, they are its weights
+        fail(f"{beside} exists; not overwritten (use --force)")
     read = load_spec(spec, sets)
     from ..backends.pytorch.weights import WeightsError
     from ..training.errors import TrainingError

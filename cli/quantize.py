@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .console import fail, note, progress
+from .console import fail, note, progress, refuse_inputs
 from .options import WEIGHTS, force_option, load_spec, quiet, reads_spec
 
 
@@ -69,6 +69,7 @@ def quantize(
     """
     if output.suffix != ".safetensors":
         fail(f"{output}: the suffix must be .safetensors")
+    refuse_inputs(output)
     if output.exists() and not force:
         fail(f"{output} exists; not overwritten (use --force)")
     read = load_spec(spec, sets)

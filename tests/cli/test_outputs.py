@@ -12,7 +12,10 @@ import zlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from modelwright.cli import cli
+from modelwright.explorer.start import EXAMPLES
 from modelwright.outputs import (
     OutputError,
     is_stream,
@@ -232,3 +235,18 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         write(tmp_path / "link", b"")
     with pytest.raises(OutputError, match="cannot be written: File name too long"):
         write(tmp_path / ("x" * 300), b"")
+
+
+@pytest.mark.parametrize("command", ["build", "visualize", "masks"])
+def test_what_a_command_reads_is_not_overwritten(tmp_path: Path, command: str) -> None:
+    """Even with --force, and by another path to the same file."""
+    spec = tmp_path / "a.yaml"
+    text = (EXAMPLES / "tiny_gpt.yaml").read_text(encoding="utf-8")
+    spec.write_text(text, encoding="utf-8")
+    (tmp_path / "link.svg").symlink_to(spec)
+    output = tmp_path / ("a.yaml" if command == "build" else "link.svg")
+    arguments = [command, str(spec), "-o", str(output), "--force"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert "is read by this command" in done.stderr
+    assert spec.read_text(encoding="utf-8") == text
