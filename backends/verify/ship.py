@@ -132,10 +132,11 @@ def _facts(
         for name, weight in model.named_parameters()
     }
     waves(model, weights)
-    cases = {
-        "plain": subject.data("plain"),
-        **{f"padded {side}": subject.data(f"padded {side}") for side in ("left", "right")},
-    }
+    words = "words" if subject.arguments.sources else "plain"
+    cases = {"plain": subject.data("plain")}
+    for case in (words, "padded left", "padded right"):
+        data = subject.data("plain" if case == words else case)
+        cases[case] = subject.arguments.without_places(data)
     called = _stacks(subject)
     padded = {side: _padded(subject, called, side) for side in ("left", "right")}
     for side, stacks in padded.items():
@@ -151,7 +152,8 @@ def _facts(
         "STACKS": called,
         "CAUSAL": _causal(subject, called),
         "PADDED": {f"padded {side}": stacks for side, stacks in padded.items() if stacks},
-        "CACHED": _cached(subject, called),
+        "CACHED": _cached(subject, called, words),
+        "WORDS": words,
         "EXEMPT": tuple(without_gradient(subject, model, cases["plain"])),
     }
     return facts, whose
@@ -231,7 +233,7 @@ def _padded(subject: Subject, known: Iterable[str], side: str) -> dict[str, str]
     return {s: mask for s, mask in masks.items() if s in known and mask in arguments}
 
 
-def _cached(subject: Subject, known: Iterable[str]) -> dict[str, Any]:
+def _cached(subject: Subject, known: Iterable[str], words: str) -> dict[str, Any]:
     if not subject.cached or subject.cached not in known:
         return {}
     stream = reading_stream(subject)
@@ -243,7 +245,7 @@ def _cached(subject: Subject, known: Iterable[str]) -> dict[str, Any]:
         "stack": subject.cached,
         "new": new,
         "seen": tuple(f"{stream.prefix}{role}" for role in roles),
-        "cases": ("plain", "padded left", "padded right"),
+        "cases": (words, "padded left", "padded right"),
     }
 
 

@@ -24,6 +24,7 @@ STACKS: dict[str, dict[str, str]] = {}  # stack -> how it is called
 CAUSAL: dict[str, str] = {}  # argument with ids -> stack that reads it
 PADDED: dict[str, dict[str, str]] = {}  # case -> stack to test with padding -> its mask
 CACHED: dict[str, Any] = {}  # stack with a cache, and arguments that are split
+WORDS = "plain"  # case without vectors in the places of tokens
 EXEMPT: tuple[str, ...] = ()  # weights without influence on the outputs
 
 # -- tests
@@ -114,7 +115,7 @@ def test_numbers() -> None:
 def test_causal_masks() -> None:
     network = model()
     for ids, stack in CAUSAL.items():
-        given = tensors("plain")
+        given = tensors(WORDS)
         before = hidden(network, stack, given)
         for place in range(1, given[ids].size(1)):
             changed = {**given, ids: given[ids].clone()}
@@ -220,11 +221,13 @@ def scripted(network: Any, scores: Tensor) -> None:
 def generated(network: Any, rows: int, new: int, **options: Any) -> Tensor:
     """New tokens for `rows` copies of a prompt, (rows, new)."""
     names = list(inspect.signature(network.generate).parameters)
-    given = tensors("plain")
+    given = tensors(WORDS)
     prompt = next(given[n] for n in (names[0], *given) if n in given)[:1]
     prompt = prompt.expand(rows, *prompt.shape[1:])
+    start = prompt.size(1)
+    if "decoder_start_token_id" in names:  # the default may be beyond a small vocabulary
+        start, options["decoder_start_token_id"] = 1, 0
     found: Tensor = network.generate(prompt, max_new_tokens=new, **options)
-    start = 1 if "decoder_start_token_id" in names else prompt.size(1)
     return found[:, start:]
 
 
