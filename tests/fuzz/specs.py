@@ -751,9 +751,8 @@ class Specs(Parts):
         for name in list(places)[-3:] if self.dice.often(0.3) else list(places)[-2:]:
             place = places[name]
             kinds = ("none", "token") if place.image else ("none",)
-            towers[name] = self.part(
-                Tower, place, {"pool": self.component("pool", place, *kinds)}, 0
-            )
+            said: Data = {"pool": self.component("pool", place, *kinds), "project": True}
+            towers[name] = self.part(Tower, place, said, 0)
         self.said.add(("Contrastive", "towers", "{}"))
         place = Place("", 8, causal=False)
         found = self.of_type("head", "contrastive", place, towers=towers)
