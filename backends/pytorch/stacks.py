@@ -206,7 +206,8 @@ def write_hidden(
         f.ids = next(op.outputs[0] for op in f.graph.ops(f.place.path) if op.kind in JOINS)
     write_items(f, items)
     f.finish([*values])
-    body = [*_length_checks(f, stack), *with_positions(f, stack, given)]
+    checks = [*_length_checks(f, stack), *_batch_checks(f, given)]
+    body = [*checks, *with_positions(f, stack, given)]
     if f.cached:
         moved = "cache.length += length" if f.static else "cache.length = end"
         close = statements(f"if cache is not None:\n    {moved}")
@@ -215,8 +216,11 @@ def write_hidden(
 
 
 def _length_checks(f: Writer, stack: str) -> list[Statement]:
-    """`check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))` for each shared axis."""
-    found: dict[str, list[Expr]] = {axis: [] for axis in f.graph.axes.get(stack, ())}
+    """`check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))` for each shared axis, and
+    the batch.
+    """
+    axes = f.graph.axes.get(stack, ())
+    found: dict[str, list[Expr]] = {axis: [] for axis in [*["B"] * bool(axes), *axes]}
     made: dict[str, list[int]] = {axis: [] for axis in found}  # the arguments, for source maps
     arguments = [op for op in f.graph.ops("") if op.kind == "argument"]
     for op in arguments if found else ():
@@ -225,11 +229,33 @@ def _length_checks(f: Writer, stack: str) -> list[Statement]:
                 size = expression("x.size(n)", x=Name(op.name), n=constant(number))
                 found[dim.label].append(size)
                 made[dim.label].append(op.number)
+    names = {"B": "batch"}
     return [
-        written_for(DoStatement(call("check_lengths", constant(axis), *sizes)), *made[axis])
+        written_for(
+            DoStatement(call("check_lengths", constant(names.get(axis, axis)), *sizes)), *made[axis]
+        )
         for axis, sizes in found.items()
         if len(sizes) > 1
     ]
+
+
+def _batch_checks(f: Writer, given: list[Given]) -> list[Statement]:
+    """`check_lengths("batch", pixel_values.size(0), timesteps.size(0))` for a condition.
+
+    Its integers are checked with those of the stack.
+    """
+    graph, first = f.graph, given[0]
+    read = [
+        one
+        for one in given[1:]
+        if graph.values[one.value].dtype != "int"
+        and any("condition" in op.scope.split(".") for op in graph.consumers(one.value))
+    ]
+    if not read or first.optional:
+        return []
+    sizes = [expression("x.size(0)", x=Name(one.name)) for one in (first, *read)]
+    made = [op.number for one in read if (op := graph.producer(one.value)) is not None]
+    return [written_for(DoStatement(call("check_lengths", constant("batch"), *sizes)), *made)]
 
 
 def step_of(plan: FilePlan, stack: str) -> Step:

@@ -69,6 +69,13 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def check_lengths(axis: str, *lengths: int) -> None:
+    """Raise ValueError unless an axis has the same length in all inputs."""
+    for length in lengths[1:]:
+        if length != lengths[0]:
+            raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
+
+
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
     """Sines, then cosines, of the positions (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
@@ -235,6 +242,7 @@ class DitXl2(nn.Module):
 
     def hidden_states(self, pixel_values: Tensor, timesteps: Tensor, labels: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
+        check_lengths("batch", pixel_values.size(0), timesteps.size(0))
         size = self.config.image_size
         if pixel_values.shape[-2:] != (size, size):
             raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
@@ -270,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 87570683c8760676bdb21d442702ffdbff1d967e6214684736441715a5ee98cf
+# sha256 of the above: f274c4958ee6790ff0a788fd971061e78b3212568b0a1e39eb5a9f2138ab1c43

@@ -41,7 +41,7 @@ class Config:
 
 
 def check_lengths(axis: str, *lengths: int) -> None:
-    """Raise ValueError unless an axis has the same length in all streams."""
+    """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
         if length != lengths[0]:
             raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
@@ -312,6 +312,7 @@ class Evoformer(nn.Module):
 
     def hidden_states(self, msa: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states of each stream."""
+        check_lengths("batch", msa.size(0), pair.size(0))
         check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))
         for block in self.layers:
             msa, pair = block(msa, pair)
@@ -323,4 +324,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 3f9f544cd0bf0c4c2449991f4cc52977e5e82adc10ff22da09bd0275edca9a50
+# sha256 of the above: ea15c34370320ca627234ccd55c9ec626b2bc4d32febc99d2a37a3ea6c48a072

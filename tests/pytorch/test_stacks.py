@@ -246,3 +246,36 @@ def test_what_belongs_to_an_absent_stack_is_refused() -> None:
         model(frames=frames, attention_mask=torch.ones_like(ids))
     with pytest.raises(ValueError, match="pixel_values needs input_ids"):
         model(frames=frames, pixel_values=torch.randn(2, 3, 4, 4))
+
+
+CONDITIONED = """name: conditioned
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  only:
+    input: {type: patches, image_size: 4, patch_size: 2}
+    condition: {type: adaln, embed: [{type: vector, argument: v, size: 4}, timestep]}
+"""
+STREAMS = """name: streams
+layers: 1
+stacks:
+  only:
+    streams:
+      rows: {d_model: 8, axes: [a, b], input: {type: features, argument: rows}}
+      pairs: {d_model: 6, axes: [b, b], input: {type: features, argument: pairs}}
+    sublayers: [{type: mlp, stream: rows}, {type: mlp, stream: pairs}]
+"""
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_batches_that_differ_are_refused(batch: int) -> None:
+    """Also a batch of one, which would be broadcast."""
+    images, times = torch.randn(2, 3, 4, 4), torch.zeros(2)
+    model: Any = mw.compile(mw.loads(CONDITIONED), seed=0)
+    model(pixel_values=images, v=torch.randn(2, 4), timesteps=times)
+    with pytest.raises(ValueError, match=f"the axis batch has 2 and {batch}"):
+        model(pixel_values=images, v=torch.randn(batch, 4), timesteps=times)
+    streams: Any = mw.compile(mw.loads(STREAMS), seed=0)
+    with pytest.raises(ValueError, match=f"the axis batch has 2 and {batch}"):
+        streams(rows=torch.randn(2, 3, 4, 8), pairs=torch.randn(batch, 4, 4, 6))

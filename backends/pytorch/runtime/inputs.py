@@ -49,7 +49,7 @@ def check_unplaced(places: Tensor) -> None:
 
 
 def check_lengths(axis: str, *lengths: int) -> None:
-    """Raise ValueError unless an axis has the same length in all streams."""
+    """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
         if length != lengths[0]:
             raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
