@@ -310,7 +310,7 @@ LOOKS: dict[str, Look] = {
     "clamp": Look("pill", "other", _clamp),
     "softcap": Look("pill", "other", _cap),
     "learned_scale": Look("pill", "linear", _learned_scale),
-    "lerp": Look("circle", "sum", _const("⊕")),
+    "lerp": Look("circle", "sum", _const("∑")),
     "head_bias": Look("pill", "linear", _const("+ learned vectors")),
     "add_bias": Look("pill", "linear", _const("+ learned vector")),
     "dropout": Look("through"),
