@@ -24,7 +24,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
-HOST = re.compile(r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
+HOST = re.compile(
+    r"(?:\[(?P<address>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(?::(?P<port>[0-9]{1,5}))?"
+)
 """A name or an address, and a port."""
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
@@ -64,7 +66,7 @@ class Guard:
         await self.app(scope, receive, protected)
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        if not self._is_ours(headers.get("host", "")):
+        if not self._is_ours(headers.get("host", ""), scope.get("server")):
             return refusal(403, "wrong Host header")
         if "origin" in headers and not self._is_same(headers["origin"], headers["host"]):
             return refusal(403, "wrong Origin header")
@@ -76,9 +78,16 @@ class Guard:
             return refusal(413, f"a request can have at most {LONGEST_BODY:,} bytes")
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_ours(self, host: str, server: tuple[str, int | None] | None) -> bool:
+        """Whether a request names this server; on this machine alone, with the port of it.
+
+        A server that others reach may have another port in front of it.
+        """
         found = HOST.fullmatch(host)
-        return found is not None and self.settings.answers_to(found["address"] or found["name"])
+        if found is None or not self.settings.answers_to(found["address"] or found["name"]):
+            return False
+        port = int(found["port"] or 80)
+        return not self.settings.is_local or server is None or port == server[1]
 
     def _is_same(self, origin: str, host: str) -> bool:
         return origin == f"http://{host}"

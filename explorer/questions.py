@@ -51,12 +51,15 @@ class Questions:
         return self.runner.run({**run.model_dump(), **given})
 
     def changed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The file, if its text is not the one with this digest. Raises RequestError."""
+        """The file, if its text is not the one with this digest, and whether it can be read.
+
+        Raises RequestError.
+        """
         if not self.settings.watch:
             raise RequestError("no file is watched; start with --watch")
         found = self._file()
         same = found is None or found["digest"] == asked.get("digest")
-        return {"file": None if same else found}
+        return {"file": None if same else found, "readable": found is not None}
 
     def _folder(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
         """A question, and the folder from which its spec may extend others."""

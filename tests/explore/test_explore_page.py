@@ -437,6 +437,10 @@ def test_a_watched_file_is_loaded_again(browser: Any, serve: Serve, tmp_path: Pa
     assert "bias: false" in view.text
     view.page.click("#notice button:text-is('Load it')")
     view.page.wait_for_selector("#status:text('Third')")
+    spec.rename(tmp_path / "gone.yaml")
+    view.page.wait_for_selector("#notice:has-text('mine.yaml cannot be read any more')")
+    (tmp_path / "gone.yaml").rename(spec)
+    view.page.wait_for_selector("#notice", state="hidden")
     view.close()
 
 

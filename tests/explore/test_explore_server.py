@@ -76,11 +76,12 @@ def test_a_changed_file_is_reported(serve: Serve, tmp_path: Path) -> None:
     spec.write_text(SMALL, encoding="utf-8")
     served = serve(spec=spec, watch=True)
     digest = served.post("/api/start", {})[1]["file"]["digest"]
-    assert served.post("/api/file", {"digest": digest}) == (200, {"file": None})
+    same = {"file": None}
+    assert served.post("/api/file", {"digest": digest}) == (200, same | {"readable": True})
     spec.write_text(SMALL.replace("small", "changed"), encoding="utf-8")
     assert "changed" in served.post("/api/file", {"digest": digest})[1]["file"]["text"]
     spec.unlink()
-    assert served.post("/api/file", {"digest": digest}) == (200, {"file": None})
+    assert served.post("/api/file", {"digest": digest}) == (200, same | {"readable": False})
     assert serve(spec=spec).post("/api/file", {"digest": digest})[0] == 400
 
 
@@ -123,6 +124,8 @@ def test_it_listens_at_this_machine_alone() -> None:
         ("127.0.0.1:{port}", 200),
         ("localhost:{port}", 200),
         ("[::1]:{port}", 200),
+        ("localhost", 403),  # port 80
+        ("127.0.0.1:1", 403),
         ("evil.test:{port}", 403),
         ("evil.test", 403),
         ("127.0.0.1.evil.test", 403),

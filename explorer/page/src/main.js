@@ -23,6 +23,7 @@ const nonce = document.querySelector("script[nonce]").nonce;
 const ALWAYS = { before: true, isLast: () => true }; // of a question that stands for itself
 const WATCH = 1000; // milliseconds between looks at the file
 const LONGEST = 100_000; // characters that the server reads; a spec may have fewer
+const UNREADABLE = 3; // looks at a file that is not there until the page says so
 const KEEP = 400; // milliseconds from an answer to the new address
 
 class Page {
@@ -350,10 +351,16 @@ class Page {
 
   async watch() {
     let digest = this.start.file.digest;
+    let failed = 0;
     for (;;) {
       await new Promise((done) => { setTimeout(done, WATCH); });
       if (document.hidden) continue;
       const answer = await ask("file", { digest }).catch(() => null);
+      if (answer && !answer.readable && (failed += 1) === UNREADABLE) notice(`${this.start.file.name} cannot be read any more. The page keeps its text, and looks again each second.`);
+      else if (answer?.readable && failed) {
+        if (failed >= UNREADABLE) byId("notice").hidden = true;
+        failed = 0;
+      }
       if (!answer?.file) continue;
       digest = answer.file.digest;
       const load = () => { byId("notice").hidden = true; this.open(answer.file.text, { name: answer.file.name, folder: "spec" }); };
