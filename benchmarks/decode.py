@@ -5,6 +5,7 @@
     python -m benchmarks.decode --only layers --shape "Gemma 3 1B" --dtype bfloat16
     python -m benchmarks.decode --only linear --form lightning --length 32768
     python -m benchmarks.decode --show                # all pieces measured so far
+    python -m benchmarks.decode --write               # and write them into docs/benchmarks.md
 
 One step of one sequence behind a cache of 16,384 tokens: the call of attention, and a whole layer
 with its projections. Before, each query head read the keys and values of its group again, and a
@@ -41,6 +42,7 @@ from modelwright.backends.pytorch.runtime.linear import (
 from .__main__ import CLOCKS
 from .measure import Candidate, Timed, alternate
 from .results import FOLDER, Record, append, latest, measured
+from .scaling_page import write_decoding
 
 DTYPES = ("float32", "bfloat16")
 LENGTHS = (2048, 8192, 32768)
@@ -118,6 +120,7 @@ class Asked:
     help="File to which the numbers are appended. [default: benchmarks/results/decode.jsonl]",
 )
 @click.option("--show", is_flag=True, help="Print the lines of the file and measure nothing.")
+@click.option("--write", is_flag=True, help="As --show, and write them into docs/benchmarks.md.")
 def main(
     only: str | None,
     shapes: tuple[str, ...],
@@ -130,11 +133,15 @@ def main(
     clock: str,
     path: Path,
     show: bool,
+    write: bool,
 ) -> None:
     """Time decoding steps and linear attention; the last column is before / now."""
     torch.set_num_threads(threads)
-    if show:
-        print_lines(latest(path, "task", "tokens"))
+    if show or write:
+        found = latest(path, "task", "tokens")
+        print_lines(found)
+        if write:
+            write_decoding(found)
         return
     asked = Asked(tokens, shapes, dtypes, forms, lengths, rounds, clock)
     click.echo(f"threads: {threads}, clock: {clock}, rounds: {rounds}, tokens: {tokens}")

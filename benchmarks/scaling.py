@@ -1,12 +1,13 @@
 """Attention of emitted files with sparse masks, by length, compared with causal SDPA.
 
-    python -m benchmarks.scaling                 # 1k to 32k tokens: about an hour
+    python -m benchmarks.scaling                 # 1k to 32k tokens: about half an hour
     python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
     python -m benchmarks.scaling --mask longformer --length 16384 --dtype float32 --way forward
     python -m benchmarks.scaling --show          # the table of all pieces measured so far
+    python -m benchmarks.scaling --write         # and write it into docs/benchmarks.md
 
-Each piece (a mask, a length, a dtype, forward or both) is appended to
-benchmarks/results/scaling.jsonl, so that they can be measured one by one on a quiet machine.
+Each piece (a length, a dtype, forward or both) is appended to benchmarks/results/scaling.jsonl,
+so that they can be measured one by one on a quiet machine.
 
 12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer. Functions
 that make tiles and attend are timed, without the projections. Dense attention is one call of
@@ -34,8 +35,9 @@ from torch.nn import functional as F
 import modelwright as mw
 
 from .__main__ import CLOCKS
-from .measure import alternate
+from .measure import Timed, alternate
 from .results import FOLDER, Record, append, latest, measured
+from .scaling_page import exponent, write_scaling
 
 HEADS, WIDTH = 12, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
@@ -181,6 +183,9 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
     help="File to which the numbers are appended. [default: benchmarks/results/scaling.jsonl]",
 )
 @click.option("--show", is_flag=True, help="Print the table of the file and measure nothing.")
+@click.option(
+    "--write", is_flag=True, help="As --show, and write the tables into docs/benchmarks.md."
+)
 @click.option("--peak", "of_peak", hidden=True)
 def main(
     masks: tuple[str, ...],
@@ -193,6 +198,7 @@ def main(
     memory: bool,
     path: Path,
     show: bool,
+    write: bool,
     of_peak: str | None,
 ) -> None:
     """Time the attention of emitted files by length, and dense causal SDPA."""
@@ -202,23 +208,28 @@ def main(
     if of_peak is not None:
         report_peak(of_peak, lengths[0], getattr(torch, dtypes[0]), backward=BOTH in ways)
         return
-    if show:
-        print_table(latest(path, "dtype", "way", "mask", "length"))
+    if not show and not write:
+        rounds = rounds or (3 if quick else None)
+        found = [
+            record
+            for dtype in dtypes
+            for way in ways or WAYS
+            for length in lengths
+            for record in piece(
+                path, masks or tuple(MASKS), length, dtype, way, rounds, clock, memory=memory
+            )
+        ]
+        print_table(found)
         return
-    rounds = rounds or (3 if quick else None)
-    found = [
-        piece(path, mask, length, dtype, way, rounds, clock, memory=memory)
-        for dtype in dtypes
-        for way in ways or WAYS
-        for length in lengths
-        for mask in masks or MASKS
-    ]
+    found = latest(path, "dtype", "way", "mask", "length")
     print_table(found)
+    if write:
+        write_scaling(found)
 
 
 def piece(
     path: Path,
-    mask: str,
+    masks: tuple[str, ...],
     length: int,
     dtype: str,
     way: str,
@@ -226,24 +237,25 @@ def piece(
     clock: str,
     *,
     memory: bool,
-) -> Record:
-    """Time one mask and dense attention alternately, and append the numbers to a file."""
-    click.echo(f"{dtype}, {way}, {length} tokens, {mask}", err=True)
+) -> list[Record]:
+    """Time masks and dense attention alternately, and append the numbers to a file."""
+    click.echo(f"{dtype}, {way}, {length} tokens: {', '.join(masks)}", err=True)
     kind, backward = getattr(torch, dtype), way == BOTH
-    attend = attention(mask)
-    candidates = {
-        DENSE: work(dense, length, kind, backward=backward),
-        mask: work(attend, length, kind, backward=backward),
-    }
+    names = (DENSE, *masks)
+    candidates = {name: work(attention(name), length, kind, backward=backward) for name in names}
     count = rounds or (5 if length < 16384 else 3)
     timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
-    facts: dict[str, object] = {"mask": mask, "length": length, "dtype": dtype, "way": way}
-    facts["ratio"] = round(timed.ratio(DENSE, mask), 3)
-    if memory:
-        facts["MB"] = {name: peak(name, length, dtype, way) for name in candidates}
-    record = measured(timed, clock, **facts)
-    append(path, record)
-    return record
+    peaks = {name: peak(name, length, dtype, way) for name in names} if memory else {}
+    found = []
+    for mask in masks:
+        facts: dict[str, object] = {"mask": mask, "length": length, "dtype": dtype, "way": way}
+        facts["ratio"] = round(timed.ratio(DENSE, mask), 3)
+        if memory:
+            facts["MB"] = {name: peaks[name] for name in (DENSE, mask)}
+        pair = Timed(timed.task, {name: timed.rounds[name] for name in (DENSE, mask)})
+        found.append(measured(pair, clock, **facts))
+        append(path, found[-1])
+    return found
 
 
 def print_table(records: list[Record]) -> None:
@@ -263,17 +275,8 @@ def print_table(records: list[Record]) -> None:
             numbers = f"{seconds[mask] * 1e3:10.1f} {record['ratio']:8.2f} {used:8.0f}"
             click.echo(f"{length:7d} {mask:14} {numbers} {record['load']:6.1f}")
         for name, by_length in times.items():
-            if exponent := _exponent(by_length):
-                click.echo(f"exponent of {name}: {exponent}")
-
-
-def _exponent(times: dict[int, float]) -> str:
-    """Exponent of time from 4k tokens to the longest: log(time ratio) / log(length ratio)."""
-    longest = max(times)
-    if longest <= 4096 or 4096 not in times:
-        return ""
-    growth = math.log(times[longest] / times[4096]) / math.log(longest / 4096)
-    return f"{growth:.2f} from 4k to {longest // 1024}k"
+            if growth := exponent(by_length):
+                click.echo(f"exponent of {name} from 4k tokens on: {growth}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""The tables and figures of `benchmarks.scaling` and `benchmarks.decode` in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .chart import chart
+from .pages import DOCS, Row, write_rows
+from .results import Record
+
+WHERE = ("date", "processor", "cores", "torch", "threads", "clock")
+"""What the line above a table says of a measurement."""
+WAYS = {"forward": "forward", "both": "forward and backward"}
+TABLES = tuple(
+    f"scaling, {dtype}, {way}" for dtype in ("float32", "bfloat16") for way in WAYS.values()
+)
+DECODING = "decode"
+
+
+def write_scaling(records: list[Record]) -> None:
+    """A table for each dtype and way, and a figure for each dtype."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["dtype"], record["way"]), []).append(record)
+    for (dtype, way), group in groups.items():
+        title = f"{dtype}, {WAYS[way]}: time by length"
+        image = f"benchmarks_scaling_{dtype}_{way}.svg"
+        (DOCS / image).write_text(chart(title, milliseconds(group)), encoding="utf-8")
+        write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group))
+
+
+def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
+    """Of each mask by its number of tokens; dense attention first."""
+    found: dict[str, dict[int, float]] = {}
+    for record in sorted(group, key=lambda record: record["length"]):
+        dense = next(name for name in record["seconds"] if name != record["mask"])
+        for name in (dense, record["mask"]):
+            found.setdefault(name, {})[record["length"]] = 1000 * record["seconds"][name]
+    return found
+
+
+def scaling_rows(group: list[Record]) -> list[Row]:
+    """A row per mask: how many times as fast as dense attention, growth, and memory."""
+    lengths = sorted({record["length"] for record in group})
+    longest = lengths[-1]
+    by_mask: dict[str, dict[int, Record]] = {}
+    for record in group:
+        by_mask.setdefault(record["mask"], {})[record["length"]] = record
+    head = ("mask", *(f"{length // 1024}k" for length in lengths), "exponent")
+    found: list[Row] = [(*head, f"MB at {longest // 1024}k", "dense")]
+    times = milliseconds(group)
+    for mask, records in by_mask.items():
+        ratios = [f"{records[n]['ratio']:.2f}" if n in records else "" for n in lengths]
+        used = records.get(longest, {}).get("MB", {})
+        memory = [
+            f"{used[name]:.0f}" if name in used else "" for name in (mask, _dense(used, mask))
+        ]
+        found.append(
+            (f"`{mask}`" if "(" in mask else mask, *ratios, exponent(times[mask]), *memory)
+        )
+    return found
+
+
+def _dense(used: Mapping[str, float], mask: str) -> str:
+    return next((name for name in used if name != mask), "")
+
+
+def exponent(times: Mapping[int, float], start: int = 4096) -> str:
+    """The exponent of time from `start` tokens on: log(time ratio) / log(length ratio)."""
+    longest = max(times)
+    if longest <= start or start not in times:
+        return ""
+    return f"{math.log(times[longest] / times[start]) / math.log(longest / start):.2f}"
+
+
+def write_decoding(records: list[Record]) -> None:
+    """The tables of decoding steps and of linear attention."""
+    write_rows(DECODING, _facts(records), decoding_rows(records))
+
+
+def decoding_rows(records: list[Record]) -> list[Row]:
+    head = ("task", "now", "before", "before / now")
+    return [
+        head,
+        *(
+            (
+                record["task"],
+                *(f"{1000 * record['seconds'][name]:.2f} ms" for name in ("now", "before")),
+                f"{record['ratio']:.2f}",
+            )
+            for record in records
+        ),
+    ]
+
+
+def _facts(records: list[Record]) -> dict[str, object]:
+    """The conditions of the last record, and the range of the machine's load."""
+    loads = [record["load"] for record in records]
+    facts: dict[str, object] = {key: records[-1][key] for key in WHERE if key in records[-1]}
+    low, high = min(loads), max(loads)
+    return facts | {"programs running": f"{low:g}" if low == high else f"{low:g} to {high:g}"}
