@@ -139,7 +139,8 @@ def test_the_page_has_a_place_for_each_table(module: Module) -> None:
     text = (pages.DOCS / "benchmarks.md").read_text(encoding="utf-8")
     for part in ("smaller", "training"):
         tables = (*tables, *(f"{part}, {name}" for name in module(part).TABLES))
-    tables = (*tables, *module("scaling_page").TABLES, module("scaling_page").DECODING)
+    scaling = module("scaling_page")
+    tables = (*tables, *scaling.TABLES, module("long").KEY, scaling.DECODING)
     places = [text.index(pages.begin(key)) for key in tables]
     assert text.count("<!-- numbers of ") == len(places)
     for image in re.findall(r'src="(benchmarks_[^"]+)"', text):
@@ -163,9 +164,12 @@ def test_a_table_by_length_has_ratios_growth_and_memory(module: Module) -> None:
     assert head == ("mask", "4k", "8k", "16k", "exponent", "MB at 16k", "dense")
     assert row == ("`band(256)`", "2.00", "4.00", "8.00", "1.00", "64", "128")
     times = page.milliseconds(records)
-    assert list(times) == ["dense", "band(256)"] and page.exponent(times["dense"]) == "2.00"
+    assert list(times) == ["dense", "band(256)"]
+    assert page.exponent(times["dense"]) == "2.00"
     drawn = module("chart").chart("a title", times)
-    assert drawn.count("<polyline") == 2 and ">16k</text>" in drawn and ">band(256)</text>" in drawn
+    assert drawn.count("<polyline") == 2
+    assert ">16k</text>" in drawn
+    assert ">band(256)</text>" in drawn
 
 
 def test_what_the_tables_name_is_there(module: Module) -> None:
