@@ -171,7 +171,9 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
 @click.option("--length", "lengths", multiple=True, type=click.IntRange(min=64), help="Tokens.")
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(["float32", "bfloat16"]))
 @click.option("--way", "ways", multiple=True, type=click.Choice(WAYS), help="[default: both]")
-@click.option("--rounds", type=click.IntRange(min=1), help="[default: 5; 3 from 16k tokens on]")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), help="[default: 5; 3 from 16k tokens on, 2 from 32k]"
+)
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="cpu", show_default=True)
 @click.option("--quick", is_flag=True, help="Up to 8k tokens, float32, three rounds.")
 @click.option("--memory/--no-memory", default=True, help="Also measure peak memory.")
@@ -243,7 +245,7 @@ def piece(
     kind, backward = getattr(torch, dtype), way == BOTH
     names = (DENSE, *masks)
     candidates = {name: work(attention(name), length, kind, backward=backward) for name in names}
-    count = rounds or (5 if length < 16384 else 3)
+    count = rounds or (5 if length < 16384 else 3 if length < 32768 else 2)
     timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
     peaks = {name: peak(name, length, dtype, way) for name in names} if memory else {}
     found = []

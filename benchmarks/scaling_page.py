@@ -43,7 +43,7 @@ def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
 def scaling_rows(group: list[Record]) -> list[Row]:
     """A row per mask: how many times as fast as dense attention, growth, and memory."""
     lengths = sorted({record["length"] for record in group})
-    longest = lengths[-1]
+    longest = max([record["length"] for record in group if "MB" in record], default=lengths[-1])
     by_mask: dict[str, dict[int, Record]] = {}
     for record in group:
         by_mask.setdefault(record["mask"], {})[record["length"]] = record
