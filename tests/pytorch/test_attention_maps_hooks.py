@@ -98,7 +98,7 @@ def test_maps_inside_maps() -> None:
     assert [each.size(-1) for each in outer.values()] == [9, 9]
     assert [each.size(-1) for each in inner.values()] == [5, 5]
     assert {name: vars(module) for name, module in model.named_modules()} == before
-    with outer, pytest.raises(MapsError, match="collected already"), outer:
+    with outer, pytest.raises(MapsError, match="already open"), outer:
         pass
 
 
