@@ -24,9 +24,9 @@ def write_scaling(records: list[Record]) -> None:
     for record in records:
         groups.setdefault((record["dtype"], record["way"]), []).append(record)
     for (dtype, way), group in groups.items():
-        title = f"{dtype}, {WAYS[way]}: time by length"
-        image = f"benchmarks_scaling_{dtype}_{way}.svg"
-        (DOCS / image).write_text(chart(title, milliseconds(group)), encoding="utf-8")
+        if way == "both":
+            drawn = chart(f"{dtype}, {WAYS[way]}: time by length", milliseconds(group))
+            (DOCS / f"benchmarks_scaling_{dtype}_both.svg").write_text(drawn, encoding="utf-8")
         write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group))
 
 
@@ -43,12 +43,13 @@ def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
 def scaling_rows(group: list[Record]) -> list[Row]:
     """A row per mask: how many times as fast as dense attention, growth, and memory."""
     lengths = sorted({record["length"] for record in group})
-    longest = max([record["length"] for record in group if "MB" in record], default=lengths[-1])
+    with_memory = [record["length"] for record in group if "MB" in record]
+    longest = max(with_memory, default=0)
     by_mask: dict[str, dict[int, Record]] = {}
     for record in group:
         by_mask.setdefault(record["mask"], {})[record["length"]] = record
     head = ("mask", *(f"{length // 1024}k" for length in lengths), "exponent")
-    found: list[Row] = [(*head, f"MB at {longest // 1024}k", "dense")]
+    found: list[Row] = [(*head, f"MB at {longest // 1024}k", "dense") if with_memory else head]
     times = milliseconds(group)
     for mask, records in by_mask.items():
         ratios = [f"{records[n]['ratio']:.2f}" if n in records else "" for n in lengths]
@@ -56,9 +57,8 @@ def scaling_rows(group: list[Record]) -> list[Row]:
         memory = [
             f"{used[name]:.0f}" if name in used else "" for name in (mask, _dense(used, mask))
         ]
-        found.append(
-            (f"`{mask}`" if "(" in mask else mask, *ratios, exponent(times[mask]), *memory)
-        )
+        name = f"`{mask}`" if "(" in mask else mask
+        found.append((name, *ratios, exponent(times[mask]), *(memory if with_memory else ())))
     return found
 
 
