@@ -73,7 +73,7 @@ def check_lengths(axis: str, *lengths: int) -> None:
     """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
         if length != lengths[0]:
-            raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
+            raise ValueError(f"the sizes of the axis {axis} differ: {lengths[0]} and {length}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -278,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: f274c4958ee6790ff0a788fd971061e78b3212568b0a1e39eb5a9f2138ab1c43
+# sha256 of the above: 5d8baaef56e4046c1cd80f71d5124bef69c2cb8d12defd58ead5444b6aa695d8

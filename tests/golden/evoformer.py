@@ -44,7 +44,7 @@ def check_lengths(axis: str, *lengths: int) -> None:
     """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
         if length != lengths[0]:
-            raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
+            raise ValueError(f"the sizes of the axis {axis} differ: {lengths[0]} and {length}")
 
 
 def outer_product_mean(left: Tensor, right: Tensor) -> Tensor:
@@ -324,4 +324,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: ea15c34370320ca627234ccd55c9ec626b2bc4d32febc99d2a37a3ea6c48a072
+# sha256 of the above: 9d4a8de6461228da7795c5591fd4df30321781fa369717f8b73b28bd77af7cdc

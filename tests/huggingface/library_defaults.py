@@ -112,6 +112,9 @@ def text_of(data: Mapping[str, Any], width: int = 100) -> str:
 def _rows(entries: Mapping[str, Any], width: int) -> str:
     rows = []
     for name, values in entries.items():
+        if not values:
+            rows.append(f" {json.dumps(name)}: {{}}")
+            continue
         lines = [""]
         for item in json.dumps(values, separators=(",\0", ": "))[1:-1].split(",\0"):
             if lines[-1] and len(lines[-1]) + len(item) + 4 > width:

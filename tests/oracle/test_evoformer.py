@@ -169,5 +169,5 @@ def test_the_evoformer_is_that_of_the_paper(model: Any) -> None:
 
 def test_streams_of_other_lengths_are_refused(model: Any) -> None:
     m, z = torch.zeros(1, 3, 5, 12).double(), torch.zeros(1, 6, 6, 10).double()
-    with pytest.raises(ValueError, match="the axis residue has 5 and 6 positions"):
+    with pytest.raises(ValueError, match="the sizes of the axis residue differ: 5 and 6"):
         model(m, z)

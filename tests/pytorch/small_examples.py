@@ -11,6 +11,18 @@ from modelwright.spec import ModelSpec, load
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+DECODER = """
+name: small
+family: decoder-only
+vocab_size: 40
+max_positions: 32
+d_model: 16
+layers: 2
+positions: rotary
+attention: {heads: 4, kv_heads: 2}
+head: language_model
+"""
+"""The text of a decoder with two layers; further lines may follow."""
 
 
 @cache

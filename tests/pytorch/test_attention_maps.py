@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_examples import DECODER
 from torch import Tensor, nn
 from variations import VARIATIONS, graph_of, inputs_of, spec_of
 
@@ -46,17 +47,6 @@ REST = [
     for name in ABLE
     if name not in {*SOME, *HIDDEN, *RECURRENT}
 ]
-SMALL = """
-name: small
-family: decoder-only
-vocab_size: 40
-max_positions: 32
-d_model: 16
-layers: 2
-positions: rotary
-attention: {heads: 4, kv_heads: 2}
-head: language_model
-"""
 
 
 def model_of(name: str) -> nn.Module:
@@ -79,7 +69,7 @@ def flat(results: Tensor | dict[str, Tensor]) -> Tensor:
 
 
 def small(**options: bool) -> nn.Module:
-    return mw.compile(mw.loads(SMALL), dtype="float64", **options).eval()
+    return mw.compile(mw.loads(DECODER), dtype="float64", **options).eval()
 
 
 @contextmanager
@@ -170,7 +160,7 @@ def test_maps_of_generated_text_are_those_of_one_pass(options: dict[str, bool]) 
 
 def test_maps_of_a_window_are_aligned_with_their_tokens() -> None:
     """The cache of a window keeps the last tokens only; their columns do not move."""
-    model = mw.compile(mw.loads(f"{SMALL}mask: causal & window(3)\n"), dtype="float64").eval()
+    model = mw.compile(mw.loads(f"{DECODER}mask: causal & window(3)\n"), dtype="float64").eval()
     with mw.attention_maps(model) as maps:
         made = model.generate(IDS[:, :4], max_new_tokens=6, temperature=0)
     whole = mw.attention_maps(model, input_ids=made[:, :-1])
@@ -216,7 +206,7 @@ def test_a_second_call_replaces_the_maps_unless_it_continues_a_cache() -> None:
 
 
 def test_the_model_is_as_it_was() -> None:
-    model = mw.compile(mw.loads(SMALL)).train()
+    model = mw.compile(mw.loads(DECODER)).train()
     before = {name: vars(module).copy() for name, module in model.named_modules()}
     mw.attention_maps(model, input_ids=IDS)
     assert model.training
@@ -233,9 +223,9 @@ def test_gradients_reach_the_model() -> None:
 
 def test_hooks_on_a_built_file_read_and_change_the_weights() -> None:
     """`build --attention-weights` alone is enough for hooks: here one head reads nothing."""
-    file = import_text(emit_file(mw.lower(mw.loads(SMALL)), KEPT).text, "small_kept")
+    file = import_text(emit_file(mw.lower(mw.loads(DECODER)), KEPT).text, "small_kept")
     model = file.Small().eval()
-    plain = mw.compile(mw.loads(SMALL)).eval()
+    plain = mw.compile(mw.loads(DECODER)).eval()
     model.load_state_dict(plain.state_dict())
     seen = []
 
@@ -255,7 +245,7 @@ def test_hooks_on_a_built_file_read_and_change_the_weights() -> None:
 
 
 def test_a_built_file_needs_its_spec() -> None:
-    text = SMALL.replace("name: small", "name: built")  # one that no test compiles
+    text = DECODER.replace("name: small", "name: built")  # one that no test compiles
     model = import_text(mw.emit(mw.loads(text)), "built").Built()
     with pytest.raises(MapsError, match="give the spec: attention_maps"):
         mw.attention_maps(model, input_ids=IDS)
@@ -270,7 +260,7 @@ def test_a_built_file_needs_its_spec() -> None:
 
 
 def test_large_maps_are_refused_with_their_size() -> None:
-    model = mw.compile(mw.loads(SMALL))
+    model = mw.compile(mw.loads(DECODER))
     # 2 layers, 2 sequences, 4 heads, 9 x 9 pairs, 4 bytes
     with pytest.raises(MapsError, match=r"need 5\.1 KiB, more than the limit of 5\.0 KiB"):
         mw.attention_maps(model, limit=5120, input_ids=IDS)
@@ -292,7 +282,7 @@ def test_large_maps_are_refused_with_their_size() -> None:
     ],
 )
 def test_models_without_weights_of_pairs_are_refused(attention: str, reason: str) -> None:
-    text = SMALL.replace("decoder-only", "encoder-only").replace("rotary", "none")
+    text = DECODER.replace("decoder-only", "encoder-only").replace("rotary", "none")
     text = text.replace("{heads: 4, kv_heads: 2}", attention)
     model = mw.compile(mw.loads(text))
     with pytest.raises(BuildError, match=reason):
@@ -304,14 +294,14 @@ def test_layers_without_weights_of_pairs_have_no_map() -> None:
     blocks = (
         "blocks:\n  linear: {attention: {type: linear, heads: 4}, positions: none}\n  scores: {}\n"
     )
-    spec = mw.loads(f"{SMALL}{blocks}pattern: [linear, scores]\n")
+    spec = mw.loads(f"{DECODER}{blocks}pattern: [linear, scores]\n")
     assert list(mw.attention_maps(mw.compile(spec), input_ids=IDS)) == ["layers.1.attention"]
 
 
 def test_tiles_are_refused_in_a_file_and_dense_in_maps() -> None:
     with pytest.raises(BuildError, match="--kernel tiles does not apply to --attention-weights"):
         BuildOptions(kernel="tiles", attention_weights=True)
-    spec = mw.loads(f"{SMALL}mask: causal & window(4)\n", sets=("max_positions=4096",))
+    spec = mw.loads(f"{DECODER}mask: causal & window(4)\n", sets=("max_positions=4096",))
     graph = mw.lower(spec)
     assert any(op.attrs.get("tiles") for op in graph.ops())
     maps = mw.attention_maps(mw.compile(graph), input_ids=IDS)

@@ -8,22 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from small_examples import DECODER
 from torch import Tensor, nn
 
 import modelwright as mw
 from modelwright.backends.pytorch.attention_maps import MapsError
 
-DECODER = """
-name: hooked
-family: decoder-only
-vocab_size: 40
-max_positions: 32
-d_model: 16
-layers: 2
-positions: rotary
-attention: {heads: 4, kv_heads: 2}
-head: language_model
-"""
 IDS = torch.arange(3, 21).view(2, 9)
 
 

@@ -274,8 +274,8 @@ def test_batches_that_differ_are_refused(batch: int) -> None:
     images, times = torch.randn(2, 3, 4, 4), torch.zeros(2)
     model: Any = mw.compile(mw.loads(CONDITIONED), seed=0)
     model(pixel_values=images, v=torch.randn(2, 4), timesteps=times)
-    with pytest.raises(ValueError, match=f"the axis batch has 2 and {batch}"):
+    with pytest.raises(ValueError, match=f"the sizes of the axis batch differ: 2 and {batch}"):
         model(pixel_values=images, v=torch.randn(batch, 4), timesteps=times)
     streams: Any = mw.compile(mw.loads(STREAMS), seed=0)
-    with pytest.raises(ValueError, match=f"the axis batch has 2 and {batch}"):
+    with pytest.raises(ValueError, match=f"the sizes of the axis batch differ: 2 and {batch}"):
         streams(rows=torch.randn(2, 3, 4, 8), pairs=torch.randn(batch, 4, 4, 6))

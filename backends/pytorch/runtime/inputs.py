@@ -52,4 +52,4 @@ def check_lengths(axis: str, *lengths: int) -> None:
     """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
         if length != lengths[0]:
-            raise ValueError(f"the axis {axis} has {lengths[0]} and {length} positions")
+            raise ValueError(f"the sizes of the axis {axis} differ: {lengths[0]} and {length}")

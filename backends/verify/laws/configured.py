@@ -36,9 +36,8 @@ def outputs_only(
     largest: Largest,
 ) -> bool:
     """The outputs of a few tokens alone; not where numbers are so far that they overflow."""
-    weights = weights_for(graph, 0)
-    other = replace(subject, spec=spec, graph=graph, weights=weights)
-    model.load_state_dict({key: torch.from_numpy(w) for key, w in weights.items()})
+    other = _of_spec(subject, spec, graph)
+    _load(model, other)
     data = other.data("plain")
     try:
         expected = by_oracle(other, data)
@@ -65,15 +64,14 @@ def compare(
     Compared are the initial weights, the outputs, at most as many tokens as the spec allows, and
     the outputs in training if the model has dropout. The expected numbers are the oracle's.
     """
-    weights = weights_for(graph, 0)
-    other = replace(subject, spec=spec, graph=graph, weights=weights)
+    other = _of_spec(subject, spec, graph)
     shapes = {key: tuple(weight.shape) for key, weight in model.state_dict().items()}
-    if shapes != {key: weight.shape for key, weight in weights.items()}:
+    if shapes != {key: weight.shape for key, weight in other.weights.items()}:
         largest.take(float("inf"), f"{where}: the weights differ from those of the spec")
         return True
     for problem in unlike_spec(other, [arrays(model)])[:1]:
         largest.take(float("inf"), f"{where}: initially, {problem}")
-    model.load_state_dict({key: torch.from_numpy(w) for key, w in weights.items()})
+    _load(model, other)
     limits = {stack: int(limit) for stack, limit in graph.limits.items()}
     limited = limits != {stack: int(limit) for stack, limit in subject.graph.limits.items()}
     compared = False
@@ -98,6 +96,15 @@ def compare(
         for problem in limit_wrong(other, model, size):
             largest.take(float("inf"), f"{where}: {problem}")
     return compared
+
+
+def _of_spec(subject: Subject, spec: ModelSpec, graph: ModuleGraph) -> Subject:
+    """The subject of another spec, with weights of its own."""
+    return replace(subject, spec=spec, graph=graph, weights=weights_for(graph, 0))
+
+
+def _load(model: nn.Module, subject: Subject) -> None:
+    model.load_state_dict({key: torch.from_numpy(w) for key, w in subject.weights.items()})
 
 
 def _cases(other: Subject, *, limited: bool) -> Iterator[tuple[str, Data]]:
