@@ -15,6 +15,8 @@ Rows = Sequence[Sequence[float]]
 
 TIE = 0.005
 """Shares that differ by less are equal in a caption."""
+EVEN = 1.2
+"""Weights of a query are about equal if the largest is at most so many times the smallest."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ PLACES: dict[str, Callable[[int], int]] = {
 def mostly(one: HeatMap) -> str:
     """`previous token 62 %`: what the queries of a self-attention read most, on average.
 
-    Equal shares are no finding: `all equal` where every key that is read has the same weight, else
-    `first token and itself 33 % each`. The first query, which can read itself only in a causal
-    model, does not count.
+    Equal shares are no finding: `about equal` where each query weighs all keys that it reads much
+    the same; nothing if all three places tie otherwise; `first token and itself 33 % each` for two.
+    The first query, which can read itself only in a causal model, does not count.
     """
     if one.queries != one.keys or len(one.queries) < 3:
         return ""
@@ -88,11 +90,13 @@ def mostly(one: HeatMap) -> str:
     best = max(shares.values())
     near = [name for name, share in shares.items() if best - share < TIE]
     if len(near) > 1 and all(_is_even(row) for row in one.weights[1:]):
-        return "all equal"
+        return "about equal"
+    if len(near) == len(PLACES):
+        return ""
     return f"{' and '.join(near)} {100 * best:.0f} %{' each' if len(near) > 1 else ''}"
 
 
 def _is_even(row: Sequence[float]) -> bool:
-    """Whether all keys that a query reads have the same weight."""
+    """Whether no key that a query reads has a much larger weight than another."""
     read = [weight for weight in row if weight > 0]
-    return not read or max(read) - min(read) < TIE
+    return not read or max(read) <= EVEN * min(read)

@@ -17,8 +17,9 @@ function unpack(text, [heads, queries, keys]) {
 }
 
 const TIE = 0.005; // shares that differ by less are equal
+const EVEN = 1.2; // of about equal weights: the largest over the smallest
 
-/** What the queries of a self-attention read most, as in figures: `previous token 62 %`, `all equal`. */
+/** What the queries of a self-attention read most, as in figures: `previous token 62 %`, `about equal`. */
 function mostly(rows) {
   if (rows.length !== rows[0].length || rows.length < 3) return "";
   const means = Object.entries(FACTS).map(([name, keyOf]) => {
@@ -27,14 +28,15 @@ function mostly(rows) {
   });
   const best = Math.max(...means.map(([share]) => share));
   const near = means.filter(([share]) => best - share < TIE).map(([, name]) => name);
-  if (near.length > 1 && rows.slice(1).every(isEven)) return "all equal";
+  if (near.length > 1 && rows.slice(1).every(isEven)) return "about equal";
+  if (near.length === means.length) return "";
   return `${near.join(" and ")} ${(100 * best).toFixed(0)} %${near.length > 1 ? " each" : ""}`;
 }
 
-/** Whether all keys that a query reads have the same weight. */
+/** Whether no key that a query reads has a much larger weight than another. */
 function isEven(row) {
   const read = row.filter((weight) => weight > 0);
-  return !read.length || Math.max(...read) - Math.min(...read) < TIE;
+  return !read.length || Math.max(...read) <= EVEN * Math.min(...read);
 }
 
 /** The number of maps in a line: as many as there are heads, or lines of the same length. */
