@@ -149,15 +149,17 @@ def _labels(f: Writer, one: Given) -> tuple[str, ...]:
 
 
 def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    """The lines that check integer arguments; one line per shape."""
-    groups: dict[Expr, list[Given]] = {}
+    """The lines that check integer arguments and conditions; one line per shape."""
+    groups: dict[tuple[str, Expr], list[Given]] = {}
     for one in given:
-        if (shape := shape_of(f, stack, given, one)) is not None:
-            groups.setdefault(shape, []).append(one)
+        shape = shape_of(f, stack, given, one)
+        if shape is not None:
+            helper = "check_shapes" if is_integer(f.graph, one) else "check_vectors"
+            groups.setdefault((helper, shape), []).append(one)
     return [
         line
-        for shape, group in groups.items()
-        for line in _where_given(f, stack, given, group, _check(f, shape, group))
+        for (helper, shape), group in groups.items()
+        for line in _where_given(f, stack, given, group, _check(f, shape, group, helper))
     ]
 
 
@@ -175,19 +177,35 @@ def _where_given(
     return [If(test, tuple(lines), beside)]
 
 
-def _check(f: Writer, shape: Expr, group: list[Given]) -> list[Statement]:
+def _check(
+    f: Writer, shape: Expr, group: list[Given], helper: str = "check_shapes"
+) -> list[Statement]:
     """One or several lines."""
     ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
-    line = Do(call("check_shapes", shape, **{one.name: Name(one.name) for one in group}))
+    line = Do(call(helper, shape, **{one.name: Name(one.name) for one in group}))
     if len(group) > 1 and width(line, 2) > LONG:
-        return [*_check(f, shape, group[:-1]), *_check(f, shape, group[-1:])]
+        return [*_check(f, shape, group[:-1], helper), *_check(f, shape, group[-1:], helper)]
     return [written_for(line, *ops)]
 
 
+def is_integer(graph: ModuleGraph, one: Given) -> bool:
+    return one.value in graph.values and graph.values[one.value].dtype == "int"
+
+
+def is_condition(graph: ModuleGraph, one: Given) -> bool:
+    """Whether it is an argument with a number or a vector for each sequence."""
+    op = graph.producer(one.value)
+    if op is None or op.kind != "argument" or graph.values[one.value].dtype != "float":
+        return False
+    first, *axes = graph.values[one.value].shape
+    data = {fact.argument for fact in graph.sources()}
+    return first.label == BATCH and len(axes) < 2 and op.name not in data
+
+
 def shape_of(f: Writer, stack: str, given: list[Given], one: Given) -> Expr | None:
-    """The shape of an integer argument; None for other arguments."""
+    """The shape of an integer argument or of a condition; None for other arguments."""
     value = f.graph.values.get(one.value)
-    if value is None or value.dtype != "int":
+    if value is None or not (is_integer(f.graph, one) or is_condition(f.graph, one)):
         return None
     found = [_size(f, stack, given, one, dim) for dim in value.shape]
     sizes = tuple(size for size in found if size is not None)

@@ -240,15 +240,15 @@ def _length_checks(f: Writer, stack: str) -> list[Statement]:
 
 
 def _batch_checks(f: Writer, given: list[Given]) -> list[Statement]:
-    """`check_lengths("batch", pixel_values.size(0), timesteps.size(0))` for a condition.
+    """`check_lengths("batch", pixel_values.size(0), memory.size(0))` for a condition on a memory.
 
-    Its integers are checked with those of the stack.
+    Arguments are checked with those of the stack.
     """
     graph, first = f.graph, given[0]
     read = [
         one
         for one in given[1:]
-        if graph.values[one.value].dtype != "int"
+        if one.value in graph.hidden.values()
         and any("condition" in op.scope.split(".") for op in graph.consumers(one.value))
     ]
     if not read or first.optional:

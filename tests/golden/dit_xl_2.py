@@ -69,11 +69,11 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
-def check_lengths(axis: str, *lengths: int) -> None:
-    """Raise ValueError unless an axis has the same length in all inputs."""
-    for length in lengths[1:]:
-        if length != lengths[0]:
-            raise ValueError(f"the sizes of the axis {axis} differ: {lengths[0]} and {length}")
+def check_vectors(shape: tuple[int, ...], **given: Tensor) -> None:
+    """Check the shapes of conditions: a number or a vector for each sequence."""
+    for name, x in given.items():
+        if x.shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, not {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -242,12 +242,12 @@ class DitXl2(nn.Module):
 
     def hidden_states(self, pixel_values: Tensor, timesteps: Tensor, labels: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
-        check_lengths("batch", pixel_values.size(0), timesteps.size(0))
         size = self.config.image_size
         if pixel_values.shape[-2:] != (size, size):
             raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
         x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, T, D)
         batch, length, _ = x.shape
+        check_vectors((batch,), timesteps=timesteps)
         check_shapes((batch,), labels=labels)
         side = self.config.image_size // self.config.patch_size
         row, column = grid_places(side, side, like=x)  # (G,) each
@@ -278,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 5d8baaef56e4046c1cd80f71d5124bef69c2cb8d12defd58ead5444b6aa695d8
+# sha256 of the above: b94e5ca316ba3ba8ac8bf450e22bdddd12bf777ab0e0ca45f7cfc094d5e0f1cc

@@ -191,7 +191,7 @@ LIMITS |= {"length == 0", "attention_mask.size(-1) == 0", "len(k) != len(x)"}  #
 LIMITS |= {"memory is None"}  # attention to tokens, not to a memory
 LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
-LIMITS |= {"length != lengths[0]"}  # `check_lengths`
+LIMITS |= {"length != lengths[0]", "x.shape != shape"}  # `check_lengths`, `check_vectors`
 LIMITS |= {"places.sum() != rows[..., 0].numel()", "places.any()"}  # vectors among tokens
 LIMITS |= {"x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -268,13 +269,25 @@ stacks:
 """
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (2, 1), (3,)])
+def test_conditions_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    """Also a single number, which torch would broadcast or index."""
+    model: Any = mw.compile(mw.loads(CONDITIONED), seed=0)
+    images, v = torch.randn(2, 3, 4, 4), torch.randn(2, 4)
+    message = f"timesteps must have the shape (2,), not {shape}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model(pixel_values=images, v=v, timesteps=torch.zeros(shape))
+    with pytest.raises(ValueError, match=re.escape("v must have the shape (2, 4), not ()")):
+        model(pixel_values=images, v=torch.tensor(1.0), timesteps=torch.zeros(2))
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_batches_that_differ_are_refused(batch: int) -> None:
     """Also a batch of one, which would be broadcast."""
     images, times = torch.randn(2, 3, 4, 4), torch.zeros(2)
     model: Any = mw.compile(mw.loads(CONDITIONED), seed=0)
     model(pixel_values=images, v=torch.randn(2, 4), timesteps=times)
-    with pytest.raises(ValueError, match=f"the sizes of the axis batch differ: 2 and {batch}"):
+    with pytest.raises(ValueError, match=rf"v must have the shape \(2, 4\), not \({batch}, 4\)"):
         model(pixel_values=images, v=torch.randn(batch, 4), timesteps=times)
     streams: Any = mw.compile(mw.loads(STREAMS), seed=0)
     with pytest.raises(ValueError, match=f"the sizes of the axis batch differ: 2 and {batch}"):

@@ -15,6 +15,13 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def check_vectors(shape: tuple[int, ...], **given: Tensor) -> None:
+    """Check the shapes of conditions: a number or a vector for each sequence."""
+    for name, x in given.items():
+        if x.shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, not {(*x.shape,)}")
+
+
 def join_inputs(*inputs: Tensor | None) -> Tensor:
     """The vectors of all inputs that are given, one after the other, (B, T, D)."""
     given = [x for x in inputs if x is not None]
