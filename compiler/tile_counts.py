@@ -12,7 +12,16 @@ from .mask_users import masks_of, readers
 from .passes.use_tiles import use_tiles
 from .reach import most, reach
 from .rows import Rows
-from .tile_ranges import Run, block_size, class_runs, classes, open_rows, runs, tile_keys
+from .tile_ranges import (
+    Run,
+    block_size,
+    class_runs,
+    classes,
+    is_one_row,
+    open_rows,
+    runs,
+    tile_keys,
+)
 from .tiling import ONE_RANGE, TileKind
 
 TRIED = 256
@@ -166,17 +175,18 @@ def ranges_count(
     whole = [run for run in every if any(run.opened(one) for one in open_)]
     rest = [run for run in every if run not in set(whole)]
     tried = rest[:: max(1, -(-len(rest) // TRIED))]
-    keys, scores, masked = _read_by(formula, formula, tried, bare=bare)
+    keys, scores, masked, biased = _read_by(formula, formula, tried, bare=bare)
     scale = len(rest) / len(tried) if tried else 0.0
     queries = sum(run.last - run.first for run in whole)
     if 2 * (scale * scores + tokens * queries) > tokens * tokens:
         return None
-    masks = scale * masked + (0 if bare else tokens * queries)
+    masks = scale * masked + (0 if bare else tokens * sum(_rows(formula, run) for run in whole))
+    full = scale * biased + (0 if bare else tokens * queries)
     if rows:
         scores = sum(run.last - run.first for run in tried)
         keys = len(tried)
     total = scale * scores + tokens * queries
-    return TileCount(len(every), scale * keys + tokens * len(whole), total, masks, masks)
+    return TileCount(len(every), scale * keys + tokens * len(whole), total, masks, full)
 
 
 def classes_count(formula: Formula, tokens: int, size: int, *, bare: bool) -> TileCount:
@@ -187,18 +197,19 @@ def classes_count(formula: Formula, tokens: int, size: int, *, bare: bool) -> Ti
     every = class_runs(tokens, size, int(stride))
     tried = every[:: max(1, -(-len(every) // TRIED))]
     scale = len(every) / len(tried)
-    keys, scores, masked = (scale * count for count in _read_by(formula, rest, tried, bare=bare))
-    return TileCount(len(every), keys, scores, masked, masked)
+    return TileCount(
+        len(every), *(scale * count for count in _read_by(formula, rest, tried, bare=bare))
+    )
 
 
 def _read_by(
     formula: Formula, read: Formula, tried: list[Run], *, bare: bool
-) -> tuple[int, int, int]:
-    """Keys and scores of some runs of queries, and numbers of their masks.
+) -> tuple[int, int, int, int]:
+    """Keys and scores of some runs of queries, and numbers of their masks without and with bias.
 
     read: the formula whose ranges they read
     """
-    keys = scores = masked = 0
+    keys = scores = masked = biased = 0
     bits = Rows(tried[0].end) if tried else None
     for run in tried:
         assert bits is not None
@@ -207,8 +218,14 @@ def _read_by(
         keys, scores = keys + count, scores + count * queries
         seen = sum(_bits(part, bits) for part in ranges)
         if not bare or any(seen & ~bits.of(formula, q) for q in run.queries):
-            masked += count * queries
-    return keys, scores, masked
+            masked += count * _rows(formula, run)
+            biased += count * queries
+    return keys, scores, masked, biased
+
+
+def _rows(formula: Formula, run: Run) -> int:
+    """Rows of the mask of a tile: one where all queries attend to the same keys."""
+    return 1 if run.step == 1 and is_one_row(formula, run) else len(run.queries)
 
 
 def _bits(keys: range, bits: Rows) -> int:

@@ -144,6 +144,21 @@ def class_runs(tokens: int, size: int, stride: int) -> list[Run]:
     ]
 
 
+def is_one_row(formula: Formula, run: Run) -> bool:
+    """Whether all queries of a run, which `runs` has cut, attend to the same keys."""
+    every = list(atoms(formula))
+    if any(atom.name not in ALIKE or atom.args == ("given",) for atom in every):
+        return False
+    sizes = [int(atom.args[0]) for atom in every if atom.name in IN_BLOCKS]  # type: ignore[arg-type]
+    return all(run.first // size == (run.last - 1) // size for size in sizes)
+
+
+IN_BLOCKS = ("blocks", "fixed", "random")
+"""Predicates that read the block of a query and nothing else of it."""
+ALIKE = (*IN_BLOCKS, "full", "global", "keys", "queries")
+"""Predicates that the queries of a run have in common, unless it has several blocks."""
+
+
 def open_rows(formula: Formula, run: Run) -> Ranges:
     """Queries that attend to all keys."""
     return [

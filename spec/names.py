@@ -217,7 +217,7 @@ HELPER_NAMES = frozenset(
     dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention
     first_token_index fused_attention fused_attention_with_sinks gathered_attention given_ranges
     global_places global_queries grid_angles grid_offsets grid_offsets_behind grid_places grid_turns
-    grouped_expert_linear growing_sharpness gru_step gru_step_reset_after in_chunks
+    grouped_expert_linear growing_sharpness gru_step gru_step_reset_after in_chunks in_one_block
     interleave_inputs intersect_ranges join_inputs joined_names kept_as_ranges keys_of lambda_init
     last_of_blocks last_token lightning_rates linear_attention llama3_frequencies load_checkpoint
     log_buckets lstm_step mask_of_tile masked_softmax masks_of_heads max_pool mean_of_tokens

@@ -27,6 +27,7 @@ from .code.nodes import (
     Statement,
 )
 from .code.read import call, constant, expression, names, statements
+from .code.scope import Names
 from .code.walk import written_for
 from .flex import flex_function
 from .mask_functions import (
@@ -40,7 +41,7 @@ from .mask_functions import (
     number,
 )
 from .ops.masks import OF_KEYS, atoms_of, mask_names, mask_sizes, tiles_name, window_like
-from .tile_ranges import data_of, edges, may_see
+from .tile_ranges import data_of, edges, may_see, one_row
 
 
 def mask_functions(
@@ -197,8 +198,11 @@ def range_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Fu
         Set(Name("ranges"), may_see(formula)),
         Do(expression("sparse.append((first, last, merge_ranges(ranges, end)))")),
     )
+    data = data_of(formula, bool(op.arg("attention_mask")))
+    alike = one_row(formula)
+    before = origins_of_blocks(alike)
     sparse = (
-        *data_of(formula, bool(op.arg("attention_mask"))),
+        *(statement for statement in data if statement not in before),
         Set(Name("sparse"), expression("[]")),
         For(names("first", "last"), over, run),
         Set(Name("runs"), expression("at_most_half(sparse, start, end)")),
@@ -209,22 +213,38 @@ def range_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Fu
     kind = expression("list[tuple[int, int, tuple[slice, ...]]]")
     whole = Set(Name("runs"), expression("[(start, end, ())]"), annotation=kind)
     keys = expression("keys_of(keys, end, like.device)")
-    mask = call(name, first, last, Name("k"), end, *sizes, *given, Name("like"))
+    stop = last if alike is None else Name("stop")
+    mask = call(name, first, stop, Name("k"), end, *sizes, *given, Name("like"))
     made = "mask_of_tile" if plain else "added_mask"
     tile = expression(f"Tile(last - first, keys, {made}(mask, like))", mask=Name("mask"))
     loop = (
         Set(Name("k"), keys),
+        *(() if alike is None else queries_of_mask(alike)),
         Set(Name("mask"), mask),
         Do(expression("tiles.append(tile)", tile=tile)),
     )
     body = (
         whole,
+        *before,
         If(long, sparse),
         Set(Name("tiles"), expression("[]")),
         For(names("first", "last", "keys"), Name("runs"), loop),
         Return(Name("tiles")),
     )
     return _of_tiles(name, ops, list(body))
+
+
+def origins_of_blocks(alike: list[Expr] | None) -> list[Statement]:
+    """Where blocks begin without padding, if tiles ask for the block of their queries."""
+    asked = any("origins" in Names([Do(test)]).outer for test in alike or ())
+    return list(statements("origins = [0]")) if asked else []
+
+
+def queries_of_mask(alike: list[Expr]) -> tuple[Statement, ...]:
+    """The first query of a tile alone, if the others attend to the same keys."""
+    tests = joined("and", [Name("keys"), *alike])
+    one = Set(Name("stop"), expression("first + 1"), "one row serves all queries of the tile")
+    return Set(Name("stop"), Name("last")), If(tests, (one,))
 
 
 def strided_function(name: str, ops: list[Op], *, always: bool, plain: bool) -> Function:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...compiler.tile_ranges import ALIKE, IN_BLOCKS
 from .code.nodes import Name, Sequence, Statement
 from .code.read import call, constant, expression, statements
 from .mask_functions import from_end, joined, number, numbers
@@ -110,6 +111,23 @@ def edges(formula: Any) -> list[Any]:
         if atom.name in ("global", "queries") and atom.args != ("given",):
             ends = limits(atom.args[0]).items
             found += [end for end in ends if end not in (constant(0), Name("end"))]
+    return list(dict.fromkeys(found))
+
+
+def one_row(formula: Any) -> list[Any] | None:
+    """Under which conditions the queries of a tile attend to the same keys; None for no such mask.
+
+    Tiles are cut at `edges`, so that only blocks may tell their queries apart.
+    """
+    found: list[Any] = []
+    for atom in atoms_of(formula):
+        if atom.name not in ALIKE or atom.args == ("given",):
+            return None
+        if atom.name in IN_BLOCKS:
+            test = "in_one_block(first, last, size, origins)"
+            if atom.name == "random":  # its blocks begin with the first token, padding or not
+                test = "in_one_block(first, last, size, [0])"
+            found.append(expression(test, **numbers(atom, size=0)))
     return list(dict.fromkeys(found))
 
 

@@ -170,7 +170,7 @@ class KeysOfTile(torch.autograd.Function):
             total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
-            total[:, :, part] += own
+            total[:, :, part].add_(own)  # `+=` would also copy the slice onto itself
         return total, None
 
 
@@ -492,4 +492,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9806af3d3795c6f8f2bf78be29fa51def9f5530a5e96fdc5fc617df087458853
+# sha256 of the above: eb5592e359542cdbe569d933a674fd86e8cc6b0faf083a74926b4f5a72ec4e63

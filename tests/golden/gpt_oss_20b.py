@@ -242,7 +242,7 @@ class KeysOfTile(torch.autograd.Function):
             total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
-            total[:, :, part] += own
+            total[:, :, part].add_(own)  # `+=` would also copy the slice onto itself
         return total, None
 
 
@@ -601,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2db66fbc0c9af451268f6e58b951df8071665fa750ab5b372ad4a4df0615a5ad
+# sha256 of the above: 951e4176a9b14aa3135e92ad3ecc287c559e637a23a0607017e125a0a9eb8fd8

@@ -164,7 +164,7 @@ class KeysOfTile(torch.autograd.Function):
             total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
-            total[:, :, part] += own
+            total[:, :, part].add_(own)  # `+=` would also copy the slice onto itself
         return total, None
 
 
@@ -586,4 +586,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0829559368df9676d48a07c986da6dccc7c28e46e6dd58d2e5b7e9dec1064d92
+# sha256 of the above: b15cc171177f4f8e65a7718cd4a21e5b8dc96701ed24a824c5f0ebba701a8a43

@@ -58,6 +58,21 @@ MUTANTS = {
         "if any(a > last",
     ),
     "runs that pass an edge": ("band(1) | queries(5:7)", "first < b for", "first + 1 < b for"),
+    "one row for the queries of two blocks": (
+        "blocks(4) | keys(0:1)",
+        "(last - 1 - origin) // size for",
+        "(first + 1 - origin) // size for",
+    ),
+    "one row for blocks of one sequence": (
+        "blocks(4) | keys(0:1)",
+        "// size for origin in origins)",
+        "// size for origin in origins[:1])",
+    ),
+    "one row for blocks without padding": (
+        "blocks(4) | keys(0:1)",
+        "origins = row_origins(attention_mask)\n        sparse",
+        "row_origins(attention_mask)\n        sparse",
+    ),
     "only the first block's choice": (
         "random(3, 1)",
         "(last - 1) // size + 1, end, size, count",

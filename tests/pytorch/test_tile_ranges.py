@@ -20,7 +20,7 @@ from modelwright.backends.verify.laws.tiles import tiles_of
 from modelwright.compiler.formula import parse_formula
 from modelwright.compiler.passes.choose_tiles import kind_of
 from modelwright.compiler.tile_counts import blocks_count
-from modelwright.compiler.tile_ranges import class_runs, classes, runs, tile_keys
+from modelwright.compiler.tile_ranges import class_runs, classes, is_one_row, runs, tile_keys
 from modelwright.compiler.tiling import TileKind
 from modelwright.spec.masks import ATOMS, parse_mask
 from modelwright.spec.simpler_masks import simpler
@@ -76,11 +76,7 @@ def data_of(padding: str) -> dict[str, Tensor]:
 
 def painted(module: ModuleType, config: Any, data: dict[str, Tensor]) -> tuple[Tensor, int]:
     """Where the tiles of a file admit a pair (B, T, S), and how many pairs they compute."""
-    (name,) = (n for n in vars(module) if n.endswith("_tiles") and n not in HELPERS)
-    function = getattr(module, name)
-    names = list(function.__annotations__)[2:-2]  # start, end … like, result
-    given = [getattr(config, n) if hasattr(config, n) else data.get(n) for n in names]
-    tiles = function(0, LENGTH, *given, torch.zeros(1))
+    tiles = tiles_from(module, config, data)
     picture = torch.zeros(2, LENGTH, LENGTH, dtype=torch.bool)
     first, read = 0, 0
     step = tiles[0].keys[0].step if tiles[0].keys else None
@@ -96,6 +92,16 @@ def painted(module: ModuleType, config: Any, data: dict[str, Tensor]) -> tuple[T
         first, read = first + tile.queries, read + tile.queries * keys.numel()
     assert first == LENGTH
     return picture, read
+
+
+def tiles_from(module: ModuleType, config: Any, data: dict[str, Tensor]) -> list[Any]:
+    """The tiles that a file makes of its mask."""
+    (name,) = (n for n in vars(module) if n.endswith("_tiles") and n not in HELPERS)
+    function = getattr(module, name)
+    names = list(function.__annotations__)[2:-2]  # start, end … like, result
+    given = [getattr(config, n) if hasattr(config, n) else data.get(n) for n in names]
+    found: list[Any] = function(0, LENGTH, *given, torch.zeros(1))
+    return found
 
 
 HELPERS = ("sliding_tiles", "tiles_of_rows")
@@ -155,6 +161,21 @@ def test_the_compiler_counts_the_keys_of_blocks(mask: str) -> None:
         with tiles_of(module, size):
             read = painted(module, config, {})[1]
         assert read == blocks_count(parse_formula(mask), LENGTH, size).scores, size
+
+
+@pytest.mark.parametrize("mask", ["blocks(4, 1) | keys(0:1)", "random(4, 1) & ~global(0:2)"])
+def test_queries_of_one_block_share_a_row_of_the_mask(mask: str) -> None:
+    module, config = file_of(mask)
+    for size in (2, 3, 4):
+        with tiles_of(module, size):
+            tiles = tiles_from(module, config, {})
+        rows = []
+        for run in runs(parse_formula(mask), LENGTH, size):
+            alike = run.first // 4 == (run.last - 1) // 4
+            assert alike == is_one_row(parse_formula(mask), run)
+            rows.append(1 if alike else run.last - run.first)
+        assert [1 if tile.mask is None else tile.mask.size(-2) for tile in tiles] == rows
+        assert 1 in rows
 
 
 # -- what tiles read

@@ -384,4 +384,5 @@ def random_blocks(
     drawn = drawn_blocks(first, last, end, size, count, seed).to(k.device)
     taken = torch.zeros(last - first, (end - 1) // size + 1, dtype=torch.bool, device=k.device)
     rows = torch.arange(start, stop, device=k.device) // size - first  # (T,)
-    return taken.scatter(-1, drawn, True)[rows][:, k // size]  # (T, S)
+    taken = taken.scatter(-1, drawn, True).index_select(1, k // size)
+    return taken.index_select(0, rows)  # (T, S)

@@ -80,6 +80,11 @@ def block_ranges(
     ]
 
 
+def in_one_block(first: int, last: int, size: int, origins: list[int]) -> bool:
+    """Are the queries `first` to `last` in the same block of `size` tokens in each sequence?"""
+    return all((first - origin) // size == (last - 1 - origin) // size for origin in origins)
+
+
 def strided_ranges(first: int, last: int, end: int, stride: int) -> list[tuple[int, int]]:
     """The keys whose distance from one of the queries is a multiple of `stride`."""
     return [(key, key + last - first) for key in range(first % stride - stride, end, stride)]

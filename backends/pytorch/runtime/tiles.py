@@ -47,7 +47,7 @@ class KeysOfTile(torch.autograd.Function):
             total = gradient.new_zeros(B, ctx.size, K, E).transpose(1, 2)
         sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
         for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
-            total[:, :, part] += own
+            total[:, :, part].add_(own)  # `+=` would also copy the slice onto itself
         return total, None
 
 
