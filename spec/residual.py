@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .activation import Activation, Identity
 from .part import Nothing, OneOf, Part, Tagged, declare
 from .scalars import Flag, MaybeNumber, Number, Rate
 
@@ -14,13 +15,18 @@ class Joining(Part):
     scale: multiplies the branch's output, after its norm if it has one there
     stream_scale: multiplies the residual stream before the addition (DeepNorm's α; Wang et al.,
         2022, arXiv:2203.00555)
+    activation: applied to the branch's output first (`relu` in GTrXL)
     gate: a learned gate of the branch's output y: `rezero`: x + α y, with one learned number α per
         branch, initialised to 0 (Bachlechner et al., 2020, arXiv:2003.04887); `output`: x + σ(W x +
         b) ∘ y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
-        arXiv:1505.00387). The last two are gates of GTrXL (Parisotto et al., 2019,
-        arXiv:1910.06764) with b initialised to 0; x is the vector to which the output is added.
-        RegNet's regulator (Xu et al., 2021, arXiv:2101.00590), a convolutional recurrence over the
-        feature maps of successive blocks, is not defined for tokens and not supported
+        arXiv:1505.00387); `gru`: (1 - z) ∘ x + z ∘ h with r = σ(W_r y + U_r x), z = σ(W_z y + U_z x
+        + b) and h = tanh(W_h y + U_h (r ∘ x)), the gate of GTrXL. x is the vector to which the
+        output is added. `output`, `highway` and `gru` are compared by Parisotto et al. (2019,
+        arXiv:1910.06764). RegNet's regulator (Xu et al., 2021, arXiv:2101.00590), a convolutional
+        recurrence over the feature maps of successive blocks, is not defined for tokens and not
+        supported
+    gate_bias: the number b_g that b begins with: b = b_g in `highway`, b = -b_g in `output` and
+        `gru`. Above 0, layers are close to the identity at the start of training (GTrXL: 2)
     layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et
         al., 2021, arXiv:2103.17239)
     drop_path: stochastic depth: probability of skipping the branch in training, sampled for each
@@ -33,7 +39,9 @@ class Joining(Part):
 
     scale: Number = 1
     stream_scale: Number = 1
-    gate: OneOf[Literal["none", "rezero", "output", "highway"]] = "none"
+    activation: Activation = Identity.model_construct()
+    gate: OneOf[Literal["none", "rezero", "output", "highway", "gru"]] = "none"
+    gate_bias: Number = 0
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0
     from_: OneOf[Literal["input", "normed", "block"]] = Field(default="input", alias="from")

@@ -34,8 +34,11 @@ def say(
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
     if any(op.kind == "expert_linear" for op in ops):
         return _experts(graph, ops)
+    chain = " → ".join(plain(width) for width in _widths(graph, ops))
     if any(op.kind == "similarity" for op in ops):
         return _compared(graph, scope, ops)
+    if any(op.kind == "lerp" for op in ops):  # a gate between a branch and the stream
+        return Said("linear", class_words(scope.noun).replace("Gru", "GRU"), _lines(chain))
     products = [op for op in ops if op.kind in ("outer_mean", "triangle")]
     if products:
         factors = figure(graph.values[products[0].arg("left")].shape[-1].size)
@@ -56,7 +59,6 @@ def say(
         lines = (f"{heads} {'head' if heads == 1 else 'heads'} × {width}", "queries, keys pooled")
         return Said("attention", class_words(scope.noun), lines)
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
-    chain = " → ".join(plain(width) for width in _widths(graph, ops))
     if scope.parent is not None and graph.block_of(scope.path) is not None and activations:
         gated = any(op.kind == "multiply" for op in ops)
         title = "Gated feed-forward" if gated else "Feed-forward"

@@ -127,12 +127,7 @@ def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: 
 
 
 def joined(
-    residual: Any,
-    layer: Layer,
-    weights: Weights,
-    key: str,
-    inputs: tuple[Array, Array, Array],
-    gave: Array,
+    residual: Any, layer: Layer, weights: Weights, key: str, inputs: tuple[Array, ...], gave: Array
 ) -> Array:
     """The stream with the output of a branch. inputs: of the block, of the branch, and after the
     branch's norm.

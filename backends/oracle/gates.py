@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from .pointwise import sigmoid
+import numpy as np
+
+from .pointwise import activate, sigmoid
 from .weights import Array, Weights
 
 
@@ -11,6 +13,8 @@ def joined_by(residual: Any, weights: Weights, key: str, stream: Array, gave: Ar
     arXiv:2203.00555, section 4), or with a gate of the stream: Srivastava et al., 2015,
     arXiv:1505.00387, eq. 3 (`highway`); Parisotto et al., 2019, arXiv:1910.06764, section 3.2.
     """
+    if residual.gate == "gru":
+        return gru(weights.below(f"{key}_gate"), stream, gave)
     if residual.gate == "highway":
         share = gate(weights, key, stream)
         return share * stream + (1 - share) * gave
@@ -24,16 +28,25 @@ def through(residual: Any, weights: Weights, key: str, stream: Array, gave: Arra
 
 def gate(weights: Weights, key: str, stream: Array) -> Array:
     """σ(stream W + b)."""
-    width = stream.shape[-1]
-    rows = weights.linear(f"{key}_gate", stream.reshape(-1, width), width, bias=True)
-    found: Array = sigmoid(rows).reshape(stream.shape)
-    return found
+    return sigmoid(weights.linear(f"{key}_gate", stream, stream.shape[-1], bias=True))
+
+
+def gru(weights: Weights, x: Array, y: Array) -> Array:
+    """(1 - z) x + z h: r, z and h of the paper's last gate, with -b_g stored as the bias of U_z."""
+
+    def sums(name: str, state: Array) -> Array:
+        old = weights.linear(f"stream_{name}", state, x.shape[-1], bias=name == "update")
+        return old + weights.linear(f"branch_{name}", y, x.shape[-1], bias=False)
+
+    r, z = sigmoid(sums("reset", x)), sigmoid(sums("update", x))
+    return (1 - z) * x + z * np.tanh(sums("new", r * x))
 
 
 def weighed(residual: Any, weights: Weights, key: str, gave: Array) -> Array:
-    """The output times a learned vector (Touvron et al., 2021, arXiv:2103.17239, eq. 3), or times
-    a learned number (Bachlechner et al., 2020, arXiv:2003.04887, eq. 1).
+    """The output after its activation, times a learned vector (Touvron et al., 2021,
+    arXiv:2103.17239, eq. 3), or times a learned number (Bachlechner et al., 2020, eq. 1).
     """
+    gave = activate(residual.activation, gave)
     if residual.gate == "rezero":
         gave = gave * weights(f"{key}_scale", 1)
     if residual.layer_scale != "none":

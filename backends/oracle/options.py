@@ -9,7 +9,7 @@ from .weights import unknown
 
 NO_EFFECT = """
 type name description family modelwright init bos eos decoder_start dropout hidden_dropout drop_path
-float32 temperature zero_init
+float32 temperature zero_init gate_bias
 """
 """Options that do not affect outputs: names, initialisation, training and generation."""
 
@@ -42,8 +42,7 @@ Coordinate: layout=concat|interleaved denominator=half|half_minus_one
 Shaw: max_distance values; Disentangled: terms buckets max_distance share_projections normalize
 LinearScaling DynamicScaling Llama3 Yarn: factor
 DynamicScaling Llama3 Yarn LongRope: original_max_positions
-Llama3: low_freq_factor high_freq_factor
-Yarn: beta_fast beta_slow mscale mscale_all_dims truncate
+Yarn: beta_fast beta_slow mscale mscale_all_dims truncate; Llama3: low_freq_factor high_freq_factor
 LongRope: short_factor long_factor short_mscale long_mscale
 Mha: heads kv_heads head_dim value_dim bias scale score=dot|cosine|distance|additive qk_norm softcap
 Mha: value=linear|none output=linear|none sinks=True|False|zero clip_qkv output_norm score_bias
@@ -56,10 +55,9 @@ Mha Mla Differential Collaborative: kernel=auto|dense|tiles
 Differential: heads kv_heads head_dim bias scale head_norm
 Collaborative: heads key_dim value_dim bias scale
 HeadQkNorm PerHeadQkNorm ProjectionQkNorm: norm before_clip
-HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale
 LinearAttention: heads head_dim feature_map=elu|relu|silu|identity|softmax map_values normalize
-LinearAttention: decay=none|lightning output_norm bias
+LinearAttention: decay=none|lightning output_norm bias; HeadQkNorm PerHeadQkNorm: after_positions
 Conv: kernel dilation separable causal activation activation_first bias
 Recurrence: hidden bidirectional bias initial attention output=linear|none
 Recurrence: result; InitialState: memory direction=forward|backward; Gru: reset=before|after
@@ -68,19 +66,18 @@ Moe: experts top_k expert shared_expert weigh=output|input shared_gate router ca
 Moe: capacity_factor balance_loss z_loss; Groups: count top_k score=max|top2_sum
 Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_by=scores|logits
 Router: groups scale jitter
-Sequential Parallel: gate=none|rezero|output|highway
+Sequential Parallel: gate=none|rezero|output|highway|gru activation
 Sequential Parallel: scale stream_scale layer_scale from_=input|normed|block; Parallel: shared_norm
 *Adaptive: embed activation; AdaLn AdaLnZero:; Timestep: argument width hidden activation
 Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes
 Vector: argument size bias; Pooled: stack pool bias
 *HeadPart: stack; PatchesHead: channels bias
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
-Maxout: hidden bias; DenseTransform: width inner activation norm bias
+Maxout: hidden bias; DenseTransform: width inner activation norm bias; TokenPool: id
 Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
 ProjectionHead: size places_of pool hidden hidden_activation activation bias normalize
 Contrastive: size towers bias loss=softmax|sigmoid; Tower: pool project
 FirstPool: tokens joined; LastPool MaxPool AttentionPool:; MeanPool FirstAndMeanPool: skip
-TokenPool: id
 """
 """Classes, their options, and the allowed words of an option. Subclasses inherit options; a star
 marks base classes.

@@ -8,16 +8,11 @@ import numpy as np
 from ...spec.attention import Fastformer, LinearAttention
 from .attention import gated
 from .context import Layer, Memory, Tokens
-from .pointwise import normalize, sigmoid, softmax
+from .pointwise import ACTIVATIONS, normalize, softmax
 from .weights import Array, Weights, unknown
 
-FEATURES: dict[str, Callable[[Array], Array]] = {
-    "elu": lambda x: np.where(x > 0, x + 1, np.exp(np.minimum(x, 0))),
-    "relu": lambda x: np.maximum(x, 0),
-    "silu": lambda x: x * sigmoid(x),
-    "identity": lambda x: x,
-    "softmax": softmax,
-}
+FEATURES: dict[str, Callable[[Array], Array]] = {**ACTIVATIONS, "softmax": softmax}
+FEATURES["elu"] = lambda x: np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
 
 
 def decay_rates(layer: Layer, part: LinearAttention) -> Array:

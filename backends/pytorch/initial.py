@@ -137,14 +137,16 @@ class Initial:
         found: list[Statement] = []
         if std == STD and self.init.std is not None:
             found += statements("std = self.config.init_std")
-        ways = sorted(self.names, key=lambda way: way.rank)
+        ways = sorted(self.names, key=lambda way: (not self.is_special(way), *way.rank))
         names = [self.names[way] for way in ways]
         settings = [self.setting(way, std) for way in ways]
-        if ways[:2] == [ONE, ZERO]:
-            either = Choice(constant(1.0), endings(names[0], [names[1]]), constant(0.0))
+        at = ways.index(ONE) if ONE in ways else 0
+        if ways[at : at + 2] == [ONE, ZERO]:
+            ones, zeros = names[at : at + 2]
+            either = Choice(constant(1.0), endings(ones, [zeros]), constant(0.0))
             one_or_zero = statements("nn.init.constant_(weight, either)", either=either)
             if width(one_or_zero[0], depth=4) <= LONG:
-                names[:2], settings[:2] = [[*names[0], *names[1]]], [one_or_zero]
+                names[at : at + 2], settings[at : at + 2] = [[*ones, *zeros]], [one_or_zero]
         tests = [endings(own, names[i + 1 :]) for i, own in enumerate(names)]
         chain: tuple[Statement, ...] = ()
         for setting, test in reversed(list(zip(settings, tests, strict=True))):
@@ -155,6 +157,11 @@ class Initial:
         elif ways:
             found.append(For(WEIGHT, expression("self.parameters()"), chain))
         return [*found, *self.joined_lines()]
+
+    def is_special(self, way: Way) -> bool:
+        """Whether it sets biases to a number of their own: the test for other biases follows it."""
+        own = way.fill is not None and way.fill not in FILLS
+        return own and any(name.endswith("bias") for name in self.names[way])
 
     def draws(self, std: Expr) -> list[Statement]:
         return [line for way in self.names for line in self.setting(way, std)]
@@ -204,7 +211,8 @@ class Initial:
         words = []
         if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
             words.append("norms to identity")
-        zero = ["biases"] * any(n.endswith("bias") for n in self.names.get(Way(0.0), []))
+        biases = "other biases" if any(map(self.is_special, self.names)) else "biases"
+        zero = [biases] * any(n.endswith("bias") for n in self.names.get(Way(0.0), []))
         places = (op for op in self.graph.ops() if op.attrs.get("zero"))
         names = (f"{self.graph.scopes[op.scope].weights}.{op.name}" for op in places)
         zero += dict.fromkeys(f"`{name.rpartition('{layer}')[2].strip('.')}`" for name in names)

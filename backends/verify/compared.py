@@ -50,7 +50,8 @@ Router: score=softmax normalize=true bias=false selection_bias=false choose_by=s
 Router: jitter=0.01 groups=none
 Groups: score=max
 Swish: beta=1
-Joining: gate=none scale=1 stream_scale=1 layer_scale=none drop_path=0 from=input float32=false
+Joining: gate=none gate_bias=0 scale=1 stream_scale=1 layer_scale=none drop_path=0 from=input
+Joining: activation=identity float32=false
 Parallel: shared_norm=false
 Block: cross_attention=none feed_forward=mlp mask=full residual=sequential share=false
 Block: norm=layernorm norm_placement=pre activation=gelu bias=true dropout=0

@@ -10,6 +10,7 @@ layer scale x + vector * branch(norm(x))            Touvron et al. 2021, arXiv:2
 ReZero      x + number * branch(x)                  Bachlechner et al. 2020, arXiv:2003.04887
 gates       x + gate(x) * branch(x)                 Parisotto et al. 2019, arXiv:1910.06764
 highway     gate(x) * x + (1 - gate(x)) * branch(x) Srivastava et al. 2015, arXiv:1505.00387
+GRU         gru(x, branch(norm(x)))                 Parisotto et al. 2019, arXiv:1910.06764
 adaLN-Zero  x + gate * branch(norm(x) * (1 + scale) + shift)
                                                     Peebles, Xie 2022, arXiv:2212.09748
 """
@@ -29,7 +30,7 @@ from .builder import Builder
 from .condition import Modulation, condition_title, lower_modulation
 from .convolution import lower_conv
 from .experts import lower_experts
-from .feed_forward import lower_feed_forward
+from .feed_forward import lower_activation, lower_feed_forward
 from .norm import has_norm, lower_norm
 from .positions import lower_layer_positions
 from .reads import peek, plain
@@ -179,6 +180,8 @@ GATES = {
     "output": "\n\nEach branch has a gate (Parisotto et al. 2019, arXiv:1910.06764).",
     "highway": "\n\nA gate chooses between each branch and its input (Srivastava et al. 2015, "
     "arXiv:1505.00387).",
+    "gru": "\n\nA gate joins each branch with its input (GTrXL, Parisotto et al. 2019, "
+    "arXiv:1910.06764).",
 }
 """The text about the gate of branches in the docstring of a layer."""
 
@@ -326,7 +329,9 @@ def _has_gate(block: Block, kind: str) -> bool:
 def _joined(b: Builder, block: Block, stream: str, y: str, name: str, out: str) -> str:
     """The residual stream with a branch's output, which may have a gate."""
     if _has_gate(block, "highway"):
-        return b.op("lerp", y, stream, _gate(b, stream, name), out=out)
+        return b.op("lerp", y, stream, _gate(b, block, stream, name), out=out)
+    if _has_gate(block, "gru"):
+        return b.rename(_gru_gate(b, block, stream, y, f"{name}_gate"), out)
     y = _gated(b, block, stream, y, name)
     return b.op("add", _stream(b, block, stream), y, out=out)
 
@@ -335,22 +340,59 @@ def _gated(b: Builder, block: Block, stream: str, y: str, name: str) -> str:
     """A branch's output, multiplied by its gate if it has one of its own."""
     if not _has_gate(block, "output"):
         return y
-    return b.op("multiply", y, _gate(b, stream, name), out="y")
+    return b.op("multiply", y, _gate(b, block, stream, name), out="y")
 
 
-def _gate(b: Builder, stream: str, name: str) -> str:
+def _gate(b: Builder, block: Block, stream: str, name: str) -> str:
     """The sigmoid of a linear layer of the stream, (B, T, D)."""
-    width = b.width(stream)
-    gate = b.op(
-        "linear", stream, name=f"{name}_gate", in_features=width.size, out_dim=width, bias=True
-    )
+    gate = _square(b, stream, f"{name}_gate", bias=_gate_bias(block))
     return b.op("activation", gate, function="sigmoid", out="gate")
+
+
+def _gate_bias(block: Block) -> float:
+    """The initial bias of a gate; positive ones keep the stream."""
+    residual: Any = block.residual
+    start = float(residual.gate_bias)
+    return start if residual.gate == "highway" else -start
+
+
+def _square(b: Builder, x: str, name: str, bias: float | None = None) -> str:
+    """A linear layer from the width of x to the same width. bias: its initial value."""
+    width = b.width(x)
+    more: dict[str, Any] = {"bias_initial": bias} if bias else {}
+    return b.op(
+        "linear",
+        x,
+        name=name,
+        in_features=width.size,
+        out_dim=width,
+        bias=bias is not None,
+        **more,
+    )
+
+
+def _gru_gate(b: Builder, block: Block, x: str, y: str, name: str) -> str:
+    """The stream x after a branch with the output y: one step of a GRU with x as its state."""
+    title = "A GRU cell as residual connection (Parisotto et al. 2019, arXiv:1910.06764)."
+    y = b.rename(y, "y")
+    with b.module(name, noun="GruGate", title=title):
+
+        def summed(key: str, state: str, function: str, bias: float | None = None) -> str:
+            old = _square(b, state, f"stream_{key}", bias)
+            both = b.op("add", old, _square(b, y, f"branch_{key}"))
+            return b.op("activation", both, function=function, out=key)
+
+        reset = summed("reset", x, "sigmoid")
+        update = summed("update", x, "sigmoid", _gate_bias(block))
+        new = summed("new", b.op("multiply", reset, x), "tanh")
+        return b.op("lerp", x, new, update)
 
 
 def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
     residual = block.residual
     if isinstance(residual, Nothing):
         return y
+    y = lower_activation(b, residual.activation, y)
     if residual.layer_scale != "none":
         y = b.op(
             "learned_scale",

@@ -21,7 +21,8 @@ def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
     weight = Weight("weight", (out.size, attrs["in_features"]), initial, attrs.get("tied", ""))
     if not attrs["bias"]:
         return (weight,)
-    return (weight, Weight("bias", (out.size,), ZEROS))
+    start = attrs.get("bias_initial", 0)
+    return (weight, Weight("bias", (out.size,), Initial("constant", start) if start else ZEROS))
 
 
 def again_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -400,7 +401,7 @@ ROWS: dict[str, Row] = {
     ),
     "linear": Row(
         "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16; "
-        "with `zero`, the weight starts at 0",
+        "with `zero`, the weight starts at 0; the bias starts at `bias_initial`, or at 0",
         ("x",),
         last,
         linear_weights,
@@ -409,6 +410,7 @@ ROWS: dict[str, Row] = {
             "in_features",
             "out_dim",
             "bias",
+            "bias_initial?",
             "residual?",
             "wide?",
             "widen?",

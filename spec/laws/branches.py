@@ -235,15 +235,16 @@ def gates_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
             (*path, "residual", "layer_scale"),
             "`layer_scale` and `gate: rezero` both multiply the branch's output; keep one",
         )
-    if gate == "highway" and residual.stream_scale != 1:
+    whole = gate in ("highway", "gru")
+    if whole and residual.stream_scale != 1:
         yield Finding(
             (*path, "residual", "stream_scale"),
-            "`gate: highway` replaces `stream_scale`; keep one of them",
+            f"`gate: {gate}` replaces `stream_scale`; keep one of them",
         )
-    if gate == "highway" and isinstance(residual, Parallel):
+    if whole and isinstance(residual, Parallel):
         yield Finding(
             (*path, "residual", "gate"),
-            "`gate: highway` combines one branch with the residual stream, so the residual must be "
+            f"`gate: {gate}` combines one branch with the residual stream, so the residual must be "
             "of type `sequential`",
         )
 

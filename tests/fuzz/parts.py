@@ -570,18 +570,20 @@ class Parts:
         normed = place.sizes.get("placements", set()) <= {"pre", "sandwich"}
         said: Data = {"from": "normed" if normed and self.dice.often(0.1) else None}
         dice = seeded(len(self.said))  # of its own: the other draws stay as they were
-        gate = dice.one(("rezero", "output", "highway")) if dice.often(0.2) else None
+        gate = dice.one(("rezero", "output", "highway", "gru")) if dice.often(0.2) else None
         said["gate"] = gate
         if gate:
             self.said.add(("Sequential", "gate", repr(gate)))
-        replaced = {"rezero": "layer_scale", "highway": "stream_scale"}.get(gate or "")
-        return {**said, **({replaced: None} if replaced else {})}
+        replaced = {"rezero": "layer_scale", "highway": "stream_scale", "gru": "stream_scale"}
+        if gate not in ("output", "highway", "gru"):
+            said["gate_bias"] = None
+        return {**said, **({replaced[gate]: None} if gate in replaced else {})}
 
     def parallel(self, place: Place) -> Data:
         alike = place.sizes.get("placements") == {"pre"} and not place.sizes.get("own_norms")
         shared = True if alike and self.dice.often(0.4) else None
         said = self.joining(place)
-        if said["gate"] == "highway":
+        if said["gate"] in ("highway", "gru"):
             said["gate"] = "output"
         return {**said, "shared_norm": shared}
 

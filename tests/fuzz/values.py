@@ -130,6 +130,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Joining", "scale"): (1, 0.5, -1),
     ("Joining", "stream_scale"): (1, 1.4),
     ("Joining", "layer_scale"): (0.2, "none"),
+    ("Joining", "gate_bias"): (1, -0.5),
     ("LanguageModel", "vocab_size"): VOCABULARY,
     ("LanguageModel", "input_scale"): (1, 0.3, "1/sqrt_d_model"),
     ("LanguageModel", "scale"): (1, 0.25),

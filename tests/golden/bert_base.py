@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 65233f27f76f). To rebuild it:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 6955534535bc). To rebuild it:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -182,4 +182,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e87ae496957674499df07ee8602f5cf4571bbd395b2b40eac825525c7f31929f
+# sha256 of the above: b4102333e4d7ee406408153ced37aaf0c4b17ae2d79a2e497d2813e43796a4c0

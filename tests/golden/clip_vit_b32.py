@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 80dd2dcadca8). To rebuild it:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 fda1d005943d). To rebuild it:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -273,4 +273,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 966f696a209e6c2720317862f1372cf31599aaa15b49467a1c7ba77e63160446
+# sha256 of the above: 1ae8bc5ab30f70ae7e8d1f0ba21ad60d1601aadcd92c1ea97370237f0914c572

@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 626209caccd4). To rebuild it:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 4aeb844ead6a). To rebuild it:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -446,4 +446,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: e76eaa8d9b83a1fa0563e0c80bd282a69665e7104433fbe3a3c5ed5db0a63554
+# sha256 of the above: 04af149a01494a38af30b794254d572d17777bced309ad38abe8b37c7cf5148b

@@ -2,7 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 b732fdaa30eb). To rebuild it:
+Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 8032fa91ad4c). To rebuild it:
     modelwright build dit_xl_2.yaml -o dit_xl_2.py
 
     part                                    weights
@@ -278,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: b94e5ca316ba3ba8ac8bf450e22bdddd12bf777ab0e0ca45f7cfc094d5e0f1cc
+# sha256 of the above: dc208ee13c7e41c123f681268fb6aa0fcfdcad4c503a86a4fad07984bb8c908e

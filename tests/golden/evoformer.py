@@ -1,6 +1,6 @@
 """evoformer: a 48-layer transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 9fccde3b1cf8). To rebuild it:
+Written by modelwright 0.1.0 from evoformer.yaml (sha256 7dab77cda698). To rebuild it:
     modelwright build evoformer.yaml -o evoformer.py
 
     part                weights
@@ -324,4 +324,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 9d4a8de6461228da7795c5591fd4df30321781fa369717f8b73b28bd77af7cdc
+# sha256 of the above: 9e6bc0e9da2945df6fbbdd1d3df6b26feee9bcc353419bf5121156a2c9d0962d

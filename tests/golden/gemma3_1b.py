@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7b4a26061582). To rebuild it:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7cb201062126). To rebuild it:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -492,4 +492,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: eb5592e359542cdbe569d933a674fd86e8cc6b0faf083a74926b4f5a72ec4e63
+# sha256 of the above: 7797f77e367768d2d5ba453a0102f211c53ca0ef1f09d18cd7140dc14e2eebbf

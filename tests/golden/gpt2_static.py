@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 dac9bb0f022b). To rebuild it:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 c0f8acf3bb51). To rebuild it:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -299,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 64c73c13888f87639ee1f9fa054b4fdfec80176ff80dc835fce82a3c44ba2da4
+# sha256 of the above: daa412ba19f676406e3c0fa220dc2ad23293392d60f994ba9a21010fe3c32577

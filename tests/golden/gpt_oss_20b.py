@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 f8fd000950b3). To rebuild it:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 8ef22b656027). To rebuild it:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -601,4 +601,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 951e4176a9b14aa3135e92ad3ecc287c559e637a23a0607017e125a0a9eb8fd8
+# sha256 of the above: 90fe04b3f02929d7e8bcc1b9263c55ee2a732174bd592259b85be9ef9408f1ed

@@ -1,6 +1,6 @@
 """graphormer_base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 8b28c1c9ee3c). To rebuild it:
+Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 2169939011c7). To rebuild it:
     modelwright build graphormer_base.yaml -o graphormer_base.py
 
     part                               weights
@@ -223,4 +223,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 93d1d41052c8130aed882035d0a26e6cc831b8ef0e2b849305c7605fc66757f3
+# sha256 of the above: 9d92a2992c28941ecc99a9e92885c28b0f47e7ab48249aa2044676debacea395

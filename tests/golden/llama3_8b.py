@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 804466c14312). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -288,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 69522094b810405398f877da7f8a66ff2fb013624f8c265788740a849a7c4e3d
+# sha256 of the above: 8c7a6962af3968a1641d7135abed836e48284e5e07cb96b5de4ba7c78a7f7b94

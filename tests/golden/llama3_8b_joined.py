@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 804466c14312). To rebuild it:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebuild it:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -354,4 +354,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 594e7b097acef9ce9c5b362e3f22b8675f2134a05bba143b924027b0321b7fea
+# sha256 of the above: 008d76d8b19aa4e858cfd51226997aa85acbf7bcd953b50dafba510ae2825dd5

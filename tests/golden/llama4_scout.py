@@ -1,6 +1,6 @@
 """llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 3bd247a77d6b). To rebuild it:
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 1042c4fd797c). To rebuild it:
     modelwright build llama4_scout.yaml -o llama4_scout.py
 
     part                          weights
@@ -586,4 +586,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: b15cc171177f4f8e65a7718cd4a21e5b8dc96701ed24a824c5f0ebba701a8a43
+# sha256 of the above: fabffa6e41ab39709f0f51c36fbfafdba1dc59257addeb3edb42e2bd67eab1a2

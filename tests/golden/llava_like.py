@@ -2,7 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 72e4ed070ad6). To rebuild it:
+Written by modelwright 0.1.0 from llava_like.yaml (sha256 b5ea450b206e). To rebuild it:
     modelwright build llava_like.yaml -o llava_like.py
 
     part                                     weights
@@ -492,4 +492,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: ad7878145539d5224c20a9f15b5e926324c3a9ad947d4de1502200dc597417a3
+# sha256 of the above: 47c69645f8483a46613482329ded6a37260363abcae2329545ecd9a6297266fa

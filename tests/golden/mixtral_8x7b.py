@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 38c47bcc3254). To rebuild it:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 bedad7494bba). To rebuild it:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 030dd328d338c55186d6462bf27d999fe91c36d55b4458c3475476822cc72119
+# sha256 of the above: 9c86b58257ae002c0e60a2d2a9a31ba4a0074cca3459146802da983772874c13

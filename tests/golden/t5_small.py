@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 5e4e3e9ccf03). To rebuild it:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 ad649ff1c960). To rebuild it:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -385,4 +385,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: d52389ffccd826461a162c913eeab7f2bb010b6efc92620822662db72bb264c8
+# sha256 of the above: 0569bc67ea7c060c38ccc946f5886e1c41681a3c8dedfc5d5ea42f45fab5446c

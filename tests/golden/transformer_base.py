@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 581c21caa801). To rebuild it:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 7c3519c7a2f0). To rebuild it:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7c4ac9c199fc7d31704a103083e2f21d0226483958cdbf3b29b3b09475d248be
+# sha256 of the above: 18063b7b384eafe05230fc1c565836d281a83079d11f11a701a9b945c3eeb44c

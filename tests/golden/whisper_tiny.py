@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 0b1414f86bdb). To rebuild it:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 6348c013297d). To rebuild it:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -364,4 +364,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 55e2605da1059213e3094b1d3b90a9e23179b0a9c66e39320cfd13a6ea1d11cf
+# sha256 of the above: 9b86486c37530a4ef8f005f3affd6941f4901e43bf1ecb37509e973cadff568c

@@ -114,7 +114,9 @@ def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
     """The initial constant of a weight; None if it is random."""
     op = subject.graph.op(weight.op)
     name = weight.weight.name.rpartition(".")[2]  # a recurrence has several, as query.bias
-    if name == "bias" or _starts_at_zero(subject, op):
+    if name == "bias":
+        return _bias(subject, op)
+    if _starts_at_zero(subject, op):
         return 0.0
     if name in XIELU:
         return XIELU[name]
@@ -145,18 +147,31 @@ def _nothing(subject: Subject, op: Op) -> float:
     return 0.0
 
 
-def _layer_scale(subject: Subject, op: Op) -> float:
-    if op.weights[0].shape == (1,):  # ReZero
-        return 0.0
+def _residual(subject: Subject, op: Op) -> Any:
+    """The residual of the branch that an op in a block belongs to."""
     block = subject.graph.block_of(op.scope)
     assert block is not None
     stack = subject.spec.stacks[subject.graph.scopes[op.scope].stack]
     of_block: Any = stack.blocks[block.name]
-    residual = of_block.residual
     if "sublayers" in op.origin:
         sublayer = of_block.sublayers[int(op.origin[op.origin.index("sublayers") + 1])]
-        residual = own(of_block, sublayer, "residual")
-    return float(residual.layer_scale)
+        return own(of_block, sublayer, "residual")
+    return of_block.residual
+
+
+def _layer_scale(subject: Subject, op: Op) -> float:
+    if op.weights[0].shape == (1,):  # ReZero
+        return 0.0
+    return float(_residual(subject, op).layer_scale)
+
+
+def _bias(subject: Subject, op: Op) -> float:
+    """b_g or -b_g for the gate of a residual connection (Parisotto et al., 2019), 0 for others."""
+    gate = subject.graph.scopes[op.scope].role == "block" and op.name.endswith("_gate")
+    if not gate and op.name != "stream_update":
+        return 0.0
+    residual = _residual(subject, op)
+    return float(residual.gate_bias if residual.gate == "highway" else -residual.gate_bias)
 
 
 def _contrastive(subject: Subject) -> Contrastive | None:

@@ -32,7 +32,8 @@ RESIDUALS = {
     "parallel_rezero": "residual={type: parallel, gate: rezero}",
     "gate": "residual={gate: output, stream_scale: 1.5, drop_path: 0.1}",
     "parallel_gate": "residual={type: parallel, gate: output, layer_scale: 0.1}",
-    "highway": "residual={gate: highway, layer_scale: 0.1}",
+    "highway": "residual={gate: highway, gate_bias: 1, layer_scale: 0.1}",
+    "gru": "residual={gate: gru, gate_bias: 2, activation: relu, layer_scale: 0.1}",
     "drop_path": "residual={drop_path: 0.2}",
     "from_normed": "residual={from: normed}",
     "parallel_from_normed": "residual={type: parallel, shared_norm: true, from: normed}",
@@ -56,7 +57,7 @@ ROWS: dict[str, Variation] = {
         f"residual_{gate}_{placement}": decoder(
             f"residual.gate={gate}", f"norm_placement={placement}"
         )
-        for gate in ("output", "highway")
+        for gate in ("output", "highway", "gru")
         for placement in ("post", "none")
     },
     "no_bias": decoder("bias=false"),
