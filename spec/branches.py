@@ -55,6 +55,20 @@ def own(block: Any, part: Any, option: str) -> Any:
     return getattr(block, option) if found is None else found
 
 
+def attentions(blocks: Iterable[Block]) -> Iterator[Part]:
+    """Every attention of these blocks as it is written, in order."""
+    for block in blocks:
+        found: Any = block.sublayers
+        if not isinstance(found, tuple) or not found:
+            found = (block.attention, block.cross_attention)
+        yield from (part for part in found if isinstance(part, Part) and is_attention(part))
+
+
+def self_attentions(blocks: Iterable[Block]) -> Iterator[Part]:
+    """The same, without those that attend to a memory."""
+    return (part for part in attentions(blocks) if getattr(part, "memory", None) is None)
+
+
 def each_alone(block: Block) -> Iterator[tuple[Path, Block]]:
     """The block, or for each of its `sublayers` a block with this branch only, and its path.
 

@@ -22,12 +22,24 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
     layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
     causal = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
     bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
-    plans = [plan.written_as(causal_given=given) for given in causal]
-    ways, fewest = [], fewest_classes(plan)
-    for way in (way for one in plans for way in write_ways(one, bundling)):
-        ways.append(way)
-        if len(way[1]) <= fewest and not way[0].bundling:
-            break
+    ways: list[tuple[FilePlan, list[Written]]] = []
+    fewest, fewest_modules = fewest_classes(plan), len(plan.graph.scopes) + 1
+    for given in causal:
+        way = plan.written_as(causal_given=given)
+        levels = levels_of(way)
+        blocks = [any(scope.role == "block" for scope in level) for level in levels]
+        first = (*blocks, True).index(True)
+        modules = write_levels(way, levels[:first], [])
+        if len(modules) >= fewest_modules:
+            continue  # then blocks are not fewer either
+        fewest_modules = len(modules)
+        # Bundling concerns blocks and what contains them, so modules are written once.
+        for bundled in bundling:
+            one = way.written_as(bundling=bundled)
+            classes = in_reading_order(one, write_levels(one, levels[first:], modules))
+            if len(classes) <= fewest and not bundled:
+                return one, classes
+            ways.append((one, classes))
     return min(ways, key=lambda way: (len(way[1]), way[0].bundling))
 
 
@@ -61,22 +73,6 @@ def may_merge(graph: ModuleGraph) -> bool:
         if op.kind == "attend"
     }
     return len(ways) > 1
-
-
-def write_ways(
-    plan: FilePlan, bundling: tuple[bool, ...]
-) -> Iterator[tuple[FilePlan, list[Written]]]:
-    """All classes below the model, each after those that it uses; with and without bundling.
-
-    Bundling concerns blocks and what contains them, so modules are written once.
-    """
-    levels = levels_of(plan)
-    blocks = [any(scope.role == "block" for scope in level) for level in levels]
-    first = (*blocks, True).index(True)
-    modules = write_levels(plan, levels[:first], [])
-    for bundled in bundling:
-        way = plan.written_as(bundling=bundled)
-        yield way, in_reading_order(way, write_levels(way, levels[first:], modules))
 
 
 def write_levels(plan: FilePlan, levels: list[list[Scope]], below: list[Written]) -> list[Written]:

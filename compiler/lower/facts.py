@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...spec.branches import branch_blocks
+from ...spec.branches import attentions, self_attentions
 from ...spec.condition import Pooled
 from ...spec.embedding import ConvStem, Patches, Source, StackInput, Tokens, main_input
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHead
@@ -29,12 +29,11 @@ def readers(spec: ModelSpec, name: str) -> list[str]:
 def attended(spec: ModelSpec, name: str) -> list[str]:
     """The stacks that this stack attends to, pools, or starts a recurrence with."""
     found = [embed.stack for _, embed in embeds(spec.stacks[name]) if isinstance(embed, Pooled)]
-    for block in branch_blocks(spec.stacks[name].blocks.values()):
-        if not isinstance(block.cross_attention, Nothing):
-            found.append(block.cross_attention.memory)
-        for part in block.sublayers:
-            inner: tuple[Any, ...] = tuple(getattr(part, key, None) for key in INSIDE)
-            found += [one.memory for one in inner if hasattr(one, "memory")]
+    for block in spec.stacks[name].blocks.values():
+        for part in block.sublayers or (block.cross_attention,):
+            inner: tuple[Any, ...] = (part, *(getattr(part, key, None) for key in INSIDE))
+            memories = (getattr(one, "memory", None) for one in inner)
+            found += [memory for memory in memories if memory is not None]
     return list(dict.fromkeys(found))
 
 
@@ -112,8 +111,7 @@ def input_fact(source: Source) -> InputFact:
 
 
 def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:
-    blocks = branch_blocks(stack.blocks.values())
-    heads = (getattr(block.attention, "heads", None) for block in blocks)
+    heads = (getattr(part, "heads", None) for part in self_attentions(stack.blocks.values()))
     return StackFact(
         name,
         int(stack.layers),
@@ -143,8 +141,6 @@ def _source(spec: ModelSpec) -> SourceFact:
 
 def _plugins(spec: ModelSpec) -> tuple[str, ...]:
     """The files that define the types of attention in a spec."""
-    stacks = spec.stacks.values()
-    blocks = branch_blocks(block for stack in stacks for block in stack.blocks.values())
-    parts = (part for block in blocks for part in (block.attention, block.cross_attention))
-    found = {FILES.get(getattr(part, "type", "")) for part in parts}
+    blocks = (block for stack in spec.stacks.values() for block in stack.blocks.values())
+    found = {FILES.get(getattr(part, "type", "")) for part in attentions(blocks)}
     return tuple(sorted(file for file in found if file is not None))

@@ -43,7 +43,7 @@ from .prefix import tokens_in_front
 from .reads import Path, consume, peek, viewed
 from .state import Memory, StackState
 from .streams import Streams, lower_stream_inputs, streams_of
-from .unused import located, unused_options, unused_values
+from .unused import Found, located, options_of_spec, unused_options, unused_values
 
 TABLE = "token_embedding.weight"
 
@@ -55,11 +55,12 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     for values that are set and not used.
     """
     b, reads = _lowered(spec)
-    unused = unused_options(spec, reads)
+    options = options_of_spec(spec, reads)
+    unused = unused_options(spec, options)
     if unused and (unused := _unused_in_all_blocks(spec, unused)):
         raise SpecErrors(unused)
     b.name_fields(spec)
-    b.graph.source = replace(b.graph.source, unused=partial(_unused_paths, spec, reads))
+    b.graph.source = replace(b.graph.source, unused=partial(_unused_paths, spec, options))
     return b.graph
 
 
@@ -68,11 +69,11 @@ def unused_if_written(spec: ModelSpec) -> set[Path]:
 
     Raises SpecErrors for a spec that cannot be lowered.
     """
-    return _unused_paths(spec, _lowered(spec)[1])
+    return _unused_paths(spec, options_of_spec(spec, _lowered(spec)[1]))
 
 
-def _unused_paths(spec: ModelSpec, reads: set[Path]) -> set[Path]:
-    return {plain_path(option.path) for option in unused_values(spec, reads)}
+def _unused_paths(spec: ModelSpec, options: Found) -> set[Path]:
+    return {plain_path(option.path) for option in unused_values(spec, options)}
 
 
 def _lowered(spec: ModelSpec) -> tuple[Builder, set[Path]]:
@@ -100,7 +101,8 @@ def _unused_in_all_blocks(spec: ModelSpec, unused: list[SpecError]) -> list[Spec
     if whole is None:
         return unused
     try:
-        also = {error.mark for error in unused_options(whole, _lowered(whole)[1])}
+        options = options_of_spec(whole, _lowered(whole)[1])
+        also = {error.mark for error in unused_options(whole, options)}
     except SpecErrors:  # a block that is left out cannot be lowered, so it is not known
         return []
     return [error for error in unused if error.mark in also]

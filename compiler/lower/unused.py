@@ -119,13 +119,26 @@ class Option(NamedTuple):
     inside: bool = True
 
 
-def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
-    """A located error for each value that is set and not used.
+class Found(NamedTuple):
+    """The options of a spec, and those of them that nothing uses."""
+
+    options: list[Option]
+    unused: list[Option]
+
+
+def options_of_spec(spec: ModelSpec, reads: set[Path]) -> Found:
+    """What `unused_options` and `unused_values` read.
 
     reads: the paths of all options that lowering read
     """
-    options, tree = Options(spec, reads).found, spec._tree
-    unused = _without_effect(spec, options)
+    options = Options(spec, reads).found
+    return Found(options, _without_effect(spec, options))
+
+
+def unused_options(spec: ModelSpec, among: Found) -> list[SpecError]:
+    """A located error for each value that is set and not used."""
+    tree = spec._tree
+    options, unused = among
     written = [(option, mark) for option in unused if (mark := _mark(tree, option)) is not None]
     used_marks = {_mark(tree, option) for option in options if option.used} if written else set()
     found: dict[Mark, SpecError] = {}
@@ -141,13 +154,15 @@ def unused_options(spec: ModelSpec, reads: set[Path]) -> list[SpecError]:
     return list(found.values())
 
 
-def unused_values(spec: ModelSpec, reads: set[Path]) -> list[Option]:
+def unused_values(spec: ModelSpec, among: Found) -> list[Option]:
     """The options that would be errors if every value and default of the spec were written."""
-    options, found = Options(spec, reads).found, list[Option]()
-    while more := _without_effect(spec, options):  # inner levels no longer repeat these
+    options, more = among
+    found: list[Option] = []
+    while more:
         found += more
         omitted = {option.path for option in more}
         options = [option for option in options if option.path not in omitted]
+        more = _without_effect(spec, options)  # inner levels no longer repeat these
     return found
 
 

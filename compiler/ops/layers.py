@@ -211,8 +211,9 @@ def convolution_saves(s: Saving) -> Iterator[Kept]:
 def convolution_stores(s: Saving) -> tuple[str, Poly]:
     """Kernels of even size compute `dilation` positions too many, which the result is a view of."""
     sliced = s.op.attrs["padded"] and number(s.op.attrs["kernel"]) % 2 == 0
-    more = number(s.op.attrs["dilation"]) if sliced else 0
-    return "float", s.size(OUT) + more * elements(s.shape(OUT)[:2])
+    if not sliced:
+        return "float", s.size(OUT)
+    return "float", s.size(OUT) + number(s.op.attrs["dilation"]) * elements(s.shape(OUT)[:2])
 
 
 def placed_saves(s: Saving) -> Iterator[Kept]:

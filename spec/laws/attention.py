@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Collaborative, Differential, Mha, Mla, Pairwise
-from ..branches import branch_blocks
+from ..branches import self_attentions
 from ..embedding import has_grid
 from ..masks import atoms
 from ..model import Block, ModelSpec, Stack
@@ -338,13 +338,15 @@ def _sets(part: Mha, option: str) -> bool:
 def one_kernel(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """All layers of a stack take masks of one kind."""
     part = block.attention
-    blocks = branch_blocks(one for _, one in parts(stack.blocks, Block))
-    others = [one.attention for one in blocks if isinstance(one.attention, Pairwise)]
-    if isinstance(part, Pairwise) and part.kernel != others[0].kernel:
+    if not isinstance(part, Pairwise):
+        return
+    others = self_attentions(one for _, one in parts(stack.blocks, Block))
+    first = next(one for one in others if isinstance(one, Pairwise))
+    if part.kernel != first.kernel:
         yield Finding(
             (*path, "attention", "kernel"),
             f"`kernel` must be the same in all layers of a stack, which share their masks; in "
-            f"other layers it is `{others[0].kernel}`",
+            f"other layers it is `{first.kernel}`",
         )
 
 

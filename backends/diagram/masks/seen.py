@@ -52,12 +52,13 @@ def masks_of(graph: ModuleGraph) -> list[Seen]:
     """The distinct masks of each stack, in order of occurrence."""
     found: dict[Key, Seen] = {}
     counted: dict[Key, set[int]] = {}
+    lengths = Lengths(graph)
     for op in graph.ops():
         if op.kind not in KINDS:
             continue
         block = graph.block_of(op.scope)
         for formula, heads in _by_heads(op):
-            seen = _first(graph, op, formula, heads)
+            seen = _first(graph, op, formula, heads, crosses=lengths.crosses(op))
             key = (seen.stack, str(formula), seen.memory, seen.sums, heads)
             seen = found.get(key, seen)
             layers = counted.setdefault(key, set())
@@ -82,13 +83,17 @@ def _by_heads(op: Op) -> list[tuple[Formula, tuple[int, int, int] | None]]:
 
 
 def _first(
-    graph: ModuleGraph, op: Op, formula: Formula, heads: tuple[int, int, int] | None
+    graph: ModuleGraph,
+    op: Op,
+    formula: Formula,
+    heads: tuple[int, int, int] | None,
+    *,
+    crosses: bool,
 ) -> Seen:
     name = graph.scopes[op.scope].stack
     stack = graph.stack_facts[name]
     decided = graph.lengths.get(name)
     length = stack.max_positions or LONGEST if decided is None else int(decided)
-    crosses = Lengths(graph).crosses(op)
     memory = _memory(graph, op) if crosses else ""
     return Seen(
         formula=formula,

@@ -190,14 +190,19 @@ def groups_of(items: Iterable[T], tree: Callable[[T], Any]) -> list[list[T]]:
 def union(first: Any, second: Any) -> Any:
     """The first tree, with the origins of the second added where both are equal."""
     kind = type(first)
-    if kind is not type(second):
+    if kind is not type(second) or first is second:
         return first
     if kind is tuple and len(first) == len(second):
         return tuple([union(a, b) for a, b in zip(first, second, strict=True)])
-    if kind not in FIELDS:
+    if kind not in PARTS:
         return first
-    values = map(union, VALUES[kind](first), VALUES[kind](second))
-    return kind(*values, origins=first.origins | second.origins)
+    made = dict.fromkeys(PARTS[kind])
+    for name in made:
+        made[name] = union(getattr(first, name), getattr(second, name))
+    return kind(
+        *[made[name] if name in made else getattr(first, name) for name in FIELDS[kind]],
+        origins=first.origins | second.origins,
+    )
 
 
 def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
