@@ -157,11 +157,13 @@ class Lengths:
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.memories = memories(graph)
+        self._hidden = {value: stack for stack, value in graph.hidden.items()}
         self.shares = dict(_shares(graph))
         self.of_heads = _read_by_heads(graph)
         self.read = dict(self._read_from_memories())
         self.of_memories = _changed_memories(graph)
         self._found: dict[int, dict[str, Value]] = {}
+        self._joined: dict[tuple[str, str], Value] = {}
 
     def of_memory(self, op: Op) -> bool:
         """Whether the outputs of this op have the length of a memory."""
@@ -175,9 +177,12 @@ class Lengths:
     def _read_from_memories(self) -> Iterator[tuple[str, Dim]]:
         """Keys and values of memories, and what is computed from them alone -> their length."""
         found: dict[str, Dim] = {}
+        methods: dict[str, Dim] = {}
         for op in self.graph.ops():
             if self.graph.scopes[op.scope].role == "method":
-                found |= dict.fromkeys(op.outputs, self.of_what(op))
+                if op.scope not in methods:
+                    methods[op.scope] = self.of_what(op)
+                found |= dict.fromkeys(op.outputs, methods[op.scope])
             elif "x" in op.slots and op.arg("x") in found:
                 found |= dict.fromkeys(op.outputs, found[op.arg("x")])
         yield from found.items()
@@ -190,8 +195,8 @@ class Lengths:
 
     def _values(self, op: Op) -> dict[str, Value]:
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
-        if parts := self.graph.parts.get(self._reader(op)):
-            touched = {name: _shared(value, parts) for name, value in touched.items()}
+        if self.graph.parts and (reader := self._reader(op)) in self.graph.parts:
+            touched = {name: self._of_joined(name, reader) for name in touched}
         if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
             return {name: _with_tokens(each, axes) for name, each in touched.items()}
         head = self.of_heads.get(op.number, "") or self.of_memories.get(op.number, "")
@@ -206,12 +211,19 @@ class Lengths:
 
     def _reader(self, op: Op) -> str:
         """The stack of an op; of one outside of stacks, such as a shared embedding, its reader."""
-        if (stack := self.graph.scopes[op.scope].stack) or not self.graph.parts:
+        if stack := self.graph.scopes[op.scope].stack:
             return stack
         readers = [
             self.graph.scopes[one.scope].stack for one in self.graph.consumers(op.outputs[0])
         ]
         return next((reader for reader in readers if reader), "")
+
+    def _of_joined(self, name: str, stack: str) -> Value:
+        """A value of a stack with joined inputs."""
+        key = name, stack
+        if key not in self._joined:
+            self._joined[key] = _shared(self.graph.values[name], self.graph.parts[stack])
+        return self._joined[key]
 
     def length(self, stack: str) -> Dim:
         """Length of a stack that another reads, or whose input determines its length."""
@@ -223,11 +235,12 @@ class Lengths:
         scope = self.graph.scopes[op.scope]
         if scope.role != "method":
             return self.length(scope.stack)
-        hidden = {value: stack for stack, value in self.graph.hidden.items()}
-        found: list[str] = []
+        hidden = self._hidden
         for each in self.graph.ops(op.scope):
-            found += [hidden[value] for value in each.inputs if value in hidden]
-        return self.length(found[0]) if found else M
+            for value in each.inputs:
+                if value in hidden:
+                    return self.length(hidden[value])
+        return M
 
 
 def _shares(graph: ModuleGraph) -> Iterator[tuple[str, Dim]]:

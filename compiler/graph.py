@@ -239,6 +239,7 @@ class ModuleGraph(Displayed):
         self.source = SourceFact()
         self._order: list[int] | None = None  # None: must be computed again
         self._readers: dict[str, list[int]] | None = None  # value -> ops in order; likewise
+        self._by_scope: dict[str, list[int]] | None = None  # scope -> the same; likewise
 
     # -- building
 
@@ -248,7 +249,7 @@ class ModuleGraph(Displayed):
 
     def _rewired(self) -> None:
         """Forget what was computed from the inputs and outputs of ops."""
-        self._order = self._readers = None
+        self._order = self._readers = self._by_scope = None
 
     def add_op(self, op: Op) -> None:
         self._rewired()
@@ -258,7 +259,7 @@ class ModuleGraph(Displayed):
 
     def replace_op(self, number: int, **changes: Any) -> Op:
         """The same op with other attributes."""
-        if "inputs" in changes or "outputs" in changes:
+        if not changes.keys().isdisjoint(("inputs", "outputs", "scope")):
             self._rewired()
         if "inputs" in changes:
             changes["inputs"] = Operands(changes["inputs"])
@@ -279,6 +280,7 @@ class ModuleGraph(Displayed):
         other = ModuleGraph(self.name, self.class_name)
         other._ops = self._ops.copy()
         other._order, other._readers = self._order, self._readers
+        other._by_scope = self._by_scope
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
         for name in FACTS:
@@ -318,8 +320,16 @@ class ModuleGraph(Displayed):
         """
         if self._order is None:
             self._order = self._sorted()
-        ops = list(map(self._ops.__getitem__, self._order))
-        return ops if scope is None else [op for op in ops if op.scope == scope]
+        numbers = self._order if scope is None else self._in_scopes().get(scope, ())
+        return list(map(self._ops.__getitem__, numbers))
+
+    def _in_scopes(self) -> dict[str, list[int]]:
+        """Scope -> the ops directly in it, in order."""
+        if self._by_scope is None:
+            self._by_scope = {}
+            for op in self.ops():
+                self._by_scope.setdefault(op.scope, []).append(op.number)
+        return self._by_scope
 
     def _sorted(self) -> list[int]:
         made, ops = self.producers, self._ops
@@ -374,7 +384,8 @@ class ModuleGraph(Displayed):
         return False
 
     def subtree(self, path: str) -> list[Op]:
-        return [op for op in self.ops() if self.inside(op.scope, path)]
+        within = {scope for scope in self._in_scopes() if self.inside(scope, path)}
+        return [op for op in self.ops() if op.scope in within]
 
     def layers_of(self, path: str) -> Scope | None:
         """The `layers` scope that contains `path`, or None."""

@@ -8,8 +8,8 @@ weight of that size. The page computes all links from these lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..compiler.passes.keep_weights import attentions
 from ..compiler.weight_rows import WeightRow
 from ..spec import ModelSpec
 from ..spec.display import Line
-from .paths import Path, Written, prefixes, steps
+from .paths import Path, Written, steps
 
 PANES = ("yaml", "figure", "code", "weights", "resolved", "masks", "maps")
 OF_LAYERS = ("layers", "pattern", "overrides", "order")
@@ -48,12 +48,12 @@ class Item:
     until     of a line of YAML: the last line of its value
     """
 
-    own: set[tuple[str, int | str]] = field(default_factory=set)
-    asked: set[Path] = field(default_factory=set)
-    values: set[Path] = field(default_factory=set)
-    reads: set[Path] = field(default_factory=set)
-    yaml: set[int] = field(default_factory=set)
-    resolved: set[int] = field(default_factory=set)
+    own: Set[tuple[str, int | str]] = frozenset()
+    asked: Set[Path] = frozenset()
+    values: Set[Path] = frozenset()
+    reads: Set[Path] = frozenset()
+    yaml: Set[int] = frozenset()
+    resolved: Set[int] = frozenset()
     until: int = 0
 
 
@@ -75,6 +75,7 @@ class Links:
     ) -> None:
         """drawn: the figure and its parts; texts: the YAML of the spec and the resolved one."""
         self.graph = graph
+        self._found: dict[Path, Path] = {}
         self.written = Written(spec, *texts)
         self.figure = dict(self._figure(*drawn))
         self.code = self._code(emitted.sources)
@@ -92,6 +93,7 @@ class Links:
     def to_json(self) -> dict[str, Any]:
         """All items as lists of numbers; equal ops, modules and paths have equal numbers."""
         numbers: dict[Any, int] = {}
+        ordered: dict[Set[int], list[int]] = {}
 
         def coded(things: Iterable[Any]) -> list[int]:
             return sorted([numbers.setdefault(thing, len(numbers)) for thing in things])
@@ -106,8 +108,10 @@ class Links:
                 if things := getattr(one, key):
                     found[key] = coded(things)
             for key in ("yaml", "resolved"):
-                if lines := getattr(one, key):
-                    found[key] = sorted(lines)
+                if lines := frozenset(getattr(one, key)):
+                    if lines not in ordered:
+                        ordered[lines] = sorted(lines)
+                    found[key] = ordered[lines]
             return found | ({"until": one.until} if one.until else {})
 
         panes: dict[str, dict[Any, Item]] = {pane: getattr(self, pane) for pane in PANES}
@@ -228,16 +232,24 @@ class Links:
         for path, number in self.written.resolved.items():
             for owner in {path, self._owner(path)} - {()}:
                 resolved.setdefault(owner, set()).add(number)
-        values = {value for item in self.code.values() for value in item.values}
-        owners = [(value, self._owner(value)) for value in values]
+        owned: dict[Path, set[Path]] = {}  # values that fields of `Config` show, by their part
+        for value in {value for item in self.code.values() for value in item.values}:
+            owned.setdefault(self._owner(value), set()).add(value)
         for item in self.figure.values():
-            item.reads |= {value for value, owner in owners if owner in item.asked}
+            for owner in owned.keys() & item.asked:
+                item.reads |= owned[owner]
         of_layers = {stack: self._lines_of(stack, OF_LAYERS) for stack in self.graph.stacks()}
         of_model = self.written.top(OF_MODEL)
+        shared: dict[Set[Path], tuple[Set[int], Set[int]]] = {}
         for item in items:
-            for path in item.asked:
-                item.yaml |= lines[path]
-                item.resolved |= resolved.get(path, set())
+            paths = frozenset(item.asked)
+            if paths not in shared:
+                rows = [resolved.get(path, ()) for path in paths]
+                shared[paths] = (
+                    frozenset().union(*[lines[path] for path in paths]),
+                    frozenset().union(*rows),
+                )
+            item.yaml, item.resolved = shared[paths]
             for kind, place in item.own:
                 if kind == "scope" and place == "":
                     item.yaml |= of_model
@@ -261,9 +273,15 @@ class Links:
         """The innermost part around a value of the spec; () for a whole stack or model."""
         if len(path) == 3 and path[2] in WHETHER:
             path = (*path[:2], WHETHER[path[2]])
-        around = (path, *prefixes(path))
-        owner = next((outer for outer in around if outer in self._parts), ())
+        owner = self._around(path)
         return () if len(owner) == 2 and owner[0] == "stacks" else owner
+
+    def _around(self, path: Path) -> Path:
+        """The innermost part around a value, or the value itself if it is one."""
+        if path not in self._found:
+            inner = not path or path in self._parts
+            self._found[path] = path if inner else self._around(path[:-1])
+        return self._found[path]
 
     def _lines_of(self, stack: str, keys: tuple[str, ...]) -> set[int]:
         paths = [("stacks", stack, key) for key in keys]

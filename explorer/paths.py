@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from ..spec import Mark, ModelSpec
@@ -19,12 +19,6 @@ def steps(dotted: str) -> Path:
     if not dotted:
         return ()
     return tuple(int(part) if part.isdecimal() else part for part in dotted.split("."))
-
-
-def prefixes(path: Path) -> Iterator[Path]:
-    """The paths around one, innermost first: `a.b.c` has `a.b`, `a` and the empty path."""
-    for length in range(len(path) - 1, -1, -1):
-        yield path[:length]
 
 
 class Written:
