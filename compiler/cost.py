@@ -37,13 +37,19 @@ class Poly:
         return cls(tuple(sorted((k, v) for k, v in total.items() if v)))
 
     def __add__(self, other: Poly | float) -> Poly:
-        return self._collect([*self.terms, *Poly.of(other).terms])
+        more = Poly.of(other).terms
+        return self._collect([*self.terms, *more]) if more else self
 
     __radd__ = __add__
 
     def __mul__(self, other: Poly | float) -> Poly:
         if not isinstance(other, Poly):
+            if other == 1:
+                return self
             return Poly(tuple([(k, v * other) for k, v in self.terms])) if other else Poly()
+        if len(self.terms) == len(other.terms) == 1:
+            ((a, x),), ((b, y),) = self.terms, other.terms
+            return Poly(((tuple(sorted(a + b)), x * y),))
         return self._collect(
             [(tuple(sorted(a + b)), x * y) for a, x in self.terms for b, y in other.terms]
         )
@@ -71,15 +77,31 @@ class Poly:
         return " + ".join(shown) or "0"
 
 
+ONE = Poly.of(1)
+
+
 def elements(shape: Shape) -> Poly:
     """Number of elements of a tensor of this shape."""
-    number, total = 1, Poly.of(1)
+    number, total = 1, ONE
+    labels: tuple[str, ...] = ()
     for dim in shape:
         if dim.size is not None:
             number *= int(dim.size)
+        elif dim.parts:
+            total = total * elements(dim.parts)
         else:
-            total = total * (elements(dim.parts) if dim.parts else _named(dim.label))
-    return total * number
+            labels += (dim.label,)
+    total = total * _product(labels) if total != ONE else _product(labels)
+    return total * number if number != 1 else total
+
+
+@lru_cache(maxsize=1024)
+def _product(labels: tuple[str, ...]) -> Poly:
+    """The number of elements of a tensor with these axes."""
+    total = ONE
+    for label in labels:
+        total = total * _named(label)
+    return total
 
 
 @lru_cache(maxsize=256)

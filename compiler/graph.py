@@ -103,7 +103,7 @@ class Op:
 
         Raises LookupError for an unknown slot and for one with several values.
         """
-        found = self.args(slot)
+        found = self._by_slot.get(slot) or self.args(slot)
         if len(found) > 1:
             raise LookupError(f"{self.kind}: `{slot}` holds {len(found)} values; `args` gives them")
         return found[0]

@@ -242,14 +242,14 @@ class Links:
         of_model = self.written.top(OF_MODEL)
         shared: dict[Set[Path], tuple[Set[int], Set[int]]] = {}
         for item in items:
-            paths = frozenset(item.asked)
-            if paths not in shared:
-                rows = [resolved.get(path, ()) for path in paths]
-                shared[paths] = (
-                    frozenset().union(*[lines[path] for path in paths]),
+            asked_for = frozenset(item.asked)
+            if asked_for not in shared:
+                rows = [resolved.get(path, ()) for path in asked_for]
+                shared[asked_for] = (
+                    frozenset().union(*[lines[path] for path in asked_for]),
                     frozenset().union(*rows),
                 )
-            item.yaml, item.resolved = shared[paths]
+            item.yaml, item.resolved = shared[asked_for]
             for kind, place in item.own:
                 if kind == "scope" and place == "":
                     item.yaml |= of_model

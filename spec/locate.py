@@ -36,10 +36,10 @@ def locate(tree: Node, path: Sequence[str | int]) -> Place:
     for part in path:
         inner: Node | None = None
         value = node.value
-        if isinstance(value, dict):
-            name = str(part)
+        if type(value) is dict:
+            name = part if type(part) is str else str(part)
             inner = value.get(name)
-            if inner is None and name.endswith("_"):
+            if inner is None and name[-1:] == "_":
                 inner = value.get(name[:-1])
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             inner = value[part]

@@ -63,7 +63,9 @@ def line_sources(
 def _sources(graph: ModuleGraph, lowered: ModuleGraph, origins: Origins) -> Sources:
     numbers = sorted(o for o in origins if isinstance(o, int) and (o in graph or o in lowered))
     scopes = sorted(o for o in origins if isinstance(o, str))
-    values = sorted((o for o in origins if isinstance(o, tuple)), key=repr)
+    values = [o for o in origins if isinstance(o, tuple)]
+    if len(values) > 1:
+        values.sort(key=repr)
     ops = [(graph if number in graph else lowered).op(number) for number in numbers]
     asked = [op.origin for op in reversed(ops)] + values
     asked += [graph.scopes[path].origin for path in scopes]

@@ -11,7 +11,6 @@ from ...spec.head import Classifier, Contrastive, Head, LanguageModel, PatchesHe
 from ...spec.installed import FILES
 from ...spec.laws.condition import embeds
 from ...spec.model import ModelSpec, Stack
-from ...spec.part import Nothing
 from ..facts import HeadFact, InitFact, InputFact, Reach, SourceFact, StackFact, TokenFact
 from ..graph import ModuleGraph
 

@@ -72,12 +72,13 @@ def stacks_are_known(spec: ModelSpec) -> Iterator[Finding]:
 
 def inputs_are_read_once(spec: ModelSpec) -> Iterator[Finding]:
     """A stack that is an input of another is not read by it in a second way."""
-    for reference in references(spec):
+    found = [*references(spec)]
+    for reference in found:
         if reference.what != INPUT:
             continue
         others = [
             other
-            for other in references(spec)
+            for other in found
             if (other.reader, other.source) == (reference.reader, reference.source)
             and other.path != reference.path
         ]

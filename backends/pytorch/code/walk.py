@@ -137,8 +137,10 @@ def placed(own: Origins, around: Origins) -> Origins:
 
 def written_for(node: Any, *origins: Origin) -> Any:
     """The node with additional origins."""
-    kind = type(node)
-    return kind(*VALUES[kind](node), origins=node.origins.union(origins))
+    kind, together = type(node), node.origins.union(origins)
+    if len(together) == len(node.origins):
+        return node
+    return kind(*VALUES[kind](node), origins=together)
 
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
