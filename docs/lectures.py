@@ -1,15 +1,17 @@
-"""Write the lectures as pages (`make lectures`): text, code, and what the code prints and draws.
+"""Write the lectures as pages and as notebooks (`make lectures`).
 
-    python docs/lectures.py     docs/lectures/*.md, docs/lectures/*.svg
+    python docs/lectures.py     docs/lectures/*.md, docs/lectures/*.svg, docs/lectures/*.ipynb
 
 A lecture is a script in the percent format: a file of examples/lectures/ whose cells begin with
-`# %%`. It is run for its page, so that the numbers in the page are those of the code.
+`# %%`. It is run for its page, so that the numbers in the page are those of the code. Its notebook
+has the same cells without results, and needs no other file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import linecache
 import re
 import sys
@@ -76,9 +78,48 @@ def files_of(path: Path) -> dict[str, bytes]:
     finally:
         sys.path.remove(str(LECTURES))
     source = f"../../examples/lectures/{path.name}"
-    parts.append(f"This page is generated from [{path.name}]({source}), a script that you can run.")
+    parts.append(
+        f"This page is generated from [{path.name}]({source}), a script that you can run. The same "
+        f"as a notebook: [{path.stem}.ipynb]({path.stem}.ipynb)."
+    )
     page = "\n\n".join(parts) + "\n"
     return {f"lectures/{path.stem}.md": page.encode(), **found}
+
+
+IMPORT = "from figures import figure\n"
+SHOW = '''from IPython.display import SVG, display
+
+
+def figure(name: str, svg: bytes, alt: str) -> None:
+    """Show a figure here."""
+    display(SVG(svg))
+'''
+"""What a notebook has in place of `examples/lectures/figures.py`."""
+NEEDS = "This notebook needs `pip install modelwright`."
+
+
+def notebook_of(path: Path) -> bytes:
+    """A lecture as a notebook (nbformat 4.5), without results."""
+    cells: list[dict[str, Any]] = []
+
+    def add(text: str, *, is_text: bool = False) -> None:
+        code = {} if is_text else {"execution_count": None, "outputs": []}
+        kind = "markdown" if is_text else "code"
+        lines = text.splitlines(keepends=True)
+        named = {"cell_type": kind, "id": f"cell-{len(cells)}", "metadata": {}}
+        cells.append({**named, **code, "source": lines})
+
+    for cell in cells_of(path):
+        if cell.is_text:
+            add(_text(cell) if cells else f"{_text(cell)}\n\n{NEEDS}", is_text=True)
+            continue
+        if IMPORT in cell.source:
+            add(SHOW.rstrip())
+        add(cell.source.replace(IMPORT, ""))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    book = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return (json.dumps(book, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _text(cell: Cell) -> str:
@@ -109,7 +150,8 @@ def index_page() -> str:
 INDEX = """# Lectures
 
 Fourteen short lectures on attention. Each is a Python script in cells (`# %%`) that compiles small
-models and checks its claims. Run one as a script, or by cells in an editor such as VS Code:
+models and checks its claims. Run one as a script, or by cells in an editor such as VS Code, or
+download the notebook at the end of its page:
 
 ```console
 $ cd examples/lectures && python 01_what_attention_computes.py
@@ -123,9 +165,10 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     (folder / "index.md").write_text(index_page(), encoding="utf-8")
     for path in lecture_files():
+        (folder / f"{path.stem}.ipynb").write_bytes(notebook_of(path))
         for name, data in files_of(path).items():
             (DOCS / name).write_bytes(data)
-        print(f"wrote docs/lectures/{path.stem}.md")
+        print(f"wrote docs/lectures/{path.stem}.md and {path.stem}.ipynb")
 
 
 if __name__ == "__main__":

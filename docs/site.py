@@ -30,7 +30,7 @@ from modelwright.explorer.static import write_page
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PICTURES = {".svg", ".png"}
+BESIDE = {".svg", ".png", ".ipynb"}
 LINK = re.compile(r'(?P<before>\]\(|(?:src|href)=")(?P<target>[^)"#\s]+)(?P<after>#[^)"\s]*)?')
 EXPLORER = "explorer"
 SHEET = ".md-grid { max-width: 76rem; }\n"
@@ -125,8 +125,8 @@ def api_page() -> str:
 
 
 def files_beside() -> list[Path]:
-    """Pictures of the pages, and the files that they link to."""
-    found = [path for path in DOCS.rglob("*") if path.suffix in PICTURES]
+    """Pictures and notebooks of the pages, and the files that they link to."""
+    found = [path for path in DOCS.rglob("*") if path.suffix in BESIDE]
     examples = ROOT / "examples"
     return [*found, *examples.glob("*.*"), *examples.glob("lectures/*.py"), ROOT / "LICENSE"]
 

@@ -244,7 +244,7 @@ class Links:
         for item in items:
             asked_for = frozenset(item.asked)
             if asked_for not in shared:
-                rows = [resolved.get(path, ()) for path in asked_for]
+                rows = [resolved.get(self._shown_at(path), ()) for path in asked_for]
                 shared[asked_for] = (
                     frozenset().union(*[lines[path] for path in asked_for]),
                     frozenset().union(*rows),
@@ -258,6 +258,12 @@ class Links:
                     }
                 elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
                     item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
+
+    def _shown_at(self, path: Path) -> Path:
+        """The path of the line of the resolved spec that shows a value, such as one of a list."""
+        while path and path not in self.written.resolved and type(path[-1]) is int:
+            path = path[:-1]
+        return path
 
     def _items(self) -> Iterable[Item]:
         """The items that stand for ops, each once."""

@@ -392,7 +392,8 @@ def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
     residual = block.residual
     if isinstance(residual, Nothing):
         return y
-    y = lower_activation(b, residual.activation, y)
+    with b.beside("residual"):
+        y = lower_activation(b, residual.activation, y)
     if residual.layer_scale != "none":
         y = b.op(
             "learned_scale",

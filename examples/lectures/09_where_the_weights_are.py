@@ -9,8 +9,7 @@ from pathlib import Path
 
 import modelwright as mw
 
-HERE = Path(__file__).parent if "__file__" in globals() else Path()
-EXAMPLES = HERE.parent
+EXAMPLES = Path(mw.__file__).parent / "examples"
 
 for name in ("gpt2", "gpt2_xl", "gpt3_175b"):
     weights = mw.report(EXAMPLES / f"{name}.yaml").weights

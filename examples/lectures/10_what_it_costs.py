@@ -9,8 +9,8 @@ from pathlib import Path
 
 import modelwright as mw
 
-HERE = Path(__file__).parent if "__file__" in globals() else Path()
-GPT2 = mw.load(HERE.parent / "gpt2.yaml", sets=["max_positions=65536"])
+EXAMPLES = Path(mw.__file__).parent / "examples"
+GPT2 = mw.load(EXAMPLES / "gpt2.yaml", sets=["max_positions=65536"])
 
 lengths = (1024, 2048, 4096)
 reports = [mw.report(GPT2, sequence=length) for length in lengths]
@@ -51,7 +51,7 @@ assert 10_000 < high < 20_000
 # %%
 caches = {
     heads: mw.report(
-        mw.load(HERE.parent / "gpt2.yaml", sets=[f"attention.kv_heads={heads}"]), sequence=1024
+        mw.load(EXAMPLES / "gpt2.yaml", sets=[f"attention.kv_heads={heads}"]), sequence=1024
     ).cache_bytes
     for heads in (12, 4, 1)
 }
