@@ -76,7 +76,7 @@ docs: .venv/installed ## write docs/language.md and examples/schema.json from th
 gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
 	$(BIN)/python docs/draw.py
 
-lectures: .venv/installed ## run the lectures and write docs/lectures
+lectures: .venv/installed ## run the lectures; write their pages and notebooks
 	$(THREADS) $(BIN)/python docs/lectures.py
 
 # The page of `modelwright explore` is built by node: the machine's, else that of a PyPI package.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -53,6 +54,39 @@ def test_a_lecture_checks_its_numbers(path: Path) -> None:
     assert code.count("assert ") >= 1
     assert code.startswith("# %% [markdown]\n# # ")
     assert len(re.findall(r"^# %%", code, re.M)) >= 5
+
+
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_the_notebook_of_a_lecture_is_current(path: Path, writer: ModuleType) -> None:
+    """It has the cells of the script, needs no file beside it, and contains no results."""
+    there = (DOCS / "lectures" / f"{path.stem}.ipynb").read_bytes()
+    assert there == writer.notebook_of(path), "run `make lectures`"
+    book = json.loads(there)
+    code = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] for cell in code)
+    text = "\n".join("".join(cell["source"]) for cell in code)
+    assert "import figures" not in text
+    assert "from figures" not in text
+    assert "__file__" not in text.replace("mw.__file__", "")
+    assert ("figure(" in text) == ("def figure(" in text)
+    assert text.count("assert ") == path.read_text(encoding="utf-8").count("assert ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_the_notebook_of_a_lecture_runs(path: Path, tmp_path: Path) -> None:
+    """In a Jupyter kernel, from an empty folder; its claims are assertions."""
+    for name in ("nbclient", "ipykernel"):
+        pytest.importorskip(name, reason=f"no {name} here; pip install nbclient ipykernel")
+    import nbformat
+    from nbclient import NotebookClient
+
+    book = nbformat.read(DOCS / "lectures" / f"{path.stem}.ipynb", as_version=4)
+    nbformat.validate(book)
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    figures = [out for cell in book.cells for out in cell.get("outputs", []) if "data" in out]
+    drawn = len([*(DOCS / "lectures").glob(f"{path.stem}_*.svg")])
+    assert sum("image/svg+xml" in out["data"] for out in figures) == drawn
 
 
 def test_the_index_lists_all_lectures(writer: ModuleType) -> None:
