@@ -11,10 +11,12 @@ from ...spec import ModelSpec
 from ...version import __version__
 from ..pytorch.card import clean, wrap
 from ..pytorch.code.read import written as literal
+from ..pytorch.entry import switches
+from ..pytorch.generate import counts_places
 from .emitted import EmittedFile
 from .errors import ExportError
 from .inputs import input_rows
-from .kinds import ONE_RESULT, RUNNING, SEQ2SEQ, SEVERAL, Kind, kind_of
+from .kinds import CAUSAL, ONE_RESULT, RUNNING, SEQ2SEQ, SEVERAL, UNCACHED, Kind, kind_of
 from .sizes import (
     LABELS,
     Standard,
@@ -177,8 +179,9 @@ def _modeling(
     without += [] if table else ["get_input_embeddings", "set_input_embeddings"]
     without += [] if any(file == "cache" for file, _ in kind.parts) else ["cached_result"]
     without += [] if kind is RUNNING else ["_supports_default_dynamic_cache"] if kind.cached else []
-    ways = _ways(emitted, kind)
+    ways, guards = _ways(emitted, kind), _guards(emitted, kind)
     without += [name for name in OBSERVING if name not in ways]
+    without += [name for name in GUARDS if name not in guards]
     own = kind in (ONE_RESULT, SEVERAL)
     main = emitted.main_input if own else emitted.standard_input
     constants = {
@@ -189,11 +192,16 @@ def _modeling(
         **({} if emitted.pair is None else dict(zip(STACKS, emitted.pair, strict=True))),
         "NO_VECTORS": "the model reads the ids, too",
         "NO_WEIGHTS": "no layer computes them",
+        "LENGTHS": f"({''.join(f'{length}, ' for length in _switches(emitted))})",
         "NewCache": "RunningCache" if kind is RUNNING else "DynamicCache",
         "KeptOf": "KeptStates" if kind is RUNNING else "KeptCache",
         **{way: way.partition("_")[0] for way in ways},
     }
-    rows = {**input_rows(emitted, kind), "_tp_plan": [{}] if tensor_plan(emitted.graph) else []}
+    rows = {
+        **input_rows(emitted, kind),
+        "_tp_plan": [{}] if tensor_plan(emitted.graph) else [],
+        **{name: [{}] if name in guards else [] for name in GUARDS},
+    }
     texts = [
         filled(class_text(file, name, without=without), rows, {**names, **constants})
         for file, name in kind.parts
@@ -207,6 +215,7 @@ def _modeling(
 
 STACKS = ("its_encoder", "its_decoder")
 OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
+GUARDS = ("refuse_padding", "restarted")
 
 
 def _ways(emitted: EmittedFile, kind: Kind) -> list[str]:
@@ -217,6 +226,25 @@ def _ways(emitted: EmittedFile, kind: Kind) -> list[str]:
     if emitted.reads_tokens:
         found.append("embedded" if emitted.vectors_for_tokens else "embedded_ids")
     return found
+
+
+def _guards(emitted: EmittedFile, kind: Kind) -> list[str]:
+    """The methods of `GUARDS` that a step of generation needs."""
+    if kind not in (CAUSAL, RUNNING, UNCACHED):
+        return []
+    padding = counts_places(emitted.graph, next(iter(emitted.graph.hidden)))
+    restart = kind is not UNCACHED and bool(_switches(emitted))
+    return ["refuse_padding"] * padding + ["restarted"] * restart
+
+
+def _switches(emitted: EmittedFile) -> list[str]:
+    """The lengths at which LongRoPE switches its factors: fields of the emitted `Config`."""
+    lengths = {n for stack in emitted.graph.hidden for n in switches(emitted.graph, stack)}
+    return [
+        f"self.model.config.{name}"
+        for name, value in emitted.sizes.items()
+        if name.endswith("original_max_positions") and value in lengths
+    ]
 
 
 def _list_constant(name: str, words: list[str]) -> str:

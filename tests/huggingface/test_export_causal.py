@@ -266,3 +266,47 @@ def test_a_model_that_keeps_no_cache_reads_the_whole_text_again(
         assert torch.equal(made[running, end], ours(made[running, :end])[:, -1].argmax(-1))
     with pytest.raises(ValueError, match="does not support `use_cache`"):
         model.generate(ids, max_new_tokens=3, use_cache=True)
+
+
+LONGROPE = PLACED.replace("placed-decoder", "switching").replace(
+    "[learned, rotary]",
+    "{type: rotary, scaling: {type: longrope, original_max_positions: 11, "
+    "short_factor: [1, 1.1, 1.2, 1.3], long_factor: [2, 3, 4, 5]}}",
+)
+
+
+def test_text_that_crosses_the_length_of_longrope_does_not_depend_on_the_cache(
+    tmp_path: Path, code_cache: None
+) -> None:
+    ours = exported(LONGROPE, tmp_path / "switching")
+    model = load(tmp_path / "switching").eval()
+    for padded in (False, True):
+        given = prompts(padded=padded)
+        mask = given["attention_mask"]
+        greedy: dict[str, Any] = {"max_new_tokens": NEW, "do_sample": False}
+        expected = ours.generate(given["input_ids"], NEW, mask, temperature=0)
+        whole = model.generate(**given, **greedy, use_cache=False)
+        vectors = model.get_input_embeddings()(given["input_ids"])
+        read = model.generate(inputs_embeds=vectors, attention_mask=mask, **greedy)
+        for made in (whole, model.generate(**given, **greedy)):
+            assert torch.equal(made, expected)
+        assert torch.equal(read, expected[:, 8:])
+        beams = [
+            model.generate(**given, **greedy, num_beams=3, use_cache=cached)
+            for cached in (True, False)
+        ]
+        assert torch.equal(*beams)
+    with pytest.raises(ValueError, match="tokens need the long LongRoPE factors; encode all at"):
+        model.generate(prompts(1)["input_ids"], **greedy, assistant_model=model)
+
+
+@pytest.mark.parametrize("predicate", ["global(0:2)", "keys(0:2)", "random(4, 1)"])
+def test_padded_prompts_are_refused_where_the_mask_counts_padding(
+    predicate: str, tmp_path: Path, code_cache: None
+) -> None:
+    text = PLACED.replace("placed-decoder", "counting")
+    exported(f'{text}mask: "causal & (band(2) | {predicate})"\n', tmp_path / "counting")
+    model = load(tmp_path / "counting")
+    assert model.generate(**prompts(), max_new_tokens=2, min_new_tokens=2).shape == (3, 10)
+    with pytest.raises(ValueError, match="prompts must not be padded: the mask depends on"):
+        model.generate(**prompts(padded=True), max_new_tokens=2)

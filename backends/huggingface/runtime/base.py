@@ -121,6 +121,12 @@ class NamePreTrainedModel(PreTrainedModel):
         states = self.config.output_hidden_states if states is None else states
         return Observed(self.model, states=bool(states), weights=False)
 
+    def refuse_padding(self, given: dict[str, Any]) -> None:
+        """Raise ValueError for padded prompts, which the mask would count as tokens."""
+        cache, mask = given.get("past_key_values"), given.get("attention_mask")
+        if mask is not None and (cache is None or not cache.get_seq_length()) and not mask.all():
+            raise ValueError("prompts must not be padded: the mask depends on positions")
+
     def refuse(self, **asked: Any) -> None:
         """Raise ValueError for an argument of Hugging Face models that is not supported here."""
         for name, value in asked.items():

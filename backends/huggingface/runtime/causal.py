@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import Cache, GenerationMixin
 from transformers import DynamicCache as NewCache
@@ -11,6 +12,8 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .base import NamePreTrainedModel
 from .cache import KeptCache as KeptOf
+
+LENGTHS: tuple[int, ...] = ()
 
 
 class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
@@ -25,9 +28,36 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     ) -> dict[str, Any]:
         """The arguments of `forward` for each step of generation."""
         kwargs["inputs_embeds"] = inputs_embeds  # `generate` accepts only arguments named here
+        self.refuse_padding(kwargs)
+        input_ids = self.restarted(input_ids, kwargs)
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
+
+    def restarted(self, ids: Tensor, given: dict[str, Any]) -> Tensor:
+        """The ids of a step; where LongRoPE switches its factors, all ids with a new cache."""
+        mask, vectors = given.get("attention_mask"), given.get("inputs_embeds")
+        cache, places = given.get("past_key_values"), given.get("position_ids")
+        kept = 0 if cache is None else int(cache.get_seq_length())
+        if mask is None and places is not None:  # nothing is padding
+            mask = torch.ones_like(places)
+        if not kept or mask is None:
+            return ids
+        before, after = (int(part.sum(-1).max()) for part in (mask[:, :kept], mask))
+        if not any(before <= length < after for length in LENGTHS):
+            return ids
+        new = mask.size(1) - (0 if vectors is None else vectors.size(1))
+        if ids.size(1) < new or (mask.size(1) > kept + 1 and not given.get("is_first_iteration")):
+            raise ValueError(f"{after} tokens need the long LongRoPE factors; encode all at once")
+        if vectors is not None:
+            table = self.get_input_embeddings()
+            given["inputs_embeds"] = torch.cat([vectors, table(ids[:, -new:])], dim=1)
+        if "cache_position" in given:  # in the first versions that are supported
+            given["cache_position"] = torch.arange(mask.size(1), device=ids.device)
+        given.pop("next_sequence_length", None)
+        places = (mask.long().cumsum(-1) - 1).clamp(min=0)
+        given.update(past_key_values=None, position_ids=places, is_first_iteration=True)
+        return ids
 
     def forward(
         self,

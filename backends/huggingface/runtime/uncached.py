@@ -20,6 +20,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         """The arguments of `forward` for each step of generation."""
+        self.refuse_padding(kwargs)
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
