@@ -17,6 +17,7 @@ from .written import written
 SIDE_GAP = 5.0  # between tables that stand above one another
 WAVE_WORDS = 60.0  # the width of the words beside a wave
 ACROSS = 76.0  # the most that a box takes across a figure that runs to the right
+BELOW = 14.0  # from a box of a chain to the line that enters it from below
 WIRES = 7.0  # between the lines that lead from tables up and down
 
 
@@ -83,7 +84,8 @@ class Beside:
         """Height of the inputs of a part from the side."""
         if self._sideways and chain[0].form == "wave":
             return WAVE_WORDS + 4
-        return max(size_of(part, SIDE_WIDTH)[1] for part in chain)
+        below = any(source in self.outputs for part in chain[:-1] for source in part.outside)
+        return max(size_of(part, SIDE_WIDTH)[1] for part in chain) + 2 * BELOW * below
 
     def _chain(self, chain: list[Part], far: float, y: float, outwards: int) -> Box:
         """Place a chain of parts outwards from u = far; returns the first."""
@@ -99,9 +101,11 @@ class Beside:
             if part.form == "wave":
                 self._words(part, far + outwards * (width + 6), y, outwards)
             found.append(box)
-            for source in part.outside:
-                if source in self.outputs:
-                    self.out.readings.append(Reading(source, box.id, [(far + outwards * width, y)]))
+            way = [(far + outwards * width, y)]
+            if part is not chain[-1]:  # its other inputs are there
+                way = [(box.x, y - self._side_height(chain) / 2), (box.x, box.bottom)]
+            read = [source for source in part.outside if source in self.outputs]
+            self.out.readings += [Reading(source, box.id, way) for source in read]
             far += outwards * (width + (16 if self._sideways else 22))
         return found[0]
 

@@ -46,7 +46,7 @@ class Parts:
                 region = self._region(scope.parent)
                 self._add(Part(scope.path, "opened", "other", region, scope.path))
                 self.regions[scope.path] = Region(scope.path)
-        self._entries = {stack: self._entry(stack) for stack in graph.stack_facts}
+        self._entries = {stack: self._entries_of(stack) for stack in graph.stack_facts}
         for op in graph.ops():
             self._place(op)
         for op in graph.ops():
@@ -166,9 +166,12 @@ class Parts:
 
     def _modulates(self, op: Op) -> bool:
         """Whether it computes shifts, scales and gates: the condition leads directly to them."""
-        readers = self.graph.consumers(op.outputs[0]) if op.kind == "linear" else []
-        split = bool(readers) and all(reader.kind == "chunk" for reader in readers)
-        return split and not self.every
+        made: Op | None = op
+        while made is not None and made.kind in ("add_axis", "chunk"):
+            made = self.graph.producer(made.first)
+        readers = [] if made is None else self.graph.consumers(made.outputs[0])
+        linear = made is not None and made.kind == "linear"
+        return linear and bool(readers) and all(reader.kind == "chunk" for reader in readers)
 
     def _is_said(self, op: Op) -> bool:
         """Whether a position table is shown as text in the steps that read it."""
@@ -231,34 +234,36 @@ class Parts:
             source = self.source(value, part.region) if value else None
             if source is None or source == part.key:
                 continue
-            entry = self._entries.get(self.graph.scopes[op.scope].stack)
-            if entry is not None and self._of_input(op, value):
+            entry = self._entries.get(self.graph.scopes[op.scope].stack, {}).get(value)
+            if entry is not None:
                 entry.outside = [source]
                 source = entry.key
             if op.kind == "place_rows" and value == op.arg("ids"):  # the part names the id
                 continue
             own = self.by_key[source].region == part.region
-            own = own and (entry is not None or not self._of_input(op, value))
+            own = own and (entry is not None or not self._of_other_stack(op, value))
             known = part.inputs if own else part.outside
             if source not in known:
                 known.append(source)
 
-    def _entry(self, stack: str) -> Part | None:
-        """The text at the bottom of a stack whose sequence is the output of another one."""
-        other = self.graph.inputs[stack].stack
-        if not other:
-            return None
+    def _entries_of(self, stack: str) -> dict[str, Part]:
+        """The texts at the bottom of a stack whose sequence is the output of others, by value."""
+        facts = [part.input for part in self.graph.parts.get(stack, ())]
+        others = dict.fromkeys(fact.stack for fact in facts or [self.graph.inputs[stack]])
         path = self.graph.stacks()[stack].path
-        part = Part(f"{path}.input", "text", "text", ROOT, path, f"{words(other)} states")
-        part.place = ("stacks", stack, "input")
-        return self._add(part)
+        found = {}
+        for other in filter(None, others):
+            key = f"{path}.input" + (f".{other}" if facts else "")
+            part = Part(key, "text", "text", ROOT, path, f"{words(other)} states")
+            part.place = ("stacks", stack, "input")
+            found[self.graph.hidden[other]] = self._add(part)
+        return found
 
-    def _of_input(self, op: Op, value: str) -> bool:
-        """Whether a value is the output of another stack that is an input of the op's stack."""
+    def _of_other_stack(self, op: Op, value: str) -> bool:
+        """Whether an op of a stack reads the output of another stack."""
         stack = self.graph.scopes[op.scope].stack
-        fact = self.graph.stack_facts.get(stack)
-        inputs = () if fact is None else fact.inputs
-        return any(self.graph.hidden[other] == value for other in inputs)
+        read = [other for other, hidden in self.graph.hidden.items() if hidden == value]
+        return bool(stack and read) and stack not in read
 
     def _finish(self) -> None:
         for scope in self.graph.scopes.values():
@@ -311,10 +316,9 @@ class Parts:
     def _whole(self, part: Part, layers: Scope) -> None:
         """Text and inputs of a stack that is drawn as one box."""
         source = self.source(layers.source, part.region)
-        entry = self._entries.get(layers.stack)
-        states = [self.source(value, part.region) for value in self.graph.hidden.values()]
-        if entry is not None and source in states:  # nothing that is drawn is between them
-            entry.outside, source = [source] if source else [], entry.key
+        for value, entry in self._entries.get(layers.stack, {}).items():
+            if source and source == self.source(value, part.region):
+                entry.outside, source = [source], entry.key  # nothing drawn is between them
         part.inputs = [source] if source else []
         sources = [self.source(value, part.region) for value in layers.sources]
         if self.options.depth == "stack":

@@ -20,6 +20,7 @@ from .placed import Cursor, Mark, Placed, Reading, Tail, rename, renamed
 from .sizes import (
     ARROW,
     BRANCH,
+    CIRCLE,
     ENTRY,
     FAN,
     LANE,
@@ -46,6 +47,11 @@ class Tee:
     stem: list[Point] = field(default_factory=list)
 
 
+def is_gate(item: Item) -> bool:
+    """Whether it is a circle that a line from outside of the frame enters."""
+    return item.part.form == "circle" and bool(item.part.outside) and not item.sides
+
+
 class Placer(Framed):
     """Builds one column. `outputs` are the parts with the stack's hidden states."""
 
@@ -60,7 +66,7 @@ class Placer(Framed):
     ) -> None:
         super().__init__(parts, root, outputs, options, mirrored=mirrored)
         self._fan_step = FAN / 2 if self._sideways else FAN
-        self._forks = 0
+        self._forks = self._branch = 0
         self._tees: dict[str, Tee] = {}
         self._lanes: list[Lane] = []
         self._crossing: dict[str, list[str]] = {}  # part -> what it reads of other streams
@@ -115,7 +121,8 @@ class Placer(Framed):
         bent = len(cursor.tails) > 1 or len(own) > 1 or bool(read) or self._forks > 0
         bend = cursor.y + (TEE if bent else 0.0)
         entry = bend + (TEE if read else 0.0)
-        bottom = entry + (ARROW if cursor.tails else 0.0) + (row - height) / 2
+        from_below = bool(read) and part.form == "text" and self._forks > 0
+        bottom = entry + (ARROW if cursor.tails or from_below else 0.0) + (row - height) / 2
         box = self._box(part, u, bottom + height / 2, width, height)
         if part.key in self._apart:
             self._leave_to_lanes(cursor.tails)
@@ -214,8 +221,11 @@ class Placer(Framed):
 
     def _read(self, box: Box, part: Part, source: str, y: float) -> None:
         if part.form == "text":
-            end = (box.x - box.width / 2, box.y)
-            self.out.readings.append(Reading(source, box.id, [end]))
+            points = [(box.x - box.width / 2, box.y)]
+            if self._forks:  # below the texts to its left
+                level = box.bottom - ARROW - TEE * self._branch
+                points = [(box.x, level), (box.x, box.bottom)]
+            self.out.readings.append(Reading(source, box.id, points))
             return
         ports = [port for port in ("K", "V") if part.ports.get(port) == source] or [""]
         for index, port in enumerate(ports):
@@ -227,23 +237,50 @@ class Placer(Framed):
                 self.out.texts.append(text)
 
     def _fork(self, fork: Fork, u: float, cursor: Cursor) -> Cursor:
-        ends = {lane.end for lane in self._lanes}
+        lanes = {lane.end for lane in self._lanes}
         back = self._mirrored and not cursor.tails  # inputs are drawn in their order
         branches = fork.branches[::-1] if back else fork.branches
-        widths = [width_of(branch, ends) for branch in branches]
+        widths = [width_of(branch, lanes) for branch in branches]
         left = u - (sum(widths) + BRANCH * (len(widths) - 1)) / 2
         y = cursor.y + (TEE if cursor.tails else 0.0)
-        found = Cursor(y)
+        ends: list[Cursor] = []
         self._forks += 1
-        for branch, width in zip(branches, widths, strict=True):
+        for index, (branch, width) in enumerate(zip(branches, widths, strict=True)):
+            self._branch = index
             centre = left + width / 2
             tails = [Tail(t.key, [*t.points, (u, y), (centre, y)]) for t in cursor.tails]
-            end = self._column(branch, centre, Cursor(y, tails))
-            found.y = max(found.y, end.y)
-            found.tails += end.tails
+            ends.append(self._column(branch, centre, Cursor(y, tails)))
             left += width + BRANCH
         self._forks -= 1
-        return found
+        self._stagger(branches, ends)
+        return Cursor(max(end.y for end in ends), [tail for end in ends for tail in end.tails])
+
+    def _stagger(self, branches: list[Column], ends: list[Cursor]) -> None:
+        """Lift circles at the ends of branches, so that the lines to them pass above the others."""
+        lasts = [branch[-1] for branch in branches]
+        gates = [
+            last.part.key if isinstance(last, Item) and is_gate(last) else "" for last in lasts
+        ]
+        boxes = {box.id: box for box in self.out.boxes}
+        level = max(
+            boxes[gate].y if gate else end.y + CIRCLE for gate, end in zip(gates, ends, strict=True)
+        )
+        for gate, end in zip(gates, ends, strict=True):
+            if gate:
+                self._lift(boxes[gate], end, level - boxes[gate].y)
+                level += CIRCLE + TEE
+
+    def _lift(self, box: Box, end: Cursor, by: float) -> None:
+        """Move a circle that was placed last, and the ends of its lines."""
+        ways = [edge.points for edge in self.out.edges if edge.target == box.id]
+        ways += [tail.points for tail in end.tails]
+        ways += [way for table in self._tables for to, way in table.ways if to is box]
+        for way in ways:
+            way[-1] = (way[-1][0], way[-1][1] + by)
+        for table in self._tables:
+            table.y += by if table.ways[0][0] is box else 0
+        box.y += by
+        end.y += by
 
     def _lane(self, lane: Lane, box: Box) -> None:
         """A lane from the tee, around everything placed since then, into the side of a box."""

@@ -88,9 +88,9 @@ def words(name: str) -> str:
 def class_words(name: str) -> str:
     """A readable class name: `LanguageModelHead` becomes `Language model head`."""
     spaced = "".join(
-        f" {sign.lower()}" if sign.isupper() and before.islower() else sign
-        for before, sign in zip(" " + name, name, strict=False)
-    )
+        f" {sign.lower()}" if sign.isupper() and (before.islower() or after.islower()) else sign
+        for before, sign, after in zip(" " + name, name, name[1:] + " ", strict=False)
+    ).strip()
     return spaced[:1].upper() + spaced[1:]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
+from test_diagram_layout import Area, area, overlap, words
 
 import modelwright as mw
 from modelwright.backends.diagram.drawing import Drawing
@@ -94,3 +96,67 @@ def test_a_head_that_reads_the_mask_of_optional_inputs(depth: str, pool: str) ->
     text = text.replace("\n    input:", "\ninput:").replace("\n      -", "\n  -")
     drawing = figure(mw.lower(mw.loads(text)), DrawOptions(depth=depth))
     assert any(part.id == "result.head" for part in drawing.parts())
+
+
+STACKS = """
+name: parts
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  sound: {input: {type: features, argument: sound, size: 6, project: true, prefix_tokens: 2}}
+  queries: {input: {type: learned, tokens: 3}, cross_attention: {memory: sound}}
+  words: {vocab_size: 20}
+  text:
+    mask: causal
+    input:
+      - {type: stack, stack: queries, projector: linear, optional: true}
+      - {type: stack, stack: words, optional: true}
+head: {type: language_model, vocab_size: 20}
+"""
+CONDITIONED = """
+name: conditioned
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  text: {vocab_size: 20, input: {argument: text_ids}}
+  image:
+    input: {type: patches, image_size: 8, patch_size: 4}
+    residual: {type: parallel, shared_norm: true}
+    condition:
+      type: adaln_zero
+      embed:
+        - {type: timestep, width: 8}
+        - {type: label, classes: 4}
+        - {type: vector, argument: camera, size: 3}
+        - {type: pooled, stack: text, pool: mean}
+    cross_attention: {memory: text}
+head: {type: patches, channels: 3, stack: image}
+"""
+
+
+@pytest.mark.parametrize("direction", ["up", "right"])
+@pytest.mark.parametrize("depth", ["stack", "block", "module", "ops"])
+@pytest.mark.parametrize("text", [STACKS, CONDITIONED], ids=["joined", "condition"])
+def test_every_input_is_drawn_and_nothing_overlaps(text: str, depth: str, direction: str) -> None:
+    graph = mw.lower(mw.loads(text))
+    drawing = figure(graph, DrawOptions(depth=depth, direction=direction))
+    areas = [area(box) for box in drawing.boxes] + words(drawing)
+    assert [pair for pair in combinations(areas, 2) if overlap(*pair)] == []
+    for edge in drawing.edges:
+        for ends in pairwise(edge.points):
+            (left, right), (low, high) = (sorted(numbers) for numbers in zip(*ends, strict=True))
+            line: Area = (left, low, right + 0.01, high + 0.01)
+            assert [box.id for box in drawing.boxes if overlap(line, area(box, 1.0))] == []
+    shown = " ".join(line.text for box in drawing.boxes for line in box.lines)
+    needed = {op.name for op in graph.ops("") if op.kind == "argument"}
+    needed -= set() if depth == "ops" else {name for name in needed if name.endswith("mask")}
+    assert {name for name in needed if name not in shown} == set()
+    reads = {(e.target, e.source) for e in drawing.edges if e.look == "memory"}
+    targets = [target for target, _ in reads]
+    if text == STACKS:
+        assert {"text.input.queries", "text.input.words"} < set(targets)
+        assert len({source for _, source in reads}) == 3
+    else:
+        assert sum("condition" in target for target in targets) == 2
