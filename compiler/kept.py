@@ -271,8 +271,8 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths, *, single: bool, narrow: bo
         return {"wide": 2 * scores + 2, "int": rows}
     if head.loss == "softmax_towers":  # each cross-entropy copies the labels, which are expanded
         return {"wide": 2 * scores + 2, "int": 2 * rows}
-    if head.loss in ("sigmoid_pairs", "sigmoid_towers"):
-        return {"wide": 3 * scores}
+    if head.loss in ("sigmoid_pairs", "sigmoid_towers"):  # all pairs of towers share the signs
+        return {"wide": 2 * scores + elements(shape[-2:])}
     return {}
 
 

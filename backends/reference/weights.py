@@ -34,4 +34,6 @@ def _draw(weight: LogicalWeight, seed: int) -> Array:
     if initial.kind == "normal":
         return np.asarray(noise / np.sqrt(np.prod(weight.shape[1:])))
     centre = {"zeros": 0.0, "ones": 1.0}.get(initial.kind, initial.value)
+    if initial.kind == "zeros" and not weight.weight.trained:
+        centre = -1.0  # what is added to scores for a choice makes them negative
     return np.asarray(centre + JITTER * noise)

@@ -532,7 +532,10 @@ def _fitted(stack: Stack) -> Stack:
         )
         positions = _fitted_positions(stack, block)
         blocks[name] = block.model_copy(update={"positions": positions, "sublayers": sublayers})
+    inherited = [name for name, block in stack.blocks.items() if block.positions == stack.positions]
     positions = tuple(_sinusoids(stack, stack.positions))
+    if inherited:
+        positions = blocks[inherited[0]].positions
     return stack.model_copy(update={"blocks": blocks, "positions": positions})
 
 

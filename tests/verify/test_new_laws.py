@@ -250,11 +250,23 @@ heads:
 """
 
 
-@pytest.mark.parametrize("text", [JOINED, TOWERS], ids=["joined", "towers"])
+SIGNS = TOWERS.replace("    size: 6", "    size: 6\n    loss: sigmoid")
+
+
+@pytest.mark.parametrize("text", [JOINED, TOWERS, SIGNS], ids=["joined", "towers", "signs"])
 def test_costs_of_several_stacks(text: str) -> None:
-    """A joined stack is as long as its share; each loss of three towers copies the labels."""
+    """A joined stack is as long as its share; each loss of three towers copies the labels, and the
+    signs of a sigmoid loss are those of one pair.
+    """
     report = verify(loads(text), laws=["costs"])
     assert report.holds, report.render()
+
+
+@pytest.mark.slow
+def test_compiled_steps_of_experts_with_a_capacity() -> None:
+    """A step fills the experts with its own tokens only, so steps differ from one pass."""
+    experts = "{type: moe, experts: 4, top_k: 2, capacity_factor: 1.3}"
+    assert failing(DECODER.replace("{d_ff: 40}", experts), "compile") == []
 
 
 def test_scales_of_single_sublayers_are_those_of_the_spec() -> None:

@@ -11,6 +11,7 @@ from test_verify_examples import FOLDER, NAMES
 from modelwright.backends.pytorch import emit_file
 from modelwright.backends.verify import shrink
 from modelwright.compiler import lower
+from modelwright.compiler.display import to_yaml
 from modelwright.spec import ModelSpec, load, loads
 from modelwright.spec.laws import findings
 
@@ -116,3 +117,5 @@ def test_a_divisor_for_each_pair_that_is_left(tmp_path: Path) -> None:
     assert len(position.scaling.short_factor) == pairs
     assert position.scaling.short_factor[0] == 1
     assert position.scaling.short_factor[-1] == 5.7
+    written = loads(to_yaml(spec))  # the stack has the positions of its blocks
+    assert block(written).positions == block(spec).positions

@@ -36,7 +36,8 @@ def config(subject: Subject) -> Measured | NotHere:
     that the language computes from the changed one must not keep its old value, and its formula
     must give the number of the graph. Numbers in mask
     formulas, numbers that cannot change alone and those that the Config refuses are left out.
-    Fractions also become far larger and smaller, and nearly 1, where limits take effect.
+    Fractions also become far larger and smaller, and nearly 1, where limits take effect. Layers
+    become both more and fewer.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(text_of(document))) != outlines(subject.spec):
@@ -50,7 +51,8 @@ def config(subject: Subject) -> Measured | NotHere:
             continue
         if isinstance(field.value, bool) or not isinstance(field.value, (int, float)):
             continue
-        if any(map(partial(_tried, subject, document, field, largest), _others(field))):
+        changes = map(partial(_tried, subject, document, field, largest), _others(field))
+        if any([*changes] if field.key == "layers" else changes):
             tried += 1
             _refused(subject, document, field, largest)
             for value in _far(field):
@@ -100,8 +102,9 @@ def _others(field: Field) -> tuple[float, ...]:
     value = number(field.value)
     if isinstance(value, float):
         return (value * 0.75,)
-    fewer = (value - 1,) if field.key == "layers" and value > 1 else ()
-    return (*fewer, value + 1, value * 2, value - 1)
+    if field.key == "layers":  # what a layer does may depend on its number
+        return (value + 1, value - 1)
+    return (value + 1, value * 2, value - 1)
 
 
 def _far(field: Field) -> tuple[float, ...]:

@@ -29,8 +29,10 @@ ROUNDINGS = 2.5
 they were independent. The examples need up to 2."""
 
 LENGTH = 130
-WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum"})
-"""Functions that must be computed in float32 or wider: angles, slopes, sums, routing."""
+WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum", "tril"})
+"""Functions that must be computed in float32 or wider: angles, slopes, sums over positions (`tril`
+keeps the weights of earlier ones in linear attention), routing.
+"""
 
 
 def bfloat16(subject: Subject) -> Measured | NotHere:
