@@ -16,7 +16,7 @@ from ..arguments import Data
 from ..measure import Largest
 from ..subject import Subject, weights_for
 from .choice import tied_at
-from .dropping import Drops, chances, in_training
+from .dropping import Drops, chances, compare_rates, in_training
 from .equality import by_oracle
 from .fresh import arrays, unlike_spec
 from .lengths import LONGEST, of_length
@@ -125,6 +125,7 @@ def _in_training(
     model.eval()
     if not drops.rates:
         return
+    compare_rates(other, drops, where, largest)
     try:
         expected = by_oracle(other, data, chances)
     except OracleError:

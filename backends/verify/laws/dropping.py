@@ -60,7 +60,9 @@ def dropout(subject: Subject) -> Measured | NotHere:
     for case, given in cases.items():
         if tied_at(subject, given):
             continue
-        found = in_training(subject, model, given, Drops(single=case == ONE))
+        drops = Drops(single=case == ONE)
+        found = in_training(subject, model, given, drops)
+        compare_rates(subject, drops, f"in training, {case}", largest)
         for name in subject.graph.outputs:
             largest.compare(found[name], expected[case][name], f"in training, {case}: {name}")
     return largest.measured()
@@ -230,6 +232,15 @@ def _count(subject: Subject, largest: Largest) -> None:
     if not np.array_equal(np.round(sorted(drops.rates), 9), np.round(wanted, 9)):
         counted = f"{len(drops.rates)} dropouts in training, not {len(wanted)}"
         largest.take(float("inf"), counted if len(drops.rates) != len(wanted) else "another rate")
+
+
+def compare_rates(subject: Subject, drops: Drops, where: str, largest: Largest) -> None:
+    """No other rates than those of the graph: what replaces labels is not divided by them."""
+    wanted = {round(rate, 9) for rate in rates(subject)}
+    for rate in drops.rates:
+        if round(float(rate), 9) not in wanted:
+            largest.take(float("inf"), f"{where}: dropout with rate {rate:g}")
+            return
 
 
 RATES = ("rate", "dropout")
