@@ -28,12 +28,16 @@ SEEN = 2.0**-32
 
 
 def sensitivity(
-    graph: ModuleGraph, weights: Mapping[str, Array], cases: Iterable[Data], last_place: float
+    graph: ModuleGraph,
+    weights: Mapping[str, Array],
+    cases: Iterable[Data],
+    last_place: float,
+    rerouted: bool = False,
 ) -> float:
     """The change of the reference when all weights and intermediate values are perturbed.
 
     Each changes by half a unit in the last place, up or down at random (Parker, 1997, Monte Carlo
-    arithmetic). Cases in which a router chooses other experts are ignored.
+    arithmetic). Cases in which a router chooses other experts are ignored, unless `rerouted`.
     """
     generator, step = np.random.default_rng(0), max(last_place, SEEN)
 
@@ -51,6 +55,6 @@ def sensitivity(
 
         before = run(graph, weights, data, first)
         after = run(graph, {name: moved(w) for name, w in weights.items()}, data, rounded)
-        for name in graph.outputs if first.chosen == second.chosen else ():
+        for name in graph.outputs if rerouted or first.chosen == second.chosen else ():
             largest.compare(after[name], before[name], name)
     return largest.error * last_place / step

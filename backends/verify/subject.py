@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
@@ -146,11 +146,22 @@ class Subject:
         self.reference(data, weights, heard)
         return heard
 
-    def sensitivity(self, dtype: str, weights: dict[str, Array] | None = None) -> float:
-        """The effect of rounding everything once to this dtype."""
-        data = [self.data(case) for case in CASES]
+    def sensitivity(
+        self,
+        dtype: str,
+        weights: dict[str, Array] | None = None,
+        data: Iterable[Data] = (),
+        *,
+        rerouted: bool = False,
+    ) -> float:
+        """The effect of rounding everything once to this dtype.
+
+        data: other cases than the usual ones
+        rerouted: also count cases in which a router then chooses other experts
+        """
+        data = data or [self.data(case) for case in CASES]
         last_place = float(torch.finfo(getattr(torch, dtype)).eps)
-        return sensitivity(self.graph, weights or self.weights, data, last_place)
+        return sensitivity(self.graph, weights or self.weights, data, last_place, rerouted)
 
     @cached_property
     def exact(self) -> float:

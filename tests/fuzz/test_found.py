@@ -651,3 +651,13 @@ head: language_model
 tokens: {decoder_start: 1}
 """
     finds(text, "errors", "cache", "generate")
+
+
+def test_rounding_that_always_chooses_other_experts_is_measured() -> None:
+    """With no case left, its effect was 0, and bfloat16 seemed wrong in an unstable model."""
+    experts = "feed_forward: {type: moe, experts: 16, top_k: 3, expert: {d_ff: 4}}"
+    spec = loads(changed(SMALL, "family: encoder-only", "layers: 6", experts))
+    graph = lower(spec)
+    subject = Subject(spec, graph, emit_file(graph).text, weights_for(graph, 0))
+    assert subject.sensitivity("bfloat16") == 0
+    assert 2.0**-9 < subject.sensitivity("bfloat16", rerouted=True) < 1

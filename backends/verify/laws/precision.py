@@ -39,8 +39,9 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     """The root mean square error of bfloat16 relative to float64, with the same weights.
 
     The bound is 2.5 rounding units times the square root of the number of branches, or measured for
-    models that amplify small changes. If rounding changes the choice of experts, three quarters of
-    the values are compared. Angles, sums over positions and routing must be in float32 or wider.
+    models that amplify small changes (by choosing other experts, if need be). If rounding changes
+    the choice of experts, three quarters of the values are compared. Angles, sums over positions
+    and routing must be in float32 or wider.
     """
     kind = getattr(torch, DTYPE)
     held = {
@@ -49,8 +50,9 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     }
     model = subject.fresh(DTYPE)
     largest = Largest(ROUNDINGS * unit(kind) * math.sqrt(depth(subject)))
+    cases = _cases(subject)
     with Narrow(_routers(subject, model)) as narrow:
-        for what, data in _cases(subject).items():
+        for what, data in cases.items():
             found, expected = subject.results(data, model), subject.reference(data, held)
             for name, value in found.items():
                 largest.take(_error(subject, value, expected[name]), f"{what}: {name}")
@@ -58,8 +60,10 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     if narrow.found:
         largest.take(float("inf"), f"`{narrow.found[0]}` is computed in {DTYPE}")
         return largest.measured()
-    if largest.error > largest.bound and np.isfinite(largest.error):
-        largest.bound = max(largest.bound, STEPS / 2 * subject.sensitivity(DTYPE, held))
+    for rerouted in (False, True) if np.isfinite(largest.error) else ():
+        if largest.error > largest.bound:
+            moves = subject.sensitivity(DTYPE, held, cases.values(), rerouted=rerouted)
+            largest.bound = max(largest.bound, STEPS / 2 * moves)
     if largest.error > largest.bound and (too_large := beyond(subject, DTYPE, held)):
         return NotHere(too_large)
     return largest.measured()
