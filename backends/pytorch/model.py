@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ...compiler.axes import M, T, show
+from ...compiler.axes import Dim, M, S, T, show
+from ...compiler.facts import InputFact, PartFact
 from ...compiler.graph import ModuleGraph, Scope
 from .body import write_items
 from .classes import members
@@ -16,6 +17,7 @@ from .code.nodes import (
     Class,
     Dictionary,
     Dot,
+    Expr,
     Function,
     If,
     Name,
@@ -259,9 +261,10 @@ class Model:
             f.hold(one.value, one.name)
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # without a cache
         cached = not pooled and not self.crosses()
-        f.body += [*self._checks_for_heads(extra), *self._refused_beside(self.steps)]
-        f.body += self._checks_of_parts(self.steps)
+        first, last = self._checks_for_heads(extra)
+        f.body += [*first, *self._refused_beside(self.steps), *self._checks_of_parts(self.steps)]
         self.call_steps(f, stacks, cached=cached)
+        f.body += last
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
             f.pending.setdefault(value, 0)
@@ -277,19 +280,31 @@ class Model:
         result = expression("dict[str, Tensor]") if len(outputs) > 1 else TENSOR
         return self.method("forward", given, self.forward_title(), f.body, result, "")
 
-    def _checks_for_heads(self, extra: list[Given]) -> list[Statement]:
-        """Checks of masks that heads read and no stack does."""
+    def _checks_for_heads(self, extra: list[Given]) -> tuple[list[Statement], list[Statement]]:
+        """Checks of masks that heads read and no stack does.
+
+        Those of a whole sequence of joined inputs come after the stacks.
+        """
         known = {given.value for step in self.steps for given in step.given}
-        found: list[Statement] = []
+        first: list[Statement] = []
+        last: list[Statement] = []
         for one in extra:
-            value = self.graph.values[one.value]
-            fact = self.graph.inputs.get(owner_of(self.graph, one.name))
-            if one.value in known or value.dtype != "int" or fact is None or fact.kind != "tokens":
+            value, stack = self.graph.values[one.value], owner_of(self.graph, one.name)
+            if one.value in known or value.dtype != "int" or stack not in self.graph.inputs:
                 continue
-            if [dim.label for dim in value.shape] in (["B", T.less(fact.prefix).label], ["B", "S"]):
-                shape = Dot(Name(fact.argument), "shape")
-                found.append(DoStatement(call("check_shapes", shape, **{one.name: Name(one.name)})))
-        return found
+            parts = self.graph.parts.get(stack, ())
+            letter = value.shape[1].label.partition("-")[0]
+            part = next((part for part in parts if part.letter == letter), None)
+            fact = self.graph.inputs[stack] if part is None else part.input
+            if len(parts) > 1 and part is None:
+                step = next(step for step in self.steps if step.stack == stack)
+                joined = Name(self.local_name(step))
+                shape = expression("(*x.shape[:2],)", x=joined)
+                last += _checked(one, shape, step.absent, joined)
+            elif shape := _shape_of(fact, part, value.shape[1].label):
+                optional = part is not None and part.optional
+                first += _checked(one, shape, optional, Name(fact.argument))
+        return first, last
 
     def _refused_beside(self, steps: list[Step]) -> list[Statement]:
         """Errors for what only stacks read whose own input is absent."""
@@ -326,7 +341,9 @@ class Model:
             if fact.kind != "tokens" or value.shape[1].label in ("T", "S"):
                 continue
             ids = Name(fact.argument)
-            check = DoStatement(call("check_shapes", Dot(ids, "shape"), **{name: Name(name)}))
+            check = DoStatement(
+                call("check_shapes", expression("(*x.shape,)", x=ids), **{name: Name(name)})
+            )
             optional = any(part.optional and part.input == fact for part in parts)
             test = expression("ids is not None", ids=ids)
             found.append(If(test, (check,)) if optional else check)
@@ -442,6 +459,21 @@ def owner_of_mask(graph: ModuleGraph, one: Given) -> str:
     if not one.name.endswith("attention_mask") or one.value not in graph.values:
         return ""
     return owner_of(graph, one.name)
+
+
+def _shape_of(fact: InputFact, part: PartFact | None, label: str) -> Expr | None:
+    """The shape (B, T) of ids or features; None if a mask of them has another one."""
+    tokens = Dim(T.label if part is None else part.letter).less(fact.prefix)
+    if fact.kind not in ("tokens", "features") or label not in (tokens.label, S.label):
+        return None
+    form = "(*x.shape,)" if fact.kind == "tokens" else "(*x.shape[:2],)"
+    return expression(form, x=Name(fact.argument))
+
+
+def _checked(one: Given, shape: Expr, optional: bool, source: Name) -> list[Statement]:
+    """A check of an argument's shape, if what it is for is there."""
+    check = DoStatement(call("check_shapes", shape, **{one.name: Name(one.name)}))
+    return [If(expression("x is not None", x=source), (check,)) if optional else check]
 
 
 OWN_CONFIG = Dot(SELF, "config")

@@ -20,6 +20,7 @@ from ...compiler.graph import ModuleGraph, Op
 from ...spec.embedding import ConvStem
 from ...spec.model import ModelSpec, SpecialTokens
 from ...spec.pool import TokenPool
+from .marks import ROLES, Marks
 from .shrink import parts_of
 
 Array = NDArray[Any]
@@ -30,7 +31,6 @@ LENGTHS = ((13, 9), (10, 7), (11, 8), (7, 5))
 
 LONG = 40
 TABLES = ("embedding", "pair_bias")
-ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Arguments:
 
     def known(self) -> dict[str, Op]:
         return {op.name: op for op in self.graph.ops("") if op.kind == "argument"}
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What says more about vectors that are not those of tokens."""
+        return Marks(self)
 
     def optional(self, name: str) -> bool:
         """Whether it says more about other data; not so vectors that may be absent."""
@@ -126,7 +131,7 @@ class Arguments:
             return int(length)
         if stack in self.graph.parts:
             own = [s.longest for s in self._plain_streams() if s.ids == fact.argument]
-            return sum([*own, fact.prefix, *map(self._of_part, self.graph.parts[stack])])
+            return sum([*own, fact.prefix, *map(self.of_part, self.graph.parts[stack])])
         for stream in self._plain_streams():
             if stream.ids == fact.argument:
                 return stream.longest
@@ -209,10 +214,10 @@ class Arguments:
             return 0, 0
         parts, fact = self.graph.parts.get(read, ()), self.graph.inputs[read]
         place = next((i for i, part in enumerate(parts) if part.input == fact), 0)
-        counts = [self._of_part(part) for part in parts]
+        counts = [self.of_part(part) for part in parts]
         return fact.prefix + sum(counts[:place]), sum(counts[place + 1 :])
 
-    def _of_part(self, part: PartFact) -> int:
+    def of_part(self, part: PartFact) -> int:
         """Number of vectors of a joined input in these cases; 0 for token ids."""
         fact = part.input
         if fact.stack:
@@ -333,6 +338,7 @@ class Arguments:
             data[f"{stream.prefix}position_ids"] = places
             chosen = self.draw(f"{stream.prefix}global", real.shape, 4) == 0
             data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64) * real
+        data |= self.marks.padded(side)
         data |= self._added(data)
         return {name: value for name, value in data.items() if name in known}
 
@@ -358,6 +364,7 @@ class Arguments:
             data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64)
             ones = np.ones(both, np.int64)
             data[f"{stream.prefix}attention_mask"] = self.whole_mask(stream, ones)
+        data |= self.marks.everything()
         data |= self._added(data)
         known = self.known()
         return {name: value for name, value in data.items() if name in known}
@@ -373,6 +380,9 @@ class Arguments:
             marks = f"{stream.prefix}global_mask"
             if marks in data:
                 data[marks] = data[marks] * data[mask]
+        for name in self.marks.lengths:
+            if name.endswith("attention_mask"):
+                data[name] = padded[name]
         return data
 
     def long(self) -> Data:

@@ -48,7 +48,7 @@ def generate(
     if slot.extends:
         check_shapes((1, 1, *step.shape)[-2:], input_ids=step, attention_mask=attention_mask)
         if slot.marks:
-            check_shapes(step.shape, global_mask=global_mask)
+            check_shapes((*step.shape,), global_mask=global_mask)
     if slot.extends and slot.absolute:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
             raise ValueError("prompts must not be empty or padded: the mask depends on positions")

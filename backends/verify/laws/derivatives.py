@@ -13,7 +13,7 @@ from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 
-STEPS = (1e-4, 1e-5, 1e-6)
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 """Step sizes. The best one counts, since a router or ReLU may switch within a larger step."""
 
 BOUND = 1e-4

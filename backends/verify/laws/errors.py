@@ -61,23 +61,24 @@ def _raises(call: Callable[[], Any], *kinds: type[Exception]) -> bool:
 
 def _arguments(subject: Subject) -> Iterator[Call]:
     """Calls with invalid masks and ids, and with more tokens than the position table has."""
-    data, known = subject.tensors(subject.data("plain")), subject.arguments.known()
+    data, padded = subject.tensors(subject.data("plain")), subject.data("padded left")
 
     def forward(name: str, value: Tensor) -> Call:
         shape = f"{name} {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
         return shape, lambda: subject.model(**{**data, name: value})
 
     for stream in subject.arguments.streams():
-        ids, mask = data[stream.ids], f"{stream.prefix}attention_mask"
+        ids = data[stream.ids]
         yield forward(stream.ids, ids[..., None])
         yield forward(stream.ids, ids.double())
-        if mask in known:
-            yield forward(mask, torch.ones_like(ids)[:1])
-            yield forward(mask, torch.ones_like(ids)[:, 1:])
-            yield forward(mask, torch.ones_like(ids).double())
         limit = subject.graph.limits.get(subject.stack_of(stream.ids))
         if limit is not None:
             yield forward(stream.ids, ids[:, :1].expand(-1, int(limit) + 1))
+    for name, mask in subject.tensors(padded).items():
+        if name.endswith("attention_mask"):
+            yield forward(name, mask[:1])
+            yield forward(name, mask[:, 1:])
+            yield forward(name, mask.double())
 
 
 def _images(subject: Subject) -> Iterator[Call]:

@@ -136,7 +136,7 @@ def _whole(
         marks = asked["global_mask"][:, mask[row] == 1]
         asked["global_mask"] = np.pad(marks, ((0, 0), (0, len(new) - 1)))
     added = {name for stack in subject.spec.stacks.values() for name in _added(stack)}
-    kept = added & {*wanted}
+    kept = {*added, *subject.arguments.marks.lengths} & {*wanted}
     own = {n: x for n, x in own.items() if n in kept or not subject.arguments.optional(n)}
     if "decoder_start_token_id" in wanted:
         own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
+import torch
+from torch import Tensor
 
 from ....spec.branches import branch_blocks
 from ....spec.head import Contrastive
@@ -42,6 +46,7 @@ def padding(subject: Subject) -> Measured | NotHere:
                 where = f"other ids at the padding {side}: {stack}"
                 largest.compare(other[1][real], hidden[1][real], where)
         _compare_results(subject, data, single, side, largest)
+        _other_vectors(subject, data, side, largest)
     _row_of_padding(subject, largest)
     if not largest.compared:
         return NotHere("; ".join(reasons) or "there is no argument for padding")
@@ -58,6 +63,8 @@ def _row_of_padding(subject: Subject, largest: Largest) -> None:
             mask = np.ones_like(plain[stream.ids])
             mask[1] = 0
             data[name] = subject.arguments.whole_mask(stream, mask)
+    for name, length in subject.arguments.marks.masks():
+        data[name] = np.repeat([[1], [0]], length, axis=1)
     if data.keys() == plain.keys():
         return
     for _, stack in word_stacks(subject):
@@ -87,6 +94,41 @@ def _compare_results(
         if side == "left" and getattr(getattr(head, "pool", None), "type", "").startswith("first"):
             continue
         largest.compare(found[name][1], alone[name][0], f"padded {side}: {name}")
+
+
+def _other_vectors(subject: Subject, data: Data, side: str, largest: Largest) -> None:
+    """Other vectors at padding change neither hidden states of real ones nor outputs."""
+    for name, _ in subject.arguments.marks.masks():
+        fact = subject.arguments.marks.source(name)
+        if fact is None or fact.argument not in data:
+            continue
+        real = data[name] == 1
+        other = np.where(real[..., None], data[fact.argument], 1 - data[fact.argument])
+        changed = {**data, fact.argument: other}
+        where = f"other vectors at the padding {side}"
+        stack = subject.stack_of(fact.argument)
+        places = torch.from_numpy(real)  # without learned tokens in front
+        found, expected = (
+            subject.hidden(stack, given)[:, -real.shape[1] :][places] for given in (changed, data)
+        )
+        largest.compare(found, expected, where)
+        for reader, other_fact in subject.graph.inputs.items():
+            if stack in subject.graph.stack_facts[reader].reads and other_fact.stack != stack:
+                found, expected = subject.hidden(reader, changed), subject.hidden(reader, data)
+                largest.compare(found, expected, f"{where}: {reader}")
+        before, after = subject.results(data), subject.results(changed)
+        for head in [*_pooled(subject, before, side)]:
+            largest.compare(after[head], before[head], f"{where}: {head}")
+
+
+def _pooled(subject: Subject, found: Mapping[str, Tensor], side: str) -> Iterator[str]:
+    """Heads with one result for each sequence, except those of a first token that is padding."""
+    for name, head in subject.spec.heads.items():
+        pools = [tower.pool for tower in getattr(head, "towers", {}).values()]
+        pools += [pool] if (pool := getattr(head, "pool", None)) is not None else []
+        first = any(pool.type.startswith("first") for pool in pools)
+        if found[name].dim() == 2 and found[name].size(0) == 2 and not (first and side == "left"):
+            yield name
 
 
 def _scribbled(subject: Subject, data: Data) -> Data:
