@@ -99,7 +99,6 @@ REASONS: dict[str, str] = {
     ),
     "chatglm": "its code is not in transformers; `glm` and `glm4` are the types that are",
     "deepseek": "its code is not in transformers; unlike `deepseek_v2`, it has no latent attention",
-    "exaone": "its code is not in transformers; `exaone4` is the type that is",
     "internlm": "its code is not in transformers; `internlm3` is the type that is",
     "internlm2": (
         "its code is not in transformers; it is Llama with packed queries, keys and values, so "
@@ -133,6 +132,15 @@ REASONS: dict[str, str] = {
         ["sew", "sew-d"], "frames are pooled before the layers and upsampled after them"
     ),
     "doge": "its masks depend on the values",
+    **dict.fromkeys(
+        ["inkling2_loop", "inkling2_loop_text"],
+        "its middle layers are applied repeatedly, with messages from one pass to the next",
+    ),
+    "dory": "its middle layers are applied repeatedly, and branches are mixed in by learned rates",
+    **dict.fromkeys(
+        ["omniasr", "omniasr_ctc"],
+        "its speech encoder is that of `wav2vec2` without weight normalisation",
+    ),
     "hrm_text": "its layers are applied repeatedly to two states",
     "cpmant": "it prepends learned prompts and adds segment biases to the scores",
     "gemma3n_text": "layers predict and correct several streams; later ones share keys and values",
@@ -180,6 +188,7 @@ REASONS: dict[str, str] = {
             "bailing_hybrid",
             "qwen3_5_text",
             "qwen3_5_moe_text",
+            "lara_mini",
         ],
         _HYBRID,
     ),

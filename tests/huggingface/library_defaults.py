@@ -45,7 +45,7 @@ def aliases() -> dict[str, dict[str, str]]:
     for family in sorted(families(), key=lambda family: family.entry):
         kind = CONFIG_MAPPING[family.model_type]
         kind = type(getattr(kind(), family.inside)) if family.inside else kind
-        read = family.defaults.keys() | family.optional.keys()
+        read = {*family.entry_keys, *family.own_defaults, *family.optional}
         names = {old: key for old, key in sorted(kind.attribute_map.items()) if key in read}
         if names:
             found[family.entry] = found.get(family.entry, {}) | names

@@ -125,13 +125,13 @@ def reference(config: Config, folder: Path) -> tuple[PreTrainedModel, str]:
     name = SPELLINGS.get(name, name)
     kind = getattr(transformers, name or _base(config["model_type"]))
     torch.manual_seed(0)
-    settings = kind.config_class.from_pretrained(folder)
+    settings = CONFIG_MAPPING[config["model_type"]].from_pretrained(folder)
     settings.dtype = torch.float32
     model = kind(settings).float().eval()
     move(model, 1)
     model.save_pretrained(folder)
     (folder / "config.json").write_text(text, encoding="utf-8")
-    model = kind.from_pretrained(folder, dtype=torch.float32).eval()
+    model = kind.from_pretrained(folder, config=settings, dtype=torch.float32).eval()
     return model, name
 
 
@@ -169,7 +169,7 @@ def _asked(model: PreTrainedModel, name: str) -> dict[str, Any]:
     if name.startswith("CLIP"):  # the end of a text is its largest id
         words = getattr(model.config, "text_config", model.config).vocab_size
         data["input_ids"][:, -2] = words - 1
-    if name == "CLIPModel":
+    if name in ("CLIPModel", "SiglipModel"):
         size = model.config.vision_config.image_size
         data["pixel_values"] = torch.randn(2, 3, size, size)
     return data

@@ -79,7 +79,9 @@ def model_of(model_type: str, name: str, folder: Path) -> PreTrainedModel:
     model = kind(settings(model_type, name)).float().eval()
     move(model, 1)
     model.save_pretrained(folder)
-    read: PreTrainedModel = kind.from_pretrained(folder, dtype=torch.float32).eval()
+    read: PreTrainedModel = kind.from_pretrained(
+        folder, config=model.config, dtype=torch.float32
+    ).eval()
     return read
 
 

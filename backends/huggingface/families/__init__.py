@@ -33,6 +33,7 @@ ALSO = {"kimi_k2": "deepseek_v3"}
 
 SPELLINGS = {
     "BartForMaskedLM": "BartForConditionalGeneration",
+    "ExaoneForCausalLM": "LlamaForCausalLM",
     "LLaMAForCausalLM": "LlamaForCausalLM",
     "LLaMAForSequenceClassification": "LlamaForSequenceClassification",
     "LLaMAModel": "LlamaModel",
@@ -41,6 +42,8 @@ SPELLINGS = {
     "MT5WithLMHeadModel": "MT5ForConditionalGeneration",
     "PhiMoEForCausalLM": "PhimoeForCausalLM",
     "PhiMoEModel": "PhimoeModel",
+    "SarvamMLAForCausalLM": "DeepseekV3ForCausalLM",
+    "SarvamMoEForCausalLM": "Glm4MoeForCausalLM",
     "T5WithLMHeadModel": "T5ForConditionalGeneration",
 }
 """Class names in published files that the library does not have (any more) -> those of today."""

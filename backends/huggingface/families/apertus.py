@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..defaults import keys
@@ -9,7 +10,7 @@ from ..layouts import Layout
 from ..rotary import Rotary, stated, with_parameters
 from ..values import ACTIVATIONS, Key, Values
 from ._llama_like import MLP, QK_NORMS, llama_like
-from ._rows import causal_heads
+from ._rows import LANGUAGE_MODEL, causal_heads, changed
 
 LONGER = {
     "rope_type": "llama3",
@@ -54,4 +55,14 @@ APERTUS = llama_like(
     heads=causal_heads("Apertus", tasks=("TokenClassification",)),
 )
 
-FAMILIES = (APERTUS,)
+_FEWER_WORDS = changed(LANGUAGE_MODEL, {"head": {"vocab_size": Key("output_vocab_size")}})
+
+APERTUS_TEXT = replace(
+    APERTUS,
+    model_type="apertus1p5_text",
+    optional={**APERTUS.optional, "output_vocab_size": int},
+    heads=causal_heads("Apertus1p5Text", tasks=(), spec=_FEWER_WORDS),
+)
+"""The language model of Apertus 1.5, whose head may lack the tokens of images and sounds."""
+
+FAMILIES = (APERTUS, APERTUS_TEXT)

@@ -226,10 +226,8 @@ def encoder_alone(family: Family, name: str, tasks: bool) -> Family:
     )
 
 
-T5 = t5_like(
-    "t5",
-    "T5",
-    input_scale=Row(input_scale, lambda value: {"scale_decoder_outputs": value != 1}),
-)
+SCALED = Row(input_scale, lambda value: {"scale_decoder_outputs": value != 1})
+
+T5 = t5_like("t5", "T5", input_scale=SCALED)
 
 FAMILIES = (T5,)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..defaults import keys
-from .t5 import t5_like
+from .t5 import SCALED, t5_like
 
 UMT5 = t5_like(
     "umt5",
     "UMT5",
     reads=keys("decoder_start_token_id"),
     share="layer",
-    input_scale="1/sqrt_d_model",
+    input_scale=SCALED,
 )
 
 FAMILIES = (UMT5,)

@@ -127,7 +127,9 @@ def padded(model: nn.Module, reference: nn.Module, asked: dict[str, Any], head: 
     if data is None:
         return "–"
     mask = data["attention_mask"]
-    data |= {name: value for name, value in asked.items() if name == "use_cache"}
+    data |= {name: asked[name] for name in ("use_cache", "pixel_values") if name in asked}
+    if "pixel_values" in asked:  # CLIP pools a text at its end
+        data["input_ids"][:, -1] = asked["input_ids"][:, -1]
     try:
         expected = theirs(reference, data, head)
     except Exception as error:
@@ -147,8 +149,8 @@ def padded(model: nn.Module, reference: nn.Module, asked: dict[str, Any], head: 
 def _alone(data: dict[str, Any]) -> dict[str, Any]:
     """The second row without its padding, and without a mask and positions, which it needs not."""
     cut = {"input_ids": data["input_ids"][1:, MISSING:]}
-    if "decoder_input_ids" in data:
-        cut["decoder_input_ids"] = data["decoder_input_ids"][1:]
+    beside = ("decoder_input_ids", "pixel_values")
+    cut |= {name: data[name][1:] for name in beside if name in data}
     return cut | {name: value for name, value in data.items() if name == "use_cache"}
 
 

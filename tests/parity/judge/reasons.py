@@ -26,7 +26,9 @@ PARTLY: Mapping[str, str] = {
     **_all("nemo_speechlm zamba zamba2", "hybrid with Mamba layers"),
     **_all("qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe", "hybrid with gated delta rule layers"),
     **_all("qwen3_5_moe_text qwen4_exp qwen4_exp_text", "hybrid with gated delta rule layers"),
-    **_all("olmo_hybrid kimi_linear bailing_hybrid", "hybrid with gated delta rule layers"),
+    **_all(
+        "olmo_hybrid kimi_linear bailing_hybrid lara_mini", "hybrid with gated delta rule layers"
+    ),
     **_all("recurrent_gemma", "hybrid with gated linear recurrences"),
     **_all("minimax", "hybrid with lightning attention"),
     **_all("lfm2 lfm2_moe lfm3", "hybrid with short convolutions"),

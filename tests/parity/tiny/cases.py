@@ -24,10 +24,10 @@ HEADS: Mapping[str, str] = {
 """What stands on the hidden states, and the library's table of the classes that have it."""
 
 TOWERS = (
-    *("audio-spectrogram-transformer", "beit", "clip_text_model", "clip_vision_model"),
+    *("audio-spectrogram-transformer", "beit", "clip", "clip_text_model", "clip_vision_model"),
     *("data2vec-vision", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit", "hubert"),
-    *("ijepa", "siglip_text_model", "siglip_vision_model", "swin", "unispeech", "unispeech-sat"),
-    *("vit", "vit_msn", "wav2vec2"),
+    *("ijepa", "siglip", "siglip_text_model", "siglip_vision_model", "swin", "unispeech"),
+    *("unispeech-sat", "vit", "vit_msn", "wav2vec2"),
 )
 """Types of which the hidden states themselves are compared."""
 

@@ -46,6 +46,13 @@ def images(config: Any, generator: Generator) -> Data:
     return {"pixel_values": torch.randn(ROWS, channels, height, width, generator=generator)}
 
 
+def _texts_and_images(config: Any, generator: Generator) -> Data:
+    """Texts end in their largest id, where CLIP pools them."""
+    ids = tokens(generator, ROWS, LENGTH)
+    ids[:, -1] = config.text_config.vocab_size - 1
+    return {"input_ids": ids, **images(config, generator)}
+
+
 def _codebooks(config: Any, generator: Generator) -> Data:
     return {"input_ids": tokens(generator, ROWS * config.num_codebooks, LENGTH)}
 
@@ -106,10 +113,12 @@ def _waveform(config: Any, generator: Generator) -> Data:
 SPECIAL_INPUTS: Mapping[str, Callable[[Any, Generator], Data]] = {
     "audio-spectrogram-transformer": _frames,
     "blt": _without_cache,
+    "clip/base": _texts_and_images,
     "fsmt": _translation,
     "hubert": _waveform,
     "musicgen": _codebooks,
     "musicgen_melody": _codebooks,
+    "siglip/base": _texts_and_images,
     "siglip2": _patches,
     "speech_to_text": _speech,
     "unispeech": _waveform,

@@ -55,6 +55,14 @@ SPECIAL_FIELDS: Mapping[str, Mapping[str, Any]] = {
         **_layers(SLIDING, SLIDING, SLIDING, FULL),
         "rope_parameters": {SLIDING: PLAIN_ROPE, FULL: None},
     },
+    "dory": {**_layers(SLIDING, FULL, SLIDING, FULL), "n_input_layers": 1, "n_output_layers": 1},
+    "inkling2_loop_text": {
+        "num_hidden_layers": 4,
+        "unpadded_vocab_size": VOCAB,
+        "n_layers_per_attn_res_block": 1,
+        "loop_layer_index_start": 1,
+        "loop_layer_index_end": 3,
+    },
     "dbrx": {
         "ffn_config": {
             "ffn_hidden_size": FEED_FORWARD,

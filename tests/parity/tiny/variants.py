@@ -32,6 +32,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "groups": {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2},
         "untied": {"tie_word_embeddings": False},
     },
+    ("apertus1p5_text", "causal_lm"): {"fewer-words": {"output_vocab_size": 80}},
     ("bart", "seq2seq_lm"): {
         "scaled": {"scale_embedding": True},
         "untied": {"tie_word_embeddings": False},
@@ -172,6 +173,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("t5", "seq2seq_lm"): {
         "v1.1": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
     },
+    ("umt5", "seq2seq_lm"): {"untied": {"tie_word_embeddings": False}},
 }
 
 

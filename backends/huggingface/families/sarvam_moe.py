@@ -1,0 +1,34 @@
+"""Sarvam-30B (Sarvam AI, 2026): GLM-4.5 with rotary positions of whole heads and fused queries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..layouts import Layout
+from ..rotary import Rotary
+from ._moe import selection_bias
+from ._rows import QKV, causal_heads, changed
+from .glm4_moe import GLM4_MOE
+
+_ATTENTION = "layers.{}.attention"
+_HEADS = causal_heads("Glm4Moe", table="word_embeddings", tasks=())
+_NAMES = GLM4_MOE.names
+assert not callable(_NAMES)
+
+SARVAM_MOE = replace(
+    GLM4_MOE,
+    model_type="sarvam_moe",
+    spec=changed(GLM4_MOE.spec, {"positions": Rotary(partial=True)}),
+    names={
+        **{ours: theirs for ours, theirs in _NAMES.items() if ours not in QKV},
+        "token_embedding": "word_embeddings",
+        QKV: Layout("layers.{}.attention.query_key_value"),
+        f"{_ATTENTION}.output": "layers.{}.attention.dense",
+        f"{_ATTENTION}.query_norm": "layers.{}.attention.query_layernorm",
+        f"{_ATTENTION}.key_norm": "layers.{}.attention.key_layernorm",
+        **selection_bias("mlp.gate.expert_bias"),
+    },
+    heads={"Glm4MoeForCausalLM": _HEADS["Glm4MoeForCausalLM"]},  # the bare model has other names
+)
+
+FAMILIES = (SARVAM_MOE,)
