@@ -65,9 +65,11 @@ def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
         if places:
             lengths = lengths[0] + len(places), lengths[1] + len(places)
         found |= stack_arguments(spec, name, lengths, case, places)
-        learned = sum(source.prefix_tokens for source in spec.stacks[name].input)
+        sources: Any = spec.stacks[name].input
         length = known_length(spec, spec.stacks[name])
-        found |= pair_arguments(spec.stacks[name], length or lengths[0] + learned)
+        length = length or lengths[0] + sum(source.prefix_tokens for source in sources)
+        pairs = math.prod(sources[0].grid) if has_grid(sources[0]) else length
+        found |= pair_arguments(spec.stacks[name], pairs)
         found |= stream_arguments(spec.stacks[name], lengths)
         found |= condition_arguments(spec.stacks[name])
     return {name: value for name, value in found.items() if name in known}

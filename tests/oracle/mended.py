@@ -277,6 +277,20 @@ FILES = {
         "positions: {type: relative_bias, buckets: 8, share: layer}\n",
     ),
     "an optional input beside an image": PICTURE,
+    "vectors that replace tokens where there is no cache": """
+name: small
+d_model: 8
+stacks:
+  picture: {input: {type: tokens, argument: picture_ids, vocab_size: 9}, layers: 0}
+  text:
+    input:
+    - {type: tokens, argument: text_ids, vocab_size: 20}
+    - {type: stack, stack: picture, replace: 4}
+    layers: 1
+    attention: {heads: 2}
+    mask: full
+head: {type: language_model, stack: text, vocab_size: 20}
+""",
     "the same, whose embedding the decoder has too": PICTURE.replace(
         "max_positions: 40", "max_positions: 40, input: {tied: encoder}"
     ),

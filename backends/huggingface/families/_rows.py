@@ -145,7 +145,7 @@ def mask_of(layer_type: str, values: Values) -> str:
     if layer_type == "sliding_attention" and "sliding_window" in values:
         window = values["sliding_window"]
         return "causal" if window is None else f"causal & window({window})"
-    if layer_type == "chunked_attention" and "attention_chunk_size" in values:
+    if layer_type == "chunked_attention" and values.get("attention_chunk_size") is not None:
         return f"causal & blocks({values['attention_chunk_size']})"
     raise RefusedError(f"layers of type `{layer_type}` are not supported yet")
 

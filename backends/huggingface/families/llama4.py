@@ -53,7 +53,8 @@ def _without_rotary(values: Values) -> Any:
 
 def _layers(values: Values) -> list[Layer]:
     rotary_layers = _rotary_layers(values)
-    kinds = ["chunked_attention" if rotary else "full_attention" for rotary in rotary_layers]
+    chunked = values["attention_chunk_size"] is not None
+    kinds = [f"{'chunked' if chunked and rotary else 'full'}_attention" for rotary in rotary_layers]
     types = layer_types({**values, "layer_types": values["layer_types"] or kinds})
     others: list[Layer] = []
     for layer_type, rotary in zip(types, rotary_layers, strict=True):
@@ -102,9 +103,14 @@ LLAMA4_TEXT = llama_like(
     reads=keys(
         "intermediate_size_mlp num_key_value_heads head_dim num_experts_per_tok",
         "num_local_experts interleave_moe_layer_step use_qk_norm no_rope_layer_interval",
-        "attention_chunk_size attn_temperature_tuning floor_scale attn_scale attention_bias",
+        "attn_temperature_tuning floor_scale attn_scale attention_bias",
     ),
-    optional={"layer_types": list, "moe_layers": list, "no_rope_layers": list},
+    optional={
+        "layer_types": list,
+        "moe_layers": list,
+        "no_rope_layers": list,
+        "attention_chunk_size": int,
+    },
     irrelevant=TRAINED | {"for_llm_compressor"},
     spec={
         "positions": None,

@@ -94,6 +94,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("longt5", "seq2seq_lm"): {"local": {"local_radius": 3}},
     ("llama4_text", "causal_lm"): {
         "steps": {"floor_scale": 3, "attn_scale": 0.6},
+        "unchunked": {"attention_chunk_size": None, "layer_types": ["full_attention"] * 4},
         "scout": _rope(
             "llama3",
             **{**_LLAMA3, "high_freq_factor": 1.0},
