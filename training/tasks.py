@@ -174,7 +174,7 @@ def _pairs_of_images(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -
 def _token_read(graph: ModuleGraph) -> int | None:
     """The token at which a head reads a text (pool `token`), if it has one."""
     pools = (op for op in graph.ops() if op.kind == "pool" and op.attrs["how"] == "token")
-    return next((op.attrs["token"] for op in pools), None)
+    return next((int(op.attrs["token"]) for op in pools), None)
 
 
 def _pad(graph: ModuleGraph) -> int:

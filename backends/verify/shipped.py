@@ -190,7 +190,7 @@ def test_gradients_equal_finite_differences() -> None:
             assert weight.grad is not None
             way, before, errors = wave(weight.shape, 2), weight.clone(), []
             usual = max(float(weight.grad.norm()), 1e-7 * largest)
-            for step in (1e-4, 1e-5, 1e-6):
+            for step in (1e-5, 1e-6, 1e-7):  # larger ones cross kinks
                 ends = []
                 for sign in (1, -1):
                     weight.copy_(before + sign * step * way)

@@ -142,9 +142,10 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
             out_dim=one,
             bias=False,
         )
+    token = None
     if pool.type == "token":
         extra = state.ids
-    token = getattr(pool, "id", None)
+        token = b.size("pooled_token_id", pool.id, at=("pool", "id"), least=0)
     skip = getattr(pool, "skip", 0)
     tokens = getattr(pool, "tokens", 1)
     if getattr(pool, "joined", False):

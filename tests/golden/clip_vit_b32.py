@@ -47,12 +47,15 @@ class Config:
     vocab_size: int = 49408
     text_heads: int = 8
     projection_size: int = 512
+    pooled_token_id: int = 49407
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        may_be_zero = ("pooled_token_id",)
         for name, size in vars(self).items():
-            if type(vars(Config)[name]) is int and (type(size) is not int or size < 1):
-                raise ValueError(f"{name} must be an int of at least 1: {self}")
+            least = 0 if name in may_be_zero else 1
+            if type(vars(Config)[name]) is int and (type(size) is not int or size < least):
+                raise ValueError(f"{name} must be an int of at least {least}: {self}")
         if not (self.eps >= 0 and self.init_std >= 0):
             raise ValueError(f"eps and init_std must be >= 0: {self}")
         if self.patch_size > self.image_size:
@@ -61,8 +64,8 @@ class Config:
             raise ValueError(f"vision_heads must divide vision_d_model: {self}")
         if self.text_d_model % self.text_heads:
             raise ValueError(f"text_heads must divide text_d_model: {self}")
-        if self.vocab_size <= 49407:
-            raise ValueError(f"vocab_size ({self.vocab_size}) must be above 49407")
+        if self.vocab_size <= self.pooled_token_id:
+            raise ValueError(f"vocab_size must be above pooled_token_id: {self}")
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
@@ -220,6 +223,7 @@ class Contrastive(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.pooled_token_id = config.pooled_token_id
         self.vision = nn.Linear(config.vision_d_model, config.projection_size, bias=False)
         self.text = nn.Linear(config.text_d_model, config.projection_size, bias=False)
         self.scale = nn.Parameter(torch.full((1,), 2.659260036932778))  # log(1 / 0.07)
@@ -227,7 +231,7 @@ class Contrastive(nn.Module):
     def forward(self, vision: Tensor, text: Tensor, input_ids: Tensor) -> Tensor:
         x = vision[:, 0]  # (B, D)
         vision = F.normalize(self.vision(x), dim=-1)  # (B, N)
-        x = token_pool(text, input_ids, token_id=49407)
+        x = token_pool(text, input_ids, token_id=self.pooled_token_id)
         text = F.normalize(self.text(x), dim=-1)  # (B, N)
         return vision @ text.T * self.scale.exp()  # (B, B)
 
@@ -273,4 +277,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 1ae8bc5ab30f70ae7e8d1f0ba21ad60d1601aadcd92c1ea97370237f0914c572
+# sha256 of the above: 34812e6f1497f98ac86b752857e33fff55ebf7b9ecb77a5c9e66cfe4fdcc88c3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..family import Head, Names
 from ._llama_like import BIAS_KEYS, BIASED_SPEC, llama_like
 from ._rows import ALL_TASKS, causal_heads
 
@@ -15,7 +16,11 @@ _MODULES = {
     "feed_forward_norm": "ln_2",
 }
 
-_HEADS = causal_heads("Llama", table="wte", tasks=ALL_TASKS)  # the bare model has other names
+
+def _names(layers: str, table: str, norm: str) -> Names:
+    modules = {f"layers.{{}}.{ours}": f"{layers}.{{}}.{part}" for ours, part in _MODULES.items()}
+    return {"token_embedding": table, "norm": norm, **modules}
+
 
 EXAONE = llama_like(
     "exaone",
@@ -23,14 +28,13 @@ EXAONE = llama_like(
     reads=BIAS_KEYS,
     fixed={"embed_dropout": 0.0},  # in published files
     spec=BIASED_SPEC,
-    names={
-        "token_embedding": "wte",
-        "norm": "ln_f",
-        **{f"layers.{{}}.{ours}": f"h.{{}}.{theirs}" for ours, theirs in _MODULES.items()},
-    },
+    names=_names("h", "wte", "ln_f"),
     prefix="transformer.",
     unused=(r"h\.\d+\.attn\.(attention\.)?(rotary\.inv_freq|bias|masked_bias)",),
-    heads={name: head for name, head in _HEADS.items() if name != "LlamaModel"},
+    heads={
+        **causal_heads("Llama", table="wte", tasks=ALL_TASKS),
+        "LlamaModel": Head(names=_names("layers", "embed_tokens", "norm")),
+    },
 )
 
 FAMILIES = (EXAONE,)

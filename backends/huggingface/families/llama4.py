@@ -103,7 +103,7 @@ LLAMA4_TEXT = llama_like(
     reads=keys(
         "intermediate_size_mlp num_key_value_heads head_dim num_experts_per_tok",
         "num_local_experts interleave_moe_layer_step use_qk_norm no_rope_layer_interval",
-        "attn_temperature_tuning floor_scale attn_scale attention_bias",
+        "attention_chunk_size attn_temperature_tuning floor_scale attn_scale attention_bias",
     ),
     optional={
         "layer_types": list,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..family import Head
 from ..layouts import Layout
 from ..rotary import Rotary
 from ._moe import selection_bias
@@ -11,7 +12,6 @@ from ._rows import QKV, causal_heads, changed
 from .glm4_moe import GLM4_MOE
 
 _ATTENTION = "layers.{}.attention"
-_HEADS = causal_heads("Glm4Moe", table="word_embeddings", tasks=())
 _NAMES = GLM4_MOE.names
 assert not callable(_NAMES)
 
@@ -28,7 +28,10 @@ SARVAM_MOE = replace(
         f"{_ATTENTION}.key_norm": "layers.{}.attention.key_layernorm",
         **selection_bias("mlp.gate.expert_bias"),
     },
-    heads={"Glm4MoeForCausalLM": _HEADS["Glm4MoeForCausalLM"]},  # the bare model has other names
+    heads={
+        **causal_heads("Glm4Moe", table="word_embeddings", tasks=()),
+        "Glm4MoeModel": Head(names={"token_embedding": "embed_tokens"}),
+    },
 )
 
 FAMILIES = (SARVAM_MOE,)

@@ -54,7 +54,7 @@ def pool(f: Writer, op: Op) -> Any:
         given = {"scores": f.use(extra)} if extra else {}
         return expression(WHOLE[how], x=x, **given)
     arguments = [x, *f.use_all(value for value in (extra, mask) if value)]
-    token = {"token_id": constant(op.attrs["token"])} if how == "token" else {}
+    token = {"token_id": f.number(op.attrs["token"])} if how == "token" else {}
     return call(PADDED[how], *arguments, **token)
 
 
