@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head, Names
 from ._llama_like import BIAS_KEYS, BIASED_SPEC, llama_like
 from ._rows import ALL_TASKS, causal_heads
@@ -25,7 +26,7 @@ def _names(layers: str, table: str, norm: str) -> Names:
 EXAONE = llama_like(
     "exaone",
     "Exaone",
-    reads=BIAS_KEYS,
+    reads=keys(BIAS_KEYS, "num_key_value_heads pad_token_id"),
     fixed={"embed_dropout": 0.0},  # in published files
     spec=BIASED_SPEC,
     names=_names("h", "wte", "ln_f"),

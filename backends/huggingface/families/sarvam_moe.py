@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..defaults import keys
 from ..family import Head
 from ..layouts import Layout
 from ..rotary import Rotary
@@ -18,6 +19,7 @@ assert not callable(_NAMES)
 SARVAM_MOE = replace(
     GLM4_MOE,
     model_type="sarvam_moe",
+    reads=keys(GLM4_MOE.reads, "head_dim pad_token_id"),
     spec=changed(GLM4_MOE.spec, {"positions": Rotary(partial=True)}),
     names={
         **{ours: theirs for ours, theirs in _NAMES.items() if ours not in QKV},
