@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         plan,
         prune,
         report,
+        show,
+        to_yaml,
         train,
         verify,
     )
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from .backends.pytorch.attention_maps import attention_maps
     from .backends.pytorch.hidden_states import hidden_states, logit_lens
     from .backends.pytorch.position_table import position_table
-    from .compiler.display import show, to_yaml
     from .spec import ModelSpec, SpecErrors, from_data, load, loads
 
 
@@ -110,8 +111,8 @@ _HOME = {
     "prune": ".api",
     "report": ".api",
     "save_weights": ".backends.pytorch",
-    "show": ".compiler.display",
-    "to_yaml": ".compiler.display",
+    "show": ".api",
+    "to_yaml": ".api",
     "train": ".api",
     "verify": ".api",
 }

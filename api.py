@@ -53,6 +53,34 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
+def show(source: Source, graph: ModuleGraph | None = None) -> str:
+    """The spec as YAML with all values and defaults, and a comment with the origin of each.
+
+    The output is a spec itself, of the same model. Options that would be errors if they were
+    written, since nothing uses them, are comments, and so are derived values.
+
+    graph: of this spec, which says what it uses; None: the spec is lowered for that
+
+    Raises SpecErrors for a file with errors, TypeError for a graph that `lower` did not return.
+    """
+    from .compiler.display import show as shown
+
+    return shown(_spec(source), graph)
+
+
+def to_yaml(source: Source) -> str:
+    """The spec as YAML with all values and defaults; `loads` reads it as a spec of the same model.
+
+    Blocks that no layer uses and options without effect are omitted, so the specs can differ in
+    these.
+
+    Raises SpecErrors for a file with errors, TypeError for a graph that `lower` did not return.
+    """
+    from .compiler.display import to_yaml as written
+
+    return written(_spec(source))
+
+
 def emit(source: Source, *, loader: str | None = None, **options: Unpack[BuildKeywords]) -> str:
     """The source text of the PyTorch file that `modelwright build` writes.
 

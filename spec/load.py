@@ -79,6 +79,7 @@ def _finish(
     if tree is None:
         raise SpecErrors(reading.problems)
     reading.document, reading.changed = tree.mark.file, bool(sets)
+    sets = (sets,) if isinstance(sets, str) else tuple(sets)
     tree = apply_sets(tree, sets, reading)
     resolved = resolve(tree, path, reading)
     spec, errors = validate(resolved.plain())
@@ -96,7 +97,7 @@ def _finish(
     if spec is None or reading.problems:
         raise SpecErrors(reading.problems)
     sealed = _sealed(spec, resolved, printable(path.name), reading)
-    sealed._sets = tuple(sets)
+    sealed._sets = sets
     return sealed
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from numbers import Integral, Number, Real
 from typing import Any
 
 import yaml
@@ -22,6 +23,7 @@ MAX_CHARACTERS = 65_536
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_DIGITS = 40
+TOO_DEEP = f"a spec can be nested at most {MAX_DEPTH} levels deep"
 
 # PyYAML may be built without libyaml.
 FAST_LOADER: Any = getattr(yaml, "CSafeLoader", None)
@@ -103,14 +105,28 @@ class Node:
         return self.value
 
 
-def from_data(data: object, mark: Mark) -> Node:
-    """Plain Python data as a tree whose nodes have the place `mark`, each a copy of its own."""
+def from_data(data: object, mark: Mark, depth: int = 1) -> Node:
+    """Plain Python data as a tree whose nodes have the place `mark`, each a copy of its own.
+
+    Raises SpecErrors for data that is nested too deeply, such as a dict that contains itself.
+    """
     own = mark.ending(mark.end_line, mark.end_column)
+    if depth > MAX_DEPTH + 1:
+        raise SpecErrors([SpecError(own, TOO_DEEP)])
+    if isinstance(data, Number) and not isinstance(data, (int, float)):  # such as NumPy's
+        data = _python(data)
     if isinstance(data, dict):
-        return Node({str(k): from_data(v, mark) for k, v in data.items()}, own, own)
+        items = ((str(key), from_data(value, mark, depth + 1)) for key, value in data.items())
+        return Node(dict(items), own, own)
     if isinstance(data, (list, tuple)):
-        return Node([from_data(v, mark) for v in data], own, own)
+        return Node([from_data(value, mark, depth + 1) for value in data], own, own)
     return Node(_whole(data) if isinstance(data, float) else data, own, own)
+
+
+def _python(number: Number) -> object:
+    """An int or a float instead of a number of another library."""
+    integral, real = isinstance(number, Integral), isinstance(number, Real)
+    return int(number) if integral else float(number) if real else number
 
 
 def _whole(number: float) -> int | float:
@@ -306,7 +322,7 @@ class _Builder:
             self.take_scalar(event, mark)
             return
         if len(self.frames) >= MAX_DEPTH:
-            raise self.stop(mark, f"a spec can be nested at most {MAX_DEPTH} levels deep")
+            raise self.stop(mark, TOO_DEEP)
         if self.frames and self.waits_for_key():
             raise self.stop(mark, "a key must be a word, not a list or a mapping")
         is_map = isinstance(event, yaml.MappingStartEvent)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import modelwright as mw
@@ -55,7 +57,8 @@ def test_yaml_of_a_spec_from_python() -> None:
 def test_functions_take_a_path_a_spec_or_a_graph() -> None:
     spec = mw.load(GPT)
     sources = [GPT, str(GPT), spec, mw.lower(spec)]
-    for function in (mw.emit, mw.draw, mw.draw_masks, lambda s: mw.report(s).render()):
+    rendered = lambda source: mw.report(source).render()  # noqa: E731
+    for function in (mw.show, mw.to_yaml, mw.emit, mw.draw, mw.draw_masks, rendered):
         results = [function(source) for source in sources]
         assert all(result == results[0] for result in results)
     assert all(mw.difference(source, GPT).to_json()["equal"] for source in sources)
@@ -69,9 +72,37 @@ def test_functions_take_a_path_a_spec_or_a_graph() -> None:
 
 def test_functions_report_errors_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("name: x\n")
-    for function in (mw.lower, mw.emit, mw.draw, mw.draw_masks, mw.report, mw.verify):
+    for function in (
+        mw.lower, mw.emit, mw.show, mw.to_yaml, mw.draw, mw.draw_masks, mw.report, mw.verify
+    ):  # fmt: skip
         with pytest.raises(SpecErrors, match="family"):
             function(tmp_path / "x.yaml")
+        with pytest.raises(SpecErrors, match=r"none.yaml: cannot be read: No such file"):
+            function(tmp_path / "none.yaml")
+
+
+def test_one_change_may_be_a_string() -> None:
+    assert mw.load(GPT, sets="layers=1") == mw.load(GPT, sets=["layers=1"])
+    assert mw.loads(GPT.read_bytes(), sets="layers=1").stacks["decoder"].layers == 1
+
+
+def test_data_of_numpy_and_data_that_contains_itself() -> None:
+    data: dict[str, Any] = {
+        "name": "x",
+        "family": "decoder-only",
+        "vocab_size": 9,
+        "layers": 2,
+        "d_model": 8,
+        "dropout": 0.5,
+        "attention": {"heads": 2},
+    }
+    numbers = {"layers": np.int64(2), "dropout": np.float32(0.5), "d_model": np.float64(8)}
+    assert mw.from_data(data | numbers) == mw.from_data(data)
+    with pytest.raises(SpecErrors, match="`dropout` must be a number from 0 to less than 1"):
+        mw.from_data(data | {"dropout": 1j})
+    data["attention"]["heads"] = data
+    with pytest.raises(SpecErrors, match="nested at most 32 levels deep"):
+        mw.from_data(data)
 
 
 def test_a_text_extends_files_of_a_folder(tmp_path: Path) -> None:

@@ -67,9 +67,9 @@ def verify(
     for name in laws or ():
         if name not in names:
             raise UnknownError(f"unknown law `{name}`; {choices(name, names)}")
+    spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
     if document is None and not isinstance(source, ModelSpec):
         document = read_document(Path(source), sets)
-    spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
     small = spec if full_size or weights is not None else shrink(spec)
     graph = lower(small)
     with _forgotten(), _threads(1 if small is not spec else torch.get_num_threads()):
