@@ -166,8 +166,8 @@ export class Attention {
     });
     this.reading.replaceChildren(
       make("h3", { textContent: `${name}, head ${head}` }),
-      make("p", { className: "queries" }, make("b", { textContent: "query " }), ...choose),
-      make("p", { className: "keys" }, make("b", { textContent: "attends to " }), ...read));
+      make("p", { className: "queries" }, make("b", { textContent: "query" }), make("span", {}, ...choose)),
+      make("p", { className: "keys" }, make("b", { textContent: "attends to" }), make("span", {}, ...read)));
   }
 
   /** The next token for the temperature and top-k of the sliders. */

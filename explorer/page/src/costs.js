@@ -1,6 +1,6 @@
 // Weights and costs: totals, shares of the parts, formulas, and a row for every weight.
 
-import { byId, make, reveal } from "./dom.js";
+import { breakable, byId, make, reveal } from "./dom.js";
 import { bytes, formula, short, whole } from "./numbers.js";
 
 const NAMES = { feed_forward: "feed-forward", head: "head" };
@@ -89,9 +89,9 @@ export class Costs {
       const bar = make("i", { className: `hue ${row.part}` });
       bar.style.width = `${(100 * count) / most}%`;
       return make("tr", { data: { key: index }, tabIndex: index ? -1 : 0 },
-        make("td", { className: "name", title: row.name }, make("span", { className: `dot hue ${row.part}` }), make("code", { textContent: tail }),
-          make("small", { textContent: head ? `${head} × ${row.copies || "shared"}` : "" })),
-        make("td", { title: row.expression }, make("span", { textContent: row.shape.map(whole).join(" × ") }), make("small", { textContent: row.expression.replaceAll("*", "·") })),
+        make("td", { className: "name", title: row.name }, make("span", { className: `dot hue ${row.part}` }), make("code", {}, ...breakable(tail)),
+          make("small", {}, ...(head ? breakable(`${head} × ${row.copies || "shared"}`) : []))),
+        make("td", { title: row.expression }, make("span", { textContent: row.shape.map(whole).join(" × ") }), make("small", {}, ...breakable(row.expression.replaceAll("*", "·")))),
         make("td", { className: "number", title: row.tied && `tied to ${row.tied}` }, row.tied ? make("small", { textContent: "tied" }) : whole(count), make("span", { className: "share" }, bar)));
     });
     const head = ["Weight", "Shape", "Parameters"].map((name, index) => make("th", { textContent: name, scope: "col", className: index === 2 ? "number" : "" }));

@@ -14,6 +14,11 @@ export function make(tag, { data = {}, on = {}, attributes = {}, ...properties }
   return element;
 }
 
+/** A text that breaks behind a dot, a comma or a sign, and elsewhere only where a part is too long. */
+export function breakable(text) {
+  return text.split(/(?<=[.]|[,·×] )/).flatMap((part) => [part, make("wbr")]);
+}
+
 /** The root of an SVG text as an element of this page; nothing in it runs. */
 export function svgElement(text) {
   const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
