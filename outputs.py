@@ -95,6 +95,16 @@ def replacing(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
+def check(path: Path, *, force: bool, is_ours: Callable[[bytes], bool]) -> None:
+    """Raise OutputError where `write` would, whatever it is to write."""
+    if is_stream(path):
+        return
+    target = Path(os.path.realpath(path))
+    _check_place(path, target)
+    if target.exists() and not force:
+        _refuse_to_lose(path, target.read_bytes(), None, is_ours)
+
+
 def _check_place(path: Path, target: Path) -> None:
     """Raise OutputError unless a regular file can be created or replaced at `target`."""
     if target.is_symlink():  # still a link after resolving: a circular link
@@ -291,7 +301,7 @@ def _runs(pid: int) -> bool:
 
 
 def _refuse_to_lose(
-    path: Path, there: bytes, data: bytes, is_ours: Callable[[bytes], bool] | None
+    path: Path, there: bytes, data: bytes | None, is_ours: Callable[[bytes], bool] | None
 ) -> None:
     if there == data or (is_ours is not None and is_ours(there)):
         return

@@ -28,11 +28,15 @@ class PromptError(Exception):
 
 @dataclass(frozen=True)
 class Tokens:
-    """A tokenizer: text to token ids and back."""
+    """A tokenizer: text to token ids and back.
+
+    size: number of its tokens; 0 if text is read as bytes or numbers
+    """
 
     encode: Callable[[str], list[int]]
     decode: Callable[[list[int]], str]
     name: Callable[[int], str] = str
+    size: int = 0
 
 
 def visible(text: str) -> str:
@@ -99,7 +103,10 @@ def load_tokenizer(name: str) -> Tokens:
         return visible(space + text if text and "\ufffd" not in text else stored)
 
     return Tokens(
-        lambda text: list(read.encode(text).ids), lambda ids: str(read.decode(ids)), name_of
+        lambda text: list(read.encode(text).ids),
+        lambda ids: str(read.decode(ids)),
+        name_of,
+        read.get_vocab_size(),
     )
 
 

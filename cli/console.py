@@ -188,6 +188,18 @@ def refuse_inputs(*outputs: Path) -> None:
             fail(f"{output} is read by this command; write to another file")
 
 
+def check_stamped(path: Path | None, *, force: bool) -> None:
+    """Stop where `write_result` would refuse to write a stamped file, before it is computed."""
+    if path is None or str(path) == "-":
+        return
+    from .. import outputs
+
+    refuse_inputs(path)
+    suffix = path.suffix.lower()
+    if suffix in outputs.STAMPED:
+        outputs.check(path, force=force, is_ours=lambda there: outputs.is_unedited(there, suffix))
+
+
 def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool = True) -> None:
     """Write a result to a file, or to stdout for None or `-`."""
     if path is None or str(path) == "-":

@@ -105,6 +105,12 @@ def generate(
         with progress("reading weights"):
             searches = beams is not None
             model = load_model(graph, weights, device=device, dtype=dtype, beam_search=searches)
+        entries = getattr(model.config, "vocab_size", None)
+        if entries is not None and tokens.size > entries:
+            note(
+                f"warning: {tokenizer} has {tokens.size} tokens, but vocab_size is {entries}; "
+                "is it the tokenizer of this model?"
+            )
         if reason := slow_because(model):
             note(f"{weights}: slower than float32 on this CPU: {reason}")
         _warn(graph, len(prompt_ids(model, tokens, text)), max_new_tokens)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .console import fail, print_result, progress, write_result
+from .console import check_stamped, fail, print_result, progress, write_result
 from .options import DTYPES, OUTPUT, SEED, WEIGHTS, force_option, load_spec, quiet, reads_spec
 
 
@@ -76,6 +76,7 @@ def verify(
     By default a small copy of the model with the same structure is tested. The exit code is 1 when
     a test fails. The invariants (`--law`) are described in docs/verify.md.
     """
+    check_stamped(emit_tests, force=force)
     read = load_spec(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, WeightsError, emit_file
     from ..backends.verify import UnknownError, read_document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class Folder:
             return ""
         return f"; {', '.join(found[:3])}{more} is not read; rename or convert it"
 
+    @property
+    def keys(self) -> set[str]:
+        """All keys of its config and of the config's parts."""
+        return set(_keys(self.config))
+
     def without(self, keys: Collection[str]) -> Folder:
         """The folder without some keys of its config and of the config's parts."""
         return replace(self, config=_without(self.config, frozenset(keys))) if keys else self
@@ -76,6 +81,13 @@ class Folder:
             if not name_problem(name, MODEL_NAME) and name.lower() not in _COMMON_NAMES:
                 return name
         return str(self.config["model_type"]).replace("_", "-")
+
+
+def _keys(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in config.items():
+        yield key
+        if isinstance(value, dict):
+            yield from _keys(value)
 
 
 def _without(config: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:

@@ -68,6 +68,9 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
     folder = read_folder(path)
     if str(folder.config.get("model_type", "")).startswith(FAMILY):
         return Imported(_own_spec(folder), folder)
+    if unknown := sorted(set(ignore) - folder.keys):
+        names = ", ".join(f"`{key}`" for key in unknown)
+        raise CheckpointError(folder.path / CONFIG, [f"it has no {names}, which is to be ignored"])
     folder = folder.without(ignore)
     try:
         return _from_config(folder)

@@ -35,6 +35,21 @@ def test_it_warns_where_training_ended(tmp_path: Path, count: int, warns: bool) 
     assert ("`decoder` was trained on at most 8 (max_positions)" in done.stderr) == warns
 
 
+def test_a_tokenizer_of_another_size_is_noted(tmp_path: Path) -> None:
+    spec, weights, file = (
+        tmp_path / name for name in ("x.yaml", "x.safetensors", "tokenizer.json")
+    )
+    spec.write_text(SPEC)
+    mw.save_weights(mw.compile(spec), weights)
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {"a": 0, **{f"word{number}": number for number in range(1, 400)}}
+    tokenizers.Tokenizer(tokenizers.models.WordLevel(words)).save(str(file))
+    given = ["generate", spec, "--weights", weights, "--tokenizer", file, "--prompt", "a"]
+    done = CliRunner().invoke(cli, [*map(str, given), "--max-new-tokens", "2", "--device", "cpu"])
+    assert done.exit_code == 0
+    assert f"warning: {file} has 400 tokens, but vocab_size is 300" in done.stderr
+
+
 def test_beams(tmp_path: Path) -> None:
     """The text of `beam_search`, for encoder-decoders only."""
     text = SPEC.replace("decoder-only", "encoder-decoder")

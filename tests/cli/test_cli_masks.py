@@ -50,6 +50,12 @@ def test_options_reach_the_picture(bigbird: Path, tmp_path: Path) -> None:
     assert "prefers-color-scheme" not in out.read_text(encoding="utf-8")
 
 
+def test_padding_leaves_a_token(bigbird: Path, tmp_path: Path) -> None:
+    done = masks(bigbird, "-o", tmp_path / "masks.svg", "--tokens", "20", "--padding", "600")
+    assert done.exit_code == 2
+    assert "padding (600) must be below tokens (20)" in done.stderr
+
+
 def test_set_changes_the_mask(bigbird: Path, tmp_path: Path) -> None:
     out = tmp_path / "masks.svg"
     assert masks(bigbird, "-o", out, "--set", "mask=causal | prefix").exit_code == 0

@@ -32,6 +32,13 @@ def problems_of(folder: Path) -> list[str]:
     return list(caught.value.problems)
 
 
+def test_a_key_to_ignore_must_be_there(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, odd=1, text_config={"deep": 2})
+    assert import_folder(folder, ignore=["odd", "text_config"])
+    with pytest.raises(CheckpointError, match="it has no `foo`, which is to be ignored"):
+        import_folder(folder, ignore=["odd", "foo", "deep"])
+
+
 def test_every_key_the_library_writes_is_known(tmp_path: Path) -> None:
     transformers.BertConfig(num_labels=3).save_pretrained(tmp_path)
     written = json.loads((tmp_path / "config.json").read_text())

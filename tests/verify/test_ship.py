@@ -163,4 +163,5 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
     target.write_text("# mine\n")
     again = CliRunner().invoke(cli, [*words, "--emit-tests", str(target)])
     assert again.exit_code == 2
+    assert again.stdout == "", "the path is checked before the model is tested"
     assert target.read_text() == "# mine\n"

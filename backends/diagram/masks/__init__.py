@@ -51,6 +51,8 @@ class MaskOptions:
             raise DrawError(f"factor must be at least 1, not {self.factor}")
         if self.padding < 0:
             raise DrawError(f"padding must be at least 0, not {self.padding}")
+        if self.tokens is not None and self.padding >= self.tokens:
+            raise DrawError(f"padding ({self.padding}) must be below tokens ({self.tokens})")
 
 
 def draw_masks(
