@@ -123,7 +123,8 @@ class NamePreTrainedModel(PreTrainedModel):
 
     def refuse_padding(self, given: dict[str, Any]) -> None:
         """Raise ValueError for padded prompts, which the mask would count as tokens."""
-        cache, mask = given.get("past_key_values"), given.get("attention_mask")
+        cache = given.get("cache", given.get("past_key_values"))  # since and before version 5.24
+        mask = given.get("attention_mask")
         if mask is not None and (cache is None or not cache.get_seq_length()) and not mask.all():
             raise ValueError("prompts must not be padded: the mask depends on positions")
 

@@ -37,7 +37,8 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     def restarted(self, ids: Tensor, given: dict[str, Any]) -> Tensor:
         """The ids of a step; where LongRoPE switches its factors, all ids with a new cache."""
         mask, vectors = given.get("attention_mask"), given.get("inputs_embeds")
-        cache, places = given.get("past_key_values"), given.get("position_ids")
+        name = "cache" if "cache" in given else "past_key_values"  # since and before version 5.24
+        cache, places = given.get(name), given.get("position_ids")
         kept = 0 if cache is None else int(cache.get_seq_length())
         if mask is None and places is not None:  # nothing is padding
             mask = torch.ones_like(places)
@@ -56,7 +57,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
             given["cache_position"] = torch.arange(mask.size(1), device=ids.device)
         given.pop("next_sequence_length", None)
         places = (mask.long().cumsum(-1) - 1).clamp(min=0)
-        given.update(past_key_values=None, position_ids=places, is_first_iteration=True)
+        given.update({name: None}, position_ids=places, is_first_iteration=True)
         return ids
 
     def forward(
