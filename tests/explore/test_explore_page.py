@@ -394,13 +394,15 @@ def test_a_shared_link_opens_the_same_text(view: View) -> None:
     assert link.startswith(f"{view.served.address}#spec=")
     assert "token" not in link
     other = View(view.context, view.served)
-    other.page.goto(link)
+    other.page.goto(f"{link}&depth=sideways")  # of another version
     other.settle()
     assert other.text == view.text
+    assert other.page.input_value("#depth") == "block"
     assert other.page.get_attribute("#tab-weights", "aria-selected") == "true"
     other.page.goto(f"{view.served.address}#spec=damaged")
     other.settle()
     assert other.page.locator("#figure g.node").count() > 8
+    assert "is damaged or too long" in other.page.inner_text("#notice")
     assert other.logged == []
 
 

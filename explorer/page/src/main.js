@@ -29,7 +29,7 @@ const KEEP = 400; // milliseconds from an answer to the new address
 class Page {
   constructor(start, fragment) {
     this.start = start;
-    this.options = { depth: fragment.get("depth") ?? "block", costs: false, theme: preferredTheme(), batch: 1, dtype: "float32", sequence: null };
+    this.options = { depth: depthOf(fragment), costs: false, theme: preferredTheme(), batch: 1, dtype: "float32", sequence: null };
     this.source = { name: "spec.yaml", folder: "examples", text: "" }; // what was opened
     this.answers = {};
     this.filled = {}; // tab -> the answer that it shows
@@ -327,8 +327,9 @@ class Page {
 
   async openFragment(parts) {
     const text = parts.has("spec") ? await unpack(parts.get("spec")) : null;
-    if (parts.has("spec") && text === null) this.tell("The spec in this address is damaged", "bad");
+    if (parts.has("spec") && text === null) notice("The spec in this address is damaged or too long; the page shows another spec.", ["Close", () => { byId("notice").hidden = true; }]);
     this.tabs.show(parts.get("tab") ?? this.tabs.open);
+    this.options.depth = byId("depth").value = depthOf(parts, this.options.depth);
     const name = /^[\w .-]{1,80}$/.test(parts.get("name") ?? "") ? parts.get("name") : "spec.yaml";
     const folder = parts.get("folder") === "spec" && this.start.file ? "spec" : "examples";
     if (text !== null) this.open(text, { name, folder });
@@ -376,6 +377,12 @@ function together(...panes) {
     mark: (partners, related) => panes.forEach((pane) => pane.mark(partners, related)),
     reveal: (keys) => panes.forEach((pane) => pane.reveal(keys)),
   };
+}
+
+/** The level of detail in an address, if the page has it; otherwise another one. */
+function depthOf(parts, usual = "block") {
+  const known = Array.from(byId("depth").options, (option) => option.value);
+  return known.includes(parts.get("depth")) ? parts.get("depth") : usual;
 }
 
 /** The answer about a text that the server would not read. */
