@@ -1,16 +1,17 @@
 """Decoding and linear attention: the forms that files emit now against those that they had.
 
-    python -m benchmarks.decode                       # calls, whole layers and linear attention
+    python -m benchmarks.decode                       # all of it: about ten minutes
     python -m benchmarks.decode --only linear --clock cpu
     python -m benchmarks.decode --only layers --shape "Gemma 3 1B" --dtype bfloat16
     python -m benchmarks.decode --only linear --form lightning --length 32768
-    python -m benchmarks.decode --show                # all pieces measured so far
-    python -m benchmarks.decode --write               # and write them into docs/benchmarks.md
+    python -m benchmarks.decode --write               # measure, and write docs/benchmarks.md
+    python -m benchmarks.decode --show [--write]      # all pieces measured so far
 
-One step of one sequence behind a cache of 16,384 tokens: the call of attention, and a whole layer
-with its projections. Before, each query head read the keys and values of its group again, and a
-window was a mask over all keys. Candidates alternate in one process. Each line is appended to
-benchmarks/results/decode.jsonl, so that they can be measured one by one on a quiet machine.
+One step of one sequence behind a cache of 16,384 tokens: the call of attention, attention with its
+projections, and a whole layer. Before, each query head read the keys and values of its group again,
+and a window was a mask over all keys. `windows` are whole sequences of 8,192 tokens. Candidates
+alternate in one process. Each line is appended to benchmarks/results/decode.jsonl, so that they can
+be measured one by one on a quiet machine.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,15 @@ from modelwright.backends.pytorch.runtime.linear import (
 from .__main__ import CLOCKS
 from .measure import Candidate, Timed, alternate
 from .results import FOLDER, Record, append, latest, measured
-from .scaling_page import write_decoding
+from .scaling_page import growth, write_decoding
 
 DTYPES = ("float32", "bfloat16")
 LENGTHS = (2048, 8192, 32768)
+WINDOWS = 8192
+"""Tokens of linear attention, and of whole sequences with a window."""
 NOW, BEFORE = "now", "before"
 FORMS = ("linear", "lightning")
+TABLES = ("calls", "attentions", "layers", "windows", "linear")
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ positions: rotary
 norm: rmsnorm
 mask: {mask}
 attention: {{heads: {heads}, kv_heads: {kv_heads}, head_dim: {head}}}
-feed_forward: {{type: glu, activation: silu, d_ff: {d_ff}}}
+feed_forward: {feed_forward}
 head: language_model
 """
 
@@ -103,7 +107,7 @@ class Asked:
 
 
 @click.command()
-@click.option("--only", type=click.Choice(["calls", "layers", "linear"]), help="[default: all]")
+@click.option("--only", type=click.Choice(TABLES), help="[default: all]")
 @click.option("--shape", "shapes", multiple=True, type=click.Choice([s.name for s in SHAPES]))
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES))
 @click.option("--form", "forms", multiple=True, type=click.Choice(FORMS), help="Of linear ones.")
@@ -120,7 +124,7 @@ class Asked:
     help="File to which the numbers are appended. [default: benchmarks/results/decode.jsonl]",
 )
 @click.option("--show", is_flag=True, help="Print the lines of the file and measure nothing.")
-@click.option("--write", is_flag=True, help="As --show, and write them into docs/benchmarks.md.")
+@click.option("--write", is_flag=True, help="Also write all lines of it into docs/benchmarks.md.")
 def main(
     only: str | None,
     shapes: tuple[str, ...],
@@ -137,40 +141,39 @@ def main(
 ) -> None:
     """Time decoding steps and linear attention; the last column is before / now."""
     torch.set_num_threads(threads)
-    if show or write:
-        found = latest(path, "task", "tokens")
-        print_lines(found)
-        if write:
-            write_decoding(found)
-        return
     asked = Asked(tokens, shapes, dtypes, forms, lengths, rounds, clock)
-    click.echo(f"threads: {threads}, clock: {clock}, rounds: {rounds}, tokens: {tokens}")
-    for name, table in {"calls": calls, "layers": layers, "linear": linear}.items():
-        if only in (None, name):
+    if show:
+        print_lines(latest(path, "task", "tokens"))
+    else:
+        click.echo(f"threads: {threads}, clock: {clock}, rounds: {rounds}, tokens: {tokens}")
+        measure(asked, [only] if only else TABLES, path)
+    if write:
+        write_decoding(latest(path, "task", "tokens"))
+
+
+def measure(asked: Asked, names: Iterable[str], path: Path) -> None:
+    """Measure tables, print their lines and append them to a file."""
+    tables = (calls, attentions, layers, windows, linear)
+    for name, table in zip(TABLES, tables, strict=True):
+        if name in names:
             found = []
             for timed in table(asked):
                 ratio = round(timed.ratio(BEFORE, NOW), 3)
-                facts = {"task": timed.task, "tokens": tokens, "ratio": ratio}
-                found.append(measured(timed, clock, **facts))
+                facts = {"task": timed.task, "tokens": asked.tokens, "ratio": ratio}
+                found.append(measured(timed, asked.clock, **facts))
                 append(path, found[-1])
             print_lines(found)
 
 
 def print_lines(records: list[Record]) -> None:
     """Print each task, and the exponents of linear attention over the lengths."""
-    times: dict[str, dict[int, float]] = {}
     for record in records:
-        task, seconds = record["task"], record["seconds"]
+        seconds = record["seconds"]
         found = "  ".join(f"{name} {seconds[name] * 1e3:9.3f} ms" for name in (NOW, BEFORE))
-        click.echo(f"{task:52} {found}  {record['ratio']:6.2f} x  load {record['load']:.1f}")
-        form, of_tokens, way = (*task.split(", "), "", "")[:3]
-        if of_tokens.endswith(" tokens"):
-            times.setdefault(f"{form}, {way}", {})[int(of_tokens.split()[0])] = seconds[NOW]
-    for name, by_length in times.items():
-        least, most = min(by_length), max(by_length)
-        if least < most:
-            growth = math.log(by_length[most] / by_length[least])
-            click.echo(f"{name}: exponent {growth / math.log(most / least):.2f}")
+        ratio, load = record["ratio"], record["load"]
+        click.echo(f"{record['task']:52} {found}  {ratio:6.2f} x  load {load:.1f}")
+    for row in growth(records):
+        click.echo("  ".join(row))
 
 
 @torch.inference_mode()
@@ -193,28 +196,75 @@ def calls(asked: Asked) -> Iterator[Timed]:
         yield _timed(f"call, {shape.name}, {dtype}", {NOW: now, BEFORE: before}, asked)
 
 
-@torch.inference_mode()
 def layers(asked: Asked) -> Iterator[Timed]:
     """One step of a model of one layer: the emitted file, and the same with the earlier forms."""
-    tokens = asked.tokens
+    yield from _steps("layer", "{{type: glu, activation: silu, d_ff: {d_ff}}}", asked)
+
+
+def attentions(asked: Asked) -> Iterator[Timed]:
+    """The same without the feed-forward: attention with its projections."""
+    yield from _steps("attention", "none", asked)
+
+
+@torch.inference_mode()
+def _steps(name: str, feed_forward: str, asked: Asked) -> Iterator[Timed]:
     for dtype, shape in asked.pairs():
-        mask = f"causal & window({shape.window})" if shape.window else "causal"
-        wide = shape.heads * shape.width
-        text = SPEC.format(
-            most=2 * tokens,
-            width=wide,
-            mask=mask,
-            heads=shape.heads,
-            kv_heads=shape.kv_heads,
-            head=shape.width,
-            d_ff=7 * wide // 2,
-        )
-        emitted = mw.emit(mw.loads(text))
+        d_ff = 7 * shape.heads * shape.width // 2
+        emitted = mw.emit(mw.loads(_spec(shape, asked.tokens, feed_forward.format(d_ff=d_ff))))
         steps = {
-            NOW: _step(emitted, tokens, shape, dtype),
-            BEFORE: _step(_as_before(emitted), tokens, shape, dtype),
+            NOW: _step(emitted, asked.tokens, shape, dtype),
+            BEFORE: _step(_as_before(emitted), asked.tokens, shape, dtype),
         }
-        yield _timed(f"layer, {shape.name}, {dtype}", steps, asked)
+        yield _timed(f"{name}, {shape.name}, {dtype}", steps, asked)
+
+
+def _spec(shape: Shape, tokens: int, feed_forward: str) -> str:
+    return SPEC.format(
+        most=2 * tokens,
+        width=shape.heads * shape.width,
+        mask=f"causal & window({shape.window})" if shape.window else "causal",
+        heads=shape.heads,
+        kv_heads=shape.kv_heads,
+        head=shape.width,
+        feed_forward=feed_forward,
+    )
+
+
+def windows(asked: Asked) -> Iterator[Timed]:
+    """Attention of a whole sequence, without projections; before, with one dense mask."""
+    for dtype, shape in asked.pairs():
+        if shape is not SHAPES[-1]:  # the others take many minutes
+            continue
+        text = mw.emit(mw.loads(_spec(shape, asked.tokens, "none")))
+        for backward in (False, True):
+            yield _window(
+                import_text(text, f"window_{len(sys.modules)}"), shape, dtype, backward, asked
+            )
+
+
+def _window(file: Any, shape: Shape, dtype: str, backward: bool, asked: Asked) -> Timed:
+    length, kind = WINDOWS, getattr(torch, dtype)
+    heads = shape.heads, shape.kv_heads, shape.kv_heads, shape.heads
+    made = [torch.randn(1, length, n, shape.width, dtype=kind).transpose(1, 2) for n in heads]
+    q, k, v = (x.requires_grad_(backward) for x in made[:3])
+
+    def now() -> Tensor:
+        tiles = file.causal_window_tiles(0, length, shape.window, None, like=q)
+        found: Tensor = file.causal_tiled_attention(q, k, v, tiles, file.grouped_attention)
+        return found
+
+    def before() -> Tensor:
+        mask = file.causal_window_mask(0, length, shape.window, None, like=q)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+
+    def run(form: Callable[[], Tensor]) -> object:
+        with torch.set_grad_enabled(backward):
+            return torch.autograd.grad(form(), (q, k, v), made[3]) if backward else form()
+
+    more = " and backward" if backward else ""
+    name = f"{shape.name}, {dtype}, {length} tokens, forward{more}"
+    candidates = {NOW: lambda: run(now), BEFORE: lambda: run(before)}
+    return alternate(name, candidates, rounds=3, clock=CLOCKS[asked.clock])
 
 
 def _as_before(text: str) -> str:

@@ -6,7 +6,7 @@
 
 Each is an example with smaller sizes: width 256, four heads of 64, feed-forward 1024, few layers.
 The emitted file, the same built with `--kernel dense`, and the class of `transformers` with the
-same sizes and random weights alternate in one process, on one thread.
+same sizes and random weights, if there is one, alternate in one process, on one thread.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 import modelwright as mw
 
 from .__main__ import CLOCKS
-from .measure import Candidate, Timed, alternate, table
+from .measure import Candidate, Timed, alternate
 from .models import EXAMPLES, LIBRARY, OURS
-from .pages import conditions, rows, write_rows
+from .pages import conditions, rows, text_table, write_rows
 
 DENSE = "emitted, dense"
 KEY = "long"
@@ -50,8 +50,8 @@ class Case:
     """An example, what is changed in it, and the class and config of `transformers`."""
 
     sets: Mapping[str, Any]
-    kind: str
-    config: Mapping[str, Any]
+    kind: str = ""  # empty: the library has none
+    config: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)  # arguments of the library's model
 
     def ours(self, name: str, length: int, **options: Any) -> nn.Module:
@@ -109,6 +109,7 @@ CASES = {
             "sliding_window": 512,
         },
     ),
+    "sparse_transformer": Case({"layers": 2, "attention.heads": 4}),
 }
 """Name of the example -> how it is measured."""
 
@@ -120,7 +121,7 @@ def tasks(name: str, length: int) -> dict[str, dict[str, Candidate]]:
     models = {
         OURS: case.ours(name, length),
         DENSE: case.ours(name, length, kernel="dense"),
-        LIBRARY: case.theirs(length),
+        **({LIBRARY: case.theirs(length)} if case.kind else {}),
     }
     sizes = {
         key: sum(weight.numel() for weight in model.parameters()) for key, model in models.items()
@@ -171,7 +172,7 @@ def main(only: tuple[str, ...], length: int, rounds: int, clock: str, write: boo
             click.echo(task, err=True)
             timed = alternate(task, candidates, rounds=rounds, clock=CLOCKS[clock])
             found.append(timed)
-    click.echo(table(found, OURS))
+    click.echo(text_table(found))
     if write:
         facts = {**conditions(), "rounds": rounds, "threads": 1, "clock": clock, "tokens": length}
         write_rows(KEY, facts, rows(found))

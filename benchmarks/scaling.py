@@ -3,11 +3,14 @@
     python -m benchmarks.scaling                 # 1k to 32k tokens: about half an hour
     python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
     python -m benchmarks.scaling --mask longformer --length 16384 --dtype float32 --way forward
-    python -m benchmarks.scaling --show          # the table of all pieces measured so far
-    python -m benchmarks.scaling --write         # and write it into docs/benchmarks.md
+    python -m benchmarks.scaling --growth        # exponents alone, from 4k to 32k: about 15 minutes
+    python -m benchmarks.scaling --write         # measure, and write docs/benchmarks.md
+    python -m benchmarks.scaling --show [--write]     # the tables of all pieces measured so far
 
 Each piece (a length, a dtype, forward or both) is appended to benchmarks/results/scaling.jsonl,
-so that they can be measured one by one on a quiet machine.
+so that they can be measured one by one on a quiet machine. Exponents of `--growth` compare times of
+the same round, with 4k and 32k tokens; without them, those of the table are of times that were
+measured one after another.
 
 12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer. Functions
 that make tiles and attend are timed, without the projections. Dense attention is one call of
@@ -24,6 +27,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,8 @@ from .scaling_page import exponent, write_scaling
 HEADS, WIDTH = 12, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
 QUICK = (1024, 2048, 4096, 8192)
+ENDS = (4096, 32768)
+"""Lengths between which time grows."""
 MASKS = {
     "window(256)": "causal & window(256)",
     "window(4096)": "causal & window(4096)",
@@ -99,8 +105,12 @@ def emitted(mask: str) -> Emitted:
     return Emitted(file, name, tuple(getattr(config, size) for size in sizes))
 
 
-ATTENTIONS = ("strided_attention", "gathered_attention", "tiled_attention")
-"""Functions that attend in tiles, the most general one first."""
+ATTENTIONS = tuple(
+    f"{causal}{form}_attention"
+    for form in ("strided", "gathered", "tiled")
+    for causal in ("causal_", "")
+)
+"""Functions that attend in tiles, the most general one first; `causal_` may have no mask."""
 HELPERS = ("sliding_tiles", "gathered_tiles")
 
 
@@ -156,9 +166,18 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
     attend = attention(name)
     run = work(attend, length, dtype, backward=backward)
     work(attend, 64, dtype, backward=backward)()  # what torch loads at its first call
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = most_kilobytes()
     run()
-    click.echo((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    click.echo((most_kilobytes() - before) / 1024)
+
+
+def most_kilobytes() -> int:
+    """The largest memory of this process so far; `getrusage` counts that of its parent too."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = status.read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 # -- the table
@@ -184,10 +203,9 @@ def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -
     default=FOLDER / "scaling.jsonl",
     help="File to which the numbers are appended. [default: benchmarks/results/scaling.jsonl]",
 )
+@click.option("--growth", is_flag=True, help="Measure exponents, and append them to growth.jsonl.")
 @click.option("--show", is_flag=True, help="Print the table of the file and measure nothing.")
-@click.option(
-    "--write", is_flag=True, help="As --show, and write the tables into docs/benchmarks.md."
-)
+@click.option("--write", is_flag=True, help="Also write all tables of it into docs/benchmarks.md.")
 @click.option("--peak", "of_peak", hidden=True)
 def main(
     masks: tuple[str, ...],
@@ -199,6 +217,7 @@ def main(
     quick: bool,
     memory: bool,
     path: Path,
+    growth: bool,
     show: bool,
     write: bool,
     of_peak: str | None,
@@ -210,23 +229,37 @@ def main(
     if of_peak is not None:
         report_peak(of_peak, lengths[0], getattr(torch, dtypes[0]), backward=BOTH in ways)
         return
-    if not show and not write:
-        rounds = rounds or (3 if quick else None)
-        found = [
-            record
-            for dtype in dtypes
-            for way in ways or WAYS
-            for length in lengths
-            for record in piece(
-                path, masks or tuple(MASKS), length, dtype, way, rounds, clock, memory=memory
-            )
-        ]
-        print_table(found)
+    names, grown = masks or tuple(MASKS), path.with_name("growth.jsonl")
+    rounds = rounds or (3 if quick or growth else None)
+    for dtype, way in product(dtypes, ways or WAYS) if not show else ():
+        if growth:
+            measure_growth(grown, names, dtype, way, rounds or 3, clock)
+            continue
+        for length in lengths:
+            print_table(piece(path, names, length, dtype, way, rounds, clock, memory=memory))
+    if growth and not (show or write):
         return
     found = latest(path, "dtype", "way", "mask", "length")
     print_table(found)
     if write:
-        write_scaling(found)
+        write_scaling(found, latest(grown, "dtype", "way", "mask") if grown.exists() else [])
+
+
+def measure_growth(
+    path: Path, masks: tuple[str, ...], dtype: str, way: str, rounds: int, clock: str
+) -> None:
+    """Time masks at the ends of a range of lengths, and append their exponents to a file."""
+    for mask in masks:
+        candidates = {
+            str(length): work(attention(mask), length, getattr(torch, dtype), backward=way == BOTH)
+            for length in ENDS
+        }
+        timed = alternate(mask, candidates, rounds=rounds, clock=CLOCKS[clock])
+        least, most = ENDS
+        exponent = math.log(timed.ratio(str(most), str(least))) / math.log(most / least)
+        facts = {"mask": mask, "dtype": dtype, "way": way, "exponent": round(exponent, 3)}
+        append(path, measured(timed, clock, **facts))
+        click.echo(f"{dtype}, {way}: exponent of {mask} from 4k to 32k tokens: {exponent:.2f}")
 
 
 def piece(

@@ -18,8 +18,8 @@ TABLES = tuple(
 DECODING = "decode"
 
 
-def write_scaling(records: list[Record]) -> None:
-    """A table for each dtype and way, and a figure for each dtype."""
+def write_scaling(records: list[Record], grown: list[Record]) -> None:
+    """A table for each dtype and way, and a figure for each dtype; `grown`: exponents."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record["dtype"], record["way"]), []).append(record)
@@ -27,7 +27,9 @@ def write_scaling(records: list[Record]) -> None:
         if way == "both":
             drawn = chart(f"{dtype}, {WAYS[way]}: time by length", milliseconds(group))
             (DOCS / f"benchmarks_scaling_{dtype}_both.svg").write_text(drawn, encoding="utf-8")
-        write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group))
+        own = [each for each in grown if (each["dtype"], each["way"]) == (dtype, way)]
+        exponents = {each["mask"]: f"{each['exponent']:.2f}" for each in own}
+        write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group, exponents))
 
 
 def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
@@ -40,8 +42,11 @@ def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
     return found
 
 
-def scaling_rows(group: list[Record]) -> list[Row]:
-    """A row per mask: how many times as fast as dense attention, growth, and memory."""
+def scaling_rows(group: list[Record], exponents: Mapping[str, str] | None = None) -> list[Row]:
+    """A row per mask: how many times as fast as dense attention, growth, and memory.
+
+    exponents: those that were measured in one run, for some masks
+    """
     lengths = sorted({record["length"] for record in group})
     with_memory = [record["length"] for record in group if "MB" in record]
     longest = max(with_memory, default=0)
@@ -58,7 +63,8 @@ def scaling_rows(group: list[Record]) -> list[Row]:
             f"{used[name]:.0f}" if name in used else "" for name in (mask, _dense(used, mask))
         ]
         name = f"`{mask}`" if "(" in mask else mask
-        found.append((name, *ratios, exponent(times[mask]), *(memory if with_memory else ())))
+        growth = (exponents or {}).get(mask, exponent(times[mask]))
+        found.append((name, *ratios, growth, *(memory if with_memory else ())))
     return found
 
 
@@ -81,17 +87,34 @@ def write_decoding(records: list[Record]) -> None:
 
 def decoding_rows(records: list[Record]) -> list[Row]:
     head = ("task", "now", "before", "before / now")
-    return [
-        head,
-        *(
-            (
-                record["task"],
-                *(f"{1000 * record['seconds'][name]:.2f} ms" for name in ("now", "before")),
-                f"{record['ratio']:.2f}",
-            )
-            for record in records
-        ),
+    times = [
+        (
+            record["task"],
+            *(f"{1000 * record['seconds'][name]:.2f} ms" for name in ("now", "before")),
+            f"{record['ratio']:.2f}",
+        )
+        for record in records
     ]
+    return [head, *times, *growth(records)]
+
+
+def growth(records: list[Record]) -> list[Row]:
+    """The exponents of attention that was measured at several lengths."""
+    found: dict[str, dict[int, Mapping[str, float]]] = {}
+    for record in records:
+        form, of_tokens, way = (*record["task"].split(", "), "", "")[:3]
+        if of_tokens.endswith(" tokens"):
+            by_length = found.setdefault(f"{form}, {way}", {})
+            by_length[int(of_tokens.split()[0])] = record["seconds"]
+    rows: list[Row] = []
+    for name, by_length in found.items():
+        least = min(by_length)
+        exponents = [
+            exponent({length: times[key] for length, times in by_length.items()}, least)
+            for key in ("now", "before")
+        ]
+        rows.append((f"{name}: exponent from {least:,} tokens on", *exponents, ""))
+    return rows
 
 
 def _facts(records: list[Record]) -> dict[str, object]:

@@ -166,10 +166,44 @@ def test_a_table_by_length_has_ratios_growth_and_memory(module: Module) -> None:
     times = page.milliseconds(records)
     assert list(times) == ["dense", "band(256)"]
     assert page.exponent(times["dense"]) == "2.00"
+    (_, grown) = page.scaling_rows(records, {"band(256)": "1.07"})
+    assert grown == (*row[:4], "1.07", *row[5:]), "an exponent of its own run"
     drawn = module("chart").chart("a title", times)
     assert drawn.count("<polyline") == 2
     assert ">16k</text>" in drawn
     assert ">band(256)</text>" in drawn
+
+
+def test_a_table_of_decoding_ends_with_exponents(module: Module) -> None:
+    """Now: four times the time for four times the tokens; before: eight times."""
+    page = module("scaling_page")
+    times = {2048: (0.001, 0.002), 8192: (0.004, 0.016)}
+    records = [
+        {
+            "task": f"linear, {length} tokens, forward",
+            "seconds": {"now": now, "before": before},
+            "ratio": before / now,
+        }
+        for length, (now, before) in times.items()
+    ]
+    records.append({**records[0], "task": "call, Gemma 3 1B, window 512, float32"})
+    rows = page.decoding_rows(records)
+    assert rows[2] == ("linear, 8192 tokens, forward", "4.00 ms", "16.00 ms", "4.00")
+    assert rows[4:] == [("linear, forward: exponent from 2,048 tokens on", "1.00", "1.50", "")]
+
+
+def test_benchmarks_of_attention_take_the_causal_form(module: Module) -> None:
+    """A window over all tokens is SDPA's causal mask; without it, later keys would be seen."""
+    import torch
+
+    scaling = module("scaling")
+    for mask in ("window(4096)", "longformer"):
+        q, k, v = scaling.inputs(40, torch.float64, gradients=False)
+        found = scaling.attention(mask)(q, k, v)
+        every = torch.ones(40, 40, dtype=torch.bool)
+        seen = every.tril() if mask == "window(4096)" else every
+        expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        assert torch.allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_what_the_tables_name_is_there(module: Module) -> None:
