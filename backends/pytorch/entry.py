@@ -224,7 +224,8 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, dim: Dim) -> Ex
     fact = f.graph.inputs[stack]
     if less:
         return None  # see `checks_of_part`
-    if owner == stack or (owner == fact.stack and not fact.prefix):  # its own, or it continues them
+    continued = "" if fact.prefix or stack in f.graph.parts else fact.stack
+    if owner in (stack, continued):
         return Name("end" if axis == SEEN and f.cached else "length")
     memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
     return expression("memory.size(1)", memory=Name(memory)) if memory else None

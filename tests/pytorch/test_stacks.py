@@ -292,3 +292,30 @@ def test_batches_that_differ_are_refused(batch: int) -> None:
     streams: Any = mw.compile(mw.loads(STREAMS), seed=0)
     with pytest.raises(ValueError, match=f"the sizes of the axis batch differ: 2 and {batch}"):
         streams(rows=torch.randn(2, 3, 4, 8), pairs=torch.randn(batch, 4, 4, 6))
+
+
+STATES_FIRST = """name: states-first
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  text: {vocab_size: 20, input: {argument: text_ids, prefix_tokens: PREFIX}}
+  both: {input: [{type: stack, stack: text}, {type: patches, image_size: 4, patch_size: 2}]}
+heads: {out: {type: projection, size: 2, stack: both}}
+"""
+
+
+@pytest.mark.parametrize("prefix", [0, 2])
+def test_the_mask_of_states_that_are_joined_first(prefix: int) -> None:
+    """It has the length of the text, not of the joined sequence."""
+    text = STATES_FIRST.replace("PREFIX", str(prefix))
+    model: Any = mw.compile(mw.loads(text), seed=0).eval()
+    ids, images = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.randn(2, 3, 4, 4)
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    y = model(text_ids=ids, pixel_values=images, text_attention_mask=mask)
+    ids[0, 2] = 7  # padding
+    again = model(text_ids=ids, pixel_values=images, text_attention_mask=mask)
+    kept = [0, 1, *range(3, 7)] if not prefix else [0, 1, 2, 3, *range(5, 9)]
+    torch.testing.assert_close(y[:, kept], again[:, kept])
+    with pytest.raises(ValueError, match=r"text_attention_mask must be int or bool \(2, 3\)"):
+        model(text_ids=ids, pixel_values=images, text_attention_mask=torch.ones(2, 7).long())
