@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from numbers import Integral, Number, Real
+from numbers import Integral, Real
 from typing import Any
 
 import yaml
@@ -113,20 +113,14 @@ def from_data(data: object, mark: Mark, depth: int = 1) -> Node:
     own = mark.ending(mark.end_line, mark.end_column)
     if depth > MAX_DEPTH + 1:
         raise SpecErrors([SpecError(own, TOO_DEEP)])
-    if isinstance(data, Number) and not isinstance(data, (int, float)):  # such as NumPy's
-        data = _python(data)
+    if isinstance(data, Real) and type(data) not in (bool, int, float):  # such as NumPy's
+        data = int(data) if isinstance(data, Integral) else float(data)
     if isinstance(data, dict):
         items = ((str(key), from_data(value, mark, depth + 1)) for key, value in data.items())
         return Node(dict(items), own, own)
     if isinstance(data, (list, tuple)):
         return Node([from_data(value, mark, depth + 1) for value in data], own, own)
     return Node(_whole(data) if isinstance(data, float) else data, own, own)
-
-
-def _python(number: Number) -> object:
-    """An int or a float instead of a number of another library."""
-    integral, real = isinstance(number, Integral), isinstance(number, Real)
-    return int(number) if integral else float(number) if real else number
 
 
 def _whole(number: float) -> int | float:

@@ -31,6 +31,9 @@ _NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError, ArithmeticError)
 # If several families match, the first in this order.
 _FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")
 
+NOT_TIED = frozenset({"BigBirdPegasusForCausalLM", "EsmcForMaskedLM", "MoshiForCausalLM"})
+"""Classes that do not tie their output projection, whatever `tie_word_embeddings` says."""
+
 
 @dataclass(frozen=True)
 class Native:
@@ -98,6 +101,8 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
     for key, part in family.parts.items():
         config[key] = {**part.defaults, **part.fixed, **config.get(key, {})}
     whole = {"architectures": [name], **usual, **config}
+    if spec.family == "decoder-only" and "decoder_layers" in whole:
+        whole["encoder_layers"] = whole["decoder_layers"]  # by which the library sizes the cache
     return again, Native(family, name, head, values, whole)
 
 
@@ -115,11 +120,14 @@ def in_float32(spec: ModelSpec) -> bool:
 
 
 def canonical(spec: ModelSpec) -> dict[str, Any]:
-    """A spec layer by layer, with derived defaults filled in, without names and `init`."""
+    """A spec layer by layer, with derived defaults filled in, without names and `init`.
+
+    The activations of its parts are compared, not those that are their defaults.
+    """
     dumped = spec.model_dump()
     stacks = {}
     for name, stack in dumped["stacks"].items():
-        blocks = stack.pop("blocks")
+        blocks, _ = stack.pop("blocks"), stack.pop("activation")
         order = stack.pop("order")
         shared = {kind: order.index(kind) for kind in order if blocks[kind]["share"]}
         layers = [(shared.get(kind), _block(blocks[kind], stack["d_model"])) for kind in order]
@@ -140,7 +148,7 @@ def _rounded(value: Any) -> Any:
 
 def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
     """A block with derived defaults filled in."""
-    settled = dict(block)
+    settled = {key: value for key, value in block.items() if key != "activation"}
     settled["residual"] = {k: v for k, v in (block["residual"] or {}).items() if k != "float32"}
     for branch in ("attention", "cross_attention"):
         part = dict(block[branch] or {})
@@ -182,6 +190,9 @@ def native_tensors(
             prefix = "" if bare or own else native.family.prefix
             for written in names.written_as(name):
                 tensors[prefix + written] = tensor.contiguous().clone()
+    if native.class_name in NOT_TIED:
+        for output, table in native.head.untied.items():
+            tensors.setdefault(output, tensors[native.family.prefix + table].clone())
     derived = native.family.derived(native.values) if native.family.derived is not None else {}
     prefix = "" if bare else native.family.prefix
     return tensors | {prefix + name: tensor.contiguous() for name, tensor in derived.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from safetensors.torch import save_file
 import modelwright as mw
 from modelwright.backends.huggingface import export, import_folder
 from modelwright.backends.huggingface.errors import CheckpointError
-from modelwright.backends.huggingface.native import canonical, find_native
+from modelwright.backends.huggingface.families import FAMILIES
+from modelwright.backends.huggingface.native import (
+    NOT_TIED,
+    candidates,
+    canonical,
+    find_native,
+    native_tensors,
+)
+from modelwright.backends.huggingface.values import Key
 from modelwright.cli import cli
 
 SIZES = "vocab_size: 64\nmax_positions: 40\nd_model: 32\n"
@@ -116,6 +125,52 @@ def test_the_library_s_own_class_loads_it(name: str, tmp_path: Path) -> None:
         wanted = logits(theirs.eval()(ids, **inputs))
         given = ours(ids, **inputs)
     assert float((given - wanted).abs().max() / wanted.abs().max()) < 2e-5
+
+
+def test_a_default_activation_does_not_change_the_class() -> None:
+    text = SPECS["GPT2LMHeadModel"].replace("{activation: gelu_tanh}", "{d_ff: 48}")
+    for said in ("activation: gelu_tanh\n", "overrides: {0..3: {activation: gelu_tanh}}\n"):
+        found = find_native(mw.loads(text + said))
+        assert found is not None
+        assert found.class_name == "GPT2LMHeadModel"
+
+
+def _alike() -> Iterator[tuple[str, Any]]:
+    """The library's classes to which a model with a tied head can be exported."""
+    known = list(FAMILIES.values())
+    for family in (*known, *(family.other for family in known if family.other is not None)):
+        for name, head in family.heads.items():
+            part = head.spec.get("head")
+            tied = isinstance(part, Mapping) and isinstance(part.get("tied"), Key)
+            if tied and not family.inside and not head.partial:
+                yield name, getattr(transformers, name, None)
+
+
+@pytest.mark.slow
+def test_classes_that_do_not_tie_are_known() -> None:
+    classes = {name: found for name, found in _alike() if found is not None}
+    ties = {"FSMTForConditionalGeneration"}  # in the model inside
+    own = {name for name, found in classes.items() if not found._tied_weights_keys}
+    assert own - ties == NOT_TIED
+
+
+def test_a_class_that_does_not_tie_has_the_logits_of_a_tied_model(tmp_path: Path) -> None:
+    config = transformers.BigBirdPegasusConfig(
+        vocab_size=64, d_model=32, max_position_embeddings=40, decoder_layers=17,
+        decoder_ffn_dim=48, decoder_attention_heads=4, tie_word_embeddings=True,
+    )  # fmt: skip
+    theirs = transformers.BigBirdPegasusForCausalLM(config)
+    theirs.lm_head.weight.data.copy_(theirs.model.decoder.embed_tokens.weight)
+    theirs.save_pretrained(tmp_path / "library")
+    spec = mw.loads(import_folder(tmp_path / "library"))
+    ours = perturbed(mw.to_yaml(spec))
+    (native,) = (n for n in candidates(spec, FAMILIES["bigbird_pegasus"].other))
+    tensors = native_tensors(native, mw.lower(spec), ours.state_dict())
+    config = transformers.BigBirdPegasusConfig(**native.config)
+    again = transformers.BigBirdPegasusForCausalLM(config).eval()
+    assert not again.load_state_dict(tensors, strict=False).unexpected_keys
+    ids = torch.randint(3, 64, (2, 9), generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(again(ids, use_cache=True).logits, ours(ids), atol=1e-5)
 
 
 def test_a_graph_is_exported_with_its_own_code(tmp_path: Path) -> None:
