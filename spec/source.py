@@ -23,6 +23,7 @@ MAX_CHARACTERS = 65_536
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_DIGITS = 40
+NUMBERS: tuple[type, ...] = (bool, int, float)
 TOO_DEEP = f"a spec can be nested at most {MAX_DEPTH} levels deep"
 
 # PyYAML may be built without libyaml.
@@ -113,7 +114,7 @@ def from_data(data: object, mark: Mark, depth: int = 1) -> Node:
     own = mark.ending(mark.end_line, mark.end_column)
     if depth > MAX_DEPTH + 1:
         raise SpecErrors([SpecError(own, TOO_DEEP)])
-    if isinstance(data, Real) and type(data) not in (bool, int, float):  # such as NumPy's
+    if isinstance(data, Real) and type(data) not in NUMBERS:  # such as NumPy's
         data = int(data) if isinstance(data, Integral) else float(data)
     if isinstance(data, dict):
         items = ((str(key), from_data(value, mark, depth + 1)) for key, value in data.items())
