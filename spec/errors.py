@@ -164,7 +164,9 @@ def shown(value: object) -> str:
     elif isinstance(value, dict):
         return "a mapping"
     elif isinstance(value, (list, tuple)):
-        return "a list"
+        if not all(isinstance(entry, (str, int, float)) for entry in value):
+            return "a list"
+        text = f"[{', '.join(shown(entry).strip('`') for entry in value[:20])}]"
     else:
         text = " ".join(str(value).split())
     return f"`{text if len(text) <= 60 else text[:57] + '…'}`"
