@@ -134,7 +134,8 @@ def train(
         if write_only:
             note(f"wrote {output}; train with `torchrun {made.script}`")
             return
-        code = run_script(made.script, devices)
+        silent = bool(click.get_current_context().meta.get("quiet"))
+        code = run_script(made.script, devices, silent=silent)
         if code:
             raise click.exceptions.Exit(code if code > 0 else 1)
     note(f"wrote {output / 'weights.safetensors'}")

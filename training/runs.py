@@ -11,8 +11,11 @@ The script adds log.jsonl, loss.svg, checkpoints and weights.safetensors.
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,16 +197,36 @@ def command(script: Path, devices: int = 1) -> list[str]:
     return [sys.executable, "-m", f"{__package__}.launcher", str(devices), str(script)]
 
 
-def run_script(script: Path, devices: int = 1) -> int:
-    """Run a training script and wait for it, also after Ctrl-C, which the script handles."""
+def run_script(script: Path, devices: int = 1, *, silent: bool = False) -> int:
+    """Run a training script and wait for it, also after Ctrl-C, which reaches the script, too.
+
+    SIGTERM is passed on to the script, which saves and ends.
+
+    silent: print errors only
+    """
     import subprocess
 
-    process = subprocess.Popen(command(script, devices))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    stdout = subprocess.DEVNULL if silent else None
+    process = subprocess.Popen(command(script, devices), stdout=stdout)
+    with _passed_on(signal.SIGTERM, process.send_signal):
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+@contextmanager
+def _passed_on(number: int, send: Callable[[int], None]) -> Iterator[None]:
+    """Context: send a signal elsewhere. Other threads than the main one cannot receive signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, lambda received, _: send(received))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def train(

@@ -132,10 +132,25 @@ def memory_of(
         states -= count.local_matrices
     return Memory(
         weights=STORED * count.local,
-        gradients=STORED * count.local_trained,
+        gradients=STORED * (count.local_trained + undivided(graph, layout, split)),
         optimizer=STORED * states,
         activations=activations(graph, split, sizes, tiles),
         working=working(count, layout, sizes.precision),
+    )
+
+
+def undivided(graph: ModuleGraph, layout: Layout, split: Split) -> int:
+    """Numbers of gradients that other devices have, too: torch computes the gradient of a divided
+    token embedding in full. With FSDP, and if a head has the same weight, only a part is kept.
+    """
+    ops = [graph.op(number) for number in split.vocabulary]
+    if layout.sharded or any(weight.tied for op in ops for weight in op.weights):
+        return 0
+    tables = [(op, op.weights[0]) for op in ops if op.kind == "embedding"]
+    return sum(
+        prod(int(size) for size in weight.shape) - prod(split.shape(op, weight))
+        for op, weight in tables
+        if weight.trained
     )
 
 

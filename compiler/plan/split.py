@@ -111,12 +111,14 @@ class Split:
         return frozenset(v for n in self._ops - sums for v in graph.op(n).outputs)
 
     def shape(self, op: Op, weight: Weight) -> tuple[int, ...]:
-        """The shape of one device's part of a weight."""
+        """The shape of one device's part of a weight: the largest, if parts are unequal, as those
+        of GPT-2's 50,257 tokens.
+        """
         shape = [int(size) for size in weight.shape]
         axis = self.axes.get(op.number)
         if axis is None or axis >= len(shape):  # the bias of a row-wise layer is whole
             return tuple(shape)
-        shape[axis] //= self.size
+        shape[axis] = -(-shape[axis] // self.size)
         return tuple(shape)
 
 
@@ -261,9 +263,6 @@ class _Finder:
             if readers and (readers != alone or len(readers) > 1 or readers[0].scope):
                 reason = "the head that has its weight also has others, such as a bias"
                 self.reasons.append((table.rpartition(".")[0], reason))
-            elif count % self.size:
-                reason = f"its size ({count}) is not a multiple of {self.size}"
-                self.reasons.append(("vocabulary", reason))
             else:
                 self.axes[op.number] = 0
                 yield op.number

@@ -38,7 +38,8 @@ class Measured(train.Run):  # type: ignore[misc]
         def pack(tensor: Tensor) -> Tensor:
             parts = (local(w.detach()) for w in self.model.parameters())
             weights = {part.untyped_storage().data_ptr() for part in parts}
-            storage = tensor.untyped_storage()
+            kept = local(tensor)
+            storage = getattr(kept, "elem", kept).untyped_storage()  # of a sum that is awaited
             if storage.data_ptr() not in weights:
                 saved[storage.data_ptr()] = storage.nbytes()
             return tensor

@@ -47,6 +47,9 @@ CASES = [
     ("gpt", "ddp", 1, {}),
     ("gpt", "ddp", 2, {}),
     ("gpt", "fsdp", 2, {}),
+    ("gpt", "tp2", 2, {}),
+    ("gpt", "tp2", 4, {}),
+    ("llama", "tp2", 2, {}),
     ("llama", "fsdp", 4, {}),
     ("llama", "ddp", 4, {"recompute": True}),
     ("llama", "ddp", 1, {"optimizer": "muon"}),
@@ -69,7 +72,9 @@ def test_planned_memory_is_measured(
     """
     spec = mw.loads(SPECS[name])
     settings = {"data": str(tokens), "steps": 2, "batch": 8, "micro_batch": 2, "length": 24}
-    settings |= {"parallel": parallel, "eval_every": 0, **changes}
+    group = int(parallel.removeprefix("tp")) if parallel.startswith("tp") else 1
+    divided = {"parallel": "tp", "tensor_size": group} if group > 1 else {"parallel": parallel}
+    settings |= {"eval_every": 0, **divided, **changes}
     prepare(spec, tmp_path / "run", settings)
     words = [*command(LEDGER, devices), str(tmp_path / "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -80,12 +85,14 @@ def test_planned_memory_is_measured(
     graph = mw.lower(spec)
     optimizer, recompute = str(changes.get("optimizer", "adamw")), "recompute" in changes
     sizes = Sizes(2, 24, "float32", optimizer, recompute, fused=False)
-    layout, split = parse(parallel, devices), split_of(graph, 1)
+    layout, split = parse(parallel, devices), split_of(graph, group)
     planned = memory_of(graph, layout, split, sizes, TileCounts(graph, 24))
     assert planned.weights == pytest.approx(most["weights"], rel=0.02)
     assert planned.gradients == pytest.approx(most["gradients"], rel=0.02)
     assert planned.optimizer == pytest.approx(most["optimizer"], rel=0.02)
     kept = mw.report(graph, batch=2, sequence=24).activations
-    assert planned.activations == (kept.checkpointed + kept.recomputed if recompute else kept.cpu)
+    if group == 1:
+        whole = kept.checkpointed + kept.recomputed if recompute else kept.cpu
+        assert planned.activations == whole
     inputs = kept.checkpointed if recompute else planned.activations
     assert inputs == pytest.approx(most["activations"], rel=0.1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Script, log_of
+
+from modelwright.training.emitted.log import Log, read
 
 
 def beyond(data: Path) -> None:
@@ -31,6 +35,24 @@ def cut(name: str, size: int) -> Callable[[Path], None]:
     return lambda data: (data / name).write_bytes((data / name).read_bytes()[:size])
 
 
+class Half:
+    """A file of which the disk takes the first half, then is full."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Half:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, text: str) -> None:
+        with open(self.path, "a") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+
 DAMAGED = {
     "beyond": (beyond, "is 300, but vocab_size of the model is 256"),
     "truncated": (cut("train.bin", 10_001), "train.bin has 10,001 bytes instead of"),
@@ -40,6 +62,9 @@ DAMAGED = {
     "no_json": (lambda data: (data / "data.json").unlink(), "`modelwright data` writes it"),
     "bad_json": (cut("data.json", 20), "data.json is damaged"),
     "half_json": (edit(train={}), "data.json is damaged"),
+    "sizes": (edit(vocabulary="256"), "data.json is damaged: its sizes are not whole numbers"),
+    "dtype": (edit(dtype="byte256"), "data.json is damaged: data type 'byte256' not understood"),
+    "format": (edit(format=2), "has data of format 2, but this script reads format 1"),
     "vocabulary": (edit(vocabulary=300), "has a vocabulary of 300, but the model has vocab_size"),
     "kind": (edit(kind="pairs"), "of kind `pairs`, but this model needs kind `text`"),
 }
@@ -130,6 +155,40 @@ def test_weights_that_are_not_finite(script: Script, tmp_path: Path) -> None:
         if steps == 1:
             assert script.run(out, steps=4)[0] == 0
             (out / "weights.safetensors").unlink()
+
+
+def test_a_folder_is_trained_in_by_one_process(script: Script, tmp_path: Path) -> None:
+    """As after `kill -9` of `modelwright train`, whose script goes on."""
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    code, _, said = script.run(tmp_path)
+    assert (code, f"another process is training in {tmp_path}" in said) == (2, True), said
+    os.close(held)
+    assert script.run(tmp_path, steps=1)[0] == 0
+
+
+def test_a_damaged_checkpoint_is_named(script: Script, tmp_path: Path) -> None:
+    assert script.run(tmp_path, steps=2)[0] == 0
+    for text, reason in (("", "Expecting value"), ("[1]", "")):
+        (tmp_path / "step-00000002" / "run.json").write_text(text)
+        code, _, said = script.run(tmp_path)
+        assert code == 2, said
+        assert f"run.json is damaged ({reason}" in said
+
+
+def test_half_a_line_of_a_full_disk_is_not_joined_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(tmp_path / "log.jsonl", 0, writes=True)
+    log.write([{"step": 0, "loss": 3.0}])
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", lambda path, *_, **__: Half(path))
+        log.write([{"step": 1, "loss": 2.0}])
+    log.write([{"step": 2, "loss": 1.0}])
+    assert [line["step"] for line in read(log.path)] == [0, 2]
+    with log.path.open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert [line["step"] for line in read(log.path)] == [0, 2]
 
 
 def test_a_full_disk(script: Script, tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from pictures import write_images
+from safetensors import SafetensorError
 
 import modelwright as mw
 from modelwright.cli import cli
 from modelwright.training import runs
+from modelwright.training.emitted import parallel, train
 from modelwright.training.emitted.log import Log, read
 from modelwright.training.emitted.objective import Objective
 from modelwright.training.emitted.settings import Settings
@@ -352,7 +357,7 @@ def test_a_run_that_fails_in_its_first_step_leaves_nothing(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where it is no refusal, but an exception of torch: exit code 1."""
-    monkeypatch.setattr(runs, "run_script", lambda script, devices: 1)
+    monkeypatch.setattr(runs, "run_script", lambda *_, **__: 1)
     run = tmp_path / "run"
     assert type_in("train", small, "-o", run, "--data", "x").exit_code == 1
     assert not run.exists()
@@ -507,8 +512,8 @@ def test_processes_change_rounding_only(
     given = {"data": str(tokens), "batch": 16, "micro_batch": 4, "steps": 12, "lr": 0.01}
     script = prepare(spec, run, given | {"schedule": "constant", "warmup": 2} | changes).script
     for name, parts in {"1": [("ddp", 1, 12)], **SPREAD}.items():
-        for parallel, processes, steps in parts:
-            words = ("--parallel", parallel, "--steps", str(steps), "--eval-every", "12")
+        for layout, processes, steps in parts:
+            words = ("--parallel", layout, "--steps", str(steps), "--eval-every", "12")
             torchrun(script, processes, "--out", str(tmp_path / name), *words)
     expected = losses(tmp_path / "1")
     for name in SPREAD:
@@ -542,6 +547,63 @@ def test_shards_are_files_of_their_processes(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "has 3 files weights*.safetensors instead of 4" in done.stderr
+
+
+def test_sigterm_reaches_the_script(tmp_path: Path) -> None:
+    """Schedulers send it to `modelwright train`; the script saves, and its exit code counts."""
+    words = (
+        "import os, signal",
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))",
+        "os.kill(os.getppid(), signal.SIGTERM)",
+        "signal.pause()",
+    )
+    (tmp_path / "train.py").write_text("\n".join(words))
+    before = signal.getsignal(signal.SIGTERM)
+    assert runs.run_script(tmp_path / "train.py") == 7
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_one_signal_from_several_senders_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one ends the process only after a second."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(parallel, "SIGNALS", [])
+    raised: list[int] = []
+    try:
+        parallel.record_signals()
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert parallel.SIGNALS == [signal.SIGTERM] * 2
+        monkeypatch.setattr(signal, "raise_signal", raised.append)
+        now = parallel.time.monotonic()
+        monkeypatch.setattr(parallel.time, "monotonic", lambda: now + 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert raised == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_quiet_hides_the_progress(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.py").write_text("import sys\nprint(1)\nprint(2, file=sys.stderr)")
+    assert runs.run_script(tmp_path / "train.py", silent=True) == 0
+    assert tuple(capfd.readouterr()) == ("", "2\n")
+
+
+def test_weights_that_cannot_be_written_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """safetensors has an exception of its own for a full disk."""
+
+    def full(_weights: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(train, "save_file", full)
+    run = SimpleNamespace(model=torch.nn.Linear(2, 2), rank=0, out=tmp_path)
+    with pytest.raises(TrainingError, match="was not written, but the checkpoint was: I/O error"):
+        train.Run.finish(run)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_without_stdout_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,22 @@ from .files import fail
 from .parallel import agreed, first_row, groups_of, like, local, rank_and_ranks, rows_of
 
 
+def reserve(out: Path) -> None:
+    """Keep other processes from training in the folder, until this one ends.
+
+    Raises TrainingError if one is, for example one whose parent was killed. Nothing is reserved
+    where folders cannot be locked: on Windows and some network file systems.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(os.open(out, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"another process is training in {out}; wait until it ends, or stop it")
+    except (ImportError, OSError):
+        return
+
+
 def find(out: Path) -> list[Path]:
     """The checkpoints of a run, newest last."""
     return sorted(path for path in out.glob("step-*") if (path / "run.json").is_file())

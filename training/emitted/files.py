@@ -15,6 +15,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+# Of data.json.
+FORMAT = 1
+
 
 class TrainingError(Exception):
     """Text, a tokenizer, token files or settings are invalid; the message says which and why."""
@@ -40,10 +43,16 @@ class Folder:
             self.about: dict[str, Any] = json.loads((path / "data.json").read_text("utf-8"))
             known, found = self.about["vocabulary"], self.about["kind"]
             self.counts = {split: self.about[split]["documents"] for split in ("train", "val")}
+            sizes = [size for split in self.counts for size in self.about[split].values()]
+            if any(type(n) is not int or n < 0 for n in (known, *sizes)):
+                raise ValueError("its sizes are not whole numbers")
+            form, _ = self.about["format"], np.dtype(self.about.get("dtype", "uint16"))
         except OSError:
             fail(f"no {path / 'data.json'}; `modelwright data` writes it")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             fail(f"{path / 'data.json'} is damaged: {error}")
+        if form != FORMAT:
+            fail(f"{path} has data of format {form}, but this script reads format {FORMAT}")
         if found != kind:
             fail(f"{path} has data of kind `{found}`, but this model needs kind `{kind}`")
         if known > vocabulary:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,14 @@ class Log:
         """Append lines. If the disk is full, they are lost, and training continues."""
         if not self.writes:
             return
+        size = self.path.stat().st_size if self.path.exists() else 0
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("".join(json.dumps(line) + "\n" for line in lines))
         except OSError as error:
             self.say(f"{self.path} cannot be written: {error.strerror}")
+            with suppress(OSError):
+                os.truncate(self.path, size)  # half a line would be joined with the next one
 
     def say(self, line: str, *, stays: bool = True) -> None:
         """Print a line; on a terminal, a line that is not kept is overwritten by the next."""
@@ -56,9 +61,12 @@ class Log:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log, except an incomplete last line left by a killed process."""
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    """The lines of a log, except incomplete ones, left by a killed process or a full disk."""
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [line for line in found if isinstance(line, dict) and "step" in line]
 
 
 def svg(lines: list[dict[str, Any]]) -> str:

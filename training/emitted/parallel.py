@@ -86,11 +86,18 @@ def group_and_groups(s: Settings) -> tuple[int, int]:
 
 
 def record_signals() -> None:
-    """Record SIGTERM and Ctrl-C in SIGNALS; a second signal of the same kind ends the process."""
+    """Record SIGTERM and Ctrl-C in SIGNALS; a second signal of the same kind ends the process.
+
+    Within a second, it is taken for the first one: schedulers send SIGTERM to all processes of a
+    job, and torchrun and `modelwright train` pass it on.
+    """
+    times: dict[int, float] = {}
 
     def record(number: int, _frame: object) -> None:
         SIGNALS.append(number)
-        signal.signal(number, signal.SIG_DFL)
+        if time.monotonic() - times.setdefault(number, time.monotonic()) > 1:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, record)

@@ -65,5 +65,5 @@ class Samples:
 
     def measures(self, loss: float) -> dict[str, float]:
         """Bits per byte, from the mean loss in nats per token: independent of the tokenizer."""
-        bits = loss * self.about["tokens"] / self.about["bytes"] / math.log(2)
+        bits = loss * self.about["tokens"] / max(1, self.about["bytes"]) / math.log(2)
         return {"bits_per_byte": bits}

@@ -65,8 +65,8 @@ class Samples:
 
     def measures(self, loss: float) -> dict[str, float]:
         """Bits per byte, from the mean loss in nats per token: independent of the tokenizer."""
-        bits = loss * self.about["tokens"] / self.about["bytes"] / math.log(2)
+        bits = loss * self.about["tokens"] / max(1, self.about["bytes"]) / math.log(2)
         return {"bits_per_byte": bits}
 
 
-# sha256 of the above: 945c05a286f8c8bcd08d8fa88f2a41eb2f29d7b0237686ee03d4dba15e76ff29
+# sha256 of the above: 6d3404d1c0dc1990ac757daa2b39c65f87f411d1a3671536bd73666f1e475e0c

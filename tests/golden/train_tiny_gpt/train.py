@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -69,6 +70,8 @@ class Run:
                 f"({settings.micro_batch}) x groups of devices ({groups})"
             )
         data, length, seed = Path(settings.data), settings.length, settings.seed
+        if self.rank == 0:
+            checkpoints.reserve(out)
         self.data = Samples(data, "train", length, seed)
         self.held_out = Samples(data, "val", length, seed)
         torch.manual_seed(seed)
@@ -96,7 +99,10 @@ class Run:
         found = checkpoints.find(self.out)
         if not found:
             return 0
-        about = json.loads((found[-1] / "run.json").read_text(encoding="utf-8"))
+        try:
+            about = dict(json.loads((found[-1] / "run.json").read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            fail(f"{found[-1] / 'run.json'} is damaged ({error}); remove this checkpoint")
         for key in self.identity.keys() | about.keys() - {"step"}:
             before, now = about.get(key), self.identity.get(key)
             if before != now:
@@ -224,6 +230,9 @@ class Run:
                 sums += torch.stack([*self.objective(inputs, labels), counted])
         self.model.train()
         loss, right, count = total(*sums.tolist())
+        if not count:
+            self.log.say("the held-out data have no labels; they are not evaluated")
+            return
         measures = {"val_loss": loss / count}
         measures |= {"val_accuracy": right / count} if self.objective.accuracy else {}
         measures |= self.held_out.measures(loss / count)
@@ -256,7 +265,7 @@ class Run:
             try:
                 save_file(weights, fresh)
                 fresh.replace(self.out / "weights.safetensors")
-            except OSError as error:
+            except (OSError, SafetensorError) as error:
                 fresh.unlink(missing_ok=True)
                 fail(f"weights.safetensors was not written, but the checkpoint was: {error}")
             self.log.draw()
@@ -286,4 +295,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: 7836255d1f82505296c3def1db19a41a98154ffb560b711bde65af38193e3769
+# sha256 of the above: b021a65e8c784d0a245ea3f91665a6005c5e9319dea6427ef7d5debdd1562c02
