@@ -599,7 +599,7 @@ def test_weights_that_cannot_be_written_are_an_error(
         path.write_bytes(b"half")
         raise SafetensorError("I/O error: No space left on device")
 
-    monkeypatch.setattr(train, "save_file", full)
+    monkeypatch.setattr(train.checkpoints, "save_file", full)
     run = SimpleNamespace(model=torch.nn.Linear(2, 2), rank=0, out=tmp_path)
     with pytest.raises(TrainingError, match="was not written, but the checkpoint was: I/O error"):
         train.Run.finish(run)  # type: ignore[arg-type]

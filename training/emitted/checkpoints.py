@@ -101,6 +101,24 @@ def save(
     return ""
 
 
+def write_weights(path: Path, weights: dict[str, Tensor]) -> str:
+    """Write a file of weights. Returns "" or the reason of a failure.
+
+    In the folder `unfinished`, too: killed, safetensors leaves a file with a random name there.
+    """
+    fresh = path.with_name("unfinished")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir()
+        save_file(weights, fresh / path.name)
+        (fresh / path.name).replace(path)
+    except (OSError, SafetensorError) as error:
+        return str(error)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return ""
+
+
 def attempt(action: Callable[[], None], path: Path) -> str:
     """Do a part of writing a checkpoint. Returns "" or the reason of a failure."""
     try:

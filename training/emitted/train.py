@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from . import checkpoints
@@ -261,13 +259,8 @@ class Run:
             if self.rank == 0:
                 weights[name] = tensor.cpu()
         if self.rank == 0:
-            fresh = self.out / "weights.tmp"
-            try:
-                save_file(weights, fresh)
-                fresh.replace(self.out / "weights.safetensors")
-            except (OSError, SafetensorError) as error:
-                fresh.unlink(missing_ok=True)
-                fail(f"weights.safetensors was not written, but the checkpoint was: {error}")
+            if wrong := checkpoints.write_weights(self.out / "weights.safetensors", weights):
+                fail(f"weights.safetensors was not written, but the checkpoint was: {wrong}")
             self.log.draw()
 
 

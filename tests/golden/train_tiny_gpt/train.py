@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 import checkpoints
@@ -261,13 +259,8 @@ class Run:
             if self.rank == 0:
                 weights[name] = tensor.cpu()
         if self.rank == 0:
-            fresh = self.out / "weights.tmp"
-            try:
-                save_file(weights, fresh)
-                fresh.replace(self.out / "weights.safetensors")
-            except (OSError, SafetensorError) as error:
-                fresh.unlink(missing_ok=True)
-                fail(f"weights.safetensors was not written, but the checkpoint was: {error}")
+            if wrong := checkpoints.write_weights(self.out / "weights.safetensors", weights):
+                fail(f"weights.safetensors was not written, but the checkpoint was: {wrong}")
             self.log.draw()
 
 
@@ -295,4 +288,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: b021a65e8c784d0a245ea3f91665a6005c5e9319dea6427ef7d5debdd1562c02
+# sha256 of the above: 4bb3e79b4b71ca3a195a56a84c28ca8dfacef840c923295a782db59e6862c296
