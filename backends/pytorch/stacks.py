@@ -273,7 +273,8 @@ def step_of(plan: FilePlan, stack: str) -> Step:
         ]
     given.sort(key=lambda one: rank(graph, one, own_mask(graph, stack)))
     if stack not in graph.parts:  # vectors that replace some of its tokens follow them
-        given.sort(key=lambda one: one.name != graph.inputs[stack].argument or one.by_default)
+        first = ("x", graph.inputs[stack].argument)  # "x": the embedded ids
+        given.sort(key=lambda one: one.name not in first or one.by_default)
     cache = [CACHE] if stack in plan.cached else []
     table = table_of(graph, stack)
     ids = None
