@@ -81,6 +81,15 @@ def test_bad_pairs_are_refused(case: str) -> None:
     assert message in str(error.value)
 
 
+def test_learned_tokens_in_front_are_refused(examples: Path) -> None:
+    """The student and the teacher would have positions for different tokens."""
+    plain = mw.lower(examples / "tiny_gpt.yaml")
+    prompted = mw.lower(mw.load(examples / "tiny_gpt.yaml", sets=["input.prefix_tokens=3"]))
+    for student, teacher in ((plain, prompted), (prompted, plain)):
+        with pytest.raises(TrainingError, match="`prefix_tokens` is not supported yet"):
+            distill_slots(student, teacher, LOSS)
+
+
 def test_relations_need_projections(examples: Path) -> None:
     graph = mw.lower(examples / "tiny_encoder_decoder.yaml")
     with pytest.raises(TrainingError, match="`relations` needs a model with one stack"):
