@@ -467,7 +467,8 @@ def _shape_of(fact: InputFact, part: PartFact | None, label: str) -> Expr | None
     if fact.kind not in ("tokens", "features") or label not in (tokens.label, S.label):
         return None
     form = "(*x.shape,)" if fact.kind == "tokens" else "(*x.shape[:2],)"
-    return expression(form, x=Name(fact.argument))
+    found: Expr = expression(form, x=Name(fact.argument))
+    return found
 
 
 def _checked(one: Given, shape: Expr, optional: bool, source: Name) -> list[Statement]:
