@@ -321,8 +321,11 @@ class Arguments:
             found[name] = self.draw(name, (rows, length, length, *more), self.entries(op))
         return found
 
-    def padded(self, side: str) -> Data:
-        """The second sequence is shorter and padded on one side; positions skip padding."""
+    def padded(self, side: str, *, alone: bool = False) -> Data:
+        """The second sequence is shorter and padded on one side; positions skip padding.
+
+        alone: it has one token, unless some stand for vectors
+        """
         data = self.plain()
         known = self.known()
         pad = self.kept_ids.get("pad", 0)
@@ -330,8 +333,9 @@ class Arguments:
             if stream.ids in self.sources:
                 continue
             real = np.ones_like(data[stream.ids])
-            gap = stream.longest - stream.shorter
-            real[1, slice(stream.shorter, None) if side == "right" else slice(0, gap)] = 0
+            shorter = 1 if alone and not stream.placed else stream.shorter
+            gap = stream.longest - shorter
+            real[1, slice(shorter, None) if side == "right" else slice(0, gap)] = 0
             data[stream.ids] = np.where(real == 1, data[stream.ids], pad)
             data[f"{stream.prefix}attention_mask"] = self.whole_mask(stream, real)
             places = np.maximum(np.cumsum(real, axis=1) - 1, 0)

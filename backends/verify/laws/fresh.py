@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ KOLMOGOROV = 2.6
 
 FEW = 100
 """Minimum number of values, over all runs, for testing a standard deviation."""
+
+SMALL = "all small weights"
 
 FILLS, LARGE = 12, 2_000_000
 """Runs of `init_weights`, so that small weights have enough values; one run for a large model."""
@@ -222,11 +224,17 @@ def _of_distribution(
 ) -> list[str]:
     """Describe deviations from the distribution of the spec."""
     own = {name: _own_std(subject, wanted[name]) for name in drawn}
+    shares = {name: drawn.pop(name).ravel() / std for name, std in own.items() if std is not None}
     wrong = []
-    for name, std in own.items():
-        if std is not None and (problem := _moments(drawn.pop(name).ravel() / std, math.inf)):
+    for name, share in {**shares, SMALL: small(shares.values())}.items():
+        if problem := _moments(share, math.inf):
             wrong.append(f"{name}: {problem} that of the language reference")
     return wrong + _by_init(subject, wanted, drawn)
+
+
+def small(shares: Iterable[Array]) -> Array:
+    """Those that have too few values for a test of their own, together."""
+    return np.concatenate([np.empty(0), *(share for share in shares if share.size < FEW)])
 
 
 def _own_std(subject: Subject, weight: LogicalWeight) -> float | None:
@@ -276,6 +284,8 @@ def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
             wrong.append(f"{name}: all numbers are equal")
         elif problem := _moments(share, cut):
             wrong.append(f"{name}: {problem} that of the spec")
+    if problem := _moments(small(shares), cut):
+        wrong.append(f"{SMALL}: {problem} that of the spec")
     every = np.sort(np.concatenate([*shares, np.empty(0)]))
     if every.size >= FEW and not wrong:
         low, high = normal(-cut), normal(cut)

@@ -33,7 +33,8 @@ FEW = 14
 
 
 def lengths(subject: Subject) -> Measured | NotHere:
-    """Compare a sequence of each length with the reference, and the longest with the oracle.
+    """Compare a sequence of each length with the reference, and the longest with the oracle; and
+    one of a single token beside padding.
 
     With a cache, the longest sequence is also computed in chunks that end around 96 tokens.
     """
@@ -46,16 +47,23 @@ def lengths(subject: Subject) -> Measured | NotHere:
         return largest.measured(f"{frames} lengths of signals")
     tried = chosen(subject)
     for rows, length in [*SHORT, *((1, length) for length in tried)]:
-        data = of_length(subject, rows, length)
-        found, expected = subject.results(data), subject.reference(data)
-        errors = Largest()
-        for name, value in found.items():
-            errors.compare(value, expected[name], f"{rows} of {length} tokens: {name}")
-        if errors.error <= EXACT or not tied_at(subject, data):
-            largest.take(errors.error, errors.where)
+        _of_data(subject, of_length(subject, rows, length), f"{rows} of {length} tokens", largest)
+    if not any(key != "pad" for key in arguments.kept_ids):  # a pool searches for the others
+        for side in ("left", "right"):
+            data = arguments.padded(side, alone=True)
+            _of_data(subject, data, f"one token, padded {side}", largest)
     _longest(subject, of_length(subject, 1, max(tried)), largest)
     signals = f"; {frames} lengths of signals" if frames else ""
     return largest.measured(f"{len(tried)} lengths up to {max(tried)}{signals}")
+
+
+def _of_data(subject: Subject, data: Data, where: str, largest: Largest) -> None:
+    """The outputs for some data are those of the reference, unless experts have equal scores."""
+    found, expected, errors = subject.results(data), subject.reference(data), Largest()
+    for name, value in found.items():
+        errors.compare(value, expected[name], f"{where}: {name}")
+    if errors.error <= EXACT or not tied_at(subject, data):
+        largest.take(errors.error, errors.where)
 
 
 def _of_frames(subject: Subject, largest: Largest) -> int:
