@@ -8,10 +8,10 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checkpoint_errors import CheckpointError
 from .checkpoint_readers import Shape, is_pickle, read_header, tensor_reader
@@ -19,8 +19,10 @@ from .checkpoint_readers import Shape, is_pickle, read_header, tensor_reader
 if TYPE_CHECKING:
     from torch import Tensor
 
+T = TypeVar("T")
 SAFETENSORS = "model.safetensors"
 PICKLE = "pytorch_model.bin"
+WRAPPERS = ("_orig_mod.", "module.")  # of torch.compile and of data parallelism
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,34 @@ class Weights:
     """The tensors of a checkpoint: the shape of each, and the file that holds it.
 
     names: of the files, in the order in which they are read
+    wrapper: what each name begins with in the files, and not here, such as `module.`
     """
 
     files: tuple[Path, ...]
     shapes: Mapping[str, Shape]
     holders: Mapping[str, Path]
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    wrapper: str = ""
     _headers: dict[Path, tuple[int, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def place(self) -> Path:
         """What an error about a tensor names: the file, or the folder of several."""
         return self.files[0] if len(self.files) == 1 else self.files[0].parent
+
+    def unwrapped(self) -> Weights:
+        """The weights without prefixes of wrappers that all names begin with."""
+        for prefix in WRAPPERS:
+            if self.shapes and all(name.startswith(prefix) for name in self.shapes):
+                inner = replace(
+                    self,
+                    shapes=_inside(self.shapes, prefix),
+                    holders=_inside(self.holders, prefix),
+                    dtypes=_inside(self.dtypes, prefix),
+                    wrapper=self.wrapper + prefix,
+                )
+                return inner.unwrapped()
+        return self
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[str], Tensor]]:
@@ -51,7 +69,7 @@ class Weights:
             readers = {path: tensor_reader(path, stack) for path in self.files}
 
             def read(name: str) -> Tensor:
-                tensor: Tensor = readers[self.holders[name]](name)
+                tensor: Tensor = readers[self.holders[name]](self.wrapper + name)
                 return tensor
 
             yield read
@@ -97,9 +115,14 @@ class Weights:
                 (length,) = struct.unpack("<Q", file.read(8))
                 self._headers[path] = 8 + length, json.loads(file.read(length))
             start, header = self._headers[path]
-            begin, end = header[name]["data_offsets"]
+            begin, end = header[self.wrapper + name]["data_offsets"]
             file.seek(start + begin)
             yield file, end - begin
+
+
+def _inside(table: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """A table of tensors without the prefix of their names."""
+    return {name.removeprefix(prefix): value for name, value in table.items()}
 
 
 MOST_JSON = 50_000_000  # bytes of config.json, or of an index

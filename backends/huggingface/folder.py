@@ -109,7 +109,9 @@ def read_folder(path: str | Path) -> Folder:
     config = read_mapping(path / CONFIG)
     if config is None:
         raise CheckpointError(path, [f"{CONFIG} is missing"])
-    return Folder(path, config, find_weights(path), read_mapping(path / GENERATION) or {})
+    found = find_weights(path)
+    generation = read_mapping(path / GENERATION) or {}
+    return Folder(path, config, found and found.unwrapped(), generation)
 
 
 def read_mapping(path: Path) -> dict[str, Any] | None:

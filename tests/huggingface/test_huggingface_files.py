@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import modelwright as mw
-from modelwright.backends.checkpoint_files import Weights, find_weights
+from modelwright.backends.checkpoint_files import PICKLE, Weights, find_weights
 from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
 from modelwright.cli import cli
 
@@ -146,6 +146,30 @@ def test_a_pickle_of_tensors(checkpoint: Checkpoint, zipped: bool) -> None:
     file = folder / "pytorch_model.bin"
     torch.save(model.state_dict(), file, _use_new_zipfile_serialization=zipped)
     assert equal(folder, model)
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM"])
+def test_names_of_a_wrapped_model(checkpoint: Checkpoint, wrapper: str, name: str) -> None:
+    """As data parallelism and torch.compile write them, in safetensors and in a pickle."""
+    folder, model = checkpoint(name)
+    plain = from_pretrained(folder).state_dict()
+    wrapped = {wrapper + key: value.clone() for key, value in model.state_dict().items()}
+    save_file(wrapped, folder / "model.safetensors")
+    assert_equal(from_pretrained(folder).state_dict(), plain)
+    head = f"{wrapper}cls.predictions.decoder.weight"
+    if head in wrapped:  # an output table of its own is found under its name here
+        assert "tied: true" in import_folder(folder)
+        save_file({**wrapped, head: wrapped[head] + 1}, folder / "model.safetensors")
+        assert "tied: true" not in import_folder(folder)
+    (folder / "model.safetensors").unlink()
+    torch.save({wrapper + key: v for key, v in model.state_dict().items()}, folder / PICKLE)
+    assert_equal(from_pretrained(folder).state_dict(), plain)
+
+
+def assert_equal(made: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+    assert made.keys() == wanted.keys()
+    assert all(torch.equal(made[key], wanted[key]) for key in wanted)
 
 
 class Evil:
