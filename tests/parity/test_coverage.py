@@ -96,6 +96,16 @@ def test_the_page_is_as_it_was_written() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(read_page())
 
 
+def test_models_that_read_more_than_text_are_marked() -> None:
+    notes = {kind: str(family.note) for kind, family in FAMILIES.items()}
+    equal = [case for case, verdict in read_page().items() if verdict.word == "equal"]
+    marked = {case for case in equal if judging.ALONE in read_page()[case].why}
+    assert marked == {
+        case for case in equal if notes.get(case.model_type, "").startswith("Text only")
+    }
+    assert len(marked) > 20
+
+
 def test_the_page_is_of_the_pinned_library(root: Path) -> None:
     assert f"\ntransformers=={VERSION}\n" in (root / "constraints.txt").read_text()
 

@@ -115,4 +115,4 @@ def _said(step: str, error: Exception, width: int = 110) -> str:
 def _reads_text_alone(case: Case) -> bool:
     """Whether the whole model reads images or sounds too, and ours does not."""
     family = FAMILIES.get(case.model_type)
-    return family is not None and str(family.note).startswith("The text alone")
+    return family is not None and str(family.note).startswith("Text only")

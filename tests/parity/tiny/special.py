@@ -56,6 +56,7 @@ SPECIAL_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "rope_parameters": {SLIDING: PLAIN_ROPE, FULL: None},
     },
     "dory": {**_layers(SLIDING, FULL, SLIDING, FULL), "n_input_layers": 1, "n_output_layers": 1},
+    "inkling2_text": {"unpadded_vocab_size": VOCAB},
     "inkling2_loop_text": {
         "num_hidden_layers": 4,
         "unpadded_vocab_size": VOCAB,
