@@ -163,9 +163,11 @@ def _same_training(subject: Subject, other: Subject, words: str, largest: Larges
         with torch.random.fork_rng(devices=[]), Scales() if factor else nullcontext():
             torch.manual_seed(0)  # recomputation must use the same dropout masks
             value = total(one, model, one.data("plain"))()
-            value.backward()  # type: ignore[no-untyped-call]
+            if not outputs_only:  # recomputed without the factor, experts may get other tokens
+                value.backward()  # type: ignore[no-untyped-call]
         grads = [w.grad.square().sum() for w in model.parameters() if w.grad is not None]
-        found.append([float(value.detach()), float(torch.stack(grads).sum().sqrt())])
+        norm = float(torch.stack(grads).sum().sqrt()) if grads else 0.0
+        found.append([float(value.detach()), norm])
     for what in range(1 if outputs_only else 2):
         where = f"{words}: {('training outputs', 'gradient norm in training')[what]}"
         largest.compare(found[1][what], found[0][what], where)
