@@ -10,6 +10,7 @@ from ..subject import Subject
 from . import (
     absent,
     attention_weights,
+    beams,
     building,
     cached,
     config,
@@ -63,6 +64,7 @@ LAWS: tuple[Law, ...] = (
     Law("order", "without positions and masks, order does not matter", order.order),
     Law("cache", "steps with a cache equal one pass without", cached.steps),
     Law("generate", "greedy generation equals generation without a cache", generating.generation),
+    Law("beams", "beam search equals a search without a cache", beams.beams),
     Law("sampling", "sampling has the requested support and frequencies", sampling.sampling),
     Law("stopping", "each row ends at an end token, followed by padding", sampling.stopping),
     Law("errors", "invalid inputs are errors", errors.errors),

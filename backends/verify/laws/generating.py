@@ -97,13 +97,7 @@ def _generated(
         seen.append(as_array(found)[:, -1])
         return found
 
-    known, stream = subject.tensors(data), reading_stream(subject)
-    if "decoder_start_token_id" in wanted:  # pass the encoder's input, if it is tokens
-        stream = next((s for s in subject.arguments.streams() if s.ids != stream.ids), stream)
-    given = {name: v for name, v in known.items() if name in wanted}
-    for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
-        if word in wanted and word not in given and own in known:  # names that `generate` uses
-            given[word] = known[own]
+    given = given_prompt(subject, data, wanted)
     generate: Any = model.generate
     vars(model)["logits"] = watched
     try:
@@ -112,6 +106,18 @@ def _generated(
     finally:
         del vars(model)["logits"]
     return found.cpu().numpy(), seen
+
+
+def given_prompt(subject: Subject, data: Data, wanted: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What `generate` is given of the data: a prompt, or the inputs of encoders."""
+    known, stream = subject.tensors(data), reading_stream(subject)
+    if "decoder_start_token_id" in wanted:  # pass the encoder's input, if it is tokens
+        stream = next((s for s in subject.arguments.streams() if s.ids != stream.ids), stream)
+    given = {name: v for name, v in known.items() if name in wanted}
+    for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
+        if word in wanted and word not in given and own in known:  # names that `generate` uses
+            given[word] = known[own]
+    return given
 
 
 def _added(stack: Stack) -> list[str]:
@@ -123,23 +129,8 @@ def _whole(
     subject: Subject, data: Data, row: int, new: Array, wanted: Mapping[str, Any]
 ) -> list[Array]:
     """The logits of each new token of a row, by forward passes without padding."""
-    own = {name: value[row : row + 1] for name, value in data.items()}
-    for stream in subject.arguments.streams():
-        mask = own.pop(f"{stream.prefix}attention_mask", None)
-        for name in (stream.ids, *subject.arguments.added_names(stream)):
-            if mask is not None and name in own:
-                own[name] = own[name][:, mask[0] == 1]
+    own, asked = row_alone(subject, data, row, wanted, len(new))
     stream = reading_stream(subject)
-    asked = {name: own[name] for name in PROMPTED if name in own and name in wanted}
-    if "global_mask" in asked:
-        mask = data.get(f"{stream.prefix}attention_mask", np.ones_like(data[stream.ids]))
-        marks = asked["global_mask"][:, mask[row] == 1]
-        asked["global_mask"] = np.pad(marks, ((0, 0), (0, len(new) - 1)))
-    added = {name for stack in subject.spec.stacks.values() for name in _added(stack)}
-    kept = {*added, *subject.arguments.marks.lengths} & {*wanted}
-    own = {n: x for n, x in own.items() if n in kept or not subject.arguments.optional(n)}
-    if "decoder_start_token_id" in wanted:
-        own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
     length = own[stream.ids].shape[1]
     ids = np.concatenate([own[stream.ids], new[None, :-1]], axis=1)
 
@@ -152,3 +143,30 @@ def _whole(
     if first_length(subject, LongRope) < ids.shape[1]:  # angles depend on the length
         return [scores(end)[-1] for end in range(length, ids.shape[1] + 1)]
     return list(scores(ids.shape[1])[length - 1 :])
+
+
+def row_alone(
+    subject: Subject, data: Data, row: int, wanted: Mapping[str, Any], new: int
+) -> tuple[Data, Data]:
+    """A row without padding and what `generate` does not get, and its marks of the prompt.
+
+    new: number of new tokens, which no mark is for
+    """
+    own = {name: value[row : row + 1] for name, value in data.items()}
+    for stream in subject.arguments.streams():
+        mask = own.pop(f"{stream.prefix}attention_mask", None)
+        for name in (stream.ids, *subject.arguments.added_names(stream)):
+            if mask is not None and name in own:
+                own[name] = own[name][:, mask[0] == 1]
+    stream = reading_stream(subject)
+    asked = {name: own[name] for name in PROMPTED if name in own and name in wanted}
+    if "global_mask" in asked:
+        mask = data.get(f"{stream.prefix}attention_mask", np.ones_like(data[stream.ids]))
+        marks = asked["global_mask"][:, mask[row] == 1]
+        asked["global_mask"] = np.pad(marks, ((0, 0), (0, new - 1)))
+    added = {name for stack in subject.spec.stacks.values() for name in _added(stack)}
+    kept = {*added, *subject.arguments.marks.lengths} & {*wanted}
+    own = {n: x for n, x in own.items() if n in kept or not subject.arguments.optional(n)}
+    if "decoder_start_token_id" in wanted:
+        own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
+    return own, asked
