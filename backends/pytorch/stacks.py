@@ -254,8 +254,8 @@ def _batch_checks(f: Writer, given: list[Given]) -> list[Statement]:
     if not read or first.optional:
         return []
     sizes = [expression("x.size(0)", x=Name(one.name)) for one in (first, *read)]
-    made = [op.number for one in read if (op := graph.producer(one.value)) is not None]
-    return [written_for(DoStatement(call("check_lengths", constant("batch"), *sizes)), *made)]
+    line, argument = call("check_lengths", constant("batch"), *sizes), graph.producer(first.value)
+    return [written_for(DoStatement(line), *([argument.number] if argument else []))]
 
 
 def step_of(plan: FilePlan, stack: str) -> Step:

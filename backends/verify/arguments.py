@@ -73,7 +73,7 @@ class Arguments:
     @cached_property
     def marks(self) -> Marks:
         """What says more about vectors that are not those of tokens."""
-        return Marks(self)
+        return Marks(self, [stream.prefix for stream in self.streams()])
 
     def optional(self, name: str) -> bool:
         """Whether it says more about other data; not so vectors that may be absent."""

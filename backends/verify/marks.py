@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.facts import InputFact
+from ...compiler.facts import InputFact, PartFact
+from ...compiler.graph import ModuleGraph, Op
 from ..pytorch.entry import owner_of
 
-if TYPE_CHECKING:
-    from .arguments import Arguments, Data
+Data = dict[str, NDArray[Any]]
 
 ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+
+
+class Inputs(Protocol):
+    """The inputs of a model, as tests make them; see `Arguments`."""
+
+    @property
+    def graph(self) -> ModuleGraph: ...
+    def known(self) -> dict[str, Op]: ...
+    def length_of(self, stack: str) -> int: ...
+    def of_part(self, part: PartFact) -> int: ...
+    def draw(self, name: str, shape: tuple[int, ...], entries: int) -> NDArray[Any]: ...
 
 
 class Marks:
     """Builds the integer arguments that say more about vectors.
 
+    prefixes: those of the arguments of token ids, which are made elsewhere
     lengths: number of vectors that each argument describes
     """
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Inputs, prefixes: list[str]) -> None:
         self.arguments = arguments
-        known = {f"{stream.prefix}{role}" for stream in arguments.streams() for role in ROLES}
+        known = {f"{prefix}{role}" for prefix in prefixes for role in ROLES}
         self.lengths = {
             name: self._length(name)
             for name in arguments.known()

@@ -20,7 +20,7 @@ WRITTEN: dict[str, Any] = yaml.safe_load(
 FAULTS: dict[str, dict[str, str]] = {one["title"]: one for one in WRITTEN["faults"]}
 LAWS = (
     ("levels", "oracle", "weights", "future", "padding", "init", "loss"),
-    ("dropout", "generate", "stopping", "sampling", "cache", "rows", "sharing", "errors"),
+    ("dropout", "generate", "beams", "stopping", "sampling", "cache", "rows", "sharing", "errors"),
     ("gradients", "lengths", "bfloat16", "config", "options", "absent"),
     ("reference", "float32", "dtype", "mask", "documents", "order", "differences", "kernels"),
     ("tiles", "costs", "compile", "export"),
