@@ -119,7 +119,9 @@ def test_an_alias_wins_over_its_key(
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_older_names_of_classes(tmp_path: Path, name: str) -> None:
     now = SPELLINGS[name]
-    kind = next(kind for kind, family in FAMILIES.items() if now in family.heads)
+    kinds = [kind for kind, family in FAMILIES.items() if now in family.heads]
+    own = [kind for kind in kinds if name.lower().startswith(kind.replace("_", ""))]
+    kind = (own or kinds)[0]
     config = {"model_type": kind, "num_experts_per_tok": 2} if kind == "phimoe" else {}
     config |= {"model_type": kind}
     wanted = spec_of(tmp_path, **config, architectures=[now])

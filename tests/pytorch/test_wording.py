@@ -63,7 +63,7 @@ def test_positions_are_called_so(name: str) -> None:
 def test_numbers_are_explained() -> None:
     clip = built("example clip_vit_b32").text
     assert clip.count("2.659260036932778") == clip.count("  # log(1 / 0.07)") == 2
-    assert "token_pool(text, input_ids, token_id=49407)" in clip
+    assert "token_pool(text, input_ids, token_id=self.pooled_token_id)" in clip
     assert "positions_of_tokens(input_ids, pad_token_id=1)" in built("example roberta_base").text
     assert "members: int = 2" in built("example deepseek_v3").text
     assert "torch.full((config.heads,), 0.0)" not in built("example gpt_oss_20b").text

@@ -30,6 +30,9 @@ from torch.optim import Optimizer
 from .files import fail
 from .parallel import agreed, first_row, groups_of, like, local, rank_and_ranks, rows_of
 
+RESERVED: dict[Path, int] = {}
+"""Folders reserved by this process, with their open file descriptors."""
+
 
 def reserve(out: Path) -> None:
     """Keep other processes from training in the folder, until this one ends.
@@ -37,11 +40,15 @@ def reserve(out: Path) -> None:
     Raises TrainingError if one is, for example one whose parent was killed. Nothing is reserved
     where folders cannot be locked: on Windows and some network file systems.
     """
+    if out in RESERVED:
+        return
     try:
         import fcntl
 
-        fcntl.flock(os.open(out, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        RESERVED[out] = os.open(out, os.O_RDONLY)
+        fcntl.flock(RESERVED[out], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        os.close(RESERVED.pop(out))
         fail(f"another process is training in {out}; wait until it ends, or stop it")
     except (ImportError, OSError):
         return
