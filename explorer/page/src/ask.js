@@ -19,11 +19,9 @@ export function takeToken(fragment) {
   const parts = new URLSearchParams(fragment.replace(/^#/, ""));
   const given = parts.get("token");
   parts.delete("token");
-  if (given) {
-    keep(KEY, given);
-    history.replaceState(null, "", `#${parts}`); // so that no copied address contains it
-  }
-  token = given ?? recall(KEY) ?? "";
+  if (given) keep(KEY, given);
+  if (given !== null) history.replaceState(null, "", `#${parts}`); // so that no copied address contains it
+  token = given || recall(KEY) || "";
   return parts;
 }
 
