@@ -1,8 +1,9 @@
-"""The training script: runs that are killed, and its speed beside a loop as short as nanoGPT's.
+"""The training script: runs that are killed, its speed beside a loop as short as nanoGPT's, and the
+losses of its optimizers.
 
-    python -m benchmarks.training                  # both tables: some minutes
+    python -m benchmarks.training                  # all tables: some minutes
     python -m benchmarks.training --only killed
-    python -m benchmarks.training --write          # both, into docs/benchmarks.md
+    python -m benchmarks.training --write          # all, into docs/benchmarks.md
 
 Killed: a process that trains is killed (SIGKILL) at random moments, of which half are while a
 checkpoint is written, and started again each time, until it has finished. Its losses and weights
@@ -12,6 +13,9 @@ Loop: examples/tiny_gpt.yaml without dropout, batches of 8 x 128 bytes of Python
 each round, the script and the loop take 20 steps each in one process, with equal initial weights.
 Times are CPU times, since other programs share the machine. One loop reads the samples in the
 script's order, another at random places, as nanoGPT does (Karpathy 2022).
+
+Optimizers: the same spec with two layers of width 64, 150 steps of 8 x 64 bytes with each learning
+rate.
 """
 
 from __future__ import annotations
@@ -44,11 +48,17 @@ from modelwright.training.runs import prepare
 from modelwright.training.token_files import Request, write_data
 
 from .pages import conditions, write_rows
+from .smaller import last_loss
 
 SPEC = Path(mw.__file__).parent / "examples" / "tiny_gpt.yaml"
 KILLS = 50
 ROUNDS, STEPS = 10, 20
 LENGTH, BATCH = 128, 8
+RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
+SHORT = {
+    "steps": 150, "warmup": 15, "length": 64, "batch": 8, "micro_batch": 8, "save_every": 1000,
+    "eval_every": 0, "eval_steps": 16, "log_every": 150,
+}  # fmt: skip
 Row = list[str]
 
 
@@ -231,6 +241,24 @@ def compared(folder: Path) -> Iterator[Row]:
         ]
 
 
+# -- optimizers
+
+
+def optimizers(folder: Path) -> Iterator[Row]:
+    """The loss of held-out text after equally many steps: mean of three seeds, and their range."""
+    data, spec = tokens(folder), mw.load(SPEC, sets=["layers=2", "d_model=64"])
+    for name in ("adamw", "muon"):
+        row = [name]
+        for rate in RATES:
+            losses = []
+            for seed in range(3):
+                run = folder / f"{name}-{rate}-{seed}"
+                settings = {"optimizer": name, "lr": rate, "seed": seed, **SHORT}
+                losses.append(last_loss(mw.train(spec, data, run, **settings)))
+            row.append(f"{statistics.mean(losses):.3f} ({min(losses):.3f} to {max(losses):.3f})")
+        yield row
+
+
 LARGEST = "largest difference of a loss"
 TABLES: dict[str, tuple[Callable[[Path], Iterator[Row]], Row]] = {
     "killed": (
@@ -242,14 +270,15 @@ TABLES: dict[str, tuple[Callable[[Path], Iterator[Row]], Row]] = {
         compared,
         ["200 steps", "CPU time per step", "loop / train.py", "bits per byte", LARGEST],
     ),
+    "optimizers": (optimizers, ["learning rate", *map(str, RATES)]),
 }  # fmt: skip
 
 
 @click.command()
-@click.option("--only", type=click.Choice(list(TABLES)), help="One of the two tables.")
+@click.option("--only", type=click.Choice(list(TABLES)), help="One of the tables.")
 @click.option("--write", is_flag=True, help="Write the tables into docs/benchmarks.md.")
 def main(*, only: str | None, write: bool) -> None:
-    """Measure runs that are killed, and the speed of the training script."""
+    """Measure runs that are killed, the speed of the training script, and its optimizers."""
     torch.set_num_threads(1)
     for name in [only] if only else TABLES:
         if only is None:  # each in a process of its own: both import a module `train`

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..outputs import write_folder
+from .emitted.files import FORMAT
 from .encoding import TokenizerFile, encoder
 from .errors import TrainingError
 from .texts import total_bytes
-from .token_files import CLASSES, FORMAT, SPLITS, Sizes, dtype_of, is_ours, is_own
+from .token_files import CLASSES, SPLITS, Sizes, dtype_of, is_ours, is_own
 
 NO_TOKENIZER = TokenizerFile("", "none", 0, {})
 

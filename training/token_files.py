@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..outputs import write_folder
+from .emitted.files import FORMAT
 from .encoding import TokenizerFile, encode_in_order
 from .errors import TrainingError
 from .texts import Row, read_rows, total_bytes
 
-FORMAT = 1
 CLASSES = 1 << 31
 """What class numbers must be below."""
 SPLITS = ("train", "val")

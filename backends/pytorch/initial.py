@@ -208,10 +208,14 @@ class Initial:
         }
 
     def summary(self) -> str:
+        special = [way for way in self.names if self.is_special(way)]
         words = []
+        for way in special:
+            own = dict.fromkeys(".".join(name.split(".")[-2:]) for name in self.names[way])
+            words.append(f"{' and '.join(f'`{name}`' for name in own)} to {way.fill:g}")
         if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
             words.append("norms to identity")
-        biases = "other biases" if any(map(self.is_special, self.names)) else "biases"
+        biases = "other biases" if special else "biases"
         zero = [biases] * any(n.endswith("bias") for n in self.names.get(Way(0.0), []))
         places = (op for op in self.graph.ops() if op.attrs.get("zero"))
         names = (f"{self.graph.scopes[op.scope].weights}.{op.name}" for op in places)

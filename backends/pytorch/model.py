@@ -341,12 +341,8 @@ class Model:
             if fact.kind != "tokens" or value.shape[1].label in ("T", "S"):
                 continue
             ids = Name(fact.argument)
-            check = DoStatement(
-                call("check_shapes", expression("(*x.shape,)", x=ids), **{name: Name(name)})
-            )
             optional = any(part.optional and part.input == fact for part in parts)
-            test = expression("ids is not None", ids=ids)
-            found.append(If(test, (check,)) if optional else check)
+            found += _checked(one, expression("(*x.shape,)", x=ids), optional, ids)
         return found
 
     def _language_forward(self, f: Writer, language: str) -> Function:

@@ -15,8 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-# Of data.json.
-FORMAT = 1
+FORMAT = 1  # of data.json
 
 
 class TrainingError(Exception):
