@@ -209,8 +209,8 @@ HELPER_NAMES = frozenset(
     biased_grouped_attention biased_score block_mask block_ranges bucket_bias by_group by_length
     capped_attention_with_sinks capped_score capped_scores causal_bucket_bias
     causal_gathered_attention causal_linear_attention causal_strided_attention
-    causal_tiled_attention centred_grid_angles check_lengths check_shapes check_unplaced
-    check_vectors clipped_places compiled_fading_attention compiled_flex_attention
+    causal_tiled_attention centred_grid_angles check_frames check_lengths check_shapes
+    check_unplaced check_vectors clipped_places compiled_fading_attention compiled_flex_attention
     compiled_linear_attention
     content_to_position copied_keys cosines_and_sines difference_share distance_attention
     distance_scores document_ranges drawn_blocks drawn_table drop_labels drop_path

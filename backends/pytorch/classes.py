@@ -25,6 +25,7 @@ from .code.nodes import (
 )
 from .code.read import call, constant, dotted, statements
 from .code.walk import also_from, exchanged, rebuilt, union, written_for
+from .data_checks import data_checks
 from .items import Do, Keep, Repeat
 from .layer_list import construct, layer_list
 from .make import make
@@ -185,6 +186,8 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     results = [leave for _, leave in scope.carries] or list(plan.external(scope.path)[1])
     f.count_uses(items, results)
     f.ids = ids_of(f)
+    if scope.role == "module" and plan.graph.layers_of(scope.path) is None:
+        f.say(*data_checks(f, items))
     write_items(f, items)
     f.finish(results)
     if f.graph.values[results[0]].optional and scope.role == "module":  # called if it is given

@@ -16,6 +16,7 @@ from .code.nodes import Do as DoStatement
 from .code.nodes import Dot, Expr, Function, Name, Statement
 from .code.read import call, constant, expression, statements
 from .code.walk import written_for
+from .data_checks import data_checks
 from .entry import prefix_of
 from .items import Do, Item
 from .plan import FilePlan, Given
@@ -202,11 +203,15 @@ def write_hidden(
         f.hold(one.value, one.name)
     f.count_uses(items, values)
     f.ids = given[0].value
+    read = {fact.argument for fact in f.graph.read_by(stack)}
+    data = data_checks(
+        f, items, [g.value for g in given if g.name in read and not f.plan.ops(f.place.path)]
+    )
     if stack in f.graph.parts:  # the sequence of all inputs
         f.ids = next(op.outputs[0] for op in f.graph.ops(f.place.path) if op.kind in JOINS)
     write_items(f, items)
     f.finish([*values])
-    checks = [*_length_checks(f, stack), *_batch_checks(f, given)]
+    checks = [*data, *_length_checks(f, stack), *_batch_checks(f, given)]
     body = [*checks, *with_positions(f, stack, given)]
     if f.cached:
         moved = "cache.length += length" if f.static else "cache.length = end"

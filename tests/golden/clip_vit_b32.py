@@ -77,6 +77,17 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
+    for name, x in given.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
+
+
 def quick_gelu(x: Tensor) -> Tensor:
     """GELU approximated by a sigmoid (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
     return x * torch.sigmoid(1.702 * x)
@@ -149,6 +160,7 @@ class Vision(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.channels = config.channels
         self.image_size = config.image_size
         self.patch_embedding = nn.Conv2d(
             config.channels,
@@ -171,8 +183,7 @@ class Vision(nn.Module):
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
         size = self.image_size
-        if pixel_values.shape[-2:] != (size, size):
-            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
+        check_vectors(("B", self.channels, size, size), pixel_values=pixel_values)
         x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
         x = torch.cat([self.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
         x = self.embedding_norm(x + self.position_embedding.weight)
@@ -277,4 +288,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 34812e6f1497f98ac86b752857e33fff55ebf7b9ecb77a5c9e66cfe4fdcc88c3
+# sha256 of the above: 8f4808cc452a4eec1182ed815919555eda97547fd4f70633fe1461be0b1f797e

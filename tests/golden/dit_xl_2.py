@@ -69,11 +69,15 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
-def check_vectors(shape: tuple[int, ...], **given: Tensor) -> None:
-    """Check the shapes of conditions: a number or a vector for each sequence."""
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
     for name, x in given.items():
-        if x.shape != shape:
-            raise ValueError(f"{name} must have the shape {shape}, not {(*x.shape,)}")
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -243,8 +247,7 @@ class DitXl2(nn.Module):
     def hidden_states(self, pixel_values: Tensor, timesteps: Tensor, labels: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
         size = self.config.image_size
-        if pixel_values.shape[-2:] != (size, size):
-            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
+        check_vectors(("B", self.config.channels, size, size), pixel_values=pixel_values)
         x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, T, D)
         batch, length, _ = x.shape
         check_vectors((batch,), timesteps=timesteps)
@@ -278,4 +281,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: dc208ee13c7e41c123f681268fb6aa0fcfdcad4c503a86a4fad07984bb8c908e
+# sha256 of the above: 71773c497395c9ca88ac6f2eccc22c2338e5c6a5dad17028f082c2620a130419

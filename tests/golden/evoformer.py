@@ -40,6 +40,17 @@ class Config:
             raise ValueError(f"eps and init_std must be >= 0: {self}")
 
 
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
+    for name, x in given.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
+
+
 def check_lengths(axis: str, *lengths: int) -> None:
     """Raise ValueError unless an axis has the same length in all inputs."""
     for length in lengths[1:]:
@@ -312,6 +323,8 @@ class Evoformer(nn.Module):
 
     def hidden_states(self, msa: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states of each stream."""
+        check_vectors(("B", "sequence", "residue", self.config.msa_d_model), msa=msa)
+        check_vectors(("B", "residue", "residue", self.config.pair_d_model), pair=pair)
         check_lengths("batch", msa.size(0), pair.size(0))
         check_lengths("residue", msa.size(2), pair.size(1), pair.size(2))
         for block in self.layers:
@@ -324,4 +337,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 9e6bc0e9da2945df6fbbdd1d3df6b26feee9bcc353419bf5121156a2c9d0962d
+# sha256 of the above: 1841c947522a945f7540e1c3bcfd547506ff73780cbd3976bb343f3feb685254

@@ -115,6 +115,17 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
+    for name, x in given.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
+
+
 def place_rows(x: Tensor, places: Tensor, rows: Tensor) -> Tensor:
     """Replace x (B, T, D) where `places` (B, T) is true with the vectors of `rows` (N, M, D)."""
     if not torch.compiler.is_compiling() and places.sum() != rows[..., 0].numel():
@@ -241,6 +252,7 @@ class Vision(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.channels = config.channels
         self.image_size = config.image_size
         self.patch_embedding = nn.Conv2d(
             config.channels,
@@ -260,8 +272,7 @@ class Vision(nn.Module):
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
         size = self.image_size
-        if pixel_values.shape[-2:] != (size, size):
-            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
+        check_vectors(("B", self.channels, size, size), pixel_values=pixel_values)
         x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
         x = torch.cat([self.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
         x = self.embedding_norm(x + self.position_embedding.weight)
@@ -492,4 +503,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 47c69645f8483a46613482329ded6a37260363abcae2329545ecd9a6297266fa
+# sha256 of the above: dd0d70e6eab1e6fc3efd85eee42587e6abaffabe791af234b0fea98cde84dc67

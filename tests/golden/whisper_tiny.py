@@ -89,6 +89,17 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
+    for name, x in given.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
+
+
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
     """Sines, then cosines, of the positions (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
@@ -191,6 +202,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.channels = config.channels
         self.d_model = config.d_model
         self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
@@ -208,6 +220,9 @@ class Encoder(nn.Module):
 
     def forward(self, input_features: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
+        check_vectors(("B", self.channels, "frames"), input_features=input_features)
+        if input_features.size(-1) == 0:
+            raise ValueError("input_features has no frames; at least one is needed")
         x = F.gelu(self.conv1(input_features))  # (B, Z1, 2*T)
         x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, T, D)
         length = x.size(1)
@@ -364,4 +379,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9b86486c37530a4ef8f005f3affd6941f4901e43bf1ecb37509e973cadff568c
+# sha256 of the above: 128d47914eace00a5b528e0d7d95b633c7bf201fb8fefd26d8d41b5e902ccd1c

@@ -191,7 +191,7 @@ LIMITS |= {"length == 0", "attention_mask.size(-1) == 0", "len(k) != len(x)"}  #
 LIMITS |= {"memory is None"}  # attention to tokens, not to a memory
 LIMITS |= {"last <= keys.size(-2)"}  # is there room left?
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
-LIMITS |= {"length != lengths[0]", "x.shape != shape"}  # `check_lengths`, `check_vectors`
+LIMITS |= {"length != lengths[0]", "x.size(-1) < least", "x.size(-1) == 0"}  # `check_frames`
 LIMITS |= {"places.sum() != rows[..., 0].numel()", "places.any()"}  # vectors among tokens
 LIMITS |= {"x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
@@ -336,7 +336,7 @@ def allowed(test: ast.expr, function: str) -> bool:
         return True
     if text in SAMPLING | LIMITS | CASES or LONGROPE.fullmatch(text):
         return True
-    if function in ("check_shapes", "join_inputs", "interleave_inputs"):
+    if function in ("check_shapes", "check_vectors", "join_inputs", "interleave_inputs"):
         return "config" not in text and "self" not in text
     if function == "__post_init__":
         names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}

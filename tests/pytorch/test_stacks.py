@@ -277,6 +277,8 @@ def test_conditions_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     message = f"timesteps must have the shape (2,), not {shape}"
     with pytest.raises(ValueError, match=re.escape(message)):
         model(pixel_values=images, v=v, timesteps=torch.zeros(shape))
+    with pytest.raises(ValueError, match=re.escape("timesteps must be a tensor (2,), not a float")):
+        model(pixel_values=images, v=v, timesteps=0.5)
     with pytest.raises(ValueError, match=re.escape("v must have the shape (2, 4), not ()")):
         model(pixel_values=images, v=torch.tensor(1.0), timesteps=torch.zeros(2))
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ..code.measure import LONG, width
-from ..code.nodes import Dot, Format, Name, Set
+from ..code.nodes import Dot, Name, Set
 from ..code.read import call, constant, expression, names, statements
 from ..code.walk import written_for
+from ..data_checks import frame_checks
 from ..make import joined_name
 from ..writer import Writer
 from .row import Row, module_call
@@ -26,59 +27,14 @@ def embedding(f: Writer, op: Op) -> Any:
     return call(f.own(op), ids)
 
 
-SQUARE = """\
-size = side
-if image.shape[-2:] != (size, size):
-    raise ValueError(message)
-"""
-OBLONG = """\
-height, width = side, across
-if image.shape[-2:] != (height, width):
-    raise ValueError(message)
-"""
-
-
-VIDEO = """\
-size = (frames, height, width)
-if video.shape[-3:] != size:
-    raise ValueError(message)
-"""
-
-
-def _check_video(f: Writer, op: Op, video: Any) -> None:
-    """Statements that raise ValueError for a video of another size."""
-    names = ("frames", "height", "width")
-    sides = {name: f.number(side) for name, side in zip(names, op.attrs["sides"], strict=True)}
-    shape = expression("tuple(video.shape[-3:])", video=video)
-    message = Format((shape, " frames and pixels, but videos have ", expression("size")))
-    f.say(*statements(VIDEO, video=video, **sides, message=message), op=op)
-
-
-def _check_sides(f: Writer, op: Op, image: Any, height: Any, width: Any) -> None:
-    """Statements that raise ValueError for an image of another size."""
-    shape = expression("tuple(image.shape[-2:])", image=image)
-    if height is width:
-        message = Format((shape, " pixels, but image_size is ", expression("size")))
-        f.say(*statements(SQUARE, image=image, side=f.number(height), message=message), op=op)
-    else:
-        sides = {"side": f.number(height), "across": f.number(width)}
-        size = (expression("height"), " x ", expression("width"))
-        message = Format((shape, " pixels, but images have ", *size))
-        f.say(*statements(OBLONG, image=image, **sides, message=message), op=op)
-
-
 def patchify(f: Writer, op: Op) -> Any:
-    image = f.arg(op, "image")
-    if op.attrs["tubelet"]:
-        _check_video(f, op, image)
-    else:
-        _check_sides(f, op, image, *op.attrs["sides"])
-    patches = call(f.own(op), image)
+    patches = call(f.own(op), f.arg(op, "image"))
     return expression("patches.flatten(2).transpose(1, 2)", patches=patches)
 
 
 def convolve(f: Writer, op: Op) -> Any:
     x = f.arg(op, "x")
+    f.say(*frame_checks(f, op, x), op=op)
     if op.attrs.get("causal"):
         kernel, dilation = op.attrs["kernel"], op.attrs["dilation"]
         reach = kernel - 1 if dilation == 1 else (kernel - 1) * dilation
@@ -90,11 +46,7 @@ def convolve(f: Writer, op: Op) -> Any:
 
 
 def convolve_image(f: Writer, op: Op) -> Any:
-    x = f.arg(op, "x")
-    source = f.graph.producer(op.arg("x"))
-    if source is not None and source.kind == "argument":
-        _check_sides(f, op, x, *(dim.size for dim in f.graph.values[op.arg("x")].shape[2:]))
-    return call(f.own(op), x)
+    return call(f.own(op), f.arg(op, "x"))
 
 
 def flatten_image(f: Writer, op: Op) -> Any:

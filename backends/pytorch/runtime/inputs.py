@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
@@ -15,11 +15,25 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
 
-def check_vectors(shape: tuple[int, ...], **given: Tensor) -> None:
-    """Check the shapes of conditions: a number or a vector for each sequence."""
+def check_vectors(shape: tuple[int | str, ...], **given: Tensor) -> None:
+    """Check shapes of images, signals and vectors. An axis with a name may have any length."""
     for name, x in given.items():
-        if x.shape != shape:
-            raise ValueError(f"{name} must have the shape {shape}, not {(*x.shape,)}")
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} must be a tensor {shape}, not a {type(x).__name__}")
+        sizes = zip(x.shape, shape, strict=False)
+        if x.dim() != len(shape) or any(n != m and not isinstance(m, str) for n, m in sizes):
+            wanted = str(shape).replace("'", "")  # names of axes are not quoted
+            raise ValueError(f"{name} must have the shape {wanted}, not {(*x.shape,)}")
+
+
+def check_frames(x: Tensor, *convolutions: nn.Conv1d) -> None:
+    """Raise ValueError if a signal x (B, channels, frames) is too short for these convolutions."""
+    least = 1
+    for layer in reversed(convolutions):
+        reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
+        least = (least - 1) * layer.stride[0] + reach + 1
+    if x.size(-1) < least:
+        raise ValueError(f"{x.size(-1)} frames, but the convolutions need at least {least}")
 
 
 def join_inputs(*inputs: Tensor | None) -> Tensor:
@@ -28,8 +42,8 @@ def join_inputs(*inputs: Tensor | None) -> Tensor:
     if not given:
         raise ValueError("no input is given; at least one is needed")
     for x in given[1:]:
-        if x.size(0) != given[0].size(0):
-            raise ValueError(f"inputs of {given[0].size(0)} and {x.size(0)} sequences")
+        if x.shape[::2] != given[0].shape[::2]:  # the numbers of sequences, and the widths
+            raise ValueError(f"inputs of the shapes {(*given[0].shape,)} and {(*x.shape,)}")
     return torch.cat(given, dim=1)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....spec.embedding import has_grid
 from ....spec.masks import atoms
 from ..measure import Measured, NotHere
 from ..subject import Subject
@@ -40,7 +39,7 @@ def errors(subject: Subject) -> Measured | NotHere:
     For ids and masks a RuntimeError of torch is accepted.
     """
     shapes, calls = [*_arguments(subject)], [*_cache(subject), *_generation(subject)]
-    calls += _images(subject)
+    calls += _vectors(subject)
     if not shapes and not calls:
         return NotHere("there is nothing to refuse: no tokens, no cache")
     wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
@@ -81,16 +80,22 @@ def _arguments(subject: Subject) -> Iterator[Call]:
             yield forward(name, mask.double())
 
 
-def _images(subject: Subject) -> Iterator[Call]:
-    """Calls with images that are twice as wide or as high."""
+def _vectors(subject: Subject) -> Iterator[Call]:
+    """Calls with images, signals, vectors and conditions of other shapes: an axis too few, or twice
+    the size along an axis whose size is known.
+    """
     data = subject.tensors(subject.data("plain"))
-    for stack in subject.spec.stacks.values():
-        for source in stack.input:
-            if has_grid(source) and source.argument in data:
-                name, image = source.argument, data[source.argument]
-                for axis in (-1, -2):
-                    other = {**data, name: torch.cat([image, image], dim=axis)}
-                    yield f"{name} of another size", lambda o=other: subject.model(**o)  # type: ignore[misc]
+    for name, argument in subject.arguments.known().items():
+        value = subject.graph.values[argument.outputs[0]]
+        if value.dtype != "float" or name not in data:
+            continue
+        given, wrong = data[name], [data[name][0]]
+        for axis, dim in enumerate(value.shape):
+            if dim.size is not None:
+                wrong.append(torch.cat([given, given], dim=axis))
+        for other in wrong:
+            words = f"{name} of the shape {tuple(other.shape)}"
+            yield words, lambda o=other, n=name: subject.model(**{**data, n: o})  # type: ignore[misc]
 
 
 def _cache(subject: Subject) -> Iterator[Call]:
