@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.passes.choose_kernels import choose_kernels
+from ..pytorch.calls import table_of
 from ..pytorch.file import emit_file, module_name
 
 
@@ -99,14 +100,43 @@ class EmittedFile:
         users = [(op.kind, op.name) for op in self.graph.ops() if ids in op.inputs]
         return users == [("embedding", "token_embedding")]
 
+    def vector_table(self, stack: str) -> str:
+        """The embedding of a stack's ids if only it reads them, so that vectors can replace them.
+
+        "" if something else reads them too, or if the stack does not read tokens.
+        """
+        graph = self.graph
+        table = table_of(graph, stack) or next(
+            (
+                op
+                for op in graph.ops()
+                if op.kind == "embedding"
+                and op.name == "token_embedding"
+                and graph.scopes[op.scope].stack == stack
+            ),
+            None,
+        )
+        if table is None or sum(table.arg("ids") in op.inputs for op in graph.ops()) > 1:
+            return ""
+        (weight,) = table.weights
+        return (weight.tied or graph.weight_name(table, weight)).removesuffix(".weight")
+
     @property
     def fused_attention(self) -> bool:
-        """Whether each layer has one fused attention, so that attention weights can be returned."""
+        """Whether each layer has one fused attention, so that attention weights can be returned.
+
+        Layers of a decoder that reads an encoder have two: self-attention, then cross-attention.
+        """
         graph = choose_kernels(self.graph)
         attends = [op for op in graph.ops() if op.kind in ATTENDS]
-        blocks = [scope.path for scope in graph.scopes.values() if scope.role == "block"]
-        each = [sum(f"{op.scope}.".startswith(f"{path}.") for op in attends) for path in blocks]
-        return set(each) == {1} and all(op.kind == "attend" and _is_fused(op) for op in attends)
+        blocks = [scope for scope in graph.scopes.values() if scope.role == "block"]
+        decoder = "" if self.pair is None else self.pair[1]
+        for block in blocks:
+            inside = [op for op in attends if f"{op.scope}.".startswith(f"{block.path}.")]
+            crossed = [str(graph.values[op.arg("k")].shape[-2]) == "M" for op in inside]
+            if crossed != ([False, True] if block.stack == decoder else [False]):
+                return False
+        return bool(blocks) and all(op.kind == "attend" and _is_fused(op) for op in attends)
 
 
 ATTENDS = ("attend", "attend_linearly", "pool_heads")

@@ -8,6 +8,7 @@ from .errors import ExportError
 from .kinds import CAUSAL, ONE_RESULT, RUNNING, SEVERAL, UNCACHED, Kind
 from .templates import Rows
 
+_OWNERS = {"encoder_reads": "self.whole.model", "decoder_reads": "self.model"}
 OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of output classes
 
 
@@ -44,8 +45,8 @@ def _seq2seq_rows(emitted: EmittedFile) -> Rows:
     extra = [name for name in encoder.values() if name not in fixed]
     more = [name for name in decoder.values() if name not in (*fixed, *extra)]
     return {
-        "encoder_reads": _read(emitted, first, "main_input", "encoder_reads"),
-        "decoder_reads": _read(emitted, second, "decoder_input_ids", "decoder_reads"),
+        "encoder_reads": _read(emitted, first, "encoder_ids", "encoder_reads"),
+        "decoder_reads": _read(emitted, second, "decoder_ids", "decoder_reads"),
         "encoder_input": [_passed(own, name, "encoder_input") for own, name in encoder.items()],
         "decoder_input": [_passed(own, name, "decoder_input") for own, name in decoder.items()],
         "encoder_mask": [{"encoder_mask": "attention_mask"}] if emitted.reads_tokens else [],
@@ -59,7 +60,7 @@ def _read(emitted: EmittedFile, stack: str, ids: str, word: str) -> list[dict[st
     table = table_of(emitted.graph, stack)
     arguments = {"memory": "encoder_outputs[0]"}
     if table is not None:
-        arguments["x"] = f"self.model.{table.name}({ids})"
+        arguments["x"] = f"{_OWNERS[word]}.{table.name}({ids})"
     return [{word: arguments.get(name, ids)} for name in emitted.required(stack)]
 
 

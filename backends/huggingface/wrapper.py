@@ -180,7 +180,7 @@ def _modeling(
     without += [] if any(file == "cache" for file, _ in kind.parts) else ["cached_result"]
     without += [] if kind is RUNNING else ["_supports_default_dynamic_cache"] if kind.cached else []
     ways, guards = _ways(emitted, kind), _guards(emitted, kind)
-    without += [name for name in OBSERVING if name not in ways]
+    without += [name for name in OBSERVING if name not in ways.values()]
     without += [name for name in GUARDS if name not in guards]
     own = kind in (ONE_RESULT, SEVERAL)
     main = emitted.main_input if own else emitted.standard_input
@@ -190,12 +190,14 @@ def _modeling(
         "MAIN_INPUT": f'"{main}"',
         "main_input": main,
         **({} if emitted.pair is None else dict(zip(STACKS, emitted.pair, strict=True))),
-        "NO_VECTORS": "the model reads the ids, too",
+        "NO_VECTORS": literal(READS_IDS),
         "NO_WEIGHTS": "no layer computes them",
+        "GROWING": f"({''.join(f'{literal(name)}, ' for name in _growing(emitted, kind))})",
         "LENGTHS": f"({''.join(f'{length}, ' for length in _switches(emitted))})",
         "NewCache": "RunningCache" if kind is RUNNING else "DynamicCache",
         "KeptOf": "KeptStates" if kind is RUNNING else "KeptCache",
-        **{way: way.partition("_")[0] for way in ways},
+        **_tables_of_pair(emitted),
+        **ways,
     }
     rows = {
         **input_rows(emitted, kind),
@@ -214,27 +216,58 @@ def _modeling(
 
 
 STACKS = ("its_encoder", "its_decoder")
+READS_IDS = "the model reads the ids, too"
 OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
-GUARDS = ("refuse_padding", "restarted")
+GUARDS = ("refuse_padding", "restarted", "grow")
 
 
-def _ways(emitted: EmittedFile, kind: Kind) -> list[str]:
-    """The methods of `OBSERVING` that the model's classes need."""
-    if kind in (ONE_RESULT, SEVERAL, SEQ2SEQ):
-        return []
-    found = ["observed" if emitted.fused_attention else "observed_states"]
-    if emitted.reads_tokens:
-        found.append("embedded" if emitted.vectors_for_tokens else "embedded_ids")
-    return found
+def _ways(emitted: EmittedFile, kind: Kind) -> dict[str, str]:
+    """Name of a call in the runtime -> the method of `OBSERVING` that the model needs."""
+    if kind in (ONE_RESULT, SEVERAL):
+        return {}
+    found = {"observed": "observed" if emitted.fused_attention else "observed_states"}
+    if kind is SEQ2SEQ:
+        words = ("encoder_embedded", "decoder_embedded")
+        tables = {
+            w: emitted.vector_table(s) for w, s in zip(words, emitted.pair or (), strict=True)
+        }
+    else:
+        table = "token_embedding" if emitted.vectors_for_tokens else ""
+        tables = {"embedded": table} if emitted.reads_tokens else {}
+    return {**found, **{w: "embedded" if table else "embedded_ids" for w, table in tables.items()}}
+
+
+def _tables_of_pair(emitted: EmittedFile) -> dict[str, str]:
+    """Arguments of `embedded` or `embedded_ids` for an encoder and a decoder."""
+    if emitted.pair is None:
+        return {}
+    other = READS_IDS if emitted.reads_tokens else "the encoder does not read tokens"
+    encoder, decoder = map(emitted.vector_table, emitted.pair)
+    return {
+        "ENCODER_TABLE": literal(encoder or other),
+        "DECODER_TABLE": literal(decoder or READS_IDS),
+    }
 
 
 def _guards(emitted: EmittedFile, kind: Kind) -> list[str]:
     """The methods of `GUARDS` that a step of generation needs."""
+    growing = ["grow"] if _growing(emitted, kind) else []
     if kind not in (CAUSAL, RUNNING, UNCACHED):
-        return []
+        return growing
     padding = counts_places(emitted.graph, next(iter(emitted.graph.hidden)))
     restart = kind is not UNCACHED and bool(_switches(emitted))
-    return ["refuse_padding"] * padding + ["restarted"] * restart
+    return ["refuse_padding"] * padding + ["restarted"] * restart + growing
+
+
+def _growing(emitted: EmittedFile, kind: Kind) -> list[str]:
+    """Inputs with a document id for each token of the text that is generated."""
+    if not kind.generates:
+        return []
+    names = emitted.optional("hidden_states") if emitted.pair is None else []
+    if emitted.pair is not None:
+        encoder, decoder = map(emitted.optional, emitted.pair)
+        names = [name for name in decoder if name not in encoder]
+    return [name for name in names if name.endswith("document_ids")]
 
 
 def _switches(emitted: EmittedFile) -> list[str]:

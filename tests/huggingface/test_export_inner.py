@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers as tf
-from exported import BOTH, COMMON, ENCODER, HEADS, exported, load, moved, prompts
+from exported import BOTH, COMMON, ENCODER, HEADS, PLACED, exported, load, moved, prompts
 
 import modelwright as mw
 from modelwright.backends.huggingface import export_custom, import_folder
@@ -102,15 +102,70 @@ def test_inner_states_of_both_stacks(
     kind: Any, config: Any, tmp_path: Path, code_cache: None
 ) -> None:
     theirs, ours = both(tmp_path, kind, config, "AutoModelForSeq2SeqLM")
-    given = {**prompts(), "decoder_input_ids": prompts(length=5)["input_ids"]}
-    wanted, found = (model(**given, output_hidden_states=True) for model in (theirs, ours))
-    for field in ("encoder_hidden_states", "decoder_hidden_states"):
-        assert len(getattr(found, field)) == 3
+    given = {**prompts(padded=True), "decoder_input_ids": prompts(length=5)["input_ids"]}
+    options = {"output_hidden_states": True, "output_attentions": True}
+    wanted, found = (model(**given, **options) for model in (theirs, ours))
+    real = {"encoder": given["attention_mask"].bool(), "decoder": torch.ones(3, 5).bool()}
+    for field, count in {
+        "encoder_hidden_states": 3, "decoder_hidden_states": 3, "encoder_attentions": 2,
+        "decoder_attentions": 2, "cross_attentions": 2,
+    }.items():  # fmt: skip
+        shown = real["encoder" if field.startswith("encoder") else "decoder"]
+        assert len(getattr(found, field)) == count
         for mine, other in zip(getattr(found, field), getattr(wanted, field), strict=True):
-            assert (mine - other).abs().max() < 1e-4
-    for option in ("output_attentions", "inputs_embeds", "decoder_inputs_embeds"):
-        with pytest.raises(ValueError, match=f"does not support `{option}`"):
-            ours(**given, **{option: torch.zeros(1) if "embeds" in option else True})
+            one, two = (x.transpose(1, 2) if x.ndim == 4 else x for x in (mine, other))
+            assert (one - two)[shown].abs().max() < 1e-4
+    assert torch.equal(found.logits, ours(**given).logits)
+    steps = {**options, "max_new_tokens": 3, "do_sample": False, "return_dict_in_generate": True}
+    steps |= {"min_new_tokens": 3}
+    wanted, found = (model.generate(**prompts(), **steps) for model in (theirs, ours))
+    assert torch.equal(found.sequences, wanted.sequences)
+    for field in ("decoder_attentions", "cross_attentions"):
+        for mine, other in zip(getattr(found, field), getattr(wanted, field), strict=True):
+            assert all((x - y).abs().max() < 1e-4 for x, y in zip(mine, other, strict=True))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_vectors_in_place_of_both_texts(tied: bool, tmp_path: Path, code_cache: None) -> None:
+    name = "one" if tied else "two"  # the library knows code by the folder's name
+    text = BOTH.replace("layers: 2,", "layers: 2, input: {tied: encoder},") if tied else BOTH
+    exported(text, tmp_path / name)
+    model = load(tmp_path / name, "AutoModelForSeq2SeqLM").eval()
+    given, ids = prompts(padded=True), prompts(length=5)["input_ids"]
+    mask = {"attention_mask": given["attention_mask"]}
+    tables = [model.model.token_embedding] * 2 if tied else [
+        model.model.encoder.token_embedding, model.model.decoder.token_embedding
+    ]  # fmt: skip
+    vectors = [table(x) for table, x in zip(tables, (given["input_ids"], ids), strict=True)]
+    logits = model(**given, decoder_input_ids=ids).logits
+    made = model(inputs_embeds=vectors[0], decoder_inputs_embeds=vectors[1], **mask, labels=ids)
+    assert torch.equal(made.logits, logits)
+    assert torch.equal(made.loss, model.model.loss(logits, ids))
+    options = {"max_new_tokens": 6, "do_sample": False}
+    texts = [model.generate(**given, **options, num_beams=2)]
+    texts.append(model.generate(inputs_embeds=vectors[0], **mask, **options, num_beams=2))
+    assert torch.equal(*texts)
+    for wrong in ({**given, "inputs_embeds": vectors[0]}, {"decoder_inputs_embeds": vectors[1]}):
+        with pytest.raises(ValueError, match="pass either token ids or their embeddings"):
+            model(**given | wrong, decoder_input_ids=ids)
+
+
+def test_new_tokens_continue_the_last_document(tmp_path: Path, code_cache: None) -> None:
+    ours = exported(f"{PLACED}\nmask: causal & documents", tmp_path / "documents")
+    theirs, ids = load(tmp_path / "documents").eval(), prompts()["input_ids"]
+    marks = torch.tensor([[0, 0, 0, 0, 0, 1, 1, 1]]).repeat(3, 1)
+    options = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None}
+    expected, grown = ids, marks
+    for _ in range(6):
+        new = ours(expected, document_ids=grown)[:, -1:].argmax(-1)
+        expected, grown = (
+            torch.cat([expected, new], dim=1),
+            torch.cat([grown, grown[:, -1:]], dim=1),
+        )
+    for cached in (True, False):
+        made = theirs.generate(ids, document_ids=marks, **options, use_cache=cached)
+        assert torch.equal(made, expected)
+    assert not torch.equal(theirs.generate(ids, **options), expected)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "bert", "bert-classes"])

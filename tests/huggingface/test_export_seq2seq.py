@@ -79,7 +79,9 @@ def test_labels_are_read_one_place_later(pair: tuple[Any, Any]) -> None:
 
 
 def test_it_needs_something_to_decode(pair: tuple[Any, Any]) -> None:
-    with pytest.raises(ValueError, match="decoder_input_ids are needed, or labels"):
+    with pytest.raises(
+        ValueError, match="decoder_input_ids, decoder_inputs_embeds or labels are needed"
+    ):
         pair[1](**prompts())
 
 

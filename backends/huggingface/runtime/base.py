@@ -17,8 +17,9 @@ from .configuration import NameConfig
 from .emitted import Config, Emitted
 from .observed import Observed
 
-INPUT_TABLE = OUTPUT_TABLE = ""
+INPUT_TABLE = OUTPUT_TABLE = NO_VECTORS = ""
 BLOCKS: list[str] = []
+GROWING: tuple[str, ...] = ()
 
 
 class NamePreTrainedModel(PreTrainedModel):
@@ -85,14 +86,16 @@ class NamePreTrainedModel(PreTrainedModel):
         return kind(**fields, **{name: cache})
 
     @contextmanager
-    def embedded(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
+    def embedded(
+        self, ids: Tensor | None, vectors: Tensor | None, embedding: str = INPUT_TABLE
+    ) -> Iterator[Tensor]:
         """Ids (B, T), or ids whose embeddings are the given `vectors` (B, T, D)."""
         if ids is not None and vectors is None:
             yield ids
             return
         if ids is not None or vectors is None:
             raise ValueError("pass either token ids or their embeddings")
-        table = vars(self.get_input_embeddings())
+        table = vars(self.model.get_submodule(embedding))
         table["forward"] = lambda _: vectors
         try:
             yield vectors.new_zeros(vectors.shape[:2], dtype=torch.long)
@@ -100,12 +103,17 @@ class NamePreTrainedModel(PreTrainedModel):
             del table["forward"]
 
     @contextmanager
-    def embedded_ids(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
-        """Ids (B, T); raises for `inputs_embeds`, which this model does not support."""
+    def embedded_ids(
+        self,
+        ids: Tensor | None,
+        vectors: Tensor | None,
+        reason: str = NO_VECTORS,
+    ) -> Iterator[Tensor]:
+        """The input; raises for `inputs_embeds`, which is not supported for this `reason`."""
         if vectors is not None:
-            raise ValueError("inputs_embeds is not supported: NO_VECTORS")
+            raise ValueError(f"inputs_embeds is not supported: {reason}")
         if ids is None:
-            raise ValueError("token ids are required")
+            raise ValueError("the input is required")
         yield ids
 
     def observed(self, states: bool | None, weights: bool | None) -> Observed:
@@ -127,6 +135,15 @@ class NamePreTrainedModel(PreTrainedModel):
         mask = given.get("attention_mask")
         if mask is not None and (cache is None or not cache.get_seq_length()) and not mask.all():
             raise ValueError("prompts must not be padded: the mask depends on positions")
+
+    def grow(self, ids: Tensor, given: dict[str, Any], mask: Tensor | None) -> None:
+        """Extend the document ids of a prompt to new tokens, which continue its last document."""
+        length = ids.size(1) if mask is None else mask.size(1)
+        for name in GROWING:
+            x = given.get(name)
+            if x is not None and x.size(1) < length:
+                x = torch.cat([x, x[:, -1:].expand(-1, length - x.size(1))], dim=1)
+            given[name] = None if x is None else x[:, :length]
 
     def refuse(self, **asked: Any) -> None:
         """Raise ValueError for an argument of Hugging Face models that is not supported here."""

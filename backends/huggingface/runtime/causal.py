@@ -29,6 +29,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         """The arguments of `forward` for each step of generation."""
         kwargs["inputs_embeds"] = inputs_embeds  # `generate` accepts only arguments named here
         self.refuse_padding(kwargs)
+        self.grow(input_ids, kwargs, kwargs.get("attention_mask"))
         input_ids = self.restarted(input_ids, kwargs)
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)

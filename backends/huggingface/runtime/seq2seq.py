@@ -10,9 +10,8 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from .base import NamePreTrainedModel
 from .cache import KeptCrossCache
-from .emitted import Emitted
-from .observed import Observed
 
+ENCODER_TABLE = DECODER_TABLE = ""
 encoder_extra = encoder_input = decoder_input = encoder_mask = None
 encoder_reads = decoder_reads = None
 MAIN_INPUT = ""
@@ -22,31 +21,37 @@ class NameEncoder(nn.Module):
     """The encoder as a separate module; it refers to the model and has no weights of its own."""
 
     main_input_name = MAIN_INPUT
-    model: Emitted
+    whole: NamePreTrainedModel
 
-    def __init__(self, model: Emitted) -> None:
+    def __init__(self, whole: NamePreTrainedModel) -> None:
         super().__init__()
-        vars(self)["model"] = model
+        vars(self)["whole"] = whole
 
     def forward(
         self,
-        main_input: Tensor,
+        main_input: Tensor | None = None,
         encoder_mask: Tensor | None = None,
         encoder_extra: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
         """Hidden states (B, M, D) of the encoder for `main_input`."""
-        if output_attentions:
-            raise ValueError("output_attentions is not supported for an encoder and a decoder")
-        with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
-            memory = self.model.its_encoder(
+        with (
+            self.whole.observed(output_hidden_states, output_attentions) as seen,
+            self.whole.encoder_embedded(main_input, inputs_embeds, ENCODER_TABLE) as encoder_ids,
+        ):
+            memory = self.whole.model.its_encoder(
                 encoder_reads,
                 emitted_input=encoder_input,
             )  # (B, M, D)
             seen.last(memory)
-        result = BaseModelOutput(last_hidden_state=memory, hidden_states=seen.hidden_states)
+        result = BaseModelOutput(
+            last_hidden_state=memory,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
+        )
         return result.to_tuple() if return_dict is False else result
 
 
@@ -56,7 +61,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
     main_input_name = MAIN_INPUT
 
     def get_encoder(self, modality: str | None = None) -> NameEncoder:
-        return NameEncoder(self.model)
+        return NameEncoder(self)
 
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """The labels (B, T), shifted right, after the start token."""
@@ -69,6 +74,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         """The arguments of `forward` for each step of generation."""
+        self.grow(input_ids, kwargs, kwargs.get("decoder_attention_mask"))
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
@@ -97,29 +103,29 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         `cache` is the name of `past_key_values` since version 5.24 of the library.
         `decoder_input_ids` defaults to the shifted `labels`, in which -100 is ignored.
         """
-        self.refuse(
-            inputs_embeds=inputs_embeds,
-            decoder_inputs_embeds=decoder_inputs_embeds,
-            output_attentions=output_attentions,
-        )
-        if output_hidden_states is None:
-            output_hidden_states = self.config.output_hidden_states
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
                 main_input,
                 encoder_mask=encoder_mask,
                 encoder_extra=encoder_extra,
+                inputs_embeds=inputs_embeds,
+                output_attentions=output_attentions,
                 output_hidden_states=output_hidden_states,
             )
-        if decoder_input_ids is None and labels is not None:
+        if decoder_input_ids is None and decoder_inputs_embeds is None:
+            if labels is None:
+                raise ValueError("decoder_input_ids, decoder_inputs_embeds or labels are needed")
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
-        if decoder_input_ids is None:
-            raise ValueError("decoder_input_ids are needed, or labels")
         cache = past_key_values if cache is None else cache
         if use_cache and cache is None and not self.recomputes:
             kept = DynamicCache(config=self.config), DynamicCache(config=self.config)
             cache = EncoderDecoderCache(*kept)
-        with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.decoder_embedded(
+                decoder_input_ids, decoder_inputs_embeds, DECODER_TABLE
+            ) as decoder_ids,
+        ):
             x = self.model.its_decoder(
                 decoder_reads,
                 emitted_input=decoder_input,
@@ -137,7 +143,10 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
             decoder_hidden_states=seen.hidden_states,
-            encoder_hidden_states=getattr(encoder_outputs, "hidden_states", None),
+            decoder_attentions=seen.attentions and seen.attentions[::2],
+            cross_attentions=seen.attentions and seen.attentions[1::2],
             encoder_last_hidden_state=encoder_outputs[0],
+            encoder_hidden_states=getattr(encoder_outputs, "hidden_states", None),
+            encoder_attentions=getattr(encoder_outputs, "attentions", None),
         )
         return result.to_tuple() if return_dict is False else result

@@ -21,6 +21,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         """The arguments of `forward` for each step of generation."""
         self.refuse_padding(kwargs)
+        self.grow(input_ids, kwargs, kwargs.get("attention_mask"))
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
