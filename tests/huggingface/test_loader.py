@@ -113,6 +113,17 @@ def test_what_is_read_is_what_the_importer_reads(name: str, tmp_path: Path) -> N
         assert equal(model, mw.from_pretrained(folder))
 
 
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_names_of_a_wrapped_model(wrapper: str, tmp_path: Path) -> None:
+    """As data parallelism and torch.compile write them; a single name with a prefix is refused."""
+    module, path = built(saved("llama", tmp_path)), tmp_path / "model.safetensors"
+    model, plain = own_class(module)(), load_file(path)
+    save_file({wrapper + name: x for name, x in plain.items()}, path)
+    assert equal(module.load_checkpoint(model, tmp_path), mw.from_pretrained(tmp_path))
+    save_file({**plain, f"{wrapper}lm_head.weight": torch.ones(2)}, path)
+    assert f"{wrapper}lm_head.weight is unexpected" in problems(module, tmp_path)
+
+
 def problems(module: ModuleType, folder: Path) -> str:
     model = own_class(module)()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

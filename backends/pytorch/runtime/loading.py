@@ -118,7 +118,10 @@ class Checkpoint:
 
 
 def open_tensors(folder: Path, files: ExitStack) -> dict[str, tuple[Any, str]]:
-    """The tensors of a folder: name -> the open safetensors file, and the name in this file."""
+    """The tensors of a folder: name -> the open safetensors file, and the name in this file.
+
+    Names are without the prefixes of `torch.compile` and data parallelism, if all names have them.
+    """
     index = folder / "model.safetensors.index.json"
     names = ["model.safetensors"]
     if index.exists():
@@ -127,8 +130,11 @@ def open_tensors(folder: Path, files: ExitStack) -> dict[str, tuple[Any, str]]:
     for name in names:
         file = files.enter_context(safe_open(folder / name, framework="pt"))
         keys = file.keys()  # a safetensors file is not iterable
-        stored.update({CHECKPOINT.normal(key): (file, key) for key in keys})
-    return stored
+        stored.update({key: (file, key) for key in keys})
+    for wrapper in ("_orig_mod.", "module.") * 2:
+        if all(key.startswith(wrapper) for key in stored):
+            stored = {key.removeprefix(wrapper): place for key, place in stored.items()}
+    return {CHECKPOINT.normal(key): place for key, place in stored.items()}
 
 
 def stored_tensor(stored: dict[str, tuple[Any, str]], name: str) -> Tensor:
