@@ -236,8 +236,12 @@ def test_copies_of_keys_are_not_kept_for_the_backward() -> None:
     y.sum().backward()
 
 
-def test_a_compiled_model_is_one_graph_for_all_lengths() -> None:
-    _, model, module = built("with causal layers")
+@pytest.mark.parametrize(
+    "name",
+    ["with causal layers", pytest.param("encoder: random blocks", marks=pytest.mark.slow)],
+)
+def test_a_compiled_model_is_one_graph_for_all_lengths(name: str) -> None:
+    _, model, module = built(name)
     torch._dynamo.reset()
     count = CompileCounter()
     with tiles_of(module, 4), torch.no_grad():
@@ -246,3 +250,14 @@ def test_a_compiled_model_is_one_graph_for_all_lengths() -> None:
             ids = torch.randint(0, 40, (2, tokens))
             assert torch.allclose(compiled(ids), model(ids), rtol=0, atol=EXACT)
     assert count.frame_count <= 3, "compiled once, and at most twice again"
+
+
+def test_an_exported_model_draws_blocks_for_any_length() -> None:
+    """Also for fewer tokens than a block has, and for fewer blocks than are drawn."""
+    _, model, _ = built("encoder: random blocks")
+    tokens = torch.export.Dim("tokens", min=2, max=64)
+    ids = torch.randint(0, 40, (2, 40), generator=torch.Generator().manual_seed(2))
+    program = torch.export.export(model, (ids,), dynamic_shapes=({1: tokens},)).module()
+    for length in (2, 3, 4, 13, 40):
+        part = ids[:, :length]
+        assert torch.allclose(program(part), model(part), rtol=0, atol=EXACT)

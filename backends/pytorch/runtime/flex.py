@@ -98,5 +98,4 @@ def alibi_score(
 def drawn_table(end: int, size: int, count: int, seed: int, device: torch.device) -> Tensor:
     """True where a block of queries may attend to a block of keys that is drawn for it."""
     blocks = (end - 1) // size + 1
-    drawn = drawn_blocks(0, blocks, end, size, count, seed).to(device)
-    return torch.zeros(blocks, blocks, dtype=torch.bool, device=device).scatter(-1, drawn, True)
+    return drawn_blocks(0, blocks, end, size, count, seed).to(device)

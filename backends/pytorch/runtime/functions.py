@@ -364,16 +364,18 @@ def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
 
 
 def drawn_blocks(first: int, last: int, end: int, size: int, count: int, seed: int) -> Tensor:
-    """The `count` pseudo-random key blocks of each query block `first` to `last`.
+    """True for the `count` pseudo-random key blocks of each query block `first` to `last`.
 
     They are those with the smallest hash values; BigBird draws them (Zaheer et al. 2020,
-    arXiv:2007.14062).
+    arXiv:2007.14062). A last column, for a block after the end, lets `torch.export` vary `end`.
     """
-    rows, columns = torch.arange(first, last)[:, None], torch.arange((end - 1) // size + 1)
+    blocks = (end - 1) // size + 1
+    rows, columns = torch.arange(first, last)[:, None], torch.arange(blocks + 1)
     hashed = ((rows * 92837111) ^ (columns * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF
     for _ in range(2):
         hashed = hashed * 48271 % 2147483647
-    return hashed.argsort(dim=-1, stable=True)[:, :count]
+    hashed = hashed.masked_fill(columns == blocks, 2147483647)
+    return hashed.argsort(dim=-1, stable=True).argsort(dim=-1) < count
 
 
 def random_blocks(
@@ -381,8 +383,6 @@ def random_blocks(
 ) -> Tensor:
     """True where a query of `start` to `stop` may attend to key k: in the blocks drawn for it."""
     first, last = start // size, (stop - 1) // size + 1
-    drawn = drawn_blocks(first, last, end, size, count, seed).to(k.device)
-    taken = torch.zeros(last - first, (end - 1) // size + 1, dtype=torch.bool, device=k.device)
+    drawn = drawn_blocks(first, last + 1, end, size, count, seed).to(k.device)  # two rows or more
     rows = torch.arange(start, stop, device=k.device) // size - first  # (T,)
-    taken = taken.scatter(-1, drawn, True).index_select(1, k // size)
-    return taken.index_select(0, rows)  # (T, S)
+    return drawn.index_select(1, k // size).index_select(0, rows)  # (T, S)

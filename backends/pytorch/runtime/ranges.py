@@ -108,8 +108,8 @@ def random_ranges(
     first: int, last: int, end: int, size: int, count: int, seed: int
 ) -> list[tuple[int, int]]:
     """The key blocks that `random_blocks` draws for the queries."""
-    chosen = drawn_blocks(first // size, (last - 1) // size + 1, end, size, count, seed)
-    return [(block * size, (block + 1) * size) for block in set(chosen.flatten().tolist())]
+    drawn = drawn_blocks(first // size, (last - 1) // size + 1, end, size, count, seed).any(0)
+    return [(block * size, (block + 1) * size) for block in drawn.nonzero()[:, 0].tolist()]
 
 
 def document_ranges(
