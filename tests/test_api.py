@@ -34,7 +34,7 @@ positions: rotary
 SPECS = sorted((Path(__file__).parent / "spec" / "specs").glob("*.yaml"))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", EXAMPLES + SPECS, ids=lambda path: path.stem)
 def test_yaml_of_a_spec_loads_back_to_an_equal_one(path: Path) -> None:
     spec = mw.load(path, check_support=False)

@@ -229,6 +229,7 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(show, "Printed", line)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.usefixtures("sealed")
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_no_printed_text_is_read(file: Path) -> None:
@@ -327,7 +328,7 @@ def emit(lines):
 # -- widths
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("file", EXAMPLES[::3], ids=lambda file: file.stem)
 def test_a_program_is_the_same_at_every_width(file: Path, mode: str) -> None:

@@ -51,6 +51,7 @@ def refusal(folder: Path, name: str, config: dict[str, Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_the_config_is_read(tmp_path: Path, name: str) -> None:
     assert refusal(tmp_path, name, ACCEPTED[name]).endswith("model.safetensors is missing")

@@ -163,6 +163,7 @@ LINEAR = BASE.replace("heads: 4", "heads: 4, type: linear").replace("positions: 
 EMPTY = [(0, 5), (2, 0), (0, 0)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", EMPTY)
 @pytest.mark.parametrize(
     "text",

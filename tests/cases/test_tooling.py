@@ -56,6 +56,7 @@ HARMLESS = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("key", HARMLESS)
 def test_keys_that_change_nothing_are_known(llama: Path, key: str) -> None:
     ids = torch.randint(0, 20, (2, 9))

@@ -75,6 +75,7 @@ def option(command: str, name: str) -> tuple[str, str]:
     return max(one.opts, key=len), "" if one.is_flag else GIVEN[name]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("command", "name"), dict.fromkeys(ROWS))
 def test_an_option_without_effect_is_refused(command: str, name: str, folder: Path) -> None:
     """With the name of the option that makes it useless, before anything is read or written."""

@@ -90,6 +90,7 @@ def test_all_streams_may_be_closed(folder: Path) -> None:
     assert shell(folder, "MW check - <&-").returncode == 2
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "command", ["show x.yaml", "build x.yaml -o -", "visualize x.yaml -o -", "schema"]
 )
@@ -99,6 +100,7 @@ def test_files_are_utf8_whatever_the_locale(folder: Path, command: str) -> None:
     assert ascii_only.stdout == plain.stdout
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "command", ["inspect x.yaml", "diff x.yaml x.yaml", "check wrong.yaml", "new", "verify --help"]
 )

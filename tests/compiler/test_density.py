@@ -44,6 +44,7 @@ FORMULAS = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("tokens", [1, 2, 13, 50])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_density_is_the_mean_of_the_table(formula, tokens):

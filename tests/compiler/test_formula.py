@@ -63,6 +63,7 @@ def test_numbers_of_a_lowered_formula_are_named() -> None:
     assert str(plain(window)) == str(window) == "window(5)"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_graphs_hold_no_mask_of_the_spec(name: str) -> None:
     for op in lower(load(EXAMPLES / f"{name}.yaml")).ops():

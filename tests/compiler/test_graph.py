@@ -340,6 +340,7 @@ def test_fields_of_different_numbers_are_named_by_branch() -> None:
     assert (found["heads"], found["decoder_heads"]) == (4, 2)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_fields_are_named_once(name: str) -> None:
     names = [field.name for field in mw.lower(mw.load(EXAMPLES / f"{name}.yaml")).fields]

@@ -64,7 +64,7 @@ def test_passes_keep_weights_results_and_limits(graph: ModuleGraph) -> None:
     assert after.limits == graph.limits
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_is_legal_after_every_pass(name: str) -> None:
     spec = mw.load(EXAMPLES / f"{name}.yaml")

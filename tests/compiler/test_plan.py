@@ -327,6 +327,7 @@ def test_a_device_may_be_described() -> None:
     assert set(OPTIONS) == {"memory", "peak", "read", "link", "network", "node"}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml"))[::6], ids=lambda path: path.stem)
 def test_every_example_can_be_planned(path: Path) -> None:
     made = mw.plan(path, tokens=1e9, devices=4, device="a100")

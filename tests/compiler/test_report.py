@@ -28,7 +28,7 @@ def test_published_sizes(name, total):
     assert mw.report(example(name)).to_json()["weights"]["total"] == total
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_rows_are_all_the_weights(path: Path) -> None:
     """Each stored weight once; what they hold adds up, part by part."""

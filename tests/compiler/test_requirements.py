@@ -89,6 +89,7 @@ def test_whether_a_relation_holds(left: int, sign: str, right: int, holds: bool)
     assert Requirement(Field("a", left), sign, right).holds is holds
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_they_hold_for_every_example(path: Path) -> None:
     assert [one.key for one in requirements(lower(load(path))) if not one.holds] == []

@@ -97,7 +97,7 @@ def test_lines_between_the_streams_of_the_evoformer():
 ORDERS = ["0123", "2301", "023", "0213", "012345", "402", "0415", "20", "420", "450"]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("direction", ["up", "right"])
 @pytest.mark.parametrize("depth", ["block", "module", "ops"])
 @pytest.mark.parametrize("bias", [False, True], ids=["", "bias"])

@@ -29,7 +29,7 @@ def texts(drawing: Drawing) -> list[str]:
     return found + [text.text for text in drawing.texts]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_nothing_is_cut(path: Path) -> None:
     for depth in DEPTHS:

@@ -68,6 +68,7 @@ def check(made: Panel, asked: Formula) -> None:
     assert (off == ~expected).all()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", MASKED, ids=lambda path: path.stem)
 def test_every_panel_of_every_example_is_the_reference_mask(path):
     graph = lower(load(path))
@@ -78,6 +79,7 @@ def test_every_panel_of_every_example_is_the_reference_mask(path):
         check(made, seen.formula)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", MASKED, ids=lambda path: path.stem)
 def test_panels_are_the_formulas_that_the_graph_computes(path):
     graph = lower(load(path))

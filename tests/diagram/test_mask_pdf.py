@@ -27,6 +27,7 @@ def page(data: bytes):
     return document[0]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", MASKED[::4], ids=lambda path: path.stem)
 def test_a_page_with_the_words_of_the_svg(path):
     graph = lower(load(path))

@@ -117,6 +117,7 @@ def test_published_numbers_are_known_or_known_to_be_missing() -> None:
     assert WEIGHTS.keys() | UNPUBLISHED == {path.stem for path in EXAMPLES}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_it_has_the_published_number_of_weights(name: str) -> None:
     graph = mw.lower(mw.load(FOLDER / f"{name}.yaml"))

@@ -36,6 +36,7 @@ def test_numbers_that_the_text_does_not_say_have_no_slider() -> None:
     assert [size["key"] for size in sizes(spec)] == ["layers"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES[::8])
 def test_every_choice_is_a_spec(name: str) -> None:
     """The first, the last and one in the middle; each with the others as they are."""

@@ -103,6 +103,7 @@ def test_options_of_examples_have_an_effect(name: str) -> None:
     assert not ignored(judged(document(path), EVERY, len(name) % EVERY, MOST))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", LEAN)
 def test_options_of_lean_models_have_an_effect(name: str) -> None:
     assert not ignored(judged(lean(name), 7, len(name) % 7, MOST))

@@ -109,6 +109,7 @@ def perturbed(text: str) -> Any:
     return model
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SPECS)
 def test_the_library_s_own_class_loads_it(name: str, tmp_path: Path) -> None:
     spec = mw.loads(SPECS[name])
@@ -187,6 +188,7 @@ def test_a_graph_is_exported_with_its_own_code(tmp_path: Path) -> None:
     assert sorted(path.suffix for path in folder.iterdir()).count(".py") == 3
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SPECS)
 def test_it_comes_back(name: str, tmp_path: Path) -> None:
     """Exported and imported: the same spec, and the same weights."""

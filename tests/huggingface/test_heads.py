@@ -120,6 +120,7 @@ def result(output: Any, name: str) -> torch.Tensor:
     return next(tensor for tensor in found if tensor is not None)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("model_type, name", list(texts()))
 def test_head(model_type: str, name: str) -> None:
     with tempfile.TemporaryDirectory() as parent:

@@ -32,7 +32,7 @@ def wanted(result: Any) -> torch.Tensor:
     return tensor
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @torch.no_grad()
 @pytest.mark.parametrize("case", DECODERS)
 def test_the_results_are_the_library_s(case: str, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_the_results_are_the_library_s(case: str, tmp_path: Path) -> None:
     assert json.loads((folder / "config.json").read_text())["model_type"] in FAMILIES
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_the_classes_are_the_library_s(family: Any) -> None:
     """Or are those that the hub's own code has, for what the library reads as a Llama."""

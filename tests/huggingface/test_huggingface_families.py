@@ -45,7 +45,7 @@ def test_fixed_keys_have_the_default_of_the_library(family: Family) -> None:
     assert other == {}
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_config_of_the_library_s_defaults_is_read(family: Family, tmp_path: Path) -> None:
     """Written out, with every key that the library writes, and left out: the same spec."""
@@ -68,6 +68,7 @@ def test_no_type_is_written_twice() -> None:
     assert sorted(written) == sorted(set(written)) == sorted(FAMILIES)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("model_type", FAMILIES)
 def test_a_family_is_found_by_its_name(model_type: str) -> None:
     """Its file has the name of the type, or begins it: `gemma3_text` is in `gemma.py`."""

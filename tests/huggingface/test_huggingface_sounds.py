@@ -118,6 +118,7 @@ def exported(folder: Path, ours: Any) -> Any:
     return again.eval()
 
 
+@pytest.mark.sampled(2)
 @torch.no_grad()
 @pytest.mark.parametrize("case", WAVEFORMS)
 def test_what_reads_waveforms_gives_what_the_library_s_gives(case: str, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def config(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @torch.no_grad()
 @pytest.mark.parametrize("case", TOWERS)
 def test_the_results_are_the_library_s(case: str, saved: Saved) -> None:

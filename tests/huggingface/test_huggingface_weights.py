@@ -82,6 +82,7 @@ def tensors_of(result: Any) -> list[Tensor]:
     return list(result.values() if isinstance(result, dict) else result)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("changes", [{}, {"hidden_act": "gelu_new", "type_vocab_size": 3}])
 @pytest.mark.parametrize("name", RESULTS)
 def test_every_class_gives_equal_results(

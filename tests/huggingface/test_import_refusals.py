@@ -69,6 +69,7 @@ def refusal(folder: Path) -> str:
     return str(error.value)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("key", HARMLESS)
 def test_bookkeeping_changes_nothing(folder: Path, key: str) -> None:
     before = import_folder(folder)

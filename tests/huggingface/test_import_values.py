@@ -92,6 +92,7 @@ def test_every_alias_of_the_library_is_read() -> None:
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "kind, old, key, value",
     [
@@ -116,6 +117,7 @@ def test_an_alias_wins_over_its_key(
     assert spec_of(tmp_path, model_type=kind, **{key: other}) != wanted
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_older_names_of_classes(tmp_path: Path, name: str) -> None:
     now = SPELLINGS[name]

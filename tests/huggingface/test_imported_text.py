@@ -37,6 +37,7 @@ def texts(model_types: Iterable[str], parent: Path) -> str:
     return "\n".join(imported(model_type, folder) for model_type in model_types)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("model_type", sorted(FAMILIES)[::EVERY])
 def test_a_sample_is_read_as_before(model_type: str, tmp_path: Path) -> None:
     (tmp_path / "imported").mkdir()

@@ -24,6 +24,7 @@ def parameters() -> list[object]:
     ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", parameters())
 def test_published_config(name: str, tmp_path: Path) -> None:
     if CORPUS[name]["model_type"] not in transformers.CONFIG_MAPPING:

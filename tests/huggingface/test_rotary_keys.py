@@ -185,7 +185,7 @@ def written(model_type: str, keys: Keys, place: Path) -> tuple[Case, PreTrainedM
     return case, model, folder
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "model_type, name",
     [

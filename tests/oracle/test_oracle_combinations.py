@@ -43,7 +43,7 @@ def spec_of(name: str) -> mw.ModelSpec:
     return mw.loads(yaml.safe_dump(SPECS[name], sort_keys=False))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", SPECS)
 def test_combination(name: str) -> None:
     assert not disputed(spec_of(name))

@@ -41,6 +41,7 @@ def test_no_name_is_given_twice() -> None:
     assert len(SPECS) == sum(map(len, GROUPS))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [name for name in SPECS if name not in REFUSED])
 def test_mended(name: str) -> None:
     assert not wrong(mw.loads(SPECS[name]))

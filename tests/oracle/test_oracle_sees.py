@@ -95,6 +95,7 @@ def seen(plain: mw.ModelSpec, changed: mw.ModelSpec) -> float:
     return distance(found, mistaken)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("keys", CHANGES)
 def test_an_option_that_is_dropped_is_seen(keys: str) -> None:
     plain, changed = on_top(DECODER, ""), on_top(DECODER, keys)

@@ -39,6 +39,7 @@ def equal(ours: Tensor, theirs: Tensor, real: Tensor) -> None:
     assert difference[real.bool()].max() < TOLERANCE
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", ONE_STACK, ids=str)
 def test_maps_of_one_stack(pair: Pair) -> None:
     ours, theirs = built(pair)

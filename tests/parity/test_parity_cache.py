@@ -25,7 +25,7 @@ def data_of(name: str, side: str) -> dict[str, Tensor]:
     return unpadded(graph(name)) if side == "none" else with_padding(graph(name), side)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("side", ["none", "left", "right"])
 @pytest.mark.parametrize("name", MODELS)
 def test_pieces_equal_the_whole(name: str, side: str) -> None:

@@ -17,18 +17,21 @@ from scaled_llamas import SCALED_LLAMAS
 PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *OTHER_ATTENTIONS, *LATENTS, *MORE_DECODERS, *MIXTURES)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_logits(pair: Pair) -> None:
     ids = tokens(1, LONG)
     assert_equal_results(pair, torch.ones_like(ids), input_ids=ids)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_logits_with_padding_on_the_right(pair: Pair) -> None:
     ids, mask = padded("right")
     assert_equal_results(pair, mask, input_ids=ids, attention_mask=mask)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_logits_with_padding_on_the_left(pair: Pair) -> None:
     ids, mask = padded("left")

@@ -12,6 +12,7 @@ from perturb import TOLERANCE, relative_error
 PAD = {MPNET: 1, ROBERTA: 1, LONGFORMER: 1}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", ENCODERS, ids=str)
 def test_results(pair: Pair) -> None:
     ids = tokens(1, LONG)

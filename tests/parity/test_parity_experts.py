@@ -194,6 +194,7 @@ CHOSEN = (
 )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("expert", CHOSEN, ids=len)
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_each_row_meets_the_matrix_of_its_expert(expert: list[int], compiled: bool) -> None:

@@ -40,6 +40,7 @@ def generated(
     return found, expected
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", [*DECODERS, *READERS], ids=str)
 def test_greedy(pair: Pair) -> None:
     found, expected = generated(pair, tokens(2, 9), None, eos=None)
@@ -66,6 +67,7 @@ def early_end(answers: Tensor) -> int:
     return next((token for token in first[3:] if token not in second), first[3])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("pair", [*DECODERS, *READERS], ids=str)
 def test_rows_stop_by_themselves(pair: Pair) -> None:
     ids, mask = padded("right" if pair in READERS else "left")

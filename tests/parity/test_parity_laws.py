@@ -44,6 +44,7 @@ def moved(before: Tensor, after: Tensor) -> list[int]:
 # -- time
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", DECODERS)
 def test_future_tokens_have_no_influence(name: str) -> None:
     network, data = model(name), unpadded(graph(name))
@@ -106,7 +107,7 @@ def takes_the_first(graph: ModuleGraph) -> bool:
     return any(op.kind == "pool" and op.attrs["how"] == "first" for op in graph.ops())
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "side"),
     [

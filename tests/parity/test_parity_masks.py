@@ -155,6 +155,7 @@ def expected(formula: str, start: int, end: int, *, padded: bool) -> Tensor:
     return mask
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("padded", [False, True], ids=["unpadded", "padded"])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_mask(formula: str, padded: bool) -> None:
@@ -162,6 +163,7 @@ def test_mask(formula: str, padded: bool) -> None:
     assert found.tolist() == expected(formula, 0, LENGTH, padded=padded).tolist()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("formula", [f for f in FORMULAS if f != "causal"])
 def test_mask_of_the_last_queries(formula: str) -> None:
     """As a cached step asks for it: few queries, all keys."""

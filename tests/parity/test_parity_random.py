@@ -25,6 +25,7 @@ def results(graph: ModuleGraph, network: nn.Module, data: dict[str, Tensor]) -> 
     return found if isinstance(found, dict) else {next(iter(graph.outputs)): found}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_spec(seed: int) -> None:
     text = random_spec(seed)

@@ -30,13 +30,13 @@ def assert_equals_reference(name: str, data: Mapping[str, Tensor]) -> None:
         assert error <= EXACT, f"{output}: {error}"
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", MODELS)
 def test_unpadded(name: str) -> None:
     assert_equals_reference(name, unpadded(graph(name)))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("name", MODELS)
 def test_padded(name: str, side: str) -> None:

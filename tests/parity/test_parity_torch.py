@@ -145,7 +145,7 @@ def test_init_weights_sets_every_weight(name: str) -> None:
             assert torch.equal(value, fresh[key]), key
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", MODELS)
 def test_from_meta(name: str) -> None:
     network = mw.compile(graph(name), device="meta")
@@ -237,7 +237,7 @@ def test_dropout_at_every_place(place: str) -> None:
             assert torch.equal(network.eval()(ids), plain.eval()(ids))
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16(name: str) -> None:
     """Where rounding may choose another expert, for most of the numbers."""

@@ -45,8 +45,8 @@ def digests(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def write_all(folder: Path) -> None:
+def write_all(folder: Path, names: Sequence[str] = ALL) -> None:
     """Every text as a file of its own, named so that a message tells which it is."""
-    for number, name in enumerate(ALL):
+    for number, name in enumerate(names):
         title = "".join(c if c.isalnum() else "_" for c in name)
         (folder / f"f{number}_{title}.py").write_text(built(name).text, encoding="utf-8")

@@ -53,6 +53,7 @@ def text_of(spec: str, name: str) -> str:
     return emit_file(lower(loads(spec.replace("NAME", name)))).text
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("spec", [MASKS, ANGLES], ids=["masks", "angles"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_runs_with_any_name_of_a_block(name: str, spec: str) -> None:

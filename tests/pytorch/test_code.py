@@ -153,6 +153,7 @@ def test_a_renamed_variable_of_generate_is_not_emitted(
 BEFORE, ABSENT = "before it is set", "which is not there"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("more", "body", "error"),
     [
@@ -176,6 +177,7 @@ def test_a_helper_that_reads_an_unknown_name_is_not_emitted(
         emit_file(graph("tiny_gpt"))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", places())
 def test_helpers_read_only_what_is_set(name: str) -> None:
     found = helper(name)
@@ -224,6 +226,7 @@ def test_change_leaves_what_it_does_not_touch() -> None:
     assert change(tree, {Dot(Name("a"), "b"): Name("d")}) == expression("d(c)")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_class_is_written_twice(name: str) -> None:
     """Two classes of one kind of module whose trees are equal are one."""

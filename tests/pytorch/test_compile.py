@@ -234,6 +234,7 @@ def gradients(name: str, *, checkpointing: bool) -> tuple[Tensor, dict[str, Tens
     return result, {key: w.grad for key, w in model.named_parameters() if w.grad is not None}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", CHECKPOINTED)
 def test_checkpointing_changes_no_gradient(name: str) -> None:
     plain, expected = gradients(name, checkpointing=False)
@@ -264,6 +265,7 @@ def test_checkpointing_is_asked_for() -> None:
     assert "from torch.utils.checkpoint import checkpoint" in text
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [name for name in VARIATIONS if "layers" in name])
 def test_checkpointed_files_are_well_formed(
     name: str, tmp_path: Path, linted: Callable[[Path], None]

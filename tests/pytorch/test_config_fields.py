@@ -122,6 +122,7 @@ def test_a_number_of_one_block_has_not_the_name_of_another_key() -> None:
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_written_number_of_an_example_is_one_field(name: str) -> None:
     spec = load(FOLDER / f"{name}.yaml")

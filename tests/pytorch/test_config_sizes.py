@@ -286,6 +286,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("name", "field", "value", "message"), REFUSED)
 def test_invalid_numbers_are_refused(name: str, field: str, value: Any, message: str) -> None:
     module, _ = module_of(next(path for path in EXAMPLES if path.stem == name))

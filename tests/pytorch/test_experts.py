@@ -128,6 +128,7 @@ def pair(options: str, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
     return found[0], found[1]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("tokens", [1, 2, 19])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_grouped_experts_equal_the_others(options: str, tokens: int) -> None:

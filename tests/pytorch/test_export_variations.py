@@ -66,7 +66,7 @@ def test_readers_of_vectors_are_refused(name: str) -> None:
         wrapper(name)
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(32)
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_text_is_plain(name: str) -> None:
     for file, text in wrapper(name).texts.items():
@@ -100,7 +100,7 @@ def test_names_of_hugging_face(name: str) -> None:
     assert kind_of(read(name)).auto == KINDS[name]
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_size_is_printed_once(name: str) -> None:
     found = wrapper(name)
@@ -193,6 +193,7 @@ def checked(name: str, folder: Path) -> None:
     assert torch.equal(*beams)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", KINDS)
 def test_it_computes_the_same(name: str, tmp_path: Path, code_cache: None) -> None:
     checked(name, tmp_path / "exported")

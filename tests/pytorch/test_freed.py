@@ -15,10 +15,13 @@ from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import lower
 from modelwright.spec import load
 
+LARGE = ("gpt2", "llama4_scout", "deepseek_v3")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["gpt2", "t5_small", "llama4_scout", "deepseek_v3"])
+@pytest.mark.parametrize(
+    "name", ["t5_small", *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)]
+)
 def test_compiling_leaves_no_reference_cycles(name):
     def compiled() -> None:
         emit_file(lower(load(EXAMPLES / f"{name}.yaml")))

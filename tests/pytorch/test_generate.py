@@ -194,6 +194,7 @@ def test_any_number_but_0_in_a_mask_is_a_token() -> None:
         assert greedy(model, attention_mask=2 * mask) == greedy(model, attention_mask=mask)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
 @pytest.mark.parametrize(
     ("ends", "padding"),

@@ -74,6 +74,7 @@ def cache_of(model: Any, capacity: int) -> Any:
     return vars(sys.modules[type(model).__module__])["Cache"](capacity)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
 def test_steps_equal_the_whole(name: str) -> None:

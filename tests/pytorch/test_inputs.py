@@ -64,6 +64,7 @@ def cache_of(model: Any, length: int = 20) -> Any:
     return sys.modules[type(model).__module__].Cache(length)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -89,6 +90,7 @@ def test_arguments_of_another_shape(given: dict[str, Tensor], message: str) -> N
             small(positions=positions)(**{"input_ids": IDS, **given})
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int32, torch.int64])
 @pytest.mark.parametrize("places", [PLACES, PLACES[None], PLACES.expand(2, -1), None])
 def test_arguments_that_fit(kind: torch.dtype, places: Tensor | None) -> None:

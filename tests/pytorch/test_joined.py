@@ -41,6 +41,7 @@ def results(model: nn.Module, name: str) -> list[Tensor]:
     return list(found.values()) if isinstance(found, dict) else [found]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [*SOME, *REST])
 def test_joined_models_read_the_same_checkpoints_and_compute_the_same(name: str) -> None:
     weights = random_weights(graph_of(name), 0)

@@ -35,6 +35,7 @@ def of_pairs(q: Tensor, k: Tensor, v: Tensor, rates: Tensor) -> Tensor:
     return weights.tril() @ v
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_chunks_and_steps_give_what_pairs_give(length: int, name: str) -> None:

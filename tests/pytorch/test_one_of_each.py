@@ -132,7 +132,7 @@ def test_stacks_of_other_sizes_share_what_they_can() -> None:
     assert "def __init__(self, d_model: int, heads: int, layer: int=0)" in attention
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", ALL)
 def test_classes_are_defined_before_they_are_used(name: str) -> None:
     order = list(classes(name))

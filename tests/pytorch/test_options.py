@@ -59,13 +59,13 @@ def paddings(name: str) -> Iterator[str]:
     yield from PADDINGS if takes_mask else PADDINGS[:1]
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_the_graph_is_legal_after_every_pass(name: str) -> None:
     run_passes(check(lower_spec(spec_of(name))), checked=True)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_equals_the_reference(name: str) -> None:
     model, weights = perturbed(name).eval(), random_weights(graph_of(name), 0)
@@ -81,7 +81,7 @@ def test_equals_the_reference(name: str) -> None:
             assert error < TOLERANCE, f"{head} with padding {padding}"
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_weights_have_their_logical_names(name: str) -> None:
     model = model_of(name, device="meta")
@@ -90,7 +90,7 @@ def test_weights_have_their_logical_names(name: str) -> None:
     assert not list(model.buffers())
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_init_weights_sets_every_weight(name: str) -> None:
     model = model_of(name, device="meta").to_empty(device="cpu")
@@ -145,7 +145,7 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     )
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_every_weight_that_matters_has_a_gradient(name: str) -> None:
     torch.manual_seed(0)

@@ -58,7 +58,7 @@ def test_a_quantized_model_is_saved_and_loaded(
     assert torch.equal(again(IDS), found)
 
 
-@pytest.mark.sampled(70)
+@pytest.mark.sampled(140)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_quantized_examples_run_in_inference_mode(name: str, kind: str) -> None:

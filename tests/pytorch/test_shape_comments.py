@@ -127,13 +127,13 @@ def assert_true(watch: Watch) -> None:
     assert sorted(watch.reached - watch.exact) == [], "lines that were never of the full shape"
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_shape_comments_of_variations(name: str) -> None:
     check(graph_of(name))
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", NAMES)
 def test_shape_comments_of_examples(name: str) -> None:
     check(small_graph(name))

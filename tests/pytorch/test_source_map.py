@@ -64,7 +64,7 @@ def test_entries_of_examples(name: str) -> None:
     assert emitted.source_map["spec"] == f"{name}.yaml"
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", list(VARIATIONS)[::4])
 def test_entries_of_variations(name: str) -> None:
     check_entries(graph_of(name), spec_of(name), built(name).text, built(name).source_map)
@@ -80,7 +80,7 @@ MODES = {
 }
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", NAMES)
 def test_lines_lead_to_what_they_come_from(name: str, mode: str) -> None:
@@ -136,6 +136,7 @@ def test_a_shared_class_documents_all_its_uses() -> None:
     assert {path.split(".")[0] for path in header["scopes"]} == {"encoder", "decoder"}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_marks_are_lines_of_the_yaml(name: str) -> None:
     """Each stands at a key or a value of the spec, or of one that it extends."""

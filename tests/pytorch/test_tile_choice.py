@@ -156,7 +156,7 @@ def test_stacks_with_other_kernels_have_functions_of_their_own(mask: str, kernel
         assert torch.allclose(one, other, rtol=0, atol=EXACT)
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("kernel", ["dense", "tiles", "flex"])
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yaml")))
 def test_each_kernel_is_used_or_refused_in_words(name: str, kernel: str) -> None:

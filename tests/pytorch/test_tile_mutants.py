@@ -148,6 +148,7 @@ def is_seen(mask: str, module: ModuleType, config: Any) -> bool:
     return False
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.usefixtures("every_mask_in_tiles")
 def test_mutants_of_ranges_are_detected(name: str) -> None:

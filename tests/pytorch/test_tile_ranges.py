@@ -118,7 +118,7 @@ def defined(mask: str, data: dict[str, Tensor]) -> np.ndarray[Any, Any]:
     return found if real is None else found & (real[:, None, :] != 0)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("mask", MASKS)
 def test_tiles_are_the_mask(mask: str) -> None:
     module, config = file_of(mask)
@@ -131,7 +131,7 @@ def test_tiles_are_the_mask(mask: str) -> None:
             assert (picture.numpy() == expected).all(), (padding, size)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("mask", MASKS)
 def test_the_compiler_counts_the_keys_that_tiles_read(mask: str) -> None:
     """Costs have the same rules as emitted files; both read the simplest equal formula."""

@@ -28,7 +28,7 @@ from modelwright.backends.verify.laws.tiling import tiles_of
 from modelwright.compiler.op_costs import lengths_at
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("padding", ["none", "all real", "left", "right"])
 @pytest.mark.parametrize("name", CASES)
 def test_tiles_equal_the_reference_and_the_oracle(name: str, padding: str) -> None:
@@ -49,7 +49,7 @@ def test_tiles_equal_the_reference_and_the_oracle(name: str, padding: str) -> No
         np.testing.assert_allclose(found, by_oracle, rtol=0, atol=EXACT, err_msg=f"{size}")
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_in_tiles_are_those_of_one_mask(name: str) -> None:
     _, model, module = built(name)
@@ -67,7 +67,7 @@ def test_gradients_in_tiles_are_those_of_one_mask(name: str) -> None:
             assert torch.allclose(value, found[0][key], rtol=0, atol=1e-11), key
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("sizes", [(5, 8), (1,) * LENGTH, (3, 3, 7), (12, 1)])
 @pytest.mark.parametrize("padding", ["none", "left"])
 @pytest.mark.parametrize("name", DECODERS)

@@ -103,6 +103,7 @@ def check_chunks(model: Any, capacity: int = TOKENS) -> Tensor:
     return ids
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
 def test_chunks_of_any_length_equal_the_whole(name: str) -> None:
@@ -122,7 +123,7 @@ STATIC = {name: case for name, case in MODELS.items() if name != "beside linear 
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("capacity", [TOKENS, 47])
 @pytest.mark.parametrize("name", STATIC)
 @torch.no_grad()

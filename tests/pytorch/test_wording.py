@@ -13,7 +13,7 @@ REFERENCE = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
 SOME = list(ALL)[::4]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SOME)
 def test_papers_have_their_arxiv_id(name: str) -> None:
     docs = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Constant)]
@@ -26,7 +26,7 @@ def test_papers_have_their_arxiv_id(name: str) -> None:
 CITED = re.compile(r"[A-Z][\w-]+( et al\.|, [A-Z][\w-]+| Team)? \d{4},$")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SOME)
 def test_papers_have_their_authors_and_year(name: str) -> None:
     for node in ast.walk(tree(name)):
@@ -36,14 +36,14 @@ def test_papers_have_their_authors_and_year(name: str) -> None:
                 assert CITED.search(text[: found.start()].rstrip()), text
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SOME)
 def test_every_helper_says_what_it_computes(name: str) -> None:
     functions = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]
     assert [one.name for one in functions if not ast.get_docstring(one)] == []
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SOME)
 def test_the_legend_matches_the_file(name: str) -> None:
     """Tokens are new only where a cache holds others; chunks are no classes."""
@@ -54,7 +54,7 @@ def test_the_legend_matches_the_file(name: str) -> None:
     assert ("C classes" in legend) <= ("classes: int" in built(name).text)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SOME)
 def test_positions_are_called_so(name: str) -> None:
     assert "place" not in {n.id for n in ast.walk(tree(name)) if isinstance(n, ast.Name)}

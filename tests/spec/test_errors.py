@@ -16,6 +16,7 @@ MUCH = 250
 """Loops of `fuzz.work` whose CPU time it may take to say all that is wrong."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
 def test_exact_words(
     path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[Path, str], None]
@@ -35,6 +36,7 @@ def test_every_expected_text_has_its_spec() -> None:
     assert len(CASES) >= 40
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
 def test_every_problem_is_located(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ERRORS)

@@ -58,6 +58,7 @@ def problems_of(read: Callable[[Any], object], what: Any) -> tuple[SpecError, ..
     return ()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_mutations_are_read_or_refused(path: Path) -> None:
     dice = random.Random(path.stem)

@@ -26,7 +26,7 @@ def reversed_keys(value: Any, key: str = "") -> Any:
     return [reversed_keys(one) for one in value] if isinstance(value, list) else value
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_order_style_and_defaults_change_nothing(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ def test_unsupported_specs_are_reported(path: Path) -> None:
     assert [problem.message for problem in caught.value.problems] == wanted
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_reads_back_from_its_data(path: Path) -> None:
     spec = load(path, check_support=False)
@@ -38,6 +39,7 @@ def test_reads_back_from_its_data(path: Path) -> None:
         assert again.sha == spec.sha
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
 def test_reads_back_from_what_show_prints(path: Path) -> None:
     spec = load(path, check_support=False)

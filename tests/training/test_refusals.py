@@ -70,6 +70,7 @@ DAMAGED = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", DAMAGED)
 def test_damaged_data(case: str, script: Script, tokens: Path, tmp_path: Path) -> None:
     damage, message = DAMAGED[case]

@@ -153,6 +153,7 @@ def test_the_modules_that_are_divided(name: str) -> None:
     assert bool(slots["WHOLE"]) == (name == "bloom_560m")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml"))[::3], ids=lambda path: path.stem)
 def test_names_are_those_of_modules(path: Path) -> None:
     """Every name is that of a module with a weight in the compiled model."""

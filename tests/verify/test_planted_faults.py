@@ -89,7 +89,7 @@ def caught(root: Path) -> dict[str, list[str]]:
     return {what: laws.split(", ") for what, _, laws in cells}
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(32)
 @pytest.mark.parametrize("fault", ALL, ids=lambda fault: fault.what.replace(" ", "-"))
 def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
     """By the first law that the page names for it."""
@@ -99,6 +99,7 @@ def test_a_planted_fault_is_caught(fault: Fault, root: Path) -> None:
     assert fault.what in TOOLS or report.failures[0].error is not None, "it raised: no fault"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("model", sorted({fault.model for fault in FAULTS}))
 def test_the_text_that_a_fault_changes_is_in_the_file(model: str) -> None:
     text = mw.emit(shrink(spec_of(model)))

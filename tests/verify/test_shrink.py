@@ -28,6 +28,7 @@ def block(spec: ModelSpec) -> object:
     return next(iter(spec.stacks["decoder"].blocks.values()))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_made_small(name: str) -> None:
     """It is small, legal, has the same ops in the same order, and is as small as it can be."""

@@ -11,6 +11,7 @@ from modelwright.spec import loads
 QUICK = ("padding counts as a position", "a model is at rest after it generated")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("title", FAULTS)
 def test_a_fault_can_be_planted(title: str) -> None:
     """What it replaces stands once in its file."""
@@ -18,6 +19,7 @@ def test_a_fault_can_be_planted(title: str) -> None:
     assert (ROOT / fault["path"]).read_text(encoding="utf-8").count(fault["before"]) == 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", WRITTEN["models"])
 def test_a_model_is_valid_without_a_fault(name: str) -> None:
     assert loads(yaml.safe_dump(model_of(name))).stacks

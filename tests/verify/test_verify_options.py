@@ -73,6 +73,7 @@ FOUND = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("what", FOUND, ids=[what.replace(" ", "-") for what in FOUND])
 def test_found_faults_are_fixed(what: str) -> None:
     text, law = FOUND[what]
