@@ -67,6 +67,14 @@ class View:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def undo(self, text: str) -> None:
+        """Undo what was typed until the spec is a text again: slow typing is undone in pieces."""
+        for _ in range(20):
+            if self.text != text:
+                self.press("Control+z")
+        assert self.text == text
+        self.settle()
+
     # -- seeing
 
     @property
