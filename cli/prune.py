@@ -114,5 +114,7 @@ def prune(
         fail(str(error))
     note(f"wrote {output} and {output.with_suffix('.safetensors')}")
     note(f"  removed {made.removed['heads']} heads, {made.removed['d_ff']} hidden units")
-    note(f"  remaining layers, numbered from 1: {', '.join(str(n + 1) for n in made.layers)}")
+    for name, left in made.layers.items():
+        of = f" of {name}" if len(made.layers) > 1 else ""
+        note(f"  remaining layers{of}, numbered from 1: {', '.join(str(n + 1) for n in left)}")
     note(f"  loss {made.before:.4f} -> {made.after:.4f}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .layer_names import layer_names
+from .layer_names import Layer, layers_by_stack
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
@@ -20,53 +20,82 @@ class Prunable:
     name     the linear layer that reads them, such as `layers.3.attention.output`
     prefix   name of the module with all weights of the units: `layers.3.attention`
     kind     heads or d_ff
+    layer    stack and index of its layer
+    place    keys of its branch in the block of the spec, such as `cross_attention`
     units    number of units: groups of query heads with one key-value head, or hidden units
     size     query heads of a group; 1 for hidden units
+    widths   of a head's queries and values
+    halved   linear layers with two vectors per head, first one of all heads and then the other
     """
 
     name: str
     prefix: str
     kind: str
+    layer: Layer
+    place: tuple[str | int, ...]
     units: int
     size: int = 1
+    widths: tuple[int, int] = (0, 0)
+    halved: tuple[str, ...] = ()
 
 
-def prunable(graph: ModuleGraph) -> dict[int, list[Prunable]]:
+def prunable(graph: ModuleGraph) -> dict[Layer, list[Prunable]]:
     """Layer -> what can be removed in it.
 
-    Raises TrainingError for a model with several stacks or shared layers.
+    Raises TrainingError for a model with shared layers.
     """
-    found: dict[int, list[Prunable]] = {n: [] for n, _ in enumerate(layer_names(graph, "pruning"))}
+    found: dict[Layer, list[Prunable]] = {at: [] for at in layers_by_stack(graph, "pruning")}
     for op in graph.ops():
         block = graph.block_of(op.scope)
         if op.kind != "linear" or block is None:
             continue
-        for layer in block.layer_indices:
-            prefix = graph.scopes[op.scope].weights.replace("{layer}", str(layer))
-            for kind, units, size in _units(graph, op):
-                made = Prunable(f"{prefix}.{op.name}", prefix, kind, units, size)
+        for index in block.layer_indices:
+            prefix = graph.scopes[op.scope].weights.replace("{layer}", str(index))
+            layer, place = (block.stack, index), op.origin[len(block.origin) :]
+            for kind, units, size, widths in _units(graph, op):
+                halved = _halved(graph, op.scope) if kind == "heads" else ()
+                name = f"{prefix}.{op.name}"
+                made = Prunable(
+                    name, prefix, kind, layer, place, units, size, widths=widths, halved=halved
+                )
                 found[layer].append(made)
     return found
 
 
-def _units(graph: ModuleGraph, op: Op) -> Iterator[tuple[str, int, int]]:
-    """Kind, number and size of the units that a residual projection reads."""
+def _units(graph: ModuleGraph, op: Op) -> Iterator[tuple[str, int, int, tuple[int, int]]]:
+    """Kind, number, size and widths of the units that a residual projection reads."""
     if not op.weights[0].initial.residual:
         return
     value = op.first
     while (source := graph.producer(value)) is not None and source.scope == op.scope:
         if source.kind == "attend":
-            heads, groups = (_heads(graph, source.arg(slot)) for slot in ("q", "k"))
-            yield "heads", groups, heads // groups
+            (heads, width), (groups, _), (_, value_width) = (
+                _heads(graph, source.arg(slot)) for slot in "qkv"
+            )
+            yield "heads", groups, heads // groups, (width, value_width)
             return
         if source.kind == "linear":
-            yield "d_ff", int(op.weights[0].shape[1]), 1
+            yield "d_ff", int(op.weights[0].shape[1]), 1, (0, 0)
             return
         value = source.first
 
 
-def _heads(graph: ModuleGraph, value: str) -> int:
-    """Number of heads of queries or keys, (B, H, T, E)."""
-    size = graph.values[value].shape[1].size
-    assert size is not None
-    return int(size)
+def _halved(graph: ModuleGraph, scope: str) -> tuple[str, ...]:
+    """The linear layers of a scope whose heads are halved, as in differential attention."""
+    found = []
+    for op in graph.ops():
+        if op.kind == "half_heads" and op.scope == scope:
+            while op.kind != "linear":
+                source = graph.producer(op.first)
+                assert source is not None
+                op = source
+            found.append(op.name)
+    return tuple(found)
+
+
+def _heads(graph: ModuleGraph, value: str) -> tuple[int, int]:
+    """Number and width of the heads of queries, keys or values, (B, H, T, E)."""
+    _, heads, _, width = (dim.size for dim in graph.values[value].shape)
+    assert heads is not None
+    assert width is not None
+    return int(heads), int(width)

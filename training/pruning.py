@@ -12,6 +12,7 @@ anything is written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
-from .layer_names import layer_names
+from .layer_names import Layer, layers_by_stack
 from .prunable import Prunable, prunable
 from .sampling import check_length, longest, loss_of, samples_of
 from .smaller import Units, smaller_spec, smaller_weights
@@ -42,6 +43,7 @@ KINDS = {
     "d_ff": "no feed-forward whose hidden units can be removed; those of experts cannot",
 }
 """What can be removed, and what a model without it has."""
+PARTS = {"heads": "heads", "d_ff": "hidden units"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ class Amount:
     count: int = 0
 
     @classmethod
-    def of(cls, text: str) -> Amount:
-        """`25%` or `4`. Raises TrainingError for other texts."""
+    def of(cls, given: str | float) -> Amount:
+        """`25%`, `4` or 4. Raises TrainingError for others."""
+        text = str(given)
         number = text.removesuffix("%")
         if not number.replace(".", "", 1).isdecimal() or ("." in number and number == text):
             raise TrainingError(f"`{text}` is neither a percentage, such as 25%, nor a number")
@@ -61,13 +64,15 @@ class Amount:
             raise TrainingError(f"`{text}` removes nothing; leave the option out")
         return cls(share=float(number) / 100) if number != text else cls(count=int(text))
 
-    def from_total(self, total: int, least: int, what: str) -> int:
+    def from_total(self, total: int, least: int, what: str, why: str = "") -> int:
         """The number to remove. Raises TrainingError if fewer than `least` of `total` remain."""
         count = self.count or round(self.share * total)
         if not count:
             raise TrainingError(f"{100 * self.share:.3g} % of {total} {what} is none; remove more")
         if total - count < least:
-            raise TrainingError(f"cannot remove {count} of {total} {what}; {least} must remain")
+            raise TrainingError(
+                f"cannot remove {count} of {total} {what}; {least} must remain{why}"
+            )
         return count
 
 
@@ -76,14 +81,14 @@ class Pruned:
     """A smaller model.
 
     spec, weights  the spec, and tensors by logical name
-    layers         the layers that remain, from 0
+    layers         the layers that remain, from 0, by stack
     removed        units removed, by kind
     before, after  mean loss of the samples, as given and after pruning
     """
 
     spec: ModelSpec
     weights: dict[str, Tensor]
-    layers: tuple[int, ...]
+    layers: dict[str, tuple[int, ...]]
     removed: dict[str, int]
     before: float
     after: float
@@ -94,16 +99,16 @@ def prune(
     weights: Path,
     data: Path,
     *,
-    heads: str = "",
-    d_ff: str = "",
+    heads: str | int = "",
+    d_ff: str | int = "",
     layers: int = 0,
     samples: int = 64,
     length: int | None = None,
 ) -> Pruned:
     """Remove layers, then heads and hidden units.
 
-    heads: how many of all heads, such as `25%` or `4`; whole groups with one key-value head are
-        removed, and at least one remains in each layer
+    heads: how many of all heads, such as `25%` or 4; whole groups with one key-value head are
+        removed, and at least one remains in each attention
     d_ff: how many of the hidden units of each feed-forward
     layers: number of layers
     samples: number of samples whose loss is measured
@@ -114,11 +119,15 @@ def prune(
     from ..backends.pytorch import compile as compile_model
     from ..compiler import lower
 
-    wanted = {kind: Amount.of(text) for kind, text in (("heads", heads), ("d_ff", d_ff)) if text}
+    wanted = {
+        kind: Amount.of(text) for kind, text in (("heads", heads), ("d_ff", d_ff)) if text != ""
+    }
     if not wanted and not layers:
         raise TrainingError("choose what to remove: --heads, --d-ff or --layers")
+    if samples < 1:
+        raise TrainingError(f"samples must be at least 1, not {samples}")
     graph = lower(spec)
-    parts, names = prunable(graph), layer_names(graph, "pruning")
+    parts, names = prunable(graph), layers_by_stack(graph, "pruning")
     model = compile_model(graph).eval()
     load_float_weights(model, weights)
     task = task_of(graph, model)
@@ -128,14 +137,14 @@ def prune(
     with ExitStack() as masks:
         before = mean_loss(model, batches)
         kept = _remove_layers(model, batches, names, layers, masks)
-        units = _remove_units(model, batches, [p for n in kept for p in parts[n]], wanted, masks)
+        units = _remove_units(model, batches, [p for at in kept for p in parts[at]], wanted, masks)
         after, expected = mean_loss(model, batches), _logits(model, batches[0])
-    by_layer = [{p: units[p] for p in parts[n] if p in units} for n in kept]
-    small = smaller_spec(spec, kept, by_layer)
-    made = smaller_weights(lower(small), graph, model.state_dict(), kept, by_layer)
+    small = smaller_spec(spec, kept, units)
+    made = smaller_weights(lower(small), graph, model.state_dict(), kept, units)
     _check_equal(small, made, batches[0], expected)
     removed = {kind: _count(units, kind) for kind in KINDS}
-    return Pruned(small, made, kept, removed, before, after)
+    left = {name: tuple(n for of, n in kept if of == name) for name in graph.stack_facts}
+    return Pruned(small, made, left, removed, before, after)
 
 
 def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
@@ -146,9 +155,12 @@ def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
     from safetensors.torch import save
 
     from .. import outputs
-    from ..compiler.display import to_yaml
+    from ..backends.huggingface.spec_text import spec_text
 
-    text = outputs.stamp(to_yaml(pruned.spec).encode(), ".yaml")
+    removed = ", ".join(f"{n:,} {PARTS[kind]}" for kind, n in pruned.removed.items() if n)
+    comment = f"{pruned.spec.name}: pruned by `modelwright prune`"
+    comment += f", which removed {removed}" if removed else ""
+    text = outputs.stamp(spec_text(pruned.spec, comment).encode(), ".yaml")
 
     def is_ours(data: bytes) -> bool:
         return outputs.is_unedited(data, ".yaml")
@@ -175,8 +187,9 @@ def _check_equal(
     if not difference <= TOLERANCE:
         raise TrainingError(
             f"{spec.name}: the smaller model differs from the masked one by {difference:.1e} of "
-            "the largest logit: parts of it depend on the number of heads or units, such as "
-            "ALiBi slopes or a norm over all heads"
+            "the largest logit: parts of it depend on the number of heads, units or layers, such "
+            "as ALiBi slopes, a norm over all heads, talking heads, or differential attention, "
+            "which depends on the number of its layer"
         )
 
 
@@ -222,15 +235,15 @@ def _without(model: nn.Module, layer: str) -> Iterator[None]:
 
 
 def _remove_layers(
-    model: nn.Module, batches: list[Batch], names: list[str], count: int, masks: ExitStack
-) -> tuple[int, ...]:
+    model: nn.Module, batches: list[Batch], names: dict[Layer, str], count: int, masks: ExitStack
+) -> tuple[Layer, ...]:
     """Remove layers one by one; returns those that remain. `masks` keeps them removed."""
-    kept = list(range(len(names)))
+    kept = list(names)
     if count:
-        Amount(count=count).from_total(len(names), 1, "layers")
+        Amount(count=count).from_total(len(names), len({at[0] for at in names}), "layers")
     for _ in range(count):
-        losses = {}
-        for layer in kept:
+        losses, left = {}, Counter(at[0] for at in kept)
+        for layer in (at for at in kept if left[at[0]] > 1):
             with _without(model, names[layer]):
                 losses[layer] = mean_loss(model, batches)
         least = min(losses, key=lambda layer: losses[layer])
@@ -304,7 +317,8 @@ def _least_heads(scores: dict[Prunable, Tensor], wanted: dict[str, Amount]) -> U
         (float(value), n, part) for part, score in scores.items() for n, value in enumerate(score)
     )
     total = sum(part.units * part.size for part in scores)
-    count = wanted["heads"].from_total(total, sum(part.size for part in scores), "heads")
+    why = ": one key-value head in each attention, with all its heads"
+    count = wanted["heads"].from_total(total, sum(part.size for part in scores), "heads", why)
     kept = {part: set(range(part.units)) for part in scores}
     for _, n, part in ranked:
         if part.size <= count and len(kept[part]) > 1:

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
-from .layer_names import layer_names
+from .layer_names import Layer, layers_by_stack
 from .prunable import Prunable
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ Units = dict[Prunable, tuple[int, ...]]
 """Prunable -> the units that remain."""
 
 
-def smaller_spec(spec: ModelSpec, kept: Sequence[int], layers: Sequence[Units]) -> ModelSpec:
+def smaller_spec(spec: ModelSpec, kept: Sequence[Layer], units: Units) -> ModelSpec:
     """The spec with fewer layers, heads and hidden units.
 
-    kept: the layers that remain, from 0
-    layers: for each of them, the units that remain
+    kept: the layers that remain
+    units: the units that remain in parts of these layers
 
     Raises TrainingError if the spec language cannot say it.
     """
@@ -34,59 +34,92 @@ def smaller_spec(spec: ModelSpec, kept: Sequence[int], layers: Sequence[Units]) 
     from ..spec import SpecErrors, loads
 
     data = yaml.safe_load(to_yaml(spec))
-    (name,) = spec.stacks
-    stack = data["stacks"][name] if "stacks" in data else data[name]
-    order, blocks, made = spec.stacks[name].order, stack["blocks"], dict[str, Any]()
-    pattern = []
-    for layer, units in zip(kept, layers, strict=True):
-        block = _block(blocks[order[layer]], units, stack["d_model"])
-        known = (n for n, other in made.items() if other == block and n.startswith(order[layer]))
-        fresh = order[layer] if order[layer] not in made else f"{order[layer]}_{len(made) + 1}"
-        pattern.append(next(known, fresh))
-        made[pattern[-1]] = block
-    stack |= {"blocks": made, "pattern": pattern, "layers": len(pattern)}
+    stacks = data.get("stacks", data)
+    for name, given in spec.stacks.items():
+        if not given.order:
+            continue
+        stack, made, pattern = stacks[name], dict[str, Any](), list[str]()
+        for layer in (at for at in kept if at[0] == name):
+            old = given.order[layer[1]]
+            here = {part: left for part, left in units.items() if part.layer == layer}
+            block = _block(stack["blocks"][old], here)
+            known = (n for n, other in made.items() if other == block and n.startswith(old))
+            fresh = old if old not in made else f"{old}_{len(made) + 1}"
+            pattern.append(next(known, fresh))
+            made[pattern[-1]] = block
+        stack.pop("overrides", None)
+        stack |= {"blocks": made, "pattern": pattern, "layers": len(pattern)}
     try:
         return loads(yaml.safe_dump(data, sort_keys=False))
     except SpecErrors as errors:
-        raise TrainingError(f"the smaller model has no valid spec: {errors}") from None
+        reason = errors.problems[0].message
+        raise TrainingError(
+            f"{spec.name}: the smaller model cannot be written as a spec: {reason}"
+        ) from None
 
 
-def _block(block: Mapping[str, Any], units: Units, d_model: int) -> dict[str, Any]:
+def _block(block: Mapping[str, Any], units: Units) -> dict[str, Any]:
     made = deepcopy(dict(block))
-    for part, kept in units.items():
-        key = "attention" if part.kind == "heads" else "feed_forward"
-        options = made[key]
+    for part, left in units.items():
+        options: Any = made
+        for key in part.place:
+            options = options[key]
         if part.kind == "heads":
-            options.setdefault("head_dim", d_model // options["heads"])
+            options |= {**_widths(options["type"], part), **options}
             if "kv_heads" in options:
-                options["kv_heads"] = len(kept)
-            options["heads"] = len(kept) * part.size
+                options["kv_heads"] = len(left)
+            options["heads"] = len(left) * part.size
         else:
-            options["d_ff"] = len(kept)
+            options["d_ff"] = len(left)
     return made
+
+
+def _widths(kind: str, part: Prunable) -> dict[str, int]:
+    """The widths of heads, which by default follow from their number."""
+    query, value = part.widths
+    widths = {"mha": {"head_dim": query}, "differential": {"head_dim": query}}
+    return {**widths, "collaborative": {"value_dim": value}}.get(kind, {})
 
 
 def smaller_weights(
     small: ModuleGraph,
     large: ModuleGraph,
     weights: Mapping[str, Tensor],
-    kept: Sequence[int],
-    layers: Sequence[Units],
+    kept: Sequence[Layer],
+    units: Units,
 ) -> dict[str, Tensor]:
-    """The weights of a smaller model, cut from those of a larger one."""
-    ours, theirs = layer_names(small, "pruning"), layer_names(large, "pruning")
+    """The weights of a smaller model, cut from those of a larger one.
+
+    Raises TrainingError for weights that layers with other heads cannot share.
+    """
+    ours, theirs = layers_by_stack(small, "pruning"), layers_by_stack(large, "pruning")
+    places = [(f"{name}.", theirs[at]) for name, at in zip(ours.values(), kept, strict=True)]
     made = {}
     for weight in small.weights():
-        place = next((n for n, name in enumerate(ours) if weight.name.startswith(f"{name}.")), None)
-        source, units = weight.name, Units()
-        if place is not None:
-            source = theirs[kept[place]] + weight.name.removeprefix(ours[place])
-            units = {p: u for p, u in layers[place].items() if source.startswith(f"{p.prefix}.")}
-        made[weight.name] = _cut(weights[source], weight.shape, units)
+        source, parts = weight.name, Units()
+        for prefix, place in places:
+            if source.startswith(prefix):
+                source = f"{place}.{source.removeprefix(prefix)}"
+                parts = {p: u for p, u in units.items() if source.startswith(f"{p.prefix}.")}
+                break
+        tensor = weights.get(source)
+        cut = None if tensor is None else _cut(tensor, weight.shape, parts, source)
+        if cut is None or cut.shape != weight.shape:
+            raise TrainingError(
+                f"{large.name}: heads cannot be removed from attention with {_of(weight.name)}, "
+                "whose weights depend on all heads or are shared by several layers"
+            )
+        made[weight.name] = cut
     return made
 
 
-def _cut(tensor: Tensor, shape: Sequence[int], units: Units) -> Tensor:
+def _of(name: str) -> str:
+    """`layers.0.attention.mix_scores.weight` -> `mix_scores`."""
+    *_, module, last = name.split(".")
+    return f"`{module if last in ('weight', 'bias') else last}`"
+
+
+def _cut(tensor: Tensor, shape: Sequence[int], units: Units, name: str) -> Tensor:
     """The tensor with the given shape: along axes that are longer, the units that remain."""
     import torch
 
@@ -95,9 +128,12 @@ def _cut(tensor: Tensor, shape: Sequence[int], units: Units) -> Tensor:
         if size == length:
             continue
         for part, kept in units.items():
-            width = length // part.units
-            if length % part.units == 0 and size == len(kept) * width:
+            inside = name.removeprefix(f"{part.prefix}.").split(".")[0]
+            blocks = 2 if inside in part.halved else 1
+            width = length // (blocks * part.units)
+            if length % part.units == 0 and size == blocks * len(kept) * width:
                 index = torch.tensor(kept)[:, None] * width + torch.arange(width)
-                tensor = tensor.index_select(axis, index.flatten())
+                starts = torch.arange(blocks)[:, None] * part.units * width
+                tensor = tensor.index_select(axis, (starts + index.flatten()).flatten())
                 break
     return tensor.contiguous()

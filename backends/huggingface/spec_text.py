@@ -25,9 +25,9 @@ STACKS = {
 """The stack names of each family."""
 
 
-def spec_text(spec: ModelSpec) -> str:
+def spec_text(spec: ModelSpec, comment: str = "") -> str:
     """YAML that `loads` reads as an equal spec, without keys that have no effect."""
-    comment = f"{spec.name}: the spec of this model"
+    comment = comment or f"{spec.name}: the spec of this model"
     for data in (_by_family(spec), _by_stacks(spec)):
         if data is not None and _same(data, spec):
             return yaml_text(shortest(data), comment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from click.testing import CliRunner, Result
 import modelwright as mw
 from modelwright.cli import cli
 from modelwright.training import pruning
+from modelwright.training.encoding import read_tokenizer
 from modelwright.training.errors import TrainingError
 from modelwright.training.prunable import prunable
 from modelwright.training.pruning import Amount, prune
 from modelwright.training.sampling import loss_of, samples_of
 from modelwright.training.smaller import smaller_spec
 from modelwright.training.tasks import task_of
+from modelwright.training.token_files import Request, write_data
 
 SPEC = """name: small
 family: decoder-only
@@ -51,12 +54,31 @@ def type_in(*words: str | Path) -> Result:
     return result
 
 
+T5 = """name: small-t5
+family: encoder-decoder
+vocab_size: 257
+d_model: 32
+layers: 2
+positions: {type: relative_bias, buckets: 8, max_distance: 32}
+attention: {heads: 4}
+decoder:
+  positions: {bidirectional: false}
+head: language_model
+init: {std: 0.2}
+tokens: {pad: 0, eos: 1, decoder_start: 0}
+"""
+MLA = ("type: mla", "query_rank: 16", "kv_rank: 16", "nope_dim: 8", "rope_dim: 4", "value_dim: 8")
+
 SAME = {
     "plain": ([], 3),
     "groups": (["attention.kv_heads=2"], 2),
     "gated": (["feed_forward.type=glu"], 3),
     "options": (["attention.sinks=true", "attention.output_gate=elementwise"], 3),
     "norms": (["attention.qk_norm=head", "norm=rmsnorm", "bias=true"], 3),
+    "overrides": (["overrides={0: {attention: {heads: 2}}}"], 2),
+    "ranges": (["overrides={0..1: {attention: {heads: 4, head_dim: 8}, bias: false}}"], 3),
+    "sublayers": (["attention=none", "sublayers=[{type: mha, heads: 4}, mlp]"], 3),
+    "tied": (["head.tied=true"], 3),
 }
 
 
@@ -70,9 +92,10 @@ def test_the_smaller_model_has_weights_of_the_larger_one(
     model = mw.compile(large, seed=1)
     mw.save_weights(model, tmp_path / "w")
     made = prune(large, tmp_path / "w", tokens, heads="34%", d_ff="25%", layers=1, samples=8)
-    assert len(made.layers) == 2
+    (left,) = made.layers.values()
+    assert len(left) == 2
     assert made.removed == {"heads": removed, "d_ff": 2 * 32}
-    for new, old in enumerate(made.layers):
+    for new, old in enumerate(left):
         theirs = model.state_dict()[f"layers.{old}.attention.query.weight"]
         ours = made.weights[f"layers.{new}.attention.query.weight"]
         rows = {tuple(row.tolist()) for row in theirs}
@@ -107,7 +130,7 @@ def test_the_layer_is_removed_without_which_the_loss_is_lowest(
         mw.load_weights(model, weights)
         model.layers = torch.nn.ModuleList(x for n, x in enumerate(model.layers) if n != removed)
         losses.append(loss_of(model, *batch).item())
-    assert made.layers == tuple(n for n in range(3) if losses[n] != min(losses))
+    assert made.layers["decoder"] == tuple(n for n in range(3) if losses[n] != min(losses))
     assert made.after == pytest.approx(min(losses), abs=1e-5)
 
 
@@ -117,7 +140,7 @@ def test_importance_is_the_derivative_of_a_gate(spec: Path) -> None:
     model = mw.compile(spec, seed=1).double().eval()
     ids = torch.randint(0, 256, (2, 9), generator=torch.Generator().manual_seed(0))
     batch = ({"input_ids": ids[:, :-1]}, ids[:, 1:])
-    part = prunable(mw.lower(spec))[1][0]
+    part = prunable(mw.lower(spec))["decoder", 1][0]
     assert part.name == "layers.1.attention.output"
     found = pruning.importance(model, [batch], [part])[part]
     for head in range(part.units):
@@ -158,12 +181,19 @@ def test_the_command_writes_a_spec_and_weights(
 REFUSED = {
     "nothing": ([], [], "choose what to remove"),
     "word": (["--heads", "some"], [], "`some` is neither a percentage, such as 25%, nor a number"),
-    "all": (["--heads", "12"], [], "cannot remove 12 of 12 heads; 3 must remain"),
+    "all": (["--heads", "12"], [], "cannot remove 12 of 12 heads; 3 must remain: one key-value"),
     "layers": (["--layers", "3"], [], "cannot remove 3 of 3 layers; 1 must remain"),
     "slopes": (["--heads", "3"], ["positions=alibi"], "the smaller model differs from the masked"),
     "experts": (["--d-ff", "3"],
                 [f"feed_forward.{option}" for option in ("type=moe", "experts=2", "top_k=1")],
                 "no feed-forward whose hidden units can be removed; those of experts cannot"),
+    "tables": (["--heads", "1"], ["positions={type: relative_bias, bidirectional: false}"],
+               "heads cannot be removed from attention with `block_2_relative_bias`"),
+    "talking": (["--heads", "3"], ["attention.talking_heads=both"], "talking heads"),
+    "lambda": (["--layers", "1"], ["attention={type: differential, heads: 4}"],
+               "the number of its layer"),
+    "masks": (["--heads", "1"], ["mask=[causal, causal, causal, causal & window(4)]"],
+              "the number of masks (4) must divide the number of key-value heads (3)\n"),
     "shared": (["--layers", "1"], ["share=true"], "pruning needs layers that do not share"),
 }  # fmt: skip
 
@@ -188,19 +218,74 @@ def test_from_python(spec: Path, weights: Path, tokens: Path, tmp_path: Path) ->
     assert made.removed == {"heads": 0, "d_ff": 0}
 
 
+@pytest.mark.parametrize("kind", ["differential", "mla"])
+def test_widths_of_heads_do_not_follow_from_their_number(
+    kind: str, spec: Path, tokens: Path, tmp_path: Path
+) -> None:
+    attention = (
+        f"{{heads: 4, {', '.join(MLA)}}}" if kind == "mla" else "{type: differential, heads: 4}"
+    )
+    large = mw.load(spec, sets=[f"attention={attention}"])
+    mw.save_weights(mw.compile(large, seed=1), tmp_path / "w")
+    made = prune(large, tmp_path / "w", tokens, heads=3, samples=8)
+    assert made.removed == {"heads": 3, "d_ff": 0}
+
+
+def test_stacks_are_pruned_together(tmp_path: Path) -> None:
+    """An encoder-decoder: layers of both, heads of self- and cross-attention."""
+    (tmp_path / "t5.yaml").write_text(T5, encoding="utf-8")
+    line = json.dumps({"source": "a house and a tree", "target": "two things"})
+    (tmp_path / "pairs.jsonl").write_text(f"{line}\n" * 30, encoding="utf-8")
+    request = Request([tmp_path / "pairs.jsonl"], "pairs", read_tokenizer("bytes"), None, 0.1)
+    write_data(request, tmp_path / "pairs")
+    large = mw.load(tmp_path / "t5.yaml")
+    mw.save_weights(mw.compile(large, seed=1), tmp_path / "w")
+    made = prune(large, tmp_path / "w", tmp_path / "pairs", d_ff=64, layers=2, samples=8)
+    assert {name: len(left) for name, left in made.layers.items()} == {"encoder": 1, "decoder": 1}
+    assert made.removed == {"heads": 0, "d_ff": 2 * 64}
+    none = T5.replace("{bidirectional: false}", "none").replace("positions: {type", "mask: full #")
+    large = mw.loads(none)
+    mw.save_weights(mw.compile(large, seed=1), tmp_path / "w")
+    made = prune(large, tmp_path / "w", tmp_path / "pairs", heads="50%", samples=8)
+    assert made.removed == {"heads": 12, "d_ff": 0}
+    wide = {
+        name.rsplit(".", 2)[0]: made.weights[name].size(0) // 8
+        for name in made.weights
+        if name.endswith("query.weight")
+    }
+    assert sum(wide.values()) == 12
+    assert any(n < 4 for name, n in wide.items() if name.endswith("cross_attention"))
+
+
+def test_a_pruned_spec_is_short(spec: Path, weights: Path, tokens: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.yaml"
+    made = mw.prune(spec, weights, tokens, small, heads="3", d_ff="25%", samples=8)
+    text = small.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 20
+    assert text.startswith(
+        "# small: pruned by `modelwright prune`, which removed 3 heads, 96 hidden"
+    )
+    assert mw.load(small).sha == made.spec.sha
+
+
 def test_amounts() -> None:
     assert Amount.of("25%").from_total(16, 1, "heads") == 4
     assert Amount.of("3").from_total(16, 1, "heads") == 3
-    with pytest.raises(TrainingError, match="neither a percentage"):
-        Amount.of("2.5")
+    assert Amount.of(3) == Amount.of("3")
+    for wrong in ("2.5", 0.25, -1):
+        with pytest.raises(TrainingError, match="neither a percentage"):
+            Amount.of(wrong)
+    with pytest.raises(TrainingError, match="samples must be at least 1, not 0"):
+        prune(mw.loads(SPEC), Path("w"), Path("data"), heads=1, samples=0)
 
 
 def test_equal_layers_share_a_block(spec: Path) -> None:
     """A spec of equal layers keeps one block."""
     large = mw.load(spec)
     parts = prunable(mw.lower(large))
-    few = [{parts[n][1]: tuple(range(64))} for n in (0, 2)]
-    small = smaller_spec(large, (0, 2), few)
+    kept = [("decoder", n) for n in (0, 2)]
+    few = {parts[at][1]: tuple(range(64)) for at in kept}
+    small = smaller_spec(large, kept, few)
     assert small.stacks["decoder"].order == ("block", "block")
-    few[1] = {parts[2][1]: tuple(range(32))}
-    assert len(set(smaller_spec(large, (0, 2), few).stacks["decoder"].order)) == 2
+    few[parts[kept[1]][1]] = tuple(range(32))
+    assert len(set(smaller_spec(large, kept, few).stacks["decoder"].order)) == 2
