@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .bidirectional import BOTH_WAYS, in_both_directions
 from .errors import CheckpointError
 from .families import ALSO, FAMILIES, SPELLINGS
 from .families._rows import Token
@@ -160,6 +161,8 @@ def fixed_of(family: Family, head: Head) -> dict[str, Any]:
     }
     if kind == "encoder-only":
         usual["is_decoder"] = False
+    elif family.model_type not in BOTH_WAYS:
+        usual["is_causal"] = True
     known = family.defaults.keys() | family.optional.keys() | family.irrelevant
     usual = {**HARMLESS_VALUES, **usual}
     usual = {key: value for key, value in usual.items() if key not in known}
@@ -180,6 +183,7 @@ def spec_data(
             merged = _merged(inner, folded(layers))
             inner.clear()
             inner.update(merged)
+        data = in_both_directions(data, values)
     except RefusedError as error:
         problems.append(str(error))
     if problems:
@@ -265,7 +269,7 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
     if "rope_theta" in family.defaults:
         known |= ROTARY_KEYS
     if family.spec.get("family") == "decoder-only":
-        known |= {"is_decoder"}
+        known |= {"is_decoder", "is_causal"}
     for key, value in config.items():
         if key in fixed:
             if value != fixed[key]:

@@ -139,6 +139,7 @@ HARMLESS_VALUES: dict[str, object] = {
     "position_embedding_type": "absolute",
     "quantization_config": None,
     "rope_interleaved": False,
+    "token_classification_bias": True,
     "use_mrope": False,
 }
 """Keys of many types, at the only value that has no effect."""

@@ -230,7 +230,9 @@ VALUE_REASONS: dict[str, str] = {
     "encoder_attention_type": "`transient-global` adds a token for each block of the text",
     "pre_norm": "the library's own code for it fails",
     "quantization_config": "weights are read as floating-point numbers; convert them first",
-    "use_bidirectional_attention": "masks of the library's decoders are causal here",
+    "is_causal": "equal results of this type without a causal mask are not tested",
+    "token_classification_bias": "classifiers of tokens have a bias here",
+    "use_bidirectional_attention": "its effect in the library depends on padding and the kernel",
 }
 """Key of config.json -> why it is supported at one value only."""
 

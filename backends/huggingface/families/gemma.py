@@ -118,10 +118,13 @@ GEMMA3_TEXT = llama_like(
     "gemma3_text",
     "Gemma3",
     reads=keys(KEYS_2, "rope_local_base_freq _sliding_window_pattern"),
-    optional={**OPTIONAL_2, "sliding_window_pattern": int},
+    optional={
+        **OPTIONAL_2,
+        "sliding_window_pattern": int,
+        "use_bidirectional_attention": bool,  # EmbeddingGemma
+    },
     without=["hidden_act"],
     irrelevant=NEVER_READ,
-    fixed={"use_bidirectional_attention": False},
     spec={
         **SPEC_2,
         "positions": None,
@@ -145,6 +148,7 @@ GEMMA3_TEXT = llama_like(
 GEMMA3 = replace(
     GEMMA3_TEXT,
     model_type="gemma3",
+    fixed={"use_bidirectional_attention": False},
     inside="text_config",
     prefix="language_model.model.",
     unused=(*UNUSED, r"(model\.)?(vision_tower|multi_modal_projector)\..*"),
