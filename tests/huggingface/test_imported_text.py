@@ -1,52 +1,82 @@
-"""What a config.json that names its type alone is read as, byte for byte.
+"""What a config.json with the library's defaults is read as, byte for byte, with its comments.
 
-All sizes are the library's defaults then, and every row of the family's template is read.
+Every row of the family's template is read. So are the settings that differ from the defaults and
+are used by real checkpoints (`tests/parity/tiny/variants.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from test_huggingface_families import NEEDED
 
 from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder
 
+sys.path.append(str(Path(__file__).parents[1] / "parity"))
+
+from tiny.variants import VARIANTS
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "imported.yaml"
 EVERY = 12
-"""Of so many types, one is tried in the normal run."""
+"""Of so many settings, one is tried in the normal run."""
 TITLE = "# ---- {}\n"
+OTHER = {"esm: token dropout": {"model_type": "esm", **NEEDED["esm"], "token_dropout": True}}
+"""Settings that say something in a comment and nothing in a spec."""
 
 
-def imported(model_type: str, folder: Path) -> str:
-    """The spec, or why the library's defaults are none."""
-    config = {"model_type": model_type}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+def settings() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A title and a config: of each type, and of each type with other settings."""
+    for model_type in sorted(FAMILIES):
+        yield model_type, {"model_type": model_type}
+        if model_type in NEEDED:
+            yield f"{model_type}: needed", {"model_type": model_type, **NEEDED[model_type]}
+    for (model_type, head), variants in sorted(VARIANTS.items()):
+        for variant, changed in variants.items():
+            config = {"model_type": model_type, **NEEDED.get(model_type, {}), **changed}
+            if model_type in FAMILIES:
+                yield f"{model_type}/{head}: {variant}", config
+    yield from OTHER.items()
+
+
+SETTINGS = dict(settings())
+
+
+def imported(title: str, folder: Path) -> str:
+    """The spec, or why the config is refused."""
+    (folder / "config.json").write_text(json.dumps(SETTINGS[title]), encoding="utf-8")
     try:
         text = import_folder(folder)
     except CheckpointError as error:
         reasons = (f"# {problem}\n" for problem in error.problems)
         text = "".join(reasons)
-    return f"{TITLE.format(model_type)}{text}"
+    return f"{TITLE.format(title)}{text}"
 
 
-def texts(model_types: Iterable[str], parent: Path) -> str:
+def before(title: str) -> str:
+    """What the golden file has under a title."""
+    _, name, rest = GOLDEN.read_text(encoding="utf-8").partition(TITLE.format(title))
+    return name + rest.partition("\n# ---- ")[0].rstrip("\n") + "\n"
+
+
+def texts(titles: Iterable[str], parent: Path) -> str:
     folder = parent / "imported"
     folder.mkdir()
-    return "\n".join(imported(model_type, folder) for model_type in model_types)
+    return "\n".join(imported(title, folder) for title in titles)
 
 
 @pytest.mark.sampled(2)
-@pytest.mark.parametrize("model_type", sorted(FAMILIES)[::EVERY])
-def test_a_sample_is_read_as_before(model_type: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("title", list(SETTINGS)[::EVERY])
+def test_a_sample_is_read_as_before(title: str, tmp_path: Path) -> None:
     (tmp_path / "imported").mkdir()
-    found = imported(model_type, tmp_path / "imported")
-    _, title, rest = GOLDEN.read_text(encoding="utf-8").partition(TITLE.format(model_type))
-    expected = title + rest.partition("\n# ---- ")[0]
-    assert found == expected, f"it is read otherwise; `make golden` writes {GOLDEN.name}"
+    found = imported(title, tmp_path / "imported")
+    assert found == before(title), f"it is read otherwise; `make golden` writes {GOLDEN.name}"
 
 
 @pytest.mark.slow
-def test_all_types_are_read_as_before(tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
-    golden(GOLDEN, texts(sorted(FAMILIES), tmp_path))
+def test_all_are_read_as_before(tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
+    golden(GOLDEN, texts(SETTINGS, tmp_path))

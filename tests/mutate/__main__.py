@@ -16,7 +16,7 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch or numpy is imported
     os.environ.setdefault(name, "1")
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "parity")]
+sys.path[:0] = [str(TESTS), str(TESTS / "parity"), str(TESTS / "huggingface")]
 
 
 def main(words: list[str] | None = None) -> int:

@@ -46,7 +46,7 @@ class Known:
     text, files: as it is written, and the files beside it that it extends
     lines: of the areas, that run when it is read, lowered, emitted with each build option, and
         its costs are counted
-    words: kinds of its ops, and names of the helpers that its file has
+    words: kinds of its ops, their words and fractions, and names of the helpers in its file
     printed: the lines of its files, as built without options and with each
     weights, cases: of each case, the arguments and the right results
     laws: those of `verify` that hold, and their seconds
@@ -183,9 +183,17 @@ def lines_of(*texts: str) -> frozenset[str]:
 
 
 def words_of(graph: Any, text: str) -> frozenset[str]:
-    """Keys under which tables have a row for a graph, and what its file defines."""
+    """Keys under which tables have a row for a graph, values of its ops that are no sizes, and what
+    its file defines.
+    """
     words = {op.kind for op in graph.ops()} | defined(text)
     words |= {value for op in graph.ops() for value in op.attrs.values() if isinstance(value, str)}
+    words |= {
+        f"{name}={value}"
+        for op in graph.ops()
+        for name, value in op.attrs.items()
+        if isinstance(value, (bool, float))
+    }
     words |= {word for head in graph.heads.values() for word in (head.kind, head.loss, head.pool)}
     return frozenset(words | {graph.init.kind})
 

@@ -7,17 +7,19 @@ was found. It runs in a process of the mutant's own, and imports the compiler wi
 from __future__ import annotations
 
 import ast
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
 from .areas import ROOT
-from .folders import TOLERANCE, Folder, exported
+from .folders import TOLERANCE, Folder, exported, needed
 from .known import NEAR, Known, Written, keeps, read
 from .mutants import Mutant
 
@@ -39,7 +41,7 @@ def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any
     """The specs or folders that judge a mutant: of those that run its line, as various as can be.
 
     Those that run the same lines around it are alike: one of each kind comes first, the quickest,
-    then a second of each kind, and so on.
+    then one of each kind with another value of an option, and so on.
     """
     alike: dict[frozenset[int], list[Any]] = {}
     for one in running(mutant, stored):
@@ -51,8 +53,9 @@ def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any
         alike.setdefault(around, []).append(one)
     if len(alike) == 1:  # a table, or the runtime, of which no line runs
         return various(next(iter(alike.values())))[:most]
-    rounds = max(map(len, alike.values()), default=0)
-    found = [some[turn] for turn in range(rounds) for some in alike.values() if len(some) > turn]
+    kinds = [various(some) for some in alike.values()]
+    rounds = max(map(len, kinds), default=0)
+    found = [some[turn] for turn in range(rounds) for some in kinds if len(some) > turn]
     return found[:most]
 
 
@@ -224,35 +227,78 @@ def _data(files: dict[str, str]) -> dict[str, Any]:
 
 def library(mutant: Mutant, stored: Sequence[Folder], specs: dict[str, Any]) -> int:
     """An imported folder computes what the library does, also in training, where dropout
-    multiplies by 1 + rate; and its spec exports to the same config.
+    multiplies by 1 + rate; its spec exports to the same config; and configs are read as before.
     """
+    spent, some = Spent(2 * SECONDS), chosen(mutant, stored)
+    for one in some:
+        as_library(one)
+        if spent.more():
+            break
+    spent = Spent(SECONDS)
+    for title in imported_titles(mutant):
+        read_as_before(title)
+        if spent.more():
+            break
+    return len(some)
+
+
+def as_library(one: Folder) -> None:
+    """A folder's model, in evaluation and in training, and the config that its spec exports to."""
     import torch
     from judge.calling import distance, ours
     from judge.training import factors
 
     import modelwright as mw
 
-    spent, some = Spent(2 * SECONDS), chosen(mutant, stored)
-    for one in some:
-        model = mw.from_pretrained(one.path, dtype=torch.float32)
-        data = {
-            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in one.data.items()
-        }
-        for train, array in ((False, one.right), (True, one.trained)):
-            if array is None:
-                continue
-            right = torch.from_numpy(array)
-            with factors():
-                error = distance(ours(model.train(train), data, one.head, right), right)
-            if not error <= TOLERANCE:
-                where = "in training " if train else ""
-                raise Found(f"library: differs {where}by {error:.1e} on {one.name}")
-        if lost := one.exported - exported(one.path):
-            raise Found(f"library: {min(lost)} is exported otherwise on {one.name}")
-        if spent.more():
-            break
-    return len(some)
+    model = mw.from_pretrained(one.path, dtype=torch.float32)
+    data = {
+        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        for name, value in one.data.items()
+    }
+    for train, array in ((False, one.right), (True, one.trained)):
+        if array is None:
+            continue
+        right = torch.from_numpy(array)
+        with factors():
+            error = distance(ours(model.train(train), data, one.head, right), right)
+        if not error <= TOLERANCE:
+            where = "in training " if train else ""
+            raise Found(f"library: differs {where}by {error:.1e} on {one.name}")
+    if lost := one.exported - exported(one.path):
+        raise Found(f"library: {min(lost)} is exported otherwise on {one.name}")
+
+
+def imported_titles(mutant: Mutant) -> list[str]:
+    """Sections of `golden/imported.yaml` whose family needs a mutant's table, in a random order.
+
+    For a file that holds no tables of families: all.
+    """
+    import test_imported_text
+
+    from modelwright.backends.huggingface.families import HOMES
+
+    words = {f"{mutant.path}:{mutant.scope.partition('.')[0]}"}
+    found = [
+        title
+        for title, config in test_imported_text.SETTINGS.items()
+        if words & needed(f"{HOMES[config['model_type']]}.py")
+    ]
+    found = found or list(test_imported_text.SETTINGS)
+    random.Random(mutant.identity).shuffle(found)
+    return found
+
+
+def read_as_before(title: str) -> None:
+    """A config of `tests/huggingface/test_imported_text.py` gives the golden text."""
+    import tempfile
+
+    import test_imported_text
+
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent, "imported")
+        folder.mkdir()
+        if test_imported_text.imported(title, folder) != test_imported_text.before(title):
+            raise Found(f"text: {title} is read otherwise")
 
 
 Judge = Callable[[Mutant, Sequence[Any], dict[str, Any]], int]
