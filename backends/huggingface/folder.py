@@ -15,6 +15,8 @@ from .errors import CheckpointError
 
 CONFIG = "config.json"
 GENERATION = "generation_config.json"
+ADAPTER = "adapter_config.json"
+MODULES = "modules.json"
 _OTHER_WEIGHTS = frozenset(
     [".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pt", ".pth", ".safetensors"]
 )
@@ -50,6 +52,20 @@ class Folder:
         if not found:
             return ""
         return f"; {', '.join(found[:3])}{more} is not read; rename or convert it"
+
+    @property
+    def later_modules(self) -> str:
+        """A note about what sentence-transformers computes after the model; not imported."""
+        path = self.path / MODULES
+        try:
+            modules = read_json(path) if path.is_file() else []
+        except (ValueError, RecursionError):
+            return ""
+        if not (isinstance(modules, list) and all(isinstance(part, dict) for part in modules)):
+            return ""
+        names = [str(part.get("type")).rpartition(".")[2] for part in modules]
+        names = [name for name in names if name.isidentifier() and name != "Transformer"][:8]
+        return f"Not imported from {MODULES}: {', '.join(names)}" if names else ""
 
     @property
     def keys(self) -> set[str]:
@@ -105,13 +121,27 @@ def read_folder(path: str | Path) -> Folder:
     """
     path = Path(path)
     if not path.is_dir():
-        raise CheckpointError(path, ["no such folder"])
+        raise CheckpointError(path, ["not a folder" if path.exists() else "no such folder"])
+    if (path / ADAPTER).is_file():
+        raise CheckpointError(
+            path / ADAPTER,
+            ["a PEFT adapter is not read: merge it into its base model (`merge_and_unload`) first"],
+        )
     config = read_mapping(path / CONFIG)
     if config is None:
-        raise CheckpointError(path, [f"{CONFIG} is missing"])
+        raise CheckpointError(path, [f"{CONFIG} is missing{_instead(path)}"])
     found = find_weights(path)
     generation = read_mapping(path / GENERATION) or {}
     return Folder(path, config, found and found.unwrapped(), generation)
+
+
+def _instead(path: Path) -> str:
+    """What a folder without a config.json contains, for an error message."""
+    inner = sorted(file.parent.name for file in path.glob(f"*/{CONFIG}"))
+    if (path / MODULES).is_file() and inner:
+        return f"; {MODULES} names the parts of a model: import that of the transformer, {inner[0]}"
+    found = sorted(file.name for file in path.iterdir() if file.suffix in (".gguf", ".pth"))
+    return f"; {found[0]} is not read; convert it" if found else ""
 
 
 def read_mapping(path: Path) -> dict[str, Any] | None:

@@ -136,7 +136,7 @@ def _from_config(folder: Folder) -> Imported:
     comment = f"{folder.name}: from the {CONFIG} of a Hugging Face {class_of(folder, family)}"
     note = family.note(values) if callable(family.note) else family.note
     training = in_training(family.model_type, folder.config, values)
-    comment = ". ".join(filter(None, (comment, note, training)))
+    comment = ". ".join(filter(None, (comment, note, folder.later_modules, training)))
     try:
         text = yaml_text(shortest(data), comment)
     except SpecErrors as error:

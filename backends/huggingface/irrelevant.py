@@ -137,6 +137,7 @@ IRRELEVANT_INSIDE = IRRELEVANT | {
 HARMLESS_VALUES: dict[str, object] = {
     "n_special": 0,
     "position_embedding_type": "absolute",
+    "quantization": None,
     "quantization_config": None,
     "rope_interleaved": False,
     "token_classification_bias": True,

@@ -81,6 +81,7 @@ class Names:
         of_the_head = [self.rows[each][0] for each in _flat(head)]
         self._of_the_head = {name for each in of_the_head for name in (each.theirs, *each.beside)}
         self.copies = {**head.copies, **head.untied}
+        self.tied = self.copies if values.get("tie_word_embeddings", True) else head.copies
         self.instead = head.instead
         unread = family.unused(values) if callable(family.unused) else family.unused
         unused = (*unread, *head.unused)
@@ -112,9 +113,15 @@ class Names:
         return layout.names(numbers, leaf, 1)[0]
 
     def stored_as(self, theirs: str, tensors: Container[str]) -> str:
-        """The tensor that is read for a name of the table; see `Head.instead`."""
+        """The tensor that is read for a name of the table; see `Head.instead`.
+
+        As in the library, tied weights may be stored once under any of their names.
+        """
         other = self.instead.get(theirs, theirs)
-        return other if other in tensors else theirs
+        if other in tensors or theirs in tensors:
+            return other if other in tensors else theirs
+        copies = (name for name, source in self.tied.items() if source == theirs)
+        return next((name for name in copies if name in tensors), theirs)
 
     def written_as(self, theirs: str) -> tuple[str, ...]:
         """The tensors that are written for it: two if the library has a tied copy."""

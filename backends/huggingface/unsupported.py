@@ -229,6 +229,7 @@ VALUE_REASONS: dict[str, str] = {
     "conv_kernel_size": "a convolution beside the first layer is not supported",
     "encoder_attention_type": "`transient-global` adds a token for each block of the text",
     "pre_norm": "the library's own code for it fails",
+    "quantization": "weights are quantized, as by MLX; convert them to floats first",
     "quantization_config": "weights are read as floating-point numbers; convert them first",
     "is_causal": "equal results of this type without a causal mask are not tested",
     "token_classification_bias": "classifiers of tokens have a bias here",
