@@ -13,7 +13,7 @@ GLOSSARY = {
     "T": "new tokens",
     **{f"T{n}": f"tokens of input {n} of a stack" for n in range(1, 10)},
     "S": "all tokens",
-    "M": "tokens of the memory",
+    "M": "memory",
     "Q": "queries of a tile",
     "Sq": "keys of a tile",
     "Tg": "queries of global tokens",

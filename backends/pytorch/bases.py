@@ -7,6 +7,7 @@ from dataclasses import replace
 from .classes import MODULE, Written
 from .code.nodes import NOWHERE, Class, Function, Name, Parameter
 from .code.walk import groups_of, union
+from .copies import copied_together
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
@@ -29,7 +30,7 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
             found.append(base)
         rest = Class(one.name, (Name(base.name),), one.body[1:], one.doc, origins=one.origins)
         found.append(rest)
-    return found
+    return [copied_together(one) for one in found]
 
 
 def made_by(one: Written) -> Function:

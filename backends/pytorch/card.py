@@ -13,6 +13,7 @@ from ...compiler.graph import ModuleGraph
 from ...version import __version__
 
 WIDTH = 96
+LONG = 100
 IMPORTED = "config.json"
 """Source name of a spec that was imported from a Hugging Face folder."""
 
@@ -30,22 +31,27 @@ def write_card(
     source = clean(document.name or f"{name}.yaml")
     changes, omitted = repeated_changes(document.sets)
     commands: list[str] = []
-    written = f"{source} (sha256 {document.sha[:12]}). To rebuild it"
-    if source == IMPORTED:
+    imported = source == IMPORTED
+    if imported:
         source = f"{name}.yaml"
-        written = f"{IMPORTED} in the folder {name}. To rebuild it, run beside that folder"
         commands = command([f"modelwright import {quoted(name)}", f"-o {quoted(source)}"])
     plugins = [f"--plugin {quoted(clean(Path(path).name))}" for path in document.plugins]
     build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *plugins, *changes]
     build += options
     commands += command(build)
+    written = f"{source} (sha256 {document.sha[:12]}). To rebuild it"
+    if imported:
+        written = f"{IMPORTED} in the folder {name}. To rebuild it, run beside that folder"
+    origin = [*wrap(f"Written by modelwright {__version__} from {written}:"), *commands, *omitted]
+    stamp = f"{__version__}, spec sha256 {document.sha[:12]}"
+    short = f"Written by `{commands[0].strip()}` ({stamp})."
+    if len(commands) == 1 and not omitted and len(short) <= LONG:
+        origin = [short]
     lines = [*wrap(f"{name}: {summary(graph)}, in one file (PyTorch >= {torch})."), ""]
     if document.description:
         lines += [*wrap(clean(document.description)), ""]
     lines += [
-        *wrap(f"Written by modelwright {__version__} from {written}:"),
-        *commands,
-        *omitted,
+        *origin,
         "",
         *table(graph),
         "",
@@ -147,4 +153,4 @@ def glossary(graph: ModuleGraph, notes: Iterable[str]) -> list[str]:
     meanings = GLOSSARY if any(graph.keepers()) else {**GLOSSARY, **WITHOUT_CACHE}
     used = [f"{letter} {meaning}" for letter, meaning in meanings.items() if letter in named]
     text = "Shapes:  " + "  ".join(used)
-    return textwrap.wrap(text, 96, subsequent_indent=" " * 9, break_long_words=False)
+    return textwrap.wrap(text, LONG, subsequent_indent=" " * 9, break_long_words=False)

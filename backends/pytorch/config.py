@@ -8,7 +8,7 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.requirements import Requirement, requirements
-from ...compiler.sizes import Field, Formula, Term, code_of
+from ...compiler.sizes import Field, Formula, Term, code_of, fields_of
 from .code.measure import LONG, width
 from .code.nodes import (
     Adjacent,
@@ -92,7 +92,7 @@ def _checks(
     return [
         *_least(fields),
         *number_checks([*fields, *init]),
-        *map(_check, found),
+        *_relations(found),
         *(one.statement for one in layers),
     ]
 
@@ -143,6 +143,39 @@ def _words(one: Requirement) -> str:
         return "{left} must be even"
     plain = isinstance(one.right, int)
     return "{left} must be a multiple of {right}" if plain else "{right} must divide {left}"
+
+
+def _relations(found: list[Requirement]) -> list[Statement]:
+    """The statements that check these; those of a number and a part of it are one."""
+    made: list[Statement] = []
+    before: Requirement | None = None
+    for one in found:
+        both = _both(before, one) if before is not None else None
+        if both is not None:
+            made.pop()
+        made.append(both or _check(one))
+        before = None if both else one
+    return made
+
+
+def _both(one: Requirement, other: Requirement) -> Statement | None:
+    """`buckets % 4 must be 0, max_distance > buckets // 2`, if it fits into a line."""
+    part = other.right
+    if one.sign != "%" or not isinstance(one.right, int) or not isinstance(part, tuple):
+        return None
+    if {field.name for field in one.fields()} != {field.name for field in fields_of(part)}:
+        return None
+    values = {"l": _value(one.left), "r": _value(one.right)}
+    values |= {"left": _value(other.left), "right": _value(part)}
+    test = expression(f"l % r or {TESTS[other.sign]}", **values)
+    first = f"{code_of(one.left)} % {one.right} must be 0"
+    text = f"{first}, {code_of(other.left)} {other.sign} {code_of(part)}: "
+    error = Raise(call("ValueError", Format((text, SELF))))
+    if max(width(If(test, ()), depth=2), width(error, depth=3)) > LONG:
+        return None
+    origins = [field.origin for field in (*one.fields(), *other.fields())]
+    both: Statement = written_for(If(test, (error,)), *origins)
+    return both
 
 
 def _check(one: Requirement) -> Statement:

@@ -1,7 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 6955534535bc). To rebuild it:
-    modelwright build bert_base.yaml -o bert_base.py
+Written by `modelwright build bert_base.yaml -o bert_base.py` (0.1.0, spec sha256 6955534535bc).
 
     part                               weights
     token_embedding                 23,440,896
@@ -182,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: b4102333e4d7ee406408153ced37aaf0c4b17ae2d79a2e497d2813e43796a4c0
+# sha256 of the above: cd5e42b70c9546dc49c2a5244e125c2244a4950d59d927eba2b06c06b8da01bb

@@ -19,8 +19,8 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 fda1d005943d). To re
     head.scale                                    1
     total                               151,277,313
 
-Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size
-         G patches
+Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size  G
+         patches
 """
 
 from dataclasses import dataclass
@@ -160,8 +160,7 @@ class Vision(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.channels = config.channels
-        self.image_size = config.image_size
+        self.channels, self.image_size = config.channels, config.image_size
         self.patch_embedding = nn.Conv2d(
             config.channels,
             config.vision_d_model,
@@ -288,4 +287,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 8f4808cc452a4eec1182ed815919555eda97547fd4f70633fe1461be0b1f797e
+# sha256 of the above: 61bf8ce34abfda0c496b15093895ec9aa98e648abde6b020153c065b5a566624

@@ -1,7 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 4aeb844ead6a). To rebuild it:
-    modelwright build deepseek_v3.yaml -o deepseek_v3.py
+Written by `modelwright build deepseek_v3.yaml -o deepseek_v3.py` (0.1.0, spec sha256 4aeb844ead6a).
 
     part                          weights
     token_embedding           926,679,040
@@ -12,8 +11,8 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 4aeb844ead6a). To reb
     total                 671,026,419,200
 
 Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev value_dim  En
-         nope_dim  Er rope_dim  L kv_rank  R head_dim rotated by RoPE  F d_ff  X experts  A
-         experts per token  J token-expert pairs, B * T * A  V vocabulary
+         nope_dim  Er rope_dim  L kv_rank  R head_dim rotated by RoPE  F d_ff  X experts  A experts
+         per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -86,8 +85,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,8 +98,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -217,13 +214,9 @@ class LatentAttention(nn.Module):
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.nope_dim, self.rope_dim = layer, config.nope_dim, config.rope_dim
+        self.value_dim, self.heads, self.scale = config.value_dim, config.heads, config.scale
         self.head_dim = config.nope_dim + config.rope_dim
-        self.nope_dim = config.nope_dim
-        self.rope_dim = config.rope_dim
-        self.value_dim = config.value_dim
-        self.heads = config.heads
-        self.scale = config.scale
         self.query_down = nn.Linear(config.d_model, config.query_rank, bias=False)
         self.query_norm = nn.RMSNorm(config.query_rank, config.latent_eps)
         self.query_up = nn.Linear(config.query_rank, config.heads * self.head_dim, bias=False)
@@ -290,9 +283,7 @@ class MixtureOfExperts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.groups = config.groups
-        self.top_groups = config.top_groups
-        self.top_k = config.top_k
+        self.groups, self.top_groups, self.top_k = config.groups, config.top_groups, config.top_k
         self.router_scale = config.router_scale
         self.router = Router(config.d_model, config.experts, bias=False)
         self.selection_bias = nn.Parameter(torch.zeros(config.experts), requires_grad=False)
@@ -446,4 +437,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 04af149a01494a38af30b794254d572d17777bced309ad38abe8b37c7cf5148b
+# sha256 of the above: ab1b2923e7e3e1553914df1d784525dd954ac15001a4330abe29fe0a6d2e790c

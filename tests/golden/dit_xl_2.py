@@ -2,8 +2,7 @@
 
 A diffusion model of images. A time and a class modulate every layer.
 
-Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 8032fa91ad4c). To rebuild it:
-    modelwright build dit_xl_2.yaml -o dit_xl_2.py
+Written by `modelwright build dit_xl_2.yaml -o dit_xl_2.py` (0.1.0, spec sha256 8032fa91ad4c).
 
     part                                    weights
     patch_embedding                          19,584
@@ -15,8 +14,8 @@ Written by modelwright 0.1.0 from dit_xl_2.yaml (sha256 8032fa91ad4c). To rebuil
     head.output                              36,896
     total                               674,834,720
 
-Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the table  G patches
-         Wt width of the sinusoids of a time  Px numbers of a patch of the output
+Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the table  G patches  Wt
+         width of the sinusoids of a time  Px numbers of a patch of the output
 """
 
 from dataclasses import dataclass
@@ -140,8 +139,7 @@ class Condition(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.label_dropout = config.label_dropout
-        self.classes = config.classes
+        self.label_dropout, self.classes = config.label_dropout, config.classes
         self.timestep = Timestep(config)
         self.label_embedding = nn.Embedding(config.classes + 1, config.d_model)
 
@@ -281,4 +279,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 71773c497395c9ca88ac6f2eccc22c2338e5c6a5dad17028f082c2620a130419
+# sha256 of the above: 0c5e228deffdb9fe4b6d44a4b564b86bd68e9f2e02586124f499252c93fa54f9

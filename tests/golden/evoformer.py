@@ -1,7 +1,6 @@
 """evoformer: a 48-layer transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from evoformer.yaml (sha256 7dab77cda698). To rebuild it:
-    modelwright build evoformer.yaml -o evoformer.py
+Written by `modelwright build evoformer.yaml -o evoformer.py` (0.1.0, spec sha256 7dab77cda698).
 
     part                weights
     layer x48        87,837,696
@@ -337,4 +336,4 @@ class Evoformer(nn.Module):
         return {"msa": msa, "pair": pair}
 
 
-# sha256 of the above: 1841c947522a945f7540e1c3bcfd547506ff73780cbd3976bb343f3feb685254
+# sha256 of the above: 1c098869e1a355693307ff0f4bebd2e9648c67e54bf29e5b40629542b506f5d2

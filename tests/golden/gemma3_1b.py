@@ -1,7 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7cb201062126). To rebuild it:
-    modelwright build gemma3_1b.yaml -o gemma_3_1b.py
+Written by `modelwright build gemma3_1b.yaml -o gemma_3_1b.py` (0.1.0, spec sha256 7cb201062126).
 
     part                          weights
     token_embedding           301,989,888
@@ -10,8 +9,8 @@ Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 7cb201062126). To rebui
     norm                            1,152
     total                     999,885,952
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
-         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
+         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary
 """
 
 import math
@@ -61,8 +60,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. A layer with a window keeps its last tokens."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.first: dict[int, int] = {}  # index of the first token stored in a layer
 
@@ -88,14 +86,13 @@ class Cache:
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
-            keys[..., new:last, :] = k
-            values[..., new:last, :] = v
+            keys[..., new:last, :], values[..., new:last, :] = k, v
             return keys[..., old:last, :], values[..., old:last, :]
         k = torch.cat([keys[..., old:new, :], k], dim=-2)
         v = torch.cat([values[..., old:new, :], v], dim=-2)
         kept = min(kept, k.size(-2))
-        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
-        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        rest = k.size(-2) - kept
+        keys[..., :kept, :], values[..., :kept, :] = k[..., rest:, :], v[..., rest:, :]
         self.first[layer] = end - kept
         return k, v
 
@@ -315,10 +312,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.layer = layer
-        self.head_dim = config.head_dim
+        self.layer, self.head_dim, self.scale = layer, config.head_dim, config.scale
         self.previous = config.window - 1 if layer % 6 < 5 else None
-        self.scale = config.scale
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
         self.query_norm = OffsetRMSNorm(config.head_dim, config.eps)
         self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
@@ -492,4 +487,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7797f77e367768d2d5ba453a0102f211c53ca0ef1f09d18cd7140dc14e2eebbf
+# sha256 of the above: ea3d087ce84b5a07a2f9c6e983fec0af2bc4b507bc829c072a7c49f06c7df1c4

@@ -111,9 +111,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.dropout = layer, config.dropout
         self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
         self.query = nn.Linear(config.d_model, config.d_model)
         self.key = nn.Linear(config.d_model, config.d_model)
         self.value = nn.Linear(config.d_model, config.d_model)
@@ -299,4 +298,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: daa412ba19f676406e3c0fa220dc2ad23293392d60f994ba9a21010fe3c32577
+# sha256 of the above: 4deb6f761428655e7369ced6e97a19611b4d0ca1dca5ffd1639f9ca536d96974

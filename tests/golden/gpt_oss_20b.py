@@ -1,7 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 8ef22b656027). To rebuild it:
-    modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
+Written by `modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py` (0.1.0, spec sha256 8ef22b656027).
 
     part                          weights
     token_embedding           579,133,440
@@ -11,9 +10,9 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 8ef22b656027). To reb
     head                      579,133,440
     total                  20,914,757,184
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
-         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
-         A experts per token  J token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
+         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts  A
+         experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -78,8 +77,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. A layer with a window keeps its last tokens."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.first: dict[int, int] = {}  # index of the first token stored in a layer
 
@@ -105,14 +103,13 @@ class Cache:
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
-            keys[..., new:last, :] = k
-            values[..., new:last, :] = v
+            keys[..., new:last, :], values[..., new:last, :] = k, v
             return keys[..., old:last, :], values[..., old:last, :]
         k = torch.cat([keys[..., old:new, :], k], dim=-2)
         v = torch.cat([values[..., old:new, :], v], dim=-2)
         kept = min(kept, k.size(-2))
-        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
-        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        rest = k.size(-2) - kept
+        keys[..., :kept, :], values[..., :kept, :] = k[..., rest:, :], v[..., rest:, :]
         self.first[layer] = end - kept
         return k, v
 
@@ -398,8 +395,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.layer = layer
-        self.head_dim = config.head_dim
+        self.layer, self.head_dim = layer, config.head_dim
         self.previous = config.window - 1 if layer % 2 == 0 else None
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim)
         self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
@@ -426,8 +422,7 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.clamp = config.clamp
-        self.beta = config.beta
+        self.clamp, self.beta = config.clamp, config.beta
         self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
         self.gate_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
         self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
@@ -601,4 +596,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 90fe04b3f02929d7e8bcc1b9263c55ee2a732174bd592259b85be9ef9408f1ed
+# sha256 of the above: f76b04edbcf099e2f2dc3c05967da3cdb17c291e949d109912c0249b28594687

@@ -1,7 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebuild it:
-    modelwright build llama3_8b.yaml -o llama_3_8b.py
+Written by `modelwright build llama3_8b.yaml -o llama_3_8b.py` (0.1.0, spec sha256 4097a3a86026).
 
     part                          weights
     token_embedding           525,336,576
@@ -10,8 +9,8 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebui
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
+         head_dim rotated by RoPE  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -51,8 +50,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,8 +63,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -288,4 +285,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8c7a6962af3968a1641d7135abed836e48284e5e07cb96b5de4ba7c78a7f7b94
+# sha256 of the above: b34a9ab06ed7f9f701de8e93a88c27f59ec9de3665c5a491944b0ee0509eef3e

@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebui
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  F d_ff  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
+         head_dim rotated by RoPE  F d_ff  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -51,8 +51,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,8 +64,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -354,4 +352,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 008d76d8b19aa4e858cfd51226997aa85acbf7bcd953b50dafba510ae2825dd5
+# sha256 of the above: fe30fe75b270e8e62b4d694d35527cbbd749f082c3b0619cfc546bab2a5e3dd0

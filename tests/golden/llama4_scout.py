@@ -11,9 +11,9 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 1042c4fd797c). To re
     head                    1,034,485,760
     total                 107,769,861,120
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
-         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
-         A experts per token  J token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
+         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts  A
+         experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 from collections.abc import Callable
@@ -65,8 +65,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,8 +78,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -586,4 +584,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: fabffa6e41ab39709f0f51c36fbfafdba1dc59257addeb3edb42e2bd67eab1a2
+# sha256 of the above: 017c30a3da8c01920d47c71c5c92e54df3c5f2530b2167d6ff595542cf9f6ccd

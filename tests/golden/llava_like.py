@@ -2,8 +2,7 @@
 
 Vectors of images stand in the text where it has the reserved token 128002.
 
-Written by modelwright 0.1.0 from llava_like.yaml (sha256 b5ea450b206e). To rebuild it:
-    modelwright build llava_like.yaml -o llava_like.py
+Written by `modelwright build llava_like.yaml -o llava_like.py` (0.1.0, spec sha256 b5ea450b206e).
 
     part                                     weights
     vision.patch_embedding                 2,359,296
@@ -19,8 +18,8 @@ Written by modelwright 0.1.0 from llava_like.yaml (sha256 b5ea450b206e). To rebu
     head                                 525,336,576
     total                              8,130,558,976
 
-Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  K
-         key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary  G patches
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  K key/value heads  E
+         head_dim  R head_dim rotated by RoPE  V vocabulary  G patches
 """
 
 import math
@@ -87,8 +86,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,8 +99,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -252,8 +249,7 @@ class Vision(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.channels = config.channels
-        self.image_size = config.image_size
+        self.channels, self.image_size = config.channels, config.image_size
         self.patch_embedding = nn.Conv2d(
             config.channels,
             config.vision_d_model,
@@ -360,12 +356,9 @@ class Text(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.vision_skip = config.vision_skip
-        self.vision_token_id = config.vision_token_id
-        self.d_model = config.text_d_model
-        self.heads = config.text_heads
-        self.rope_theta = config.rope_theta
-        self.rope_factor = config.rope_factor
+        self.vision_skip, self.vision_token_id = config.vision_skip, config.vision_token_id
+        self.d_model, self.heads = config.text_d_model, config.text_heads
+        self.rope_theta, self.rope_factor = config.rope_theta, config.rope_factor
         self.rope_low_freq_factor = config.rope_low_freq_factor
         self.rope_high_freq_factor = config.rope_high_freq_factor
         self.rope_original_max_positions = config.rope_original_max_positions
@@ -503,4 +496,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: dd0d70e6eab1e6fc3efd85eee42587e6abaffabe791af234b0fea98cde84dc67
+# sha256 of the above: 0ac57deb3ba569056f8158ca84867d1e8306dc56c4e780368e433648bd9511ed

@@ -10,9 +10,9 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 bedad7494bba). To re
     head                      131,072,000
     total                  46,702,792,704
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
-         R head_dim rotated by RoPE  F d_ff  X experts  A experts per token  J token-expert
-         pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
+         head_dim rotated by RoPE  F d_ff  X experts  A experts per token  J token-expert pairs, B *
+         T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,7 @@ class Cache:
     """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,8 +69,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -341,4 +339,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9c86b58257ae002c0e60a2d2a9a31ba4a0074cca3459146802da983772874c13
+# sha256 of the above: 3fd2da393913899f48e5c112edaff99bdb3196444d31961486a31dad7cbe4f45

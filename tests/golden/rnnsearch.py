@@ -1,7 +1,6 @@
 """rnnsearch: a 1-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 62046d18d6e3). To rebuild it:
-    modelwright build rnnsearch.yaml -o rnnsearch.py
+Written by `modelwright build rnnsearch.yaml -o rnnsearch.py` (0.1.0, spec sha256 62046d18d6e3).
 
     part                                  weights
     encoder.token_embedding            18,600,000
@@ -12,9 +11,8 @@ Written by modelwright 0.1.0 from rnnsearch.yaml (sha256 62046d18d6e3). To rebui
     head.output                        15,000,000
     total                              80,412,000
 
-Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  Dm
-         width of the memory  Dr width of the result of a recurrence  E head_dim  V vocabulary
-         N projection size
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  Dm width of the memory
+         Dr width of the result of a recurrence  E head_dim  V vocabulary  N projection size
 """
 
 from collections.abc import Callable
@@ -52,8 +50,7 @@ class Cache:
     """States of recurrences, of constant size, and keys and values of the memory, by layer."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
         self.states: dict[int, Tensor] = {}
 
@@ -224,8 +221,7 @@ class DecoderGru(nn.Module):
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.layer = layer
-        self.hidden = config.hidden
+        self.layer, self.hidden = layer, config.hidden
         self.initial = nn.Linear(config.hidden, config.hidden)
         self.input = nn.Linear(config.d_model, 3 * config.hidden)
         self.key = nn.Linear(2 * config.hidden, config.head_dim, bias=False)
@@ -417,4 +413,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7a3859176c2a755103def83c5ca052295fafd53f1f446b254666c735ea50486b
+# sha256 of the above: d43f95f43c33ac8a9d38bed6f76e1a67e6ef364d62d93725259b7b7f5c83a0d9

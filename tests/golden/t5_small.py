@@ -1,7 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 ad649ff1c960). To rebuild it:
-    modelwright build t5_small.yaml -o t5_small.py
+Written by `modelwright build t5_small.yaml -o t5_small.py` (0.1.0, spec sha256 ad649ff1c960).
 
     part                                weights
     token_embedding                  16,449,536
@@ -13,8 +12,7 @@ Written by modelwright 0.1.0 from t5_small.yaml (sha256 ad649ff1c960). To rebuil
     decoder.norm                            512
     total                            60,506,624
 
-Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
-         head_dim  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  E head_dim  V vocabulary
 """
 
 import math
@@ -51,18 +49,15 @@ class Config:
             raise ValueError(f"init_std must be >= 0: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.buckets % 4:
-            raise ValueError(f"buckets ({self.buckets}) must be a multiple of 4")
-        if self.max_distance <= self.buckets // 2:
-            raise ValueError(f"max_distance must be above buckets // 2: {self}")
+        if self.buckets % 4 or self.max_distance <= self.buckets // 2:
+            raise ValueError(f"buckets % 4 must be 0, max_distance > buckets // 2: {self}")
 
 
 class Cache:
     """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -76,8 +71,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -140,9 +134,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.dropout = layer, config.dropout
         self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
         self.query = nn.Linear(config.d_model, config.d_model, bias=False)
         self.key = nn.Linear(config.d_model, config.d_model, bias=False)
         self.value = nn.Linear(config.d_model, config.d_model, bias=False)
@@ -208,8 +201,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
+        self.buckets, self.max_distance = config.buckets, config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
@@ -261,8 +253,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
+        self.buckets, self.max_distance = config.buckets, config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
@@ -385,4 +376,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0569bc67ea7c060c38ccc946f5886e1c41681a3c8dedfc5d5ea42f45fab5446c
+# sha256 of the above: 8c4c38ef3c9e7544928fa7c56120720b70c3757a79d8badcdb42ea3513408377

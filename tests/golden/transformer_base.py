@@ -9,8 +9,7 @@ Written by modelwright 0.1.0 from transformer_base.yaml (sha256 7c3519c7a2f0). T
     decoder.layer x6           25,224,192
     total                      63,082,496
 
-Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
-         head_dim  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  E head_dim  V vocabulary
 """
 
 import math
@@ -49,8 +48,7 @@ class Cache:
     """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -64,8 +62,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -116,9 +113,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.dropout = layer, config.dropout
         self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
         self.query = nn.Linear(config.d_model, config.d_model)
         self.key = nn.Linear(config.d_model, config.d_model)
         self.value = nn.Linear(config.d_model, config.d_model)
@@ -366,4 +362,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 18063b7b384eafe05230fc1c565836d281a83079d11f11a701a9b945c3eeb44c
+# sha256 of the above: 2d5f5427b2568daaa66c41cf68f0d5d1a2207e773a1b6b631f1f1b7a7c96b792

@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 6348c013297d). To re
     decoder.norm                                 768
     total                                 37,184,640
 
-Shapes:  B batch  T new tokens  S all tokens  M tokens of the memory  D d_model  H heads  E
-         head_dim  V vocabulary  Z1 channels after convolution 1
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  E head_dim  V vocabulary
+         Z1 channels after convolution 1
 """
 
 from dataclasses import dataclass
@@ -60,8 +60,7 @@ class Cache:
     """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -75,8 +74,7 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        keys[..., self.length : end, :] = k
-        values[..., self.length : end, :] = v
+        keys[..., self.length : end, :], values[..., self.length : end, :] = k, v
         return keys[..., :end, :], values[..., :end, :]
 
 
@@ -202,8 +200,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.channels = config.channels
-        self.d_model = config.d_model
+        self.channels, self.d_model = config.channels, config.d_model
         self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
             config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
@@ -379,4 +376,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 128d47914eace00a5b528e0d7d95b633c7bf201fb8fefd26d8d41b5e902ccd1c
+# sha256 of the above: c7e2b4d3c43ef67b8a7a78848f4e0690dd56fc7576c9f86a90fffbbf688f9c65

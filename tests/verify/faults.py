@@ -128,7 +128,8 @@ FAULTS: tuple[Fault, ...] = (
     fault("key-value heads in the wrong order", "llama3_8b", "q, k, v, attn_mask=mask, is_causal",
           "q, k.repeat(1, 2, 1, 1), v.repeat(1, 2, 1, 1), attn_mask=mask, is_causal"),
     fault("no norm of queries", "qwen3_8b", "self.query_norm(", "("),
-    fault("no clipping of queries, keys and values", "limited", "= config.clip_qkv", "= 1e9"),
+    fault("no clipping of queries, keys and values", "limited",
+          "layer, config.clip_qkv", "layer, 1e9"),
     fault("cosine scores without normalised queries", "tiny_cosine",
           "q = F.normalize(", "q = (lambda x, dim: x)("),
     # positions
@@ -177,8 +178,8 @@ FAULTS: tuple[Fault, ...] = (
           "if attention_mask is None and (start == 0 or end - start == 1):",
           "if attention_mask is None:"),
     fault("cache writes one position too early", "gpt2",
-          "keys[..., self.length : end, :] = k",
-          "keys[..., max(self.length - 1, 0) : max(self.length - 1, 0) + k.size(-2), :] = k"),
+          "keys[..., self.length : end, :], values",
+          "keys[..., max(self.length - 1, 0) : max(self.length - 1, 0) + k.size(-2), :], values"),
     fault("cache stores keys before rotation", "mistral_7b",
           "k, v = cache.append(self.layer, k, v, self.previous)",
           "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
@@ -299,8 +300,8 @@ FAULTS: tuple[Fault, ...] = (
           "        x = x * x.new_ones(x.size(1), 1).cumsum(0)"),
     fault("data-dependent branch", "gpt2", "self.norm(x)",
           "self.norm(2 * x if bool(x.sum() > 1e9) else x)"),
-    fault("fixed sequence length", "bigbird_base", "torch.arange((end - 1) // size + 1)",
-          "torch.arange(int(end - 1) // size + 1)"),
+    fault("fixed sequence length", "bigbird_base", "blocks = (end - 1) // size + 1",
+          "blocks = int(end - 1) // size + 1"),
 )  # fmt: skip
 
 

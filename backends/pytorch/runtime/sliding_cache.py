@@ -10,8 +10,7 @@ class SlidingCache:
     """What a decoder stores, by layer, where some layers keep only their last tokens."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.length = 0
+        self.capacity, self.length = capacity, 0
         self.kv: dict[int, list[Tensor]] = {}
         self.first: dict[int, int] = {}  # index of the first token stored in a layer
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
@@ -39,14 +38,13 @@ class SlidingCache:
         first = self.first[layer]
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
-            keys[..., new:last, :] = k
-            values[..., new:last, :] = v
+            keys[..., new:last, :], values[..., new:last, :] = k, v
             return keys[..., old:last, :], values[..., old:last, :]
         k = torch.cat([keys[..., old:new, :], k], dim=-2)
         v = torch.cat([values[..., old:new, :], v], dim=-2)
         kept = min(kept, k.size(-2))
-        keys[..., :kept, :] = k[..., k.size(-2) - kept :, :]
-        values[..., :kept, :] = v[..., v.size(-2) - kept :, :]
+        rest = k.size(-2) - kept
+        keys[..., :kept, :], values[..., :kept, :] = k[..., rest:, :], v[..., rest:, :]
         self.first[layer] = end - kept
         return k, v
 
