@@ -159,15 +159,16 @@ def own_mask(graph: ModuleGraph, stack: str) -> str:
 
 
 def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
-    """Sort key: vectors, states of input stacks, ids, memory, then optional arguments in Hugging
-    Face's order.
+    """Sort key: vectors, states of input stacks, ids, memory, conditions, then optional arguments in
+    Hugging Face's order.
 
     The mask of the memory precedes the stack's own.
     """
     if not given.by_default:
         producer = graph.producer(given.value)
         states = {graph.hidden[s] for fact in graph.stack_facts.values() for s in fact.inputs}
-        place = -2 if given.name == "x" else -1 if given.value in states else 0
+        other = not is_data(graph, given.value)  # such as a timestep
+        place = -2 if given.name == "x" else -1 if given.value in states else int(other)
         return 0, place, producer is None or producer.kind != "argument"
     if is_data(graph, given.value) or given.name == "x":
         return 1, -1 - (given.name == "x"), False
