@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,11 +20,13 @@ from .data_checks import data_checks
 from .entry import prefix_of
 from .items import Do, Item
 from .plan import FilePlan, Given
-from .writer import SELF, Needs, Writer
+from .writer import SELF, Needs, TwoNumbersError, Writer
 
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 CACHE = Given("cache", kind="cache", by_default=True)
 TENSOR = Name("Tensor")
+MANY = 3
+"""A stack that reads more numbers of the config than this keeps the config itself."""
 JOINS = ("join_inputs", "interleave_inputs")
 
 
@@ -159,8 +161,8 @@ def own_mask(graph: ModuleGraph, stack: str) -> str:
 
 
 def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
-    """Sort key: vectors, states of input stacks, ids, memory, conditions, then optional arguments in
-    Hugging Face's order.
+    """Sort key: vectors, states of input stacks, ids, memory, conditions, then optional arguments
+    in Hugging Face's order.
 
     The mask of the memory precedes the stack's own.
     """
@@ -301,13 +303,28 @@ def needed_inputs(graph: ModuleGraph, stack: str) -> set[str]:
 def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     """The `forward` of one of several stacks."""
     step = step_of(plan, scope.stack)
-    f = Writer(plan, scope, needs, root=False)
     tensors = [given for given in step.given if given != CACHE]
-    body = write_hidden(f, scope.stack, plan.items(scope.path), tensors)
+
+    def body_with(needs: Needs) -> tuple[Statement, ...]:
+        f = Writer(plan, scope, needs, root=False)
+        return write_hidden(f, scope.stack, plan.items(scope.path), tensors)
+
+    needs.config = _reads_many(body_with)
+    body = body_with(needs)
     parameters = plan.parameters(step.given)
     made = Function("forward", parameters, TENSOR, body, title_of(plan.graph, step))
     found: Function = written_for(made, scope.path)
     return found
+
+
+def _reads_many(body_with: Callable[[Needs], object]) -> bool:
+    """Whether a stack keeps its config, because it reads many numbers of it or two of one name."""
+    tried = Needs()
+    try:
+        body_with(tried)
+    except TwoNumbersError:
+        return True
+    return len(tried.attributes) > MANY
 
 
 def title_of(graph: ModuleGraph, step: Step) -> str:

@@ -27,6 +27,11 @@ class Needs:
         self.attributes: dict[str, Expr] = {}  # name -> expression over the config
         self.masks: dict[str, list[Op]] = {}  # helper function -> the ops that call it
         self.layer = False
+        self.config = False  # whether numbers are read from `self.config`, not from attributes
+
+
+class TwoNumbersError(ValueError):
+    """Two numbers of a stack would be attributes of the same name."""
 
 
 class Writer:
@@ -118,7 +123,9 @@ class Writer:
     # -- config values, positions
 
     def number(self, value: Any, name: str = "") -> Any:
-        """A config value inside forward: `self.config.x` in the model, `self.x` in a module."""
+        """A config value inside forward: `self.config.x` in the model and in stacks that read many
+        numbers, `self.x` in a module.
+        """
         if isinstance(value, InverseRoot):
             width = self.number(value.width, "head_dim")
             if value.times > 1:
@@ -126,7 +133,9 @@ class Writer:
             return expression("d**-0.5", d=width)
         if not isinstance(value, (Size, Field)):
             return constant(value)
-        if self.root:
+        if self.root or self.needs.config:
+            if not self.root:
+                self.needs.attributes["config"] = Name("config")
             return over(value, lambda field: field_of(Dot(SELF, "config"), field))
         if isinstance(value, Size) and isinstance(value.tree, tuple) and not name:
             return over(value, self.number)
@@ -149,6 +158,8 @@ class Writer:
         if isinstance(field, Field) and self.needs.attributes.get(word, made) != made:
             word = field.name  # that of another layer's mask, such as `b_band`
         if self.needs.attributes.get(word, made) != made:
+            if self.place.role == "stack":
+                raise TwoNumbersError
             raise ValueError(f"`{word}` is the name of two numbers in {self.place.path}")
         self.needs.attributes[word] = made
         return Dot(SELF, word, origins=origins_in(self.needs.attributes[word]))

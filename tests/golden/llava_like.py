@@ -356,12 +356,7 @@ class Text(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.vision_skip, self.vision_token_id = config.vision_skip, config.vision_token_id
-        self.d_model, self.heads = config.text_d_model, config.text_heads
-        self.rope_theta, self.rope_factor = config.rope_theta, config.rope_factor
-        self.rope_low_freq_factor = config.rope_low_freq_factor
-        self.rope_high_freq_factor = config.rope_high_freq_factor
-        self.rope_original_max_positions = config.rope_original_max_positions
+        self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.text_d_model)
         self.vision_projector = Projector(config)
         self.layers = nn.ModuleList(TextBlock(config, i) for i in range(config.text_layers))
@@ -384,19 +379,23 @@ class Text(nn.Module):
         check_shapes((batch, length), input_ids=input_ids, position_ids=position_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         x = self.token_embedding(input_ids)  # (B, T, D)
-        places = input_ids == self.vision_token_id  # (B, T)
+        places = input_ids == self.config.vision_token_id  # (B, T)
         if vision_states is not None:
-            x = place_rows(x, places, self.vision_projector(vision_states[:, self.vision_skip :]))
+            x = place_rows(
+                x, places, self.vision_projector(vision_states[:, self.config.vision_skip :])
+            )
         elif start == 0:
             check_unplaced(places)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
         frequencies = llama3_frequencies(
-            rope_frequencies(self.d_model // self.heads, self.rope_theta, like=x),
-            self.rope_factor,
-            self.rope_low_freq_factor,
-            self.rope_high_freq_factor,
-            self.rope_original_max_positions,
+            rope_frequencies(
+                self.config.text_d_model // self.config.text_heads, self.config.rope_theta, like=x
+            ),
+            self.config.rope_factor,
+            self.config.rope_low_freq_factor,
+            self.config.rope_high_freq_factor,
+            self.config.rope_original_max_positions,
         )  # (R/2,)
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
@@ -496,4 +495,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0ac57deb3ba569056f8158ca84867d1e8306dc56c4e780368e433648bd9511ed
+# sha256 of the above: 959b79569648e04bf749f8c6f4f349d2913bc4b00e0df984f1e6d25f4195f4dd
