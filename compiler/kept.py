@@ -142,11 +142,35 @@ class SavedCount(Storages):
         for path, inside in layers.items() if not checkpointed else ():
             whole.append(_times(len(self.graph.scopes[path].layer_indices), inside))
         whole.append(self.sum_of(self.outside))
+        if not checkpointed and self.needs != self.needed_at_first:
+            whole += self.less_at_first(layers)
         loss = loss_keeps(self.graph, self.lengths, single=self.single, narrow=self.narrow)
         if len(self.graph.outputs) == 1:
             (logits,) = self.graph.outputs.values()
             loss = {kind: self.part(count, logits) for kind, count in loss.items()}
         return Kept(_sum([*whole, loss]), tuple(layers.values()))
+
+    def less_at_first(self, layers: Mapping[str, Sizes]) -> Iterator[Sizes]:
+        """What each stack's first layer saves, minus what its later ones do. It saves less if its
+        input needs no gradient.
+        """
+        first = SavedCount(
+            self.lengths,
+            fused=self.fused,
+            narrow=self.narrow,
+            single=self.single,
+            tiles=self.tiles,
+            parts=self.parts,
+        )
+        first.needs = self.needed_at_first
+        for op, saved in first.saved:
+            for each in saved:
+                first.keep(op, each)
+        for scope in self.graph.scopes.values():
+            if scope.role == "layers" and scope.order:
+                path = f"{scope.path}.{scope.order[0]}"
+                yield first.inside(path, first.blocks[path])
+                yield _times(-1, layers[path])
 
     @cached_property
     def saved(self) -> list[tuple[Op, list[str | Own]]]:

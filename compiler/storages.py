@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 from .cost import Poly, elements
 from .count import Lengths
@@ -57,8 +58,32 @@ class Storages:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """Values that need a gradient because they depend on a trained weight."""
-        found: set[str] = set()
+        """Values that need a gradient because they depend on a trained weight. The input of a layer
+        is that of a later one, if there are several.
+        """
+        found = self.needed_at_first
+        while later := self._read_later(found) - found:
+            found = self._depending(found | later)
+        return found
+
+    @cached_property
+    def needed_at_first(self) -> frozenset[str]:
+        """The same in first layers: features that are not projected need no gradient."""
+        return self._depending(frozenset())
+
+    def _read_later(self, needed: frozenset[str]) -> frozenset[str]:
+        """The inputs of layers that follow others whose outputs need a gradient."""
+        return frozenset(
+            self.graph.scopes[f"{layers.path}.{after}"].carries[stream][0]
+            for layers in self.graph.scopes.values()
+            for before, after in set(pairwise(layers.order))
+            for stream in range(len(layers.sources))
+            if self.graph.scopes[f"{layers.path}.{before}"].carries[stream][1] in needed
+        )
+
+    def _depending(self, inputs: frozenset[str]) -> frozenset[str]:
+        """These values, and those that depend on them or on a trained weight."""
+        found = set(inputs)
         for op in self.graph.ops():
             if OPS[op.kind].constant:
                 continue

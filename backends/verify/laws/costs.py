@@ -64,6 +64,8 @@ def inexact(subject: Subject) -> str:
     recurrent = [op for op in subject.graph.ops() if op.kind == "recur"]
     if any(op.attrs["query"] is not None for op in recurrent):
         return "the attention of a recurrence depends on the layout"
+    if any(length == 1 for length in subject.graph.lengths.values()):
+        return "the axes of heads and of a single token are swapped without a copy"
     if any(_copies_its_input(subject.graph, scope) for scope in subject.graph.scopes.values()):
         return "each linear layer of the first layer copies a view: an image, or learned tokens"
     return ""
