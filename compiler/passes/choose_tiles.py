@@ -208,6 +208,8 @@ def _why_no_tiles_by_head(graph: ModuleGraph, attend: Op) -> str:
     """Why groups of heads cannot have tiles of their own."""
     if attend.arg("sinks"):
         return "its heads have different masks and sinks"
+    if attend.attrs["kernel"] == "additive":
+        return "its heads have different masks and score vectors"
     if _of_global_rows(graph, attend):
         return "its heads have different masks and the rows of global tokens are apart"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from oracle.mended import FILES
 
+from modelwright.backends.pytorch import compile as compile_model
 from modelwright.backends.pytorch import emit_file, instantiate
 from modelwright.backends.pytorch.helpers import places
 from modelwright.backends.pytorch.runtime.linear import elu_features
@@ -661,3 +663,29 @@ def test_rounding_that_always_chooses_other_experts_is_measured() -> None:
     subject = Subject(spec, graph, emit_file(graph).text, weights_for(graph, 0))
     assert subject.sensitivity("bfloat16") == 0
     assert 2.0**-9 < subject.sensitivity("bfloat16", rerouted=True) < 1
+
+
+def test_score_vectors_of_heads_with_different_masks() -> None:
+    """Random spec 200406: the tiles of each group of heads were given the vectors of all heads."""
+    text = changed(SMALL, "attention: {heads: 2, score: additive}", "mask: [causal, window(3)]")
+    finds(text, "oracle", "lengths", "cache")
+
+
+def test_features_come_before_a_label() -> None:
+    """Random spec 100010: `forward` took the label first and could not count the tokens."""
+    condition = "condition: {type: adaln_zero, embed: [{type: label, argument: kinds, classes: 2}]}"
+    text = f"name: x\nfamily: encoder-only\ninput: features\nd_model: 8\nlayers: 1\n{condition}\n"
+    model = compile_model(loads(f"{text}attention: {{heads: 2}}\nmask: window(3)\n"))
+    assert [*inspect.signature(model.forward).parameters][:2] == ["inputs_embeds", "kinds"]
+
+
+def test_two_numbers_of_one_name_in_a_stack() -> None:
+    """Random spec 100494: masks of two blocks both had a number `band`."""
+    blocks = "blocks: {a: {mask: 'band(3, 1)'}, b: {mask: 'global(2) | band(4, 0)'}}"
+    text = "{layers: 4, pattern: [a, b], input: {type: patches, image_size: 8, patch_size: 2}}"
+    reader = "{layers: 1, vocab_size: 9, input: {argument: words}, cross_attention: {memory: text}}"
+    finds(
+        f"name: x\nd_model: 8\nattention: {{heads: 2}}\nstacks:\n"
+        f"  text: {text[:-1]}, {blocks}}}\n  reader: {reader}\n",
+        "oracle",
+    )

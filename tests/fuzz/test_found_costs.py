@@ -111,6 +111,10 @@ FOUND = {
     ),
     # random spec 1611: only the normalised input is saved, for the weight
     "a norm of an input without a gradient": changed(VECTORS, "norm: rmsnorm"),
+    # random spec 100250: not so in the layers that follow
+    "a norm of an input without a gradient, in several layers": changed(
+        VECTORS, "norm: rmsnorm", "layers: 3"
+    ),
     # random spec 128: hidden states of an LSTM are views of what has its cells too
     "a cache of the states of an LSTM": STATES,
 }
@@ -131,3 +135,11 @@ def test_layers_that_copy_their_input_are_not_exact(text: str) -> None:
     (found,) = verify(loads(text), full_size=True, laws={"costs"}).findings
     assert found.holds, found.where
     assert "copies a view" in found.note
+
+
+def test_two_rotated_features_are_laid_out_apart() -> None:
+    """Random spec 200182: SDPA has no kernel for what `torch.cat` makes of single features."""
+    text = changed(VECTORS, "positions: rotary", "attention: {heads: 4}")
+    (found,) = verify(loads(text), full_size=True, laws={"costs"}).findings
+    assert found.holds, found.where
+    assert "FLOPs only" in found.note

@@ -47,6 +47,10 @@ def test_a_kernel_can_be_forced() -> None:
             ("mask=[causal & window(2), causal & strided(2)]", "attention.sinks=true"),
             "its heads have different masks and sinks",
         ),
+        (
+            ("mask=[causal & window(2), causal & strided(2)]", "attention.score=additive"),
+            "its heads have different masks and score vectors",
+        ),
     ],
 )
 def test_a_kernel_that_does_not_fit_says_why(sets: tuple[str, ...], reason: str) -> None:

@@ -37,8 +37,8 @@ def costs(subject: Subject) -> Measured | NotHere:
     where = f"{reported.flops_dense:,.0f} FLOPs, not {flops:,}"
     largest.take(apart if apart < EQUAL or about else float("inf"), where)
     _of_cache(subject, largest)
-    if _has_single_heads(subject):
-        return largest.measured("FLOPs only: with one head, memory depends on the layout")
+    if by_layout := _decided_by_layout(subject):
+        return largest.measured(f"FLOPs only: {by_layout}")
     kept, less = counted.kept(), about or inexact(subject)
     apart = abs(reported.activations.cpu - kept) / max(kept, 1)
     where = f"{reported.activations.cpu:,} bytes in training, not {kept:,}"
@@ -125,6 +125,11 @@ def _of_cache(subject: Subject, largest: Largest) -> None:
         )
 
 
-def _has_single_heads(subject: Subject) -> bool:
-    """Whether an attention has one head, whose axes are transposed without a copy."""
-    return any(getattr(part, "heads", None) == 1 for part in parts_of(subject.spec))
+def _decided_by_layout(subject: Subject) -> str:
+    """Why the bytes saved depend on how tensors lie in memory; "" if they do not."""
+    if any(getattr(part, "heads", None) == 1 for part in parts_of(subject.spec)):
+        return "with one head, memory depends on the layout"  # axes are transposed without a copy
+    rotated = [op for op in subject.graph.ops() if op.kind == "rotate"]
+    if any(int(op.attrs["width"]) == 2 for op in rotated):  # `torch.cat` of single features
+        return "SDPA keeps the scores of heads in which two features are rotated"
+    return ""
