@@ -25,7 +25,7 @@ def score_biases(layer: Layer, part: Any, weights: Weights, heads: int) -> Array
 
 def table_bias(layer: Layer, bias: TableBias, weights: Weights, heads: int) -> Array:
     """b[ids[q, k]] of each head (Ying et al., 2021, arXiv:2106.05234, eq. 6); pairs with a prefix
-    token have the entry after all others (section 3.1.3, special node).
+    token of an image have the entry after all others (section 3.1.3, special node).
     """
     front, count = layer.tokens.in_front, len(layer.tokens.index)
     ids = layer.tokens.given[bias.argument]

@@ -11,9 +11,10 @@ class TableBias(Part):
     """A learned number per head for each pair of tokens, looked up by an integer: Graphormer's
     spatial encoding (Ying et al., 2021, arXiv:2106.05234, eq. 6).
 
-    argument: name of the argument of `forward`, (B, T, T): the integer of each query and key. Of
-        an image or a video it covers the patches only; pairs with other tokens have a separate
-        entry
+    argument: name of the argument of `forward`, (B, T, T): the integer of each query and key, where
+        T counts the `prefix_tokens` of ids, vectors and signals too: pairs with a learned token
+        have the integers that the caller gives them. Of an image or a video it covers the
+        patches only; pairs with other tokens have a separate entry
     entries: number of entries of the table
     share: one table for the whole `stack`, or one per `layer`
     """
@@ -30,8 +31,9 @@ class PathBias(Part):
     al., 2021, arXiv:2106.05234, eq. 7).
 
     argument: name of the argument of `forward`, (B, T, T, max_distance): the kind of each edge of
-        the path, counted from 1, and 0 after its end; without edges the bias is 0. Of an image
-        or a video it covers the patches only; pairs with other tokens have no path
+        the path, counted from 1, and 0 after its end; without edges the bias is 0. T is
+        that of `table`: of an image or a video it covers the patches only, and pairs with other
+        tokens have no path
     entries: number of kinds of edges; the table of their vectors has one more row, for 0
     max_distance: number of edges of the longest path
     width: width of the vector of an edge; default: `heads`

@@ -679,10 +679,14 @@ def test_features_come_before_a_label() -> None:
     assert [*inspect.signature(model.forward).parameters][:2] == ["inputs_embeds", "kinds"]
 
 
+PATCHES = "{type: patches, image_size: 8, patch_size: 2}"
+
+
 def test_two_numbers_of_one_name_in_a_stack() -> None:
-    """Random spec 100494: masks of two blocks both had a number `band`."""
+    """Random spec 100494: masks of two kinds of layers both had a number `band`."""
     blocks = "blocks: {a: {mask: 'band(3, 1)'}, b: {mask: 'global(2) | band(4, 0)'}}"
-    text = "{layers: 4, pattern: [a, b], input: {type: patches, image_size: 8, patch_size: 2}}"
+    overrides = "overrides: {0..1: {feed_forward: none}, -2..-1: b}"
+    text = f"{{layers: 3, {overrides}, pattern: [a], input: {PATCHES}}}"
     reader = "{layers: 1, vocab_size: 9, input: {argument: words}, cross_attention: {memory: text}}"
     finds(
         f"name: x\nd_model: 8\nattention: {{heads: 2}}\nstacks:\n"
