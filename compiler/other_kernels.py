@@ -26,12 +26,13 @@ def lacks(graph: ModuleGraph, attend: Op, *, crosses: bool) -> dict[str, str]:
         return {"tiles": NO_MASK, "flex": NO_MASK}
     flex = {"flex": why_no_flex(graph, attend) or CUDA}
     if attend.attrs.get("tiles"):
-        return {**_instead_of_tiles(attend.attrs["formula"]), **flex}
+        return {**_instead_of_tiles(attend, attend.attrs["formula"]), **flex}
     return {"tiles": mask.attrs.get("tiles_reason") or NO_MASK, **flex}
 
 
-def _instead_of_tiles(formula: Formula) -> dict[str, str]:
-    return {"dense": OTHERS if is_known(formula) else EVERY}
+def _instead_of_tiles(attend: Op, formula: Formula) -> dict[str, str]:
+    fused = attend.attrs["kernel"] == "sdpa" and is_known(formula)
+    return {"dense": OTHERS if fused else EVERY}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,6 @@ def kernels_of_groups(graph: ModuleGraph, attend: Op) -> tuple[GroupKernel, ...]
         reason, lacking = attend.attrs["reason"], lacks(graph, attend, crosses=False)
         if tiled:
             reason = attrs["tiles_reason"] or why_tiles(attrs["formula"], Tiling((attrs["tiles"],)))
-            lacking = {**lacking, **_instead_of_tiles(attrs["formula"])}
+            lacking = {**lacking, **_instead_of_tiles(attend, attrs["formula"])}
         found.append(GroupKernel(group, str(attrs["formula"]), tiled, reason, lacking))
     return tuple(found)

@@ -18,6 +18,7 @@ import modelwright as mw
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file
 from modelwright.backends.verify.laws.tiling import tiles_of
 from modelwright.compiler import ModuleGraph
+from modelwright.compiler.other_kernels import EVERY, OTHERS, lacks
 
 
 def graph_of(text: str, *sets: str) -> ModuleGraph:
@@ -131,6 +132,22 @@ def test_the_kernel_of_a_stack_is_that_of_its_layers() -> None:
 def test_the_share_of_scores_that_are_computed(mask: str, sequence: int, share: float) -> None:
     graph = graph_of(DECODER if "causal" in mask else ENCODER, f"mask={mask}")
     assert mw.report(graph, sequence=sequence).computed[0] == pytest.approx(share, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("sets", "reason"),
+    [((), OTHERS), (("attention.softcap=5.0",), EVERY)],
+    ids=["sdpa", "explicit"],
+)
+def test_a_causal_layer_beside_tiles_says_what_dense_lacks(
+    sets: tuple[str, ...], reason: str
+) -> None:
+    """SDPA masks the whole layer at once; explicit scores are computed in tiles too."""
+    blocks = ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]", "layers=2")
+    graph = graph_of(DECODER, *blocks, *sets)
+    attends = [op for op in graph.ops() if op.kind == "attend"]
+    found = {str(op.attrs["formula"]): lacks(graph, op, crosses=False)["dense"] for op in attends}
+    assert found == {"causal": reason, "causal & window(4)": EVERY}
 
 
 TWO = """
