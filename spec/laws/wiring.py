@@ -82,11 +82,13 @@ def inputs_are_read_once(spec: ModelSpec) -> Iterator[Finding]:
             if (other.reader, other.source) == (reference.reader, reference.source)
             and other.path != reference.path
         ]
-        if any(other.what != INPUT for other in others):
+        read = next((other for other in others if other.what != INPUT), None)
+        if read is not None:
+            also = "pools" if "condition" in read.what else "attends to"
             yield Finding(
                 reference.path,
                 f"the vectors of `{reference.source}` cannot be an input of this stack, which also "
-                "attends to them; keep one of the two",
+                f"{also} them; keep one of the two",
             )
         elif any(other.path < reference.path for other in others):
             yield Finding(
