@@ -46,11 +46,12 @@ def settings_of(
     for name in given:
         if name not in known:
             raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
+    start: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
+    checked(start | stored | given)  # before anything is computed from them
     for name in FOLDERS:
         if given.get(name):
             given = {**given, name: os.path.realpath(given[name])}
-    made: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
-    made |= (stored or _defaults(graph, task, given, recipe)) | given
+    made = start | (stored or _defaults(graph, task, given, recipe)) | given
     if not made["data"]:
         raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
     if task.kind == "text":

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .. import outputs
 from ..compiler.plan.divided import tensor_slots
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ..compiler import ModuleGraph
     from ..spec import ModelSpec
 
+REASON = "Error: "
+"""Start of the line in which a script says why it ends."""
 SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
 """Modules that are equal in all runs."""
 
@@ -75,6 +77,8 @@ def prepare(
     from ..backends.pytorch import is_ours_unedited
     from ..compiler.display import to_yaml
 
+    if type(devices) is not int or devices < 1:
+        raise TrainingError(f"devices must be a number of at least 1, not {devices!r}")
     student = _Trained.of(spec)
     stored = _stored(spec, run)
     settings = settings_of(student.graph, student.task, stored, given, recipe, devices)
@@ -197,23 +201,49 @@ def command(script: Path, devices: int = 1) -> list[str]:
     return [sys.executable, "-m", f"{__package__}.launcher", str(devices), str(script)]
 
 
-def run_script(script: Path, devices: int = 1, *, silent: bool = False) -> int:
+def run_script(
+    script: Path, devices: int = 1, *, silent: bool = False, heard: list[str] | None = None
+) -> int:
     """Run a training script and wait for it, also after Ctrl-C, which reaches the script, too.
 
     SIGTERM is passed on to the script, which saves and ends.
 
     silent: print errors only
+    heard: a list, to which the lines of errors are appended
     """
     import subprocess
 
     stdout = subprocess.DEVNULL if silent else None
-    process = subprocess.Popen(command(script, devices), stdout=stdout)
-    with _passed_on(signal.SIGTERM, process.send_signal):
+    stderr = None if heard is None else subprocess.PIPE
+    process = subprocess.Popen(
+        command(script, devices), stdout=stdout, stderr=stderr, text=True, errors="replace"
+    )
+    with _passed_on(signal.SIGTERM, process.send_signal), _copied_to(heard, process.stderr):
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue
+
+
+@contextmanager
+def _copied_to(heard: list[str] | None, stream: IO[str] | None) -> Iterator[None]:
+    """Context: lines of a process are printed as errors and appended to a list."""
+    if heard is None or stream is None:
+        yield
+        return
+
+    def copy() -> None:
+        for line in stream:
+            heard.append(line.rstrip())
+            sys.stderr.write(line)
+
+    reader = threading.Thread(target=copy, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.join()
 
 
 @contextmanager
@@ -269,7 +299,10 @@ def train(
             start_from_teacher=start_from_teacher,
             devices=devices,
         ).script
-        code = run_script(script, devices)
+        heard: list[str] = []
+        code = run_script(script, devices, heard=heard)
         if code:
-            raise TrainingError(f"{script} ended with exit code {code}")
+            reasons = [line for line in heard if line.startswith(REASON)]
+            reason = f": {reasons[-1].removeprefix(REASON)}" if reasons else ""
+            raise TrainingError(f"{script} ended with exit code {code}{reason}")
     return run

@@ -327,8 +327,25 @@ def test_from_python(small: Path, tmp_path: Path) -> None:
         mw.train(small, "tokens", tmp_path / "run", stepz=3)
     with pytest.raises(TrainingError, match="unknown recipe `bert`"):
         mw.train(small, "tokens", tmp_path / "run", recipe="bert")
-    with pytest.raises(TrainingError, match=r"train\.py ended with exit code 2"):
+    with pytest.raises(TrainingError, match=r"train\.py ended with exit code 2: no .*data\.json; "):
         mw.train(small, tmp_path / "nowhere", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+WRONG = {
+    "steps": ("2", "steps must be of type int, not '2'"),
+    "length": (None, "length must be of type int, not None"),
+    "devices": (0, "devices must be a number of at least 1, not 0"),
+    "warmup": ("9", "warmup must be of type int, not '9'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_from_python(name: str, small: Path, tmp_path: Path) -> None:
+    value, message = WRONG[name]
+    options: dict[str, Any] = {"recipe": "vaswani", name: value}
+    with pytest.raises(TrainingError, match=message):
+        mw.train(small, "tokens", tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
