@@ -91,6 +91,8 @@ def replacing(path: Path) -> Iterator[Path]:
         if target.exists():
             shutil.copymode(target, fresh)
         os.replace(fresh, target)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
     finally:
         fresh.unlink(missing_ok=True)
 

@@ -83,10 +83,10 @@ def import_weights(folder: str | Path, output: str | Path, *, ignore: Collection
 
     Raises CheckpointError as `from_pretrained` does.
     """
-    from safetensors.torch import save_file
+    from ..tensor_files import write_tensors
 
     read = read_model(folder, ignore)
     shapes = {weight.name: weight.shape for weight in lower(loads(read.text, CONFIG)).weights()}
     state = dict(read.tensors(shapes))
     with replacing(Path(output)) as fresh:
-        save_file(state, fresh)
+        write_tensors(state, fresh)

@@ -153,7 +153,7 @@ def _write_folder(
     merged = generation_of(beside, generation) if beside and generation else generation
 
     def fill(fresh: Path) -> None:
-        from safetensors.torch import save_file
+        from ..tensor_files import write_tensors
 
         for name, data in files.items():
             (fresh / name).write_bytes(data)
@@ -161,7 +161,7 @@ def _write_folder(
             (fresh / GENERATION).write_bytes(outputs.json_text(dict(merged)))
         if beside is not None:
             copy_tokenizer(beside, fresh)
-        save_file(tensors, fresh / WEIGHTS, metadata=dict(metadata))
+        write_tensors(tensors, fresh / WEIGHTS, metadata)
 
     outputs.write_folder(folder, fill, force=force, is_ours=_is_ours, is_own=_is_own)
 

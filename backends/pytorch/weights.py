@@ -43,9 +43,10 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     A model quantized by `quantize` is saved with the kind in the metadata; `load_weights` reads it.
 
     Raises WeightsError for a model on the meta device, whose weights have no values, for one that
-    was quantized otherwise, and for joined projections in int4 and float8.
+    was quantized otherwise, and for joined projections in int4 and float8. Raises OutputError for a
+    file that cannot be written.
     """
-    from safetensors.torch import save_file
+    from ..tensor_files import write_tensors
 
     kind = getattr(_unwrapped(model), KEY, None)
     try:
@@ -62,7 +63,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         for name, tensor in packed(flattened(state), kind).items()
     }
     with replacing(Path(path)) as fresh:
-        save_file(state, fresh, None if kind is None else {KEY: kind})
+        write_tensors(state, fresh, None if kind is None else {KEY: kind})
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
