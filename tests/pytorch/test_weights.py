@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from variations import VARIATIONS, graph_of, spec_of
 
 import modelwright as mw
 from modelwright.backends.pytorch import WeightsError
+from modelwright.outputs import OutputError
 
 State = dict[str, Tensor]
 
@@ -57,12 +59,12 @@ def test_a_failed_write_leaves_the_old_file(
 ) -> None:
     def fail(state: State, path: Path, metadata: dict[str, str] | None) -> None:
         Path(path).write_text("half")
-        raise OSError("disk full")
+        raise SafetensorError("Error while serializing: I/O error: disk full (os error 28)")
 
     path = tmp_path / "weights.safetensors"
     path.write_text("an older file")
     monkeypatch.setattr("safetensors.torch.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match=r"weights\.safetensors cannot be written: disk full$"):
         mw.save_weights(model, path)
     assert path.read_text() == "an older file"
     assert [p.name for p in tmp_path.iterdir()] == ["weights.safetensors"]
