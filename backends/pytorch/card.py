@@ -151,6 +151,7 @@ def glossary(graph: ModuleGraph, notes: Iterable[str]) -> list[str]:
     if named & CHUNKS:
         named -= CHUNKS - {dim.label for value in graph.values.values() for dim in value.shape}
     meanings = GLOSSARY if any(graph.keepers()) else {**GLOSSARY, **WITHOUT_CACHE}
-    used = [f"{letter} {meaning}" for letter, meaning in meanings.items() if letter in named]
+    used = [f"{letter}\0{meaning}" for letter, meaning in meanings.items() if letter in named]
     text = "Shapes:  " + "  ".join(used)
-    return textwrap.wrap(text, LONG, subsequent_indent=" " * 9, break_long_words=False)
+    lines = textwrap.wrap(text, LONG, subsequent_indent=" " * 9, break_long_words=False)
+    return [line.replace("\0", " ") for line in lines]  # a letter stays beside its meaning

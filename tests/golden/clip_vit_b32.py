@@ -19,8 +19,8 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 fda1d005943d). To re
     head.scale                                    1
     total                               151,277,313
 
-Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size  G
-         patches
+Shapes:  B batch  T tokens  S tokens (keys)  D d_model  H heads  E head_dim  N projection size
+         G patches
 """
 
 from dataclasses import dataclass
@@ -287,4 +287,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 61bf8ce34abfda0c496b15093895ec9aa98e648abde6b020153c065b5a566624
+# sha256 of the above: e662e45bb002cd4fe555c6dbe9527f94874ea0cdcf88179297043cf8c29f1ad3

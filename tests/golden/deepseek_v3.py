@@ -10,9 +10,9 @@ Written by `modelwright build deepseek_v3.yaml -o deepseek_v3.py` (0.1.0, spec s
     head                      926,679,040
     total                 671,026,419,200
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev value_dim  En
-         nope_dim  Er rope_dim  L kv_rank  R head_dim rotated by RoPE  F d_ff  X experts  A experts
-         per token  J token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  E head_dim  Ev value_dim
+         En nope_dim  Er rope_dim  L kv_rank  R head_dim rotated by RoPE  F d_ff  X experts
+         A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -437,4 +437,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: ab1b2923e7e3e1553914df1d784525dd954ac15001a4330abe29fe0a6d2e790c
+# sha256 of the above: dc2d494f7a4cba1e7c96fa1f1705e700318d5853301090ab5ba7e4559d0b9a21

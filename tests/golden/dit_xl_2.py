@@ -14,8 +14,8 @@ Written by `modelwright build dit_xl_2.yaml -o dit_xl_2.py` (0.1.0, spec sha256 
     head.output                              36,896
     total                               674,834,720
 
-Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the table  G patches  Wt
-         width of the sinusoids of a time  Px numbers of a patch of the output
+Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  P positions in the table  G patches
+         Wt width of the sinusoids of a time  Px numbers of a patch of the output
 """
 
 from dataclasses import dataclass
@@ -279,4 +279,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 0c5e228deffdb9fe4b6d44a4b564b86bd68e9f2e02586124f499252c93fa54f9
+# sha256 of the above: dd6fe4658657ae986c36b0605358d28cbd3697f916b1b4481ebdf847f1964132

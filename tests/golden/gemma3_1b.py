@@ -9,8 +9,8 @@ Written by `modelwright build gemma3_1b.yaml -o gemma_3_1b.py` (0.1.0, spec sha2
     norm                            1,152
     total                     999,885,952
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
-         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  V vocabulary
 """
 
 import math
@@ -487,4 +487,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ea3d087ce84b5a07a2f9c6e983fec0af2bc4b507bc829c072a7c49f06c7df1c4
+# sha256 of the above: 173620cacd41fc1d03b9ea2ef5018950c1ed723ac79b6f3073acbb07d3b6e5d1

@@ -10,9 +10,9 @@ Written by `modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py` (0.1.0, spec s
     head                      579,133,440
     total                  20,914,757,184
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
-         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts  A
-         experts per token  J token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
+         A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 import math
@@ -596,4 +596,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f76b04edbcf099e2f2dc3c05967da3cdb17c291e949d109912c0249b28594687
+# sha256 of the above: e8ce56351a2bae1551f24f36644cee3c423994515f81a7cf4b5503d019c0616b

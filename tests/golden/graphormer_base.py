@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from graphormer_base.yaml (sha256 2169939011c7). To
     head.output                          1,538
     total                           46,957,858
 
-Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  W width of the token embedding  C
-         classes
+Shapes:  B batch  T tokens  D d_model  H heads  E head_dim  W width of the token embedding
+         C classes
 """
 
 from dataclasses import dataclass
@@ -223,4 +223,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: 9d92a2992c28941ecc99a9e92885c28b0f47e7ab48249aa2044676debacea395
+# sha256 of the above: ba0de6ceecaf76f44e9abef2d3df77cc92abeeb5bc0f161d99ee9e1971ba74b9

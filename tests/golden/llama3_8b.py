@@ -9,8 +9,8 @@ Written by `modelwright build llama3_8b.yaml -o llama_3_8b.py` (0.1.0, spec sha2
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
-         head_dim rotated by RoPE  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -285,4 +285,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b34a9ab06ed7f9f701de8e93a88c27f59ec9de3665c5a491944b0ee0509eef3e
+# sha256 of the above: d9053782855e9f0e29e98512b4f3628e5bf90d838440a5b5f3f507220cb7f05f

@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 4097a3a86026). To rebui
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
-         head_dim rotated by RoPE  F d_ff  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  F d_ff  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -352,4 +352,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: fe30fe75b270e8e62b4d694d35527cbbd749f082c3b0619cfc546bab2a5e3dd0
+# sha256 of the above: 5761ab24b64551195fa58c5c02031f9d14a62d88561a81208c251ad69b7228dd

@@ -11,9 +11,9 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 1042c4fd797c). To re
     head                    1,034,485,760
     total                 107,769,861,120
 
-Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model  H
-         heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts  A
-         experts per token  J token-expert pairs, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  Q queries of a tile  Sq keys of a tile  D d_model
+         H heads  K key/value heads  E head_dim  R head_dim rotated by RoPE  F d_ff  X experts
+         A experts per token  J token-expert pairs, B * T * A  V vocabulary
 """
 
 from collections.abc import Callable
@@ -584,4 +584,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 017c30a3da8c01920d47c71c5c92e54df3c5f2530b2167d6ff595542cf9f6ccd
+# sha256 of the above: 3878780df59050643c2a46c278e60b8caa37025d8d76b2791de07fabceedde99

@@ -18,8 +18,8 @@ Written by `modelwright build llava_like.yaml -o llava_like.py` (0.1.0, spec sha
     head                                 525,336,576
     total                              8,130,558,976
 
-Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  K key/value heads  E
-         head_dim  R head_dim rotated by RoPE  V vocabulary  G patches
+Shapes:  B batch  T new tokens  S all tokens  M memory  D d_model  H heads  K key/value heads
+         E head_dim  R head_dim rotated by RoPE  V vocabulary  G patches
 """
 
 import math
@@ -495,4 +495,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: 959b79569648e04bf749f8c6f4f349d2913bc4b00e0df984f1e6d25f4195f4dd
+# sha256 of the above: db6e0a9dc5e3b0b8dd004ed2588bbeb8b2ea6ea55130d4ef9a55074779b2c092

@@ -10,9 +10,9 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 bedad7494bba). To re
     head                      131,072,000
     total                  46,702,792,704
 
-Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim  R
-         head_dim rotated by RoPE  F d_ff  X experts  A experts per token  J token-expert pairs, B *
-         T * A  V vocabulary
+Shapes:  B batch  T new tokens  S all tokens  D d_model  H heads  K key/value heads  E head_dim
+         R head_dim rotated by RoPE  F d_ff  X experts  A experts per token  J token-expert pairs, B
+         * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -339,4 +339,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3fd2da393913899f48e5c112edaff99bdb3196444d31961486a31dad7cbe4f45
+# sha256 of the above: 18bd4f1abcf6fd78fc4a14b4c765a5393ea0087dbf677672bab682a51bcaa391
