@@ -120,6 +120,8 @@ def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
     given, read = plan.given(own.scope.path), plan.given(cross.scope.path)
     if len(given) + 1 != len(own.forward.parameters) or made_by(own) != made_by(cross):
         return None
+    if len(read) + 1 != len(cross.forward.parameters):  # it shares a class that has a mask
+        return None
     masks, others = masks_of(plan, given), masks_of(plan, read)
     kinds = {g.kind for g in given}
     if not kinds <= {"tensor", "causal", "cache"} or not {g.kind for g in read} <= kinds:

@@ -693,3 +693,18 @@ def test_two_numbers_of_one_name_in_a_stack() -> None:
         f"  text: {text[:-1]}, {blocks}}}\n  reader: {reader}\n",
         "oracle",
     )
+
+
+def test_memories_with_and_without_padding() -> None:
+    """Perceiver IO: latents that read vectors with a mask, and outputs that read the latents."""
+    text = """
+name: perceiver
+d_model: 8
+layers: 1
+attention: {heads: 2}
+stacks:
+  data: {layers: 0, final_norm: false, input: {type: features, argument: vectors}}
+  latents: {input: {type: learned, tokens: 3}, cross_attention: {memory: data}}
+  outputs: {input: {type: learned, tokens: 4}, cross_attention: {memory: latents}}
+"""
+    finds(text, "oracle", "padding")
