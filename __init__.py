@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .backends.pytorch.attention_maps import attention_maps
     from .backends.pytorch.hidden_states import hidden_states, logit_lens
     from .backends.pytorch.position_table import position_table
+    from .backends.pytorch.without_heads import without_heads
     from .spec import ModelSpec, SpecErrors, from_data, load, loads
 
 
@@ -80,6 +81,7 @@ __all__ = [
     "to_yaml",
     "train",
     "verify",
+    "without_heads",
 ]
 
 _HOME = {
@@ -108,6 +110,7 @@ _HOME = {
     "lower": ".api",
     "plan": ".api",
     "position_table": ".backends.pytorch.position_table",
+    "without_heads": ".backends.pytorch.without_heads",
     "prune": ".api",
     "report": ".api",
     "save_weights": ".backends.pytorch",

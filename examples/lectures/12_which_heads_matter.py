@@ -24,7 +24,7 @@ attention: {heads: 4}
 head: language_model
 """
 HALF = 6
-model = mw.compile(mw.loads(SPEC), attention_weights=True, seed=0)
+model = mw.compile(mw.loads(SPEC), seed=0)
 
 
 def draw(generator: torch.Generator, size: int = 64) -> torch.Tensor:
@@ -48,8 +48,7 @@ for _ in range(150):
 model.eval()
 
 # %% [markdown]
-# `attention_weights=True` compiles a model whose attention weights pass through a module, `weights`. A hook on it can change
-# them: here it sets the weights of one head to 0, so that the head reads nothing.
+# `mw.without_heads` leaves heads out while its context lasts: the output projection reads 0 in their place.
 
 # %%
 ids = draw(torch.Generator().manual_seed(1), size=256)
@@ -57,15 +56,8 @@ ids = draw(torch.Generator().manual_seed(1), size=256)
 
 def without(layer: int, head: int) -> float:
     """The loss without one head."""
-    kept = torch.ones(4)
-    kept[head] = 0
-    hook = model.layers[layer].attention.weights.register_forward_hook(
-        lambda module, given, weights: weights * kept[:, None, None]
-    )
-    with torch.no_grad():
-        found = float(loss_of(ids))
-    hook.remove()
-    return found
+    with torch.no_grad(), mw.without_heads(model, {f"layers.{layer}.attention": [head]}):
+        return float(loss_of(ids))
 
 
 with torch.no_grad():
