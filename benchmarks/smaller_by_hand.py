@@ -38,6 +38,7 @@ from modelwright.training.token_files import Request, write_data
 from .pages import conditions, write_rows
 from .smaller import KINDS, SETTINGS, SPEC, STUDENT, TAUGHT, TEACHER, last_loss
 
+KEY = "smaller by hand"
 Batch = tuple[dict[str, Tensor], Tensor]
 Row = list[str]
 HEADS, SAMPLES = 4, 64
@@ -231,7 +232,7 @@ def main(*, write: bool) -> None:
             print("  ".join(row), file=sys.stderr, flush=True)
             table.append(row)
     if write:
-        write_rows("smaller by hand", conditions(), table)
+        write_rows(KEY, conditions(), table)
 
 
 if __name__ == "__main__":

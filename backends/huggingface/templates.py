@@ -63,6 +63,12 @@ def _fitting(line: str) -> list[str]:
     if len(line) <= WIDTH or '"""' in line:
         return [line]
     depth, text = (len(line) - len(line.lstrip())) // 4, line.strip()
+    if manager := re.fullmatch(r"(.+) as (\w+),", text):  # read as an assignment of this width
+        value, name = manager.groups()
+        (statement,) = read_block(f"{name}__ = {value}")
+        first, *rest = (printed.text for printed in show(statement, depth))
+        *lines, last = first.replace(f"{name}__ = ", "", 1), *rest
+        return [*lines, f"{last} as {name},"]
     header = text.endswith(":")
     (statement,) = read_block(f"{text} pass" if header else text)
     lines = [printed.text for printed in show(statement, depth)]

@@ -140,7 +140,8 @@ def test_the_page_has_a_place_for_each_table(module: Module) -> None:
     for part in ("smaller", "training"):
         tables = (*tables, *(f"{part}, {name}" for name in module(part).TABLES))
     scaling = module("scaling_page")
-    tables = (*tables, *scaling.TABLES, module("long").KEY, scaling.DECODING)
+    keys = [module(part).KEY for part in ("long", "windows", "smaller_by_hand")]
+    tables = (*tables, *scaling.TABLES, *keys, scaling.DECODING)
     places = [text.index(pages.begin(key)) for key in tables]
     assert text.count("<!-- numbers of ") == len(places)
     for image in re.findall(r'src="(benchmarks_[^"]+)"', text):

@@ -108,7 +108,9 @@ def test_images_of_another_size_than_the_positions(saved: Saved) -> None:
     """The library stretches DINOv2's positions; here the size is said, and another refused."""
     folder, _ = saved("dinov2")
     assert "Images are 22 pixels wide and high" in " ".join(import_folder(folder).split())
-    with pytest.raises(ValueError, match="image_size is 22"):
+    with pytest.raises(
+        ValueError, match=r"must have the shape \(B, 3, 22, 22\), not \(1, 3, 32, 32\)"
+    ):
         mw.from_pretrained(folder)(torch.zeros(1, 3, 32, 32))
 
 
