@@ -221,7 +221,8 @@ def test_results_are_read_again(tmp_path: Path) -> None:
 
 
 def test_a_score() -> None:
-    mutants = of_area("ops")[:4]
+    known = report.equivalents()
+    mutants = [m for m in of_area("ops") if not any(each.is_of(m) for each in known)][:4]
     ways = ("laws", "raised", "tests", SURVIVED)
     done = {
         one.identity: Outcome(one.identity, way, "", 1.0)
