@@ -110,7 +110,6 @@ _HOME = {
     "lower": ".api",
     "plan": ".api",
     "position_table": ".backends.pytorch.position_table",
-    "without_heads": ".backends.pytorch.without_heads",
     "prune": ".api",
     "report": ".api",
     "save_weights": ".backends.pytorch",
@@ -118,6 +117,7 @@ _HOME = {
     "to_yaml": ".api",
     "train": ".api",
     "verify": ".api",
+    "without_heads": ".backends.pytorch.without_heads",
 }
 
 

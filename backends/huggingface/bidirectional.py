@@ -109,5 +109,7 @@ def _without_causal(value: Any, key: str = "", *, halved: bool) -> Any:
         return "full"
     window = WINDOW.fullmatch(value)
     if window is None:
-        raise RefusedError(f"`{KEY}: false` is not supported with the mask `{value}`")
+        raise RefusedError(
+            f"`{GEMMA_KEY if halved else f'{KEY}: false'}` is not supported with the mask `{value}`"
+        )
     return f"band({int(window[1]) // 2 if halved else window[1]})"

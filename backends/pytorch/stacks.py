@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 CACHE = Given("cache", kind="cache", by_default=True)
 TENSOR = Name("Tensor")
 MANY = 3
-"""A stack that reads more numbers of the config than this keeps the config itself."""
+"""A stack that reads more numbers of the config than this, or two of one name, keeps the config."""
 JOINS = ("join_inputs", "interleave_inputs")
 
 
@@ -309,22 +309,20 @@ def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
         f = Writer(plan, scope, needs, root=False)
         return write_hidden(f, scope.stack, plan.items(scope.path), tensors)
 
-    needs.config = _reads_many(body_with)
-    body = body_with(needs)
+    tried, body = Needs(), tuple[Statement, ...]()
+    try:
+        body = body_with(tried)
+        needs.config = len(tried.attributes) > MANY
+    except TwoNumbersError:
+        needs.config = True
+    if needs.config:
+        body = body_with(needs)
+    else:
+        vars(needs).update(vars(tried))
     parameters = plan.parameters(step.given)
     made = Function("forward", parameters, TENSOR, body, title_of(plan.graph, step))
     found: Function = written_for(made, scope.path)
     return found
-
-
-def _reads_many(body_with: Callable[[Needs], object]) -> bool:
-    """Whether a stack keeps its config, because it reads many numbers of it or two of one name."""
-    tried = Needs()
-    try:
-        body_with(tried)
-    except TwoNumbersError:
-        return True
-    return len(tried.attributes) > MANY
 
 
 def title_of(graph: ModuleGraph, step: Step) -> str:

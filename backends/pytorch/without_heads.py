@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...compiler.graph import ModuleGraph, Op
-from .attention_maps import known_graph, names_of, unwrapped
+from .attention_maps import MapsError, known_graph, names_of, unwrapped
 from .compile import Source
 
 
@@ -40,21 +40,24 @@ def without_heads(
             loss = model.loss(model(ids), labels)
 
     The values that a head has gathered, (B, T, E), are 0 where the output projection reads them.
-    The model is as before when the context ends. Contexts can be nested.
+    The model is as before when the context ends. Contexts can be nested. Code that `torch.compile`
+    has made of the model does not change.
 
     model, spec: as for `attention_maps`
     heads: attention -> its heads, from 0. Names are those of `attention_maps`
 
-    Raises MapsError for a model without a known spec, and ValueError for an unknown attention or
-    head. Source: Michel, Levy and Neubig 2019, arXiv:1905.10650, section 2.2.
+    Raises MapsError for a model without a known spec or from `torch.compile`, and ValueError for an
+    unknown attention or head. Source: Michel, Levy and Neubig 2019, arXiv:1905.10650, section 2.2.
     """
+    if unwrapped(model) is not model:
+        raise MapsError("compiled code ignores hooks: give the model without `torch.compile`")
     graph = known_graph(model, spec, "without_heads")[0]
     found = attentions(graph)
     gates = {name: _gate(found, name, chosen) for name, chosen in heads.items()}
     with ExitStack() as undo:
         for at in dict.fromkeys(found[name] for name in gates):
             names = [name for name, other in found.items() if other == at]
-            _remove(unwrapped(model), at, [gates.get(name) for name in names], undo)
+            _remove(model, at, [gates.get(name) for name in names], undo)
         yield model
 
 

@@ -34,7 +34,7 @@ def references(spec: ModelSpec) -> Iterator[Reference]:
         for i, embed in enumerate(members(getattr(stack.condition, "embed", ()))):
             if isinstance(embed, Pooled):
                 place = (*here, "condition", "embed", i, "stack")
-                yield Reference(name, embed.stack, place, "this condition")
+                yield Reference(name, embed.stack, place, CONDITION)
         for kind, block in parts(stack.blocks, Block):
             for path, reader in _readers(block):
                 memory = getattr(reader, "memory", None) or getattr(reader, "stack", None)
@@ -45,8 +45,8 @@ def references(spec: ModelSpec) -> Iterator[Reference]:
                     yield Reference(name, memory, place, what)
 
 
-INPUT = "this input"
-WORDS = {"cross_attention": "cross-attention", "condition": "this condition"}
+INPUT, CONDITION = "this input", "this condition"
+WORDS = {"cross_attention": "cross-attention", "condition": CONDITION}
 
 
 def _readers(block: Block) -> Iterator[tuple[Path, Any]]:
@@ -84,7 +84,7 @@ def inputs_are_read_once(spec: ModelSpec) -> Iterator[Finding]:
         ]
         read = next((other for other in others if other.what != INPUT), None)
         if read is not None:
-            also = "pools" if "condition" in read.what else "attends to"
+            also = "pools" if read.what == CONDITION else "attends to"
             yield Finding(
                 reference.path,
                 f"the vectors of `{reference.source}` cannot be an input of this stack, which also "

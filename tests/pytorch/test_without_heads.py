@@ -94,6 +94,12 @@ def test_what_is_not_there_is_named(heads: dict[str, list[int]], error: str) -> 
         pass
 
 
+def test_a_compiled_model_is_refused() -> None:
+    model = torch.compile(mw.compile(spec_of("decoder")), backend="eager")
+    with pytest.raises(MapsError, match="ignores hooks"), mw.without_heads(model, {}):
+        pass
+
+
 def test_a_model_without_its_spec_is_refused() -> None:
     with pytest.raises(MapsError, match="give the spec"), mw.without_heads(nn.Linear(1, 1), {}):
         pass
