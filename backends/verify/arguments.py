@@ -21,7 +21,7 @@ from ...spec.embedding import ConvStem
 from ...spec.model import ModelSpec, SpecialTokens
 from ...spec.pool import TokenPool
 from .marks import ROLES, Marks
-from .shrink import parts_of
+from .shrink_sizes import parts_of
 
 Array = NDArray[Any]
 Data = dict[str, Array]

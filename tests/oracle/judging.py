@@ -19,7 +19,8 @@ import modelwright as mw
 from modelwright.backends.oracle import run
 from modelwright.backends.oracle.model import length_of, masked
 from modelwright.backends.verify.draws import drawn
-from modelwright.backends.verify.shrink import parts_of, shrink
+from modelwright.backends.verify.shrink import shrink
+from modelwright.backends.verify.shrink_sizes import parts_of
 from modelwright.spec import ModelSpec
 from modelwright.spec.attention.score_bias import PathBias
 from modelwright.spec.condition import Label, Timestep, Vector

@@ -14,7 +14,7 @@ from ....spec.model import ModelSpec
 from ...oracle import UnknownOptionError
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
-from ..shrink import parts_of
+from ..shrink_sizes import parts_of
 from ..subject import Subject
 from .choice import tied_at
 from .equality import by_oracle

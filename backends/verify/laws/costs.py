@@ -10,7 +10,7 @@ from ....compiler.report import report
 from ..measure import Largest, Measured, NotHere
 from ..measured import BATCH
 from ..measured import Measured as Counted
-from ..shrink import parts_of
+from ..shrink_sizes import parts_of
 from ..subject import Subject
 from .cached import has_static_cache, pieces
 from .lengths import of_length

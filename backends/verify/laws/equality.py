@@ -18,7 +18,7 @@ from ..arguments import Array, Data
 from ..draws import drawn
 from ..measure import EXACT, Largest, Measured, NotHere, as_array
 from ..rounding import STEPS
-from ..shrink import parts_of
+from ..shrink_sizes import parts_of
 from ..subject import CASES, Subject
 
 FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}

@@ -15,7 +15,7 @@ from ....spec.masks import Mask, Range, atoms
 from ...oracle import UnknownOptionError
 from ..arguments import Data
 from ..measure import EXACT, Largest, Measured, NotHere
-from ..shrink import parts_of
+from ..shrink_sizes import parts_of
 from ..subject import Subject
 from .cached import pieces, reading_stream
 from .choice import tied_at

@@ -13,7 +13,7 @@ from ...reference import Pairs, admits
 from ..compared import disagreements
 from ..levels import meaning, spelled, text_of
 from ..measure import Measured, NotHere
-from ..shrink import parts_of
+from ..shrink_sizes import parts_of
 from ..subject import Subject
 
 LONGEST = 1500
