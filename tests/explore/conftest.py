@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         in_python = item.get_closest_marker("browser_python") is not None
         in_browser = item.get_closest_marker("browser") is not None
-        if item.path.name == "test_explore_page.py" or in_browser or in_python:
+        if in_browser or in_python:
             item.add_marker(pytest.mark.xdist_group("browser"))  # one browser for all
             if why := without if in_python else reason:
                 item.add_marker(pytest.mark.skip(reason=why))

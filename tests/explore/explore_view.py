@@ -8,6 +8,8 @@ from explore_server import Served
 
 EDITOR = "#editor .cm-content"
 READY = "body[data-state=ready]"
+TINY = "tiny_gpt"
+RUN_TIME = 120_000  # milliseconds, in which torch may have to be imported
 
 
 class View:
@@ -61,6 +63,14 @@ class View:
         self.page.click(EDITOR)
         self.page.keyboard.press("Control+End")
         self.page.keyboard.type(text)
+        self.settle()
+
+    def slide(self, name: str, value: int) -> None:
+        """Move the slider of this name."""
+        self.page.locator(f"input[aria-label='{name}']").evaluate(
+            "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }",
+            value,
+        )
         self.settle()
 
     def press(self, *keys: str) -> None:
