@@ -177,7 +177,7 @@ def _folder_beside(weights: str | Path | nn.Module, tokenizer: str | Path | None
 
 def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dict[str, Tensor]:
     """The tensors by logical name. Raises WeightsError, which lists all mismatches."""
-    from ..pytorch.weights import check_shapes, read_tensors
+    from ..pytorch.weights import WeightsError, check_shapes, read_tensors
 
     wanted = {weight.name: weight.shape for weight in graph.weights()}
     if isinstance(weights, (str, Path)) and is_model_folder(Path(weights)):
@@ -185,11 +185,10 @@ def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dic
     elif isinstance(weights, (str, Path)):
         name, found = Path(weights).name, read_tensors(weights, wanted)
     else:
-        state = weights.state_dict()
-        name, found = (
-            "the given model",
-            {key: x.detach().cpu().contiguous() for key, x in state.items()},
-        )
+        name, state = "the given model", weights.state_dict()
+        if any(x.is_meta for x in state.values()):
+            raise WeightsError("the given model is on the meta device: it has no weights to export")
+        found = {key: x.detach().cpu().contiguous() for key, x in state.items()}
     check_shapes(wanted, {key: tuple(x.shape) for key, x in found.items()}, name)
     return found
 

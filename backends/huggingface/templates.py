@@ -58,6 +58,22 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return re.sub(r"\w+", lambda match: names.get(match[0], match[0]), text)
 
 
+def used_twice(function: ast.FunctionDef) -> set[str]:
+    r"""Arguments that have the name of another argument or of a variable of the function.
+
+    >>> function = ast.parse("def f(x, y, z, x):\n    y = z").body[0]
+    >>> sorted(used_twice(function))
+    ['x', 'y']
+    """
+    names = [one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)]
+    stored = {
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return {name for name in names if names.count(name) > 1 or name in stored}
+
+
 def _fitting(line: str) -> list[str]:
     """Break a line that has become too long, as a formatter would."""
     if len(line) <= WIDTH or '"""' in line:

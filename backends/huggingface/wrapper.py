@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +29,7 @@ from .sizes import (
 )
 from .spec_text import FAMILY, SPEC_KEY, spec_text
 from .special_tokens import generation_tokens, special_tokens
-from .templates import WIDTH, Rows, class_text, filled, imports
+from .templates import WIDTH, Rows, class_text, filled, imports, used_twice
 from .tensor_plan import tensor_plan
 
 
@@ -84,13 +85,23 @@ def _names(emitted: EmittedFile, kind: Kind) -> dict[str, str]:
     return names
 
 
-def _checked(text: str, emitted: EmittedFile) -> str:
-    """The text. Raises ExportError if a name has two meanings in it."""
+def _checked(text: str, emitted: EmittedFile, inputs: Iterable[str] = ()) -> str:
+    """The text. Raises ExportError if a name has two meanings in it.
+
+    inputs: arguments of `forward` whose names the spec defines
+    """
     tree = ast.parse(text)
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     names += [
         alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
     ]
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for node in (node for node in methods if node.name == "forward"):
+        if twice := sorted(used_twice(node).intersection(inputs)):
+            raise ExportError(
+                f"`{emitted.graph.name}` cannot be exported: its input `{twice[0]}` is also a name "
+                "in a Hugging Face model; give the input another name"
+            )
     if clash := sorted({name for name in names if names.count(name) > 1}):
         raise ExportError(
             f"`{emitted.graph.name}` cannot be exported: {clash[0]} is also a name in a "
@@ -208,16 +219,28 @@ def _modeling(
         filled(class_text(file, name, without=without), rows, {**names, **constants})
         for file, name in kind.parts
     ]
-    blocks = _list_constant("BLOCKS", list(emitted.blocks))
+    lists = _list_constant("BLOCKS", list(emitted.blocks)), _list_constant("UNREAD", UNREAD)
     title = _title(emitted, "the Hugging Face model")
     files = list(dict.fromkeys(file for file, _ in kind.parts))
     head = imports(files, "\n".join(texts), {**names, **constants}, modules)
-    return _checked(_joined(f"{title}\n\n{head}\n\n{blocks}", *texts), emitted)
+    inputs = [row["its_input"] for row in rows["its_input"]]
+    return _checked(_joined("\n".join([title, "", head, "", *lists]), *texts), emitted, inputs)
 
 
 STACKS = ("its_encoder", "its_decoder")
 READS_IDS = "the model reads the ids, too"
 OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
+UNREAD = [
+    "token_type_ids",
+    "special_tokens_mask",
+    "offset_mapping",
+    "overflow_to_sample_mapping",
+    "length",
+    "position_ids",
+    "decoder_position_ids",
+    "cache_position",
+]
+"""What the library's classes ignore if their model does not read it."""
 GUARDS = ("refuse_padding", "restarted", "grow")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -20,6 +21,7 @@ from .observed import Observed
 INPUT_TABLE = OUTPUT_TABLE = NO_VECTORS = ""
 BLOCKS: list[str] = []
 GROWING: tuple[str, ...] = ()
+UNREAD: list[str] = []
 
 
 class NamePreTrainedModel(PreTrainedModel):
@@ -30,6 +32,7 @@ class NamePreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _no_split_modules: ClassVar[list[str]] = BLOCKS
+    accepts_loss_kwargs = False  # `forward` computes mean losses; `Trainer` scales them
     gradient_checkpointing = False
 
     def __init__(self, config: NameConfig) -> None:
@@ -146,10 +149,14 @@ class NamePreTrainedModel(PreTrainedModel):
             given[name] = None if x is None else x[:, :length]
 
     def refuse(self, **asked: Any) -> None:
-        """Raise ValueError for an argument of Hugging Face models that is not supported here."""
+        """Raise ValueError for an argument of Hugging Face models that is not supported here.
+
+        `UNREAD` lists what tokenizers and `generate` pass to every model; it is ignored.
+        """
         for name, value in asked.items():
-            if value is not None and value is not False:
+            if name not in UNREAD and value is not None and value is not False:
+                taken = ", ".join(list(signature(self.forward).parameters)[:-1])
                 raise ValueError(
                     f"{type(self).__name__} does not support `{name}`: "
-                    "the compiled model neither reads nor returns it"
+                    f"the compiled model neither reads nor returns it; forward takes {taken}"
                 )

@@ -10,6 +10,8 @@ class KeptCache:
     """The cache interface of the emitted model for one step; `kept` stores keys and values."""
 
     def __init__(self, kept: Cache) -> None:
+        if not isinstance(kept, Cache):
+            raise ValueError(f"the cache must be a DynamicCache, not a {type(kept).__name__}")
         if kept.is_compileable:
             raise ValueError("a static cache is not supported: its keys are longer than the text")
         self.kept = kept
@@ -56,5 +58,7 @@ class KeptCrossCache(KeptCache):
     """The same for a decoder with cross-attention."""
 
     def __init__(self, kept: EncoderDecoderCache) -> None:
+        if not isinstance(kept, EncoderDecoderCache):
+            raise ValueError(f"the cache must be an EncoderDecoderCache, not {type(kept).__name__}")
         super().__init__(kept.self_attention_cache)
         self.memory = KeptMemory(kept)

@@ -75,6 +75,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        **others: Any,
     ) -> CausalLMOutputWithPast | tuple[Tensor, ...]:
         """Logits (B, T, V) for `input_ids` (B, T); only of the last `logits_to_keep` tokens, if
         given.
@@ -82,6 +83,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         `cache` is the name of `past_key_values` since version 5.24 of the library. `labels` are the
         ids themselves, with -100 where they are ignored; the loss shifts them.
         """
+        self.refuse(**others)
         cache = past_key_values if cache is None else cache
         if use_cache and cache is None and not self.recomputes:
             cache = NewCache(config=self.config)

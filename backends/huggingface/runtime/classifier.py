@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutput, TokenClassifierOutput
 
@@ -21,8 +23,10 @@ class NameForSequenceClassification(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> SequenceClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, C) for `input_ids` (B, T); `problem_type` defines the form of `labels`."""
+        self.refuse(**others)
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,
@@ -56,8 +60,10 @@ class NameForTokenClassification(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> TokenClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, T, C) for `input_ids` (B, T); -100 in `labels` (B, T) is ignored."""
+        self.refuse(**others)
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,

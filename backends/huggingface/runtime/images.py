@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from transformers.modeling_outputs import ImageClassifierOutput
 
@@ -23,8 +25,10 @@ class NameForImageClassification(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> ImageClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, C) for `main_input` (B, channels, H, W); `labels` are classes (B,)."""
+        self.refuse(**others)
         with self.observed(output_hidden_states, output_attentions) as seen:
             logits = self.model(
                 main_input,

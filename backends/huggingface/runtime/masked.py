@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from transformers.modeling_outputs import MaskedLMOutput
 
@@ -21,8 +23,10 @@ class NameForMaskedLM(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> MaskedLMOutput | tuple[Tensor, ...]:
         """Logits (B, T, V) for `input_ids` (B, T); -100 in `labels` (B, T) is ignored."""
+        self.refuse(**others)
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,

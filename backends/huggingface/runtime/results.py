@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from transformers.utils import ModelOutput
@@ -31,12 +32,14 @@ class NameModel(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> NameOutput | tuple[Tensor, ...]:
         """The output of the emitted model's `forward` for the same arguments."""
         self.refuse(
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            **others,
         )
         made = self.model(
             emitted_input=its_input,
@@ -59,12 +62,14 @@ class NameModelOfSeveral(NamePreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> NameOutput | tuple[Tensor, ...]:
         """The outputs of the emitted model's `forward` for the same arguments."""
         self.refuse(
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            **others,
         )
         made = self.model(
             emitted_input=its_input,

@@ -36,8 +36,10 @@ class NameEncoder(nn.Module):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        **others: Any,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
         """Hidden states (B, M, D) of the encoder for `main_input`."""
+        self.whole.refuse(**others)
         with (
             self.whole.observed(output_hidden_states, output_attentions) as seen,
             self.whole.encoder_embedded(main_input, inputs_embeds, ENCODER_TABLE) as encoder_ids,
@@ -97,12 +99,14 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        **others: Any,
     ) -> Seq2SeqLMOutput | tuple[Tensor, ...]:
         """Logits (B, T, V) for `decoder_input_ids` (B, T), given `main_input`.
 
         `cache` is the name of `past_key_values` since version 5.24 of the library.
         `decoder_input_ids` defaults to the shifted `labels`, in which -100 is ignored.
         """
+        self.refuse(**others)
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
                 main_input,

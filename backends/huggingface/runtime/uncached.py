@@ -40,6 +40,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        **others: Any,
     ) -> CausalLMOutput | tuple[Tensor, ...]:
         """Logits (B, T, V) for `input_ids` (B, T); only of the last `logits_to_keep` tokens, if
         given.
@@ -50,6 +51,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
             past_key_values=past_key_values,
             cache=cache,
             use_cache=use_cache,
+            **others,
         )
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
