@@ -272,8 +272,8 @@ def _as_before(text: str) -> str:
     changed = text.replace("if q.size(2) != 1:", "if True:")
     changed = changed.replace("if q.size(2) == 1:", "if q.size(2) < 1:")
     changed = changed.replace("is_causal=is_causal", "is_causal=is_causal and q.size(2) > 1")
-    if "self.previous" in changed:
-        changed = changed.replace(", self.previous)", ", None)").replace(
+    if "self.kept" in changed:
+        changed = changed.replace(", self.kept)", ", None)").replace(
             "seen = min(start, ", "seen = max(start, "
         )
     assert changed != text, "the emitted file has no form that this benchmark knows"
@@ -295,8 +295,8 @@ def _step(text: str, tokens: int, shape: Shape, dtype: str) -> Candidate:
     model = kind().to(getattr(torch, dtype)).eval()
     cache, ids = module.Cache(tokens + 1), torch.zeros(1, tokens, dtype=torch.long)
     attention = model.layers[0].attention
-    previous = [attention.previous if ", self.previous)" in text else None]
-    previous = previous if hasattr(attention, "previous") else []
+    previous = [attention.kept if ", self.kept)" in text else None]
+    previous = previous if hasattr(attention, "kept") else []
     pairs = torch.randn(2, 1, shape.kv_heads, tokens, shape.width, dtype=getattr(torch, dtype))
     for k, v in zip(*(x.split(512, dim=2) for x in pairs), strict=True):
         cache.append(0, k, v, *previous)

@@ -64,35 +64,28 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
         self.first: dict[int, int] = {}  # index of the first token stored in a layer
 
-    def append(
-        self, layer: int, k: Tensor, v: Tensor, previous: int | None
-    ) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+    def append(self, layer: int, k: Tensor, v: Tensor, kept: int | None) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `kept` previous tokens.
 
-        If `previous` is None, all tokens are kept. Otherwise there is room for 1/16 more; when it
-        is full, the kept tokens move to the front.
+        None keeps all tokens. Full buffers are replaced; there is room for 1/16 more than `kept`.
         """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        kept = self.capacity if previous is None else previous
-        if layer not in self.kv:
-            room = min(self.capacity, kept + kept // 16 + 1)
-            self.kv[layer] = [x.new_empty(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
-            self.first[layer] = 0
-        keys, values = self.kv[layer]
+        kept = self.capacity if kept is None else kept
+        keys, values = self.kv.get(layer, [k[..., :0, :], v[..., :0, :]])
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        first = self.first[layer]
+        first = self.first.get(layer, 0)
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
             keys[..., new:last, :], values[..., new:last, :] = k, v
             return keys[..., old:last, :], values[..., old:last, :]
         k = torch.cat([keys[..., old:new, :], k], dim=-2)
         v = torch.cat([values[..., old:new, :], v], dim=-2)
-        kept = min(kept, k.size(-2))
-        rest = k.size(-2) - kept
-        keys[..., :kept, :], values[..., :kept, :] = k[..., rest:, :], v[..., rest:, :]
+        room = min(self.capacity, kept + kept // 16 + 1)
+        kept = min(kept, k.size(-2))  # a negative padding crops
+        self.kv[layer] = [F.pad(x, (0, 0, kept - x.size(-2), room - kept)) for x in (k, v)]
         self.first[layer] = end - kept
         return k, v
 
@@ -313,7 +306,7 @@ class Attention(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.layer, self.head_dim, self.scale = layer, config.head_dim, config.scale
-        self.previous = config.window - 1 if layer % 6 < 5 else None
+        self.kept = config.window - 1 if layer % 6 < 5 else None
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
         self.query_norm = OffsetRMSNorm(config.head_dim, config.eps)
         self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
@@ -329,7 +322,7 @@ class Attention(nn.Module):
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
         q, k = apply_rope(self.query_norm(q), cos, sin), apply_rope(self.key_norm(k), cos, sin)
         if cache is not None:
-            k, v = cache.append(self.layer, k, v, self.previous)  # (B, K, S, E) each
+            k, v = cache.append(self.layer, k, v, self.kept)  # (B, K, S, E) each
         attend = partial(grouped_attention, scale=self.scale)
         y = causal_tiled_attention(q, k, v, tiles, attend)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
@@ -487,4 +480,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 173620cacd41fc1d03b9ea2ef5018950c1ed723ac79b6f3073acbb07d3b6e5d1
+# sha256 of the above: dc9cc37a73b10ddf0743bca49ce739c5ddfb0eb7f78f5e7dffd587837e0584e0

@@ -37,7 +37,7 @@ MOST_LINES = {
     "bert_base": 190,
     "t5_small": 379,
     "transformer_base": 375,
-    "gemma3_1b": 337,
+    "gemma3_1b": 330,
     "mixtral_8x7b": 345,
     "deepseek_v3": 450,
     "llama4_scout": 470,
@@ -261,7 +261,7 @@ DATA = (
     "input_ids",
     "pixel_values",
     "input_values",
-    "previous",  # tokens that a layer keeps; None for all
+    "kept",  # tokens that a layer keeps; None for all
     "block_size",
     "attention_mask",
     "position_ids",

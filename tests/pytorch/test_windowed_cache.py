@@ -191,9 +191,9 @@ def test_the_ring_of_a_window_is_as_large_as_the_window() -> None:
 )
 def test_masks_that_count_from_the_start_keep_all_tokens(change: str) -> None:
     window = "mask=causal & window(5)"
-    assert "previous: int | None" in mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window]))
+    assert "kept: int | None" in mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window]))
     text = mw.emit(mw.load(EXAMPLES / "tiny_llama.yaml", sets=[window, change]))
-    assert "previous: int | None" not in text
+    assert "kept: int | None" not in text
     assert "cache.append(self.layer, k, v)" in text
 
 

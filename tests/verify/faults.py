@@ -181,9 +181,9 @@ FAULTS: tuple[Fault, ...] = (
           "keys[..., self.length : end, :], values",
           "keys[..., max(self.length - 1, 0) : max(self.length - 1, 0) + k.size(-2), :], values"),
     fault("cache stores keys before rotation", "mistral_7b",
-          "k, v = cache.append(self.layer, k, v, self.previous)",
+          "k, v = cache.append(self.layer, k, v, self.kept)",
           "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
-          "(-1, self.head_dim)).transpose(1, 2), v, self.previous)"),
+          "(-1, self.head_dim)).transpose(1, 2), v, self.kept)"),
     fault("positions in generate ignore padding", "gpt2",
           "position_ids = (mask.bool().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]",
           "position_ids = None"),

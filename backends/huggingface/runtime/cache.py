@@ -19,20 +19,20 @@ class KeptCache:
         self.filled = 0
 
     def append(
-        self, layer: int, k: Tensor, v: Tensor, previous: int | None = None
+        self, layer: int, k: Tensor, v: Tensor, kept: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (B, K, T, E); return those of all tokens (B, K, S, E).
 
-        With `previous`, those of so many tokens before the new ones, and of these.
+        With `kept`, return them after those of `kept` previous tokens.
 
         Layers are numbered in the order of their calls; layers without keys and values are skipped.
         """
         new = k.size(-2)
         k, v = self.kept.update(k, v, self.filled)
         self.filled += 1
-        if previous is None:
+        if kept is None:
             return k, v
-        first = max(0, k.size(-2) - new - previous)
+        first = max(0, k.size(-2) - new - kept)
         return k[..., first:, :], v[..., first:, :]
 
 

@@ -71,9 +71,9 @@ def previous_tokens(f: Writer, op: Op) -> list[Any]:
         return []
     if f.by_call:
         return [_of_layer(layers, kept, f.number)]
-    f.needs.attributes["previous"] = f.plan.once(_previous)[layers.path]
+    f.needs.attributes["kept"] = f.plan.once(_kept)[layers.path]
     f.needs.layer = True
-    return [Dot(SELF, "previous")]
+    return [Dot(SELF, "kept")]
 
 
 def kept_tokens(graph: ModuleGraph) -> dict[str, dict[str, Any]]:
@@ -89,7 +89,7 @@ def kept_tokens(graph: ModuleGraph) -> dict[str, dict[str, Any]]:
     return {path: kept for path, kept in found.items() if any(n is not None for n in kept.values())}
 
 
-def _previous(graph: ModuleGraph) -> dict[str, Any]:
+def _kept(graph: ModuleGraph) -> dict[str, Any]:
     """Layers of a stack -> how many previous tokens layer `layer` keeps, over the config."""
     stacks = kept_tokens(graph).items()
     return {path: _of_layer(graph.scopes[path], kept, config_expression) for path, kept in stacks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class SlidingCache:
@@ -16,35 +17,28 @@ class SlidingCache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
         self.states: dict[int, Tensor] = {}
 
-    def append(
-        self, layer: int, k: Tensor, v: Tensor, previous: int | None
-    ) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+    def append(self, layer: int, k: Tensor, v: Tensor, kept: int | None) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `kept` previous tokens.
 
-        If `previous` is None, all tokens are kept. Otherwise there is room for 1/16 more; when it
-        is full, the kept tokens move to the front.
+        None keeps all tokens. Full buffers are replaced; there is room for 1/16 more than `kept`.
         """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        kept = self.capacity if previous is None else previous
-        if layer not in self.kv:
-            room = min(self.capacity, kept + kept // 16 + 1)
-            self.kv[layer] = [x.new_empty(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
-            self.first[layer] = 0
-        keys, values = self.kv[layer]
+        kept = self.capacity if kept is None else kept
+        keys, values = self.kv.get(layer, [k[..., :0, :], v[..., :0, :]])
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        first = self.first[layer]
+        first = self.first.get(layer, 0)
         old, new, last = max(0, self.length - kept) - first, self.length - first, end - first
         if last <= keys.size(-2):
             keys[..., new:last, :], values[..., new:last, :] = k, v
             return keys[..., old:last, :], values[..., old:last, :]
         k = torch.cat([keys[..., old:new, :], k], dim=-2)
         v = torch.cat([values[..., old:new, :], v], dim=-2)
-        kept = min(kept, k.size(-2))
-        rest = k.size(-2) - kept
-        keys[..., :kept, :], values[..., :kept, :] = k[..., rest:, :], v[..., rest:, :]
+        room = min(self.capacity, kept + kept // 16 + 1)
+        kept = min(kept, k.size(-2))  # a negative padding crops
+        self.kv[layer] = [F.pad(x, (0, 0, kept - x.size(-2), room - kept)) for x in (k, v)]
         self.first[layer] = end - kept
         return k, v
 
@@ -69,25 +63,22 @@ class RingCache:
             return (index >= 0)[None]
         return attention_mask[:, index.clamp(min=0)].bool() & (index >= 0)
 
-    def append(
-        self, layer: int, k: Tensor, v: Tensor, previous: int | None
-    ) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (..., T, E); return them after those of `previous` tokens.
+    def append(self, layer: int, k: Tensor, v: Tensor, kept: int | None) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return them after those of `kept` previous tokens.
 
         With None, a layer keeps all tokens, and the whole buffers are returned.
         """
-        kept = self.capacity if previous is None else min(previous, self.capacity)
+        room = self.capacity if kept is None else max(1, min(kept, self.capacity))
         if layer not in self.kv:
-            room = max(kept, 1)
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], room, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
-        if previous is None:
+        if kept is None:
             keys.index_copy_(-2, self.positions, k)
             values.index_copy_(-2, self.positions, v)
             return keys, values
-        room = keys.size(-2)
+        kept = min(kept, self.capacity)
         order = (self.length + torch.arange(-kept, 0, device=self.length.device)) % room
         new = self.positions[-room:] % room  # token p is in slot p % room
         seen_k = torch.cat([keys.index_select(-2, order), k], dim=-2)
