@@ -93,10 +93,10 @@ def _append(
     held = ((number + 1) * share).astype(int) > (number * share).astype(int)
     for split, chosen in zip(SPLITS, (~held, held), strict=True):
         with (folder / f"{split}.bin").open("ab") as file:
-            images[chosen].tofile(file)
+            file.write(images[chosen].data)
         if request.kind == "images":
             with (folder / f"{split}.labels").open("ab") as file:
-                other[chosen].astype(np.int64).tofile(file)
+                file.write(other[chosen].astype(np.int64).tobytes())
         else:
             sizes[split].tokens = _append_texts(
                 folder / f"{split}.text", other[chosen].tolist(), sizes[split].tokens, request
@@ -114,9 +114,9 @@ def _append_texts(stem: Path, texts: list[str], before: int, request: ImageReque
     ends = before + np.cumsum([len(row) for row in rows], dtype=np.int64)
     with stem.with_name(f"{stem.name}.bin").open("ab") as file:
         for row in rows:
-            np.asarray(row, dtype_of(request.tokenizer.vocabulary)).tofile(file)
+            file.write(np.asarray(row, dtype_of(request.tokenizer.vocabulary)).tobytes())
     with stem.with_name(f"{stem.name}.ends").open("ab") as file:
-        ends.tofile(file)
+        file.write(ends.tobytes())
     return int(ends[-1]) if rows else before
 
 

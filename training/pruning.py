@@ -150,12 +150,12 @@ def prune(
 def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
     """Write a spec, and its weights beside it with the suffix `.safetensors`.
 
-    Raises OutputError for a file that cannot be written, or that exists, unless `force`.
+    Raises OutputError for a file that cannot be written, or that exists, unless `force`; then
+    neither is.
     """
-    from safetensors.torch import save
-
     from .. import outputs
     from ..backends.huggingface.spec_text import spec_text
+    from ..backends.tensor_files import write_tensors
 
     removed = ", ".join(f"{n:,} {PARTS[kind]}" for kind, n in pruned.removed.items() if n)
     comment = f"{pruned.spec.name}: pruned by `modelwright prune`"
@@ -165,8 +165,9 @@ def write_pruned(pruned: Pruned, output: Path, *, force: bool = False) -> None:
     def is_ours(data: bytes) -> bool:
         return outputs.is_unedited(data, ".yaml")
 
-    outputs.write(output, text, force=force, is_ours=is_ours)
-    outputs.write(output.with_suffix(".safetensors"), save(pruned.weights), force=True)
+    with outputs.replacing(output.with_suffix(".safetensors")) as fresh:
+        write_tensors(pruned.weights, fresh)
+        outputs.write(output, text, force=force, is_ours=is_ours)
 
 
 def _count(units: Units, kind: str) -> int:

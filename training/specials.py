@@ -66,9 +66,13 @@ def wanted_specials(type_: str, spec: ModelSpec | None) -> dict[str, int]:
 
 
 def spec_ids(spec: ModelSpec) -> Iterable[tuple[str, int]]:
-    """Roles and ids of the spec's `tokens`; several end tokens are `eos`, `eos2`, …"""
+    """Roles and ids of the spec's `tokens`; several end tokens are `eos`, `eos2`, …
+
+    Without an end token, it is the one at which a head reads the text.
+    """
     tokens = spec.tokens
-    eos = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
+    end = token_read(spec) if tokens.eos is None else tokens.eos
+    eos = end if isinstance(end, tuple) else (end,)
     if tokens.pad is not None:
         yield "pad", tokens.pad
     if tokens.bos is not None:
@@ -78,6 +82,15 @@ def spec_ids(spec: ModelSpec) -> Iterable[tuple[str, int]]:
             yield "eos" if count == 1 else f"eos{count}", number
     if tokens.decoder_start is not None:
         yield "decoder_start", tokens.decoder_start
+
+
+def token_read(spec: ModelSpec) -> int | None:
+    """The token at which a head reads a text (pool `token`), as CLIP's end token."""
+    for head in spec.heads.values():
+        for part in (head, *getattr(head, "towers", {}).values()):
+            if (pool := getattr(part, "pool", None)) is not None and pool.type == "token":
+                return int(pool.id)
+    return None
 
 
 def vocabulary_of(spec: ModelSpec) -> int:

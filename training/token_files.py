@@ -202,17 +202,17 @@ class _Split:
 
     def add(self, row: _Encoded, ids: list[list[int]]) -> None:
         """Add a document, or a piece of one."""
-        import numpy as np
+        import numpy as np  # its `tofile` can lose a part and raise no error
 
         for n, (tokens, file) in enumerate(zip(ids, self.tokens, strict=True)):
             if row.ends and self.end is not None:
                 tokens.append(self.end)
-            np.asarray(tokens, self.dtype).tofile(file)
+            file.write(np.asarray(tokens, self.dtype).tobytes())
             self.counts[n] += len(tokens)
             if row.ends:
-                np.asarray([self.counts[n]], np.int64).tofile(self.ends[n])
+                self.ends[n].write(np.asarray([self.counts[n]], np.int64).tobytes())
         if self.labels is not None:
-            np.asarray([row.label], np.int64).tofile(self.labels)
+            self.labels.write(np.asarray([row.label], np.int64).tobytes())
         self.sizes.documents += row.ends
         self.sizes.bytes += row.bytes
         self.sizes.tokens = sum(self.counts)

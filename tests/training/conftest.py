@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pydoc_data import topics
 from typing import Any
@@ -69,3 +70,15 @@ def log_of(out: Path) -> list[dict[str, Any]]:
     """The lines of a log without the speed, which no two runs share."""
     lines = read(out / "log.jsonl")
     return [{key: value for key, value in line.items() if key != "speed"} for line in lines]
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Context: no file may become larger than `size` bytes, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

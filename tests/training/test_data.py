@@ -13,6 +13,7 @@ from pydoc_data import topics
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from conftest import full_disk
 
 from modelwright.cli import cli
 from modelwright.training import texts
@@ -235,3 +236,20 @@ def test_progress_reaches_the_end(jsonl: Path, tmp_path: Path) -> None:
     write_data(request, tmp_path / "out", on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+@pytest.mark.parametrize("kind", ["text", "images", "captions"])
+def test_a_full_disk_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    """The message says why, and a part that does not fit is not lost in silence."""
+    (tmp_path / "a.txt").write_text("a house " * 2000, encoding="utf-8")
+    images = np.zeros((40, 3, 16, 16), np.uint8)
+    texts = {"labels": np.arange(40), "texts": np.array(["a house"] * 40)}
+    np.savez(tmp_path / "a.npz", images=images, **texts)
+    words = () if kind == "images" else ("--tokenizer", "bytes")
+    words += ("--kind", kind, "-o", tmp_path / "out")
+    before = sorted(tmp_path.iterdir())
+    with full_disk(8192):
+        result = type_in("data", tmp_path / ("a.txt" if kind == "text" else "a.npz"), *words)
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'out'} cannot be written: File too large" in result.stderr
+    assert sorted(tmp_path.iterdir()) == before

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from conftest import full_disk
 
 import modelwright as mw
 from modelwright.cli import cli
+from modelwright.outputs import OutputError
 from modelwright.training import pruning
 from modelwright.training.encoding import read_tokenizer
 from modelwright.training.errors import TrainingError
@@ -176,6 +178,18 @@ def test_the_command_writes_a_spec_and_weights(
     result = type_in("prune", spec, "--weights", weights, "--layers", "1", *words)
     assert result.exit_code == 2
     assert "was modified" in result.stderr
+
+
+@pytest.mark.parametrize("bytes_", [100, 8192])
+def test_a_full_disk_leaves_nothing(
+    bytes_: int, spec: Path, weights: Path, tokens: Path, tmp_path: Path
+) -> None:
+    """Neither a spec without its weights nor weights without their spec."""
+    made = prune(mw.load(spec), weights, tokens, layers=1, samples=8)
+    before = sorted(tmp_path.iterdir())
+    with full_disk(bytes_), pytest.raises(OutputError, match="cannot be written: File too large"):
+        pruning.write_pruned(made, tmp_path / "small.yaml")
+    assert sorted(tmp_path.iterdir()) == before
 
 
 REFUSED = {

@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from tokenizers import Tokenizer
 
+import modelwright as mw
 from modelwright.cli import cli
 from modelwright.training.encoding import encoder, read_tokenizer
+from modelwright.training.specials import wanted_specials
 
 SPEC = """name: x
 family: {family}
@@ -178,3 +180,14 @@ def test_bad_input_is_refused(case: str, text: Path, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert message in result.stderr
     assert not (tmp_path / "tokenizer.json").exists()
+
+
+def test_the_token_at_which_a_head_reads_ends_a_text() -> None:
+    """As CLIP's, which `data` then appends; `tokens` may name another one."""
+    clip = mw.load(Path(mw.__file__).parent / "examples" / "clip_vit_b32.yaml")
+    assert wanted_specials("bpe", clip) == {"<|endoftext|>": 49407}
+    head = "{type: classifier, classes: 2, pool: {type: token, id: 7}}"
+    text = SPEC.replace("language_model", head.replace("{", "{{").replace("}", "}}"))
+    for tokens, expected in (("", 7), ("eos: 3", 3)):
+        spec = mw.loads(text.format(family="encoder-only", size=300, tokens=tokens))
+        assert wanted_specials("bpe", spec) == {"<|endoftext|>": expected}
