@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...compiler.graph import ModuleGraph, Scope
 from ...compiler.words import camel_case
-from .classes import Written
+from .classes import Contents, Written
 from .helpers import places
 from .plan import FilePlan
 
@@ -36,10 +36,11 @@ def _names(
     plan: FilePlan, noun: str, group: list[Written], taken: set[str]
 ) -> tuple[list[str], dict[str, Written]]:
     """The name of each class of a group, and the class of each name."""
-    firsts: list[Written] = []  # distinct classes
+    distinct: dict[Contents, int] = {}
+    firsts: list[Written] = []
     place: list[int] = []
     for one in group:
-        found = next((i for i, first in enumerate(firsts) if first.same_as(one)), len(firsts))
+        found = distinct.setdefault(one.contents, len(firsts)) if len(group) > 1 else 0
         if found == len(firsts):
             one.alike = []
             firsts.append(one)

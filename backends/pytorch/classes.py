@@ -36,6 +36,7 @@ from .writer import SELF, Needs, Writer
 MODULE = dotted("nn.Module")
 NONE = constant(None)
 INT = Name("int")
+Contents = tuple[str, tuple[Statement, ...]]  # docstring and body of a class
 
 
 @dataclass(eq=False)
@@ -65,9 +66,10 @@ class Written:
         found: Function = made
         return found
 
-    def same_as(self, other: Written) -> bool:
-        """Whether both classes are equal except for their names."""
-        return (self.doc, self.body) == (other.doc, other.body)
+    @property
+    def contents(self) -> Contents:
+        """What is equal in two classes that differ at most in their names."""
+        return self.doc, self.body
 
     def whole(self) -> Written:
         """The same class with the origins of all equal classes, for source maps.

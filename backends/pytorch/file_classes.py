@@ -8,12 +8,14 @@ from dataclasses import replace
 from ...compiler.graph import ModuleGraph, Scope
 from .arguments import sizes_between, take_arguments
 from .class_names import name_classes
-from .classes import Written, with_optional, write_class
-from .code.nodes import Expr
+from .classes import Contents, Written, with_optional, write_class
+from .code.nodes import Expr, Parameter
 from .code.walk import change
 from .memories import join_memories
 from .options import BuildOptions
 from .plan import FilePlan
+
+ByParameters = dict[tuple[Parameter, ...], list[Written]]  # of `forward`
 
 
 def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
@@ -171,15 +173,12 @@ def join_kinds(classes: list[Written]) -> None:
         if one.scope.role == "block":
             stacks.setdefault(one.scope.parent or "", []).append(one)
     for blocks in stacks.values():
-        different: list[list[Written]] = []
+        different: dict[Contents, list[Written]] = {}
         for block in blocks:
-            alike = next((group for group in different if group[0].same_as(block)), None)
-            if alike is None:
-                different.append([block])
-                continue
+            alike = different.setdefault(block.contents, [])
             alike.append(block)
             block.noun = alike[0].noun
-        several = [group for group in different if len(group) > 1]
+        several = [group for group in different.values() if len(group) > 1]
         if len(several) == 1:
             for block in several[0]:
                 block.noun = "Block"
@@ -191,34 +190,38 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
     The parameters `mask`, `is_causal` and `cache` of such a class are optional.
     """
     modules = [c for c in classes if c.scope.role != "stack"]
-    alike: dict[tuple[str, ...], list[Written]] = {}
+    alike: dict[tuple[str, ...], ByParameters] = {}
     for one in modules:
-        alike.setdefault(_contents(plan, one), []).append(one)
+        named = alike.setdefault(_names(plan, one), {})
+        named.setdefault(one.forward.parameters, []).append(one)
     twins: dict[int, Written] = {}  # id of a class -> the class that replaces it
     for one in sorted(modules, key=lambda c: not _keeps(plan, c.scope)):
-        others = [c for c in alike[_contents(plan, one)] if c is not one]
-        if id(one) not in twins and others:
-            twins = {**_lenient(plan, one, others), **twins}
+        named = alike[_names(plan, one)]
+        if id(one) not in twins and sum(map(len, named.values())) > 1:
+            twins = {**_lenient(plan, one, named), **twins}
     return [twins.get(id(c), c) for c in classes]
 
 
-def _lenient(plan: FilePlan, one: Written, others: list[Written]) -> dict[int, Written]:
-    """The class that replaces this one and others, by id; empty if there is none."""
+def _lenient(plan: FilePlan, one: Written, alike: ByParameters) -> dict[int, Written]:
+    """The class that replaces this one and others, by id; empty if there is none.
+
+    alike: this class and those whose modules have the same names
+    """
     path, found = one.scope.path, []
     for unmasked in (False, True):
         if not (plan.own_mask(path) if unmasked else _keeps(plan, one.scope)):
             continue
         plain = plan.as_plain(unmasked)
         parameters = plain.parameters(plain.given(path))
-        fitting = [c for c in others if c.forward.parameters == parameters]
+        fitting = [c for c in alike.get(parameters, []) if c is not one]
         if not fitting:
             continue
         without = write_class(plain, one.scope)
-        alike = [(without, c, sizes_between(plan, without, c)) for c in fitting]
-        alike = [twin for twin in alike if twin[2] is not None]
-        if alike:
+        fit = [(without, c, sizes_between(plan, without, c)) for c in fitting]
+        fit = [twin for twin in fit if twin[2] is not None]
+        if fit:
             (plan.lenient_masks if unmasked else plan.lenient).add(path)
-        found += alike
+        found += fit
     if not found:
         return {}
     if path in plan.lenient_masks and _keeps(plan, one.scope):
@@ -241,7 +244,7 @@ def _resized(
     return replace(lenient, scope=other.scope, constructor=made, body=body, replaced=pairs)
 
 
-def _contents(plan: FilePlan, one: Written) -> tuple[str, ...]:
+def _names(plan: FilePlan, one: Written) -> tuple[str, ...]:
     """The noun of a class and the names of the modules in it, which equal classes have alike."""
     return one.noun, *(child.name for child in plan.index.children[one.scope.path])
 

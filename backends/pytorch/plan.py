@@ -94,10 +94,14 @@ class Given:
 
 @dataclass(frozen=True)
 class LayerInput:
-    """A parameter that all blocks of a stack have; `values` by block."""
+    """A parameter that all blocks of a stack have; `values` by block.
+
+    It is optional in all blocks if its value may be None in one.
+    """
 
     name: str
     values: dict[str, str]
+    optional: bool
 
     @property
     def varies(self) -> bool:
@@ -189,10 +193,13 @@ class FilePlan:
             for op in ops
         )
 
-    @of_graph
     def counts_layers(self, path: str) -> bool:
         """Whether the scope uses the layer index."""
-        return any(OPS[op.kind].uses_layer for op in self.ops(self.stack_of_layers(path)))
+        return self._layers_counted(self.stack_of_layers(path))
+
+    @of_graph
+    def _layers_counted(self, stack: str) -> bool:
+        return any(OPS[op.kind].uses_layer for op in self.ops(stack))
 
     @remembered
     def takes_is_causal(self, path: str) -> bool:
@@ -201,8 +208,11 @@ class FilePlan:
             return False
         if self.graph.scopes[path].role not in ("module", "block"):
             return False
-        ops = self.ops(self.stack_of_layers(path))
-        return any(op.kind == "attend" and op.attrs["causal"] for op in ops)
+        return self._attends_causally(self.stack_of_layers(path))
+
+    @of_graph
+    def _attends_causally(self, stack: str) -> bool:
+        return any(op.kind == "attend" and op.attrs["causal"] for op in self.ops(stack))
 
     def layer_by_call(self, path: str) -> bool:
         """Whether layers share modules, so that the layer index must be passed in calls."""
@@ -299,7 +309,10 @@ class FilePlan:
             if found is not None:
                 return found
         names = {v: self.value_name(v, blocks[0].path) for v in self.shared_values(layers)}
-        return [LayerInput(name, {b.path: v for b in blocks}) for v, name in names.items()]
+        return [
+            LayerInput(name, {b.path: v for b in blocks}, self.may_be_none(v))
+            for v, name in names.items()
+        ]
 
     def _by_base(self, layers: str) -> list[LayerInput] | None:
         """The values by name in a block; None if a block reads two with the same name."""
@@ -312,11 +325,11 @@ class FilePlan:
         for name, values in groups.items():
             given: dict[str, str] = {}
             for block in blocks:
-                own = [value for value in values if value in self.external(block.path)[0]]
+                own = [value for value in self.external(block.path)[0] if value in values]
                 if len(own) > 1:
                     return None
                 given[block.path] = own[0] if own else values[0]
-            found.append(LayerInput(name, given))
+            found.append(LayerInput(name, given, any(map(self.may_be_none, {*given.values()}))))
         return found
 
     @remembered
@@ -441,14 +454,14 @@ class FilePlan:
         streams = [Given(self.value_name(enter, path), enter) for enter, _ in scope.carries]
         inputs = self.layer_inputs(scope.parent or "")
         if module := self.bundle(scope.parent or ""):
-            kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
+            kind = "optional bundle" if any(one.optional for one in inputs) else "bundle"
             if any(self.kind(value) != "tensor" for one in inputs for value in one.values.values()):
                 kind = "bundle with tiles"
             return [*streams, Given(f"{module}_inputs", kind=kind)]
         found = streams
         for one in inputs:
             value = one.values[path]
-            found.append(Given(one.name, value, self.kind(value), optional=self.optional(one)))
+            found.append(Given(one.name, value, self.kind(value), optional=one.optional))
         return with_one_mask(found)
 
     @of_graph
@@ -474,7 +487,7 @@ class FilePlan:
     def tensor(self, value: str, path: str) -> Given:
         layers = self.graph.layers_of(path)
         inputs = self.layer_inputs(layers.path) if layers is not None else []
-        own = [self.optional(one) for one in inputs if value in one.values.values()]
+        own = [one.optional for one in inputs if value in one.values.values()]
         optional = any(own) or self.may_be_none(value)
         return Given(self.value_name(value, path), value, self.kind(value), optional=optional)
 
@@ -486,12 +499,6 @@ class FilePlan:
         if producer is None or not producer.attrs.get("tiles"):
             return "tensor"
         return "tiles of heads" if producer.kind == "head_masks" else "tiles"
-
-    def optional(self, given: LayerInput) -> bool:
-        """Whether the value may be None for some block of the stack; its type is then optional
-        in all.
-        """
-        return any(self.may_be_none(value) for value in given.values.values())
 
     def may_be_none(self, value: str) -> bool:
         """Whether a value may be None in a module; without a memory, no module is called."""
