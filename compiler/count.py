@@ -162,6 +162,7 @@ class Lengths:
         self.of_heads = _read_by_heads(graph)
         self.read = dict(self._read_from_memories())
         self.of_memories = _changed_memories(graph)
+        self.pooled = _pooled_by_stacks(graph)
         self._found: dict[int, dict[str, Value]] = {}
         self._joined: dict[tuple[str, str], Value] = {}
 
@@ -200,7 +201,8 @@ class Lengths:
         if axes := self.graph.axes.get(self.graph.scopes[op.scope].stack):
             return {name: _with_tokens(each, axes) for name, each in touched.items()}
         head = self.of_heads.get(op.number, "") or self.of_memories.get(op.number, "")
-        if head in self.graph.lengths:
+        head = self.pooled.get(op.number, head)
+        if head in self.graph.lengths or op.number in self.pooled:
             touched = {name: _measured(each, self.length(head)) for name, each in touched.items()}
         elif self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
             length = self.of_what(op)
@@ -279,6 +281,20 @@ def _changed_memories(graph: ModuleGraph) -> dict[int, str]:
                 found[op.number] = stacks[value]
                 stacks.update(dict.fromkeys(op.outputs, stacks[value]))
                 break
+    return found
+
+
+def _pooled_by_stacks(graph: ModuleGraph) -> dict[int, str]:
+    """Op that pools the hidden states of another stack, or scores them for this -> that stack."""
+    stacks = {value: stack for stack, value in graph.hidden.items()}
+    found: dict[int, str] = {}
+    for op in graph.ops():
+        stack = graph.scopes[op.scope].stack
+        if op.kind != "pool" or not stack or stacks.get(op.arg("x"), stack) == stack:
+            continue
+        made = [graph.producer(value) for value in op.inputs if value]
+        for each in (op, *(one for one in made if one is not None and one.scope == op.scope)):
+            found[each.number] = stacks[op.arg("x")]
     return found
 
 

@@ -21,6 +21,7 @@ from .tile_ranges import (
     open_rows,
     runs,
     tile_keys,
+    tile_ranges,
 )
 from .tiling import ONE_RANGE, TileKind
 
@@ -171,8 +172,8 @@ def ranges_count(
     bare: tiles without a masked pair have no mask
     """
     every = runs(formula, tokens, size)
-    open_ = open_rows(formula, every[0])
-    whole = [run for run in every if any(run.opened(one) for one in open_)]
+    opened = [run for run in every if any(map(run.opened, open_rows(formula, every[0])))]
+    whole = [run for run in opened if tile_ranges(formula, run) == ((0, tokens),)]
     rest = [run for run in every if run not in set(whole)]
     tried = rest[:: max(1, -(-len(rest) // TRIED))]
     keys, scores, masked, biased = _read_by(formula, formula, tried, bare=bare)
@@ -183,8 +184,11 @@ def ranges_count(
     masks = scale * masked + (0 if bare else tokens * sum(_rows(formula, run) for run in whole))
     full = scale * biased + (0 if bare else tokens * queries)
     if rows:
-        scores = sum(run.last - run.first for run in tried)
-        keys = len(tried)
+        of_global = [run for run in tried if run in set(opened)]
+        others = [run for run in tried if run not in set(opened)]
+        keys, scores, *_ = _read_by(formula, formula, of_global, bare=bare)
+        scores += sum(run.last - run.first for run in others)
+        keys += len(others)
     total = scale * scores + tokens * queries
     return TileCount(len(every), scale * keys + tokens * len(whole), total, masks, full)
 

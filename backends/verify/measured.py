@@ -67,8 +67,8 @@ class Measured:
         streams = {stream.ids: stream for stream in arguments.streams()}
         pairs = {
             name: data
-            for fact in self.graph.inputs.values()
-            for name, data in arguments.of_pairs(fact.argument, BATCH, self.tokens).items()
+            for stack, fact in self.graph.inputs.items()
+            for name, data in arguments.of_pairs(fact.argument, BATCH, self._length(stack)).items()
         }
         draw = torch.Generator().manual_seed(0)
         for name, array in arguments.plain().items():
@@ -86,6 +86,10 @@ class Measured:
                 sizes[facts[0].axis] = facts[0].frames(self._share(name))
                 tensor = torch.randn(sizes, generator=draw)
             yield name, tensor
+
+    def _length(self, stack: str) -> int:
+        """Number of tokens of a stack."""
+        return int(self.graph.lengths.get(stack, self.tokens))
 
     def _share(self, argument: str) -> int:
         """Number of vectors of an argument: all of a sequence, or its part of it."""

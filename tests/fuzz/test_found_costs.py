@@ -72,6 +72,31 @@ stacks:
     attention: none
     norm_placement: output
 """
+POOLED = """
+name: small
+d_model: 8
+attention: {heads: 2}
+stacks:
+  text: {layers: 1, vocab_size: 24}
+  queries:
+    layers: 1
+    input: {type: learned, tokens: 3}
+    condition: {type: adaln_zero, embed: [{type: pooled, stack: text, pool: attention}]}
+    cross_attention: {memory: text, heads: 2}
+head: {type: projection, stack: queries, size: 3, pool: mean}
+"""
+VIDEO = """
+name: small
+d_model: 8
+attention: {heads: 2, score_bias: [{type: table, argument: pairs, entries: 5}]}
+stacks:
+  video:
+    layers: 1
+    input: {type: patches, image_size: 6, patch_size: 3, layout: video, frames: 4, tubelet_size: 1}
+  queries: {layers: 1, input: {type: learned, tokens: 3}, attention: none,
+    cross_attention: {memory: video, heads: 2}}
+head: {type: projection, stack: queries, size: 3, pool: mean}
+"""
 FOUND = {
     # every second vector: a view that a product reads without a copy
     "the places of an interleaved input": STEPS,
@@ -109,6 +134,12 @@ FOUND = {
         "positions: {type: relative_bias, buckets: 8, max_distance: 9, share: layer}",
         "mask: band(3)",
     ),
+    # random spec 200402: of the rows of global tokens, `random` hides keys
+    "tiles of global tokens that see some keys": changed(
+        VECTORS, "attention: {heads: 2, kernel: tiles}", "mask: global(2) & random(4, 1)"
+    ),
+    # random spec 200319: the tokens of the stack that is pooled, not of the one with the condition
+    "a condition that pools another stack": POOLED,
     # random spec 1611: only the normalised input is saved, for the weight
     "a norm of an input without a gradient": changed(VECTORS, "norm: rmsnorm"),
     # random spec 100250: not so in the layers that follow
@@ -135,6 +166,12 @@ def test_layers_that_copy_their_input_are_not_exact(text: str) -> None:
     (found,) = verify(loads(text), full_size=True, laws={"costs"}).findings
     assert found.holds, found.where
     assert "copies a view" in found.note
+
+
+def test_pairs_of_a_video_are_as_many_as_its_patches() -> None:
+    """Random spec 200085: there were as many as the tokens of the last stack."""
+    (found,) = verify(loads(VIDEO), full_size=True, laws={"costs"}).findings
+    assert found.holds, found.where
 
 
 def test_two_rotated_features_are_laid_out_apart() -> None:

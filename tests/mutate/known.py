@@ -30,11 +30,11 @@ line that fewer than `TWICE` of these before them run."""
 COSTS = 0.02
 """Relative: what a report of costs may be off. No mutant may be further off than the unchanged
 compiler is, which is mostly a single number of four bytes."""
-QUICK = ("costs", "init", "dropout", "loss")
+QUICK = ("costs", "init", "dropout", "loss", "traced")
 """Laws that are tried with every spec: a fault of theirs shows on few, and in no result."""
 NEAR = 1e-9
 """Relative; a fault moves a number by more, and sums that vanish lose digits."""
-LEFT_OUT = {"compile", "export", "dtype", "oracle", "kernels", "costs"}
+LEFT_OUT = {"compile", "export", "dtype", "oracle", "kernels", "costs", "traced"}
 """Laws that take seconds, or say what the oracle has said before."""
 Arrays = dict[str, np.ndarray[Any, Any]]
 

@@ -294,6 +294,9 @@ FAULTS: tuple[Fault, ...] = (
           "first = next(x for x in inputs if x is not None)\n"
           "    given = [0 * first[:, :1] if x is None else x for x in inputs]"),
     # what torch makes of it
+    fault("compiled linear attention decays by one token less", "tiny_lightning",
+          "from_end = torch.exp(-rates * (position + 1))",
+          "from_end = torch.exp(-rates * position)"),
     fault("positions in a model without positions", "no order",
           "x = self.token_embedding(input_ids)",
           "x = self.token_embedding(input_ids)\n"

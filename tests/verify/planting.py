@@ -23,7 +23,7 @@ LAWS = (
     ("dropout", "generate", "beams", "stopping", "sampling", "cache", "rows", "sharing", "errors"),
     ("gradients", "lengths", "bfloat16", "config", "options", "absent"),
     ("reference", "float32", "dtype", "mask", "documents", "order", "differences", "kernels"),
-    ("tiles", "costs", "compile", "export"),
+    ("tiles", "traced", "costs", "compile", "export"),
 )
 """In the order in which they are tried: those first that are quick and find most."""
 

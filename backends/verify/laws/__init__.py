@@ -31,6 +31,7 @@ from . import (
     sight,
     tiles,
     tools,
+    traced,
     training,
 )
 
@@ -79,6 +80,7 @@ LAWS: tuple[Law, ...] = (
     Law("costs", "FLOPs and memory equal what PyTorch counts", costs.costs),
     Law("kernels", "all attention kernels give the same", tools.kernels),
     Law("tiles", "attention in tiles equals one dense mask", tiles.tiles),
+    Law("traced", "code that runs only under `torch.compile` gives the same", traced.traced),
     Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),
     Law("export", "`torch.export` gives the same, at any length", tools.exported),
 )
