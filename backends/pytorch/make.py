@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.graph import Op, Weight
+from .code import measure
 from .code.nodes import Call, Dictionary, Dot, Name, Pair, Set, Statement
 from .code.read import call, constant, expression
 from .code.walk import written_for
@@ -64,7 +65,11 @@ def make_linear(f: Writer, op: Op) -> list[Statement]:
 def make_embedding(f: Writer, op: Op) -> list[Statement]:
     if op.weights[0].tied:
         return []
-    return attribute(op.name, call("nn.Embedding", *map(sized, op.weights[0].shape)))
+    rows, columns = map(sized, op.weights[0].shape)
+    made = attribute(op.name, call("nn.Embedding", rows, columns))
+    if measure.width(made[0], depth=2) <= measure.LONG:
+        return made
+    return [Set(Name("rows"), rows), *attribute(op.name, call("nn.Embedding", Name("rows"), columns))]
 
 
 def norm_class(op: Op) -> str:
@@ -144,17 +149,22 @@ def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:
 
 
 def make_patches(f: Writer, op: Op) -> list[Statement]:
-    channels, width = sized(op.attrs["channels"]), sized(op.attrs["out_dim"].size)
+    channels, out = sized(op.attrs["channels"]), sized(op.attrs["out_dim"].size)
     patch = sized(op.attrs["patch"])
     if op.attrs["tubelet"]:
         sizes = expression("(deep, size, size)", deep=sized(op.attrs["tubelet"]), size=patch)
         tubelet = Name("tubelet")
-        made = _called("nn.Conv3d", channels, width, tubelet, stride=tubelet, bias=_no_bias(op))
+        made = _called("nn.Conv3d", channels, out, tubelet, stride=tubelet, bias=_no_bias(op))
         return [Set(tubelet, sizes), *attribute(op.name, made)]
     down, across = map(sized, op.attrs["steps"])
     step = down if down == across else expression("(down, across)", down=down, across=across)
-    sizes = (channels, width, patch)
-    return attribute(op.name, _called("nn.Conv2d", *sizes, stride=step, bias=_no_bias(op)))
+    bias = _no_bias(op)
+    made = attribute(op.name, _called("nn.Conv2d", channels, out, patch, stride=step, bias=bias))
+    if step != patch or measure.width(made[0], depth=2) <= measure.LONG:
+        return made
+    size = Name("patch")
+    short = _called("nn.Conv2d", channels, out, size, stride=size, bias=bias)
+    return [Set(size, patch), *attribute(op.name, short)]
 
 
 def make_convolution(f: Writer, op: Op) -> list[Statement]:

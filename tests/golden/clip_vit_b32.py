@@ -161,18 +161,13 @@ class Vision(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.channels, self.image_size = config.channels, config.image_size
+        patch = config.patch_size
         self.patch_embedding = nn.Conv2d(
-            config.channels,
-            config.vision_d_model,
-            config.patch_size,
-            stride=config.patch_size,
-            bias=False,
+            config.channels, config.vision_d_model, patch, stride=patch, bias=False
         )
         self.prefix_tokens = nn.Parameter(torch.zeros(config.prefix_tokens, config.vision_d_model))
-        self.position_embedding = nn.Embedding(
-            (config.image_size // config.patch_size) ** 2 + config.prefix_tokens,
-            config.vision_d_model,
-        )
+        rows = (config.image_size // config.patch_size) ** 2 + config.prefix_tokens
+        self.position_embedding = nn.Embedding(rows, config.vision_d_model)
         self.embedding_norm = nn.LayerNorm(config.vision_d_model, config.eps)
         self.layers = nn.ModuleList(
             Block(config, config.vision_d_model, config.vision_heads) for _ in range(config.layers)
@@ -287,4 +282,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: e662e45bb002cd4fe555c6dbe9527f94874ea0cdcf88179297043cf8c29f1ad3
+# sha256 of the above: 4f7dced0b435c409579991f4b454fb3a5df7e7f81f9c23e2951a34bd2564ad25

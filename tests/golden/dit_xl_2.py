@@ -224,9 +224,8 @@ class DitXl2(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        self.patch_embedding = nn.Conv2d(
-            config.channels, config.d_model, config.patch_size, stride=config.patch_size
-        )
+        patch = config.patch_size
+        self.patch_embedding = nn.Conv2d(config.channels, config.d_model, patch, stride=patch)
         self.condition = Condition(config)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps, elementwise_affine=False)
@@ -279,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: dd6fe4658657ae986c36b0605358d28cbd3697f916b1b4481ebdf847f1964132
+# sha256 of the above: 155c5d58adab8a37749ca2a76787df7a16ea1f1e878aeccd99ccb10c3158f19c

@@ -250,18 +250,13 @@ class Vision(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.channels, self.image_size = config.channels, config.image_size
+        patch = config.patch_size
         self.patch_embedding = nn.Conv2d(
-            config.channels,
-            config.vision_d_model,
-            config.patch_size,
-            stride=config.patch_size,
-            bias=False,
+            config.channels, config.vision_d_model, patch, stride=patch, bias=False
         )
         self.prefix_tokens = nn.Parameter(torch.zeros(config.prefix_tokens, config.vision_d_model))
-        self.position_embedding = nn.Embedding(
-            (config.image_size // config.patch_size) ** 2 + config.prefix_tokens,
-            config.vision_d_model,
-        )
+        rows = (config.image_size // config.patch_size) ** 2 + config.prefix_tokens
+        self.position_embedding = nn.Embedding(rows, config.vision_d_model)
         self.embedding_norm = nn.LayerNorm(config.vision_d_model, config.eps)
         self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.vision_layers))
 
@@ -495,4 +490,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: db6e0a9dc5e3b0b8dd004ed2588bbeb8b2ea6ea55130d4ef9a55074779b2c092
+# sha256 of the above: e81dcc19dd130513154f673ce829f29d03825af7fd54e643b3f6a419f3d397a2
