@@ -197,9 +197,13 @@ def draw_attention(
     Returns the bytes of the file. Raises DrawError for an unknown format, and where no map or too
     many are left.
     """
+    from itertools import chain
+
     from .backends.diagram.attention import HeatMap, draw_heat_maps
     from .backends.diagram.options import DrawError
 
+    several = len({*chain(*maps.stacks.values())}) > 1
+    stacks = maps.stacks if several else dict.fromkeys(maps.stacks, ("", ""))
     chosen = []
     for name, weights in maps.items():
         numbers = [int(part) for part in name.split(".") if part.isdigit()]
@@ -211,7 +215,7 @@ def draw_attention(
         ]
         of_heads = weights[sequence].float().tolist()
         chosen += [
-            HeatMap(name, head, rows, both[0], both[1])
+            HeatMap(name, head, rows, both[0], both[1], stacks[name])
             for head, rows in enumerate(of_heads)
             if not heads or head in heads
         ]

@@ -23,16 +23,22 @@ from .options import (
 )
 
 FORMATS = ("svg", "png", "pdf")
+MORE = "; give --inputs FILE.safetensors"
 
 
 @click.command()
 @reads_spec
 @weights_option
 @tokenizer_option
-@click.option("--text", required=True, help="Text to read; `-` reads stdin.")
+@click.option("--text", help="Text to read; `-` reads stdin.")
 @click.option(
     "--target",
     help="Text of the decoder of an encoder-decoder. [default: what the model generates]",
+)
+@click.option(
+    "--inputs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Other inputs by name: images, vectors, conditions, … (.safetensors).",
 )
 @figure_option(FORMATS)
 @format_option(FORMATS)
@@ -63,8 +69,9 @@ def attend(
     sets: tuple[str, ...],
     weights: Path,
     tokenizer: str,
-    text: str,
+    text: str | None,
     target: str | None,
+    inputs: Path | None,
     output: Path,
     format: str | None,
     layers: tuple[int, ...],
@@ -75,7 +82,7 @@ def attend(
     theme: str,
     force: bool,
 ) -> None:
-    """Draw the attention maps of a text: which token reads from which.
+    """Draw the attention maps of a text or other inputs: which token reads from which.
 
     SPEC is a YAML file; `-` is stdin.
 
@@ -83,6 +90,7 @@ def attend(
       modelwright attend tiny_gpt.yaml --weights run/weights.safetensors --tokenizer bytes \\
           --text "The house stands" -o maps.svg
       modelwright attend t5_small.yaml … --only cross_attention --layer 5 -o alignment.svg
+      modelwright attend llava_like.yaml … --inputs image.safetensors --text "…" -o maps.svg
 
     Up to six maps are drawn with their tokens, more as one sheet with a row per layer and a column
     per head.
@@ -90,19 +98,20 @@ def attend(
     kind = output_format(output, format, FORMATS)
     graph = load_graph(spec, sets)
     from ..api import draw_attention
-    from ..attending import attend_to_text, text_stacks
+    from ..attending import attend_to_text, read_inputs, text_arguments
     from ..backends.diagram import DrawError
     from ..backends.diagram.attention import AttentionOptions
     from ..prompting import PromptError, decode_prompt, load_model, load_tokenizer
 
     try:
-        text_stacks(graph)
+        given = read_inputs(inputs) if inputs else {}
+        text_arguments(graph, text is not None, target is not None, {*given}, MORE)
         tokens = load_tokenizer(tokenizer)
         read = decode_prompt(read_stdin()) if text == "-" else text
         with progress("reading weights"):
             model = load_model(graph, weights, device=device, dtype=dtype, generates=False)
         with progress("computing attention maps"):
-            maps, names = attend_to_text(model, graph, tokens, read, target)
+            maps, names = attend_to_text(model, graph, tokens, read, target, given)
         options = AttentionOptions(title=f"{graph.name}: attention maps", theme=theme)
         drawn = draw_attention(maps, names, kind, options, layers=layers, heads=heads, only=only)
     except (PromptError, DrawError) as error:

@@ -86,14 +86,14 @@ def _too_large() -> str:
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from ..attending import maps_of, names_of, text_inputs, text_stacks
+    from ..attending import maps_of, names_of, text_arguments, text_inputs
     from ..compiler import lower
     from ..prompting import PromptError
     from ..spec import loads
 
     folder = asked["folder"]
     graph = lower(loads(asked["text"], asked["name"], folder=folder and Path(folder)))
-    text_stacks(graph)
+    text_arguments(graph)
     model, note = _model(graph, asked["weights"])
     tokens, text, more = _text(model, asked)
     inputs = text_inputs(model, graph, tokens, text, asked["target"])

@@ -69,7 +69,10 @@ def make_embedding(f: Writer, op: Op) -> list[Statement]:
     made = attribute(op.name, call("nn.Embedding", rows, columns))
     if measure.width(made[0], depth=2) <= measure.LONG:
         return made
-    return [Set(Name("rows"), rows), *attribute(op.name, call("nn.Embedding", Name("rows"), columns))]
+    return [
+        Set(Name("rows"), rows),
+        *attribute(op.name, call("nn.Embedding", Name("rows"), columns)),
+    ]
 
 
 def norm_class(op: Op) -> str:
@@ -158,11 +161,10 @@ def make_patches(f: Writer, op: Op) -> list[Statement]:
         return [Set(tubelet, sizes), *attribute(op.name, made)]
     down, across = map(sized, op.attrs["steps"])
     step = down if down == across else expression("(down, across)", down=down, across=across)
-    bias = _no_bias(op)
-    made = attribute(op.name, _called("nn.Conv2d", channels, out, patch, stride=step, bias=bias))
-    if step != patch or measure.width(made[0], depth=2) <= measure.LONG:
-        return made
-    size = Name("patch")
+    bias, size = _no_bias(op), Name("patch")
+    found = attribute(op.name, _called("nn.Conv2d", channels, out, patch, stride=step, bias=bias))
+    if step != patch or measure.width(found[0], depth=2) <= measure.LONG:
+        return found
     short = _called("nn.Conv2d", channels, out, size, stride=size, bias=bias)
     return [Set(size, patch), *attribute(op.name, short)]
 

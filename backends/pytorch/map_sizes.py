@@ -43,7 +43,13 @@ def memory_of(graph: ModuleGraph, op: Op) -> str:
     """The stack whose states are the keys of a cross-attention; "" for self-attention."""
     if graph.scopes[graph.scope_of(op.arg("k"))].role != "method":
         return ""
-    return graph.stack_facts[graph.scopes[op.scope].stack].reads[0]
+    stacks = {value: stack for stack, value in graph.hidden.items()}
+    value = op.arg("k")
+    while value not in stacks:
+        source = graph.producer(value)
+        assert source is not None  # the keys are computed from the states of a stack
+        value = source.first
+    return stacks[value]
 
 
 def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:
@@ -51,7 +57,7 @@ def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:
     if stack in graph.lengths:
         return int(graph.lengths[stack])
     if parts := graph.parts.get(stack):
-        return sum(_of_part(graph, part, inputs) for part in parts)
+        return sum(part_length(graph, part, inputs) for part in parts)
     fact = graph.inputs[stack]
     if fact.argument in inputs:
         return fact.tokens(int(inputs[fact.argument].shape[fact.axis]))
@@ -59,7 +65,7 @@ def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:
     return tokens_of(graph, reads[0], inputs) if reads and not fact.argument else 0
 
 
-def _of_part(graph: ModuleGraph, part: PartFact, inputs: Mapping[str, Any]) -> int:
+def part_length(graph: ModuleGraph, part: PartFact, inputs: Mapping[str, Any]) -> int:
     """The number of vectors of a joined input; 0 if it is not given."""
     fact = part.input
     if fact.stack:

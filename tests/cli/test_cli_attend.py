@@ -6,10 +6,34 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
 import modelwright as mw
 from modelwright.cli import cli
+
+MORE = "; give --inputs FILE.safetensors"
+SEVERAL = """
+name: several
+d_model: 16
+vocab_size: 99
+attention: {heads: 1}
+positions: learned
+max_positions: 64
+stacks:
+  image:
+    layers: 0
+    final_norm: false
+    input: {type: patches, patch_size: 4, image_size: 8, prefix_tokens: 1}
+  sounds:
+    layers: 1
+    input: {type: features, argument: frames, size: 16}
+  text:
+    layers: 1
+    input: [tokens, {type: stack, stack: image, skip: 1, replace: 42}]
+    cross_attention: {memory: sounds}
+"""
 
 
 def attend(*words: str | Path, text: str | None = None) -> Result:
@@ -92,8 +116,10 @@ def test_errors(
 @pytest.mark.parametrize(
     ("example", "message"),
     [
-        ("vit_b16", "vit-b-16 reads no text, but pixel_values"),
-        ("clip_vit_b32", "clip-vit-b-32 reads more than a text and a target text"),
+        ("vit_b16", f"vit-b-16 reads no text, but pixel_values{MORE}"),
+        ("clip_vit_b32", f"clip-vit-b-32 also reads pixel_values{MORE}"),
+        ("blip2_qformer", f"blip2-qformer reads no text, but image_embeds{MORE}"),
+        ("pix2struct_base", f"pix2struct-base also reads flattened_patches{MORE}"),
     ],
 )
 def test_images_are_refused_before_weights_are_read(
@@ -117,3 +143,27 @@ def test_tokens_of_a_tokenizer_have_names(tmp_path: Path) -> None:
     names = [tokens.name(number) for number in tokens.encode("the house")]
     assert "".join(names).replace("·", " ").strip() == "the house"
     assert names[-1].startswith("·")
+
+
+def test_a_model_of_several_parts(tmp_path: Path) -> None:
+    """Its other inputs are in a file; vectors that replace tokens have the name of their stack."""
+    (tmp_path / "several.yaml").write_text(SEVERAL, encoding="utf-8")
+    mw.save_weights(mw.compile(tmp_path / "several.yaml"), tmp_path / "w.safetensors")
+    data = {"pixel_values": torch.ones(1, 3, 8, 8), "frames": torch.ones(1, 2, 16)}
+    save_file(data, tmp_path / "data.safetensors")
+    given = [tmp_path / "several.yaml", "--weights", tmp_path / "w.safetensors", "-o", "-"]
+    given += ["--tokenizer", "bytes", "--inputs", tmp_path / "data.safetensors"]
+    result = attend(*given, "--text", "A****")
+    assert (result.exit_code, result.stderr) == (0, "")
+    names = ["A", *(f"image {i}" for i in range(4))]
+    words = words_of(result.stdout)
+    assert words[:4] == ["0", "1", "0", "1"]
+    assert words[words.index("A") :][:10] == names * 2
+    assert "rows: text, columns: sounds" in words
+    result = attend(*given)
+    assert (result.exit_code, result.stderr) == (2, "Error: several reads a text; none is given\n")
+    save_file({"image": data["frames"]}, tmp_path / "data.safetensors")
+    result = attend(*given, "--text", "A****")
+    assert result.stderr.startswith("Error: several has no input image; its inputs are pixel_v")
+    (tmp_path / "data.safetensors").write_text("no", encoding="utf-8")
+    assert "is not a valid safetensors file" in attend(*given).stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,6 +49,23 @@ def test_everything_is_on_the_page(maps: list[HeatMap]) -> None:
     for x, y in re.findall(r"M([\d.]+) ([\d.]+)h", svg):
         assert 0 <= float(x) <= width
         assert 0 <= float(y) <= height
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_the_legend_has_what_is_there(count: int) -> None:
+    """No cell of this map is masked."""
+    full = [HeatMap("attention", head, ((1.0, 0.5),), ("a",), ("b", "c")) for head in range(count)]
+    assert ">masked<" not in draw_heat_maps(full).decode()
+    assert ">masked<" in draw_heat_maps([*full[1:], heat()]).decode()
+
+
+def test_stacks_are_named() -> None:
+    crossing = HeatMap("cross_attention", 0, ((1.0,),), ("a",), ("b",), ("text", "image"))
+    assert ">rows: text, columns: image<" in draw_heat_maps([crossing]).decode()
+    sheet = draw_heat_maps([replace(crossing, head=head) for head in range(7)]).decode()
+    words = re.findall(r">([^<]*)</text>", sheet)
+    assert {"text, 1 token: a", "image, 1 token: b"} <= {*words}
+    assert words[-1] == "rows are queries, columns are keys; cross_attention: text × image"
 
 
 def test_steps_begin_at_their_limits() -> None:
@@ -102,7 +120,7 @@ def test_rows_of_cross_attention_are_as_high_as_their_queries() -> None:
     flat = HeatMap("cross_attention", 0, ((0.5, 0.5, 0.0, 0.0),), ("a",), ("b", "c", "d", "e"))
     maps = [flat, *(heat(head) for head in range(6))]
     svg = draw_heat_maps(maps).decode()
-    assert "1 tokens: a" in svg
+    assert "1 token: a" in svg
     assert "4 tokens: b c d e" in svg
 
 

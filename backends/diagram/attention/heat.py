@@ -28,6 +28,7 @@ class HeatMap:
     weights  a row of weights per query
     queries  the token of each query
     keys     the token of each key
+    stacks   the stack of the queries and that of the keys; "" for the only one of a model
     """
 
     module: str
@@ -35,10 +36,16 @@ class HeatMap:
     weights: Rows
     queries: tuple[str, ...]
     keys: tuple[str, ...]
+    stacks: tuple[str, str] = ("", "")
 
     @property
     def tip(self) -> str:
         return f"{self.module}, head {self.head}"
+
+    @property
+    def masks(self) -> bool:
+        """Whether a query does not read some key at all."""
+        return any(weight <= 0 for row in self.weights for weight in row)
 
 
 def patches(weights: Rows, x: float, y: float, pitch: float) -> Iterator[Patch]:
@@ -81,7 +88,7 @@ def mostly(one: HeatMap) -> str:
     the same; nothing if all three places tie otherwise; `first token and itself 33 % each` for two.
     The first query, which can read itself only in a causal model, does not count.
     """
-    if one.queries != one.keys or len(one.queries) < 3:
+    if one.stacks[0] != one.stacks[1] or one.queries != one.keys or len(one.queries) < 3:
         return ""
     shares = {}
     for name, key_of in PLACES.items():

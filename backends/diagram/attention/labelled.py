@@ -35,7 +35,7 @@ def labelled(title: str, maps: Sequence[HeatMap]) -> Sheet:
             groups.append(group)
             x, bottom = x + wide + BETWEEN, max(bottom, low)
         right, y = max(right, x - BETWEEN), bottom + BETWEEN
-    key, bottom = legend(LEFT, y + 4)
+    key, bottom = legend(LEFT, y + 4, masked=any(one.masks for one in maps))
     groups.append(key)
     summary = "; ".join(filter(None, (f"{m.tip}: {mostly(m)}" for m in maps if mostly(m))))
     width = max(right, LEFT + WHOLE) + LEFT
@@ -66,7 +66,10 @@ def _panel(one: HeatMap, x: float, y: float, pitch: float) -> tuple[Group, float
     wide, low = len(columns) * pitch, top + len(rows) * pitch
     named = max(wide, NARROWEST, min(text_width(one.module, TITLE) * BOLD, NAMED))
     head = ": ".join(filter(None, (f"head {one.head}", mostly(one))))
-    for text, line_size, tone in ((one.module, TITLE, "ink"), (head, SMALL, "muted")):
+    lines = [(one.module, TITLE, "ink"), (head, SMALL, "muted")]
+    if len({*one.stacks}) > 1:
+        lines.append((f"rows: {one.stacks[0]}, columns: {one.stacks[1]}", SMALL, "muted"))
+    for text, line_size, tone in lines:
         low += line_size + 5
         bold = tone == "ink"
         text = shorten(text, line_size * (BOLD if bold else 1), named)

@@ -12,8 +12,8 @@ WHOLE = 98 + len(STEPS) * WIDE + 80
 SIZE = 9.5
 
 
-def legend(x: float, y: float) -> tuple[Group, float]:
-    """The steps from left to right, and the masked pairs. Returns the lower end too."""
+def legend(x: float, y: float, *, masked: bool) -> tuple[Group, float]:
+    """The steps from left to right, and masked pairs if there are any. Also the lower end."""
     group = Group("legend", "Legend")
     group.words.append(Words("attention weight", x, y + 8.5, 10.5, "ink", "start"))
     x += 98
@@ -23,8 +23,9 @@ def legend(x: float, y: float) -> tuple[Group, float]:
         group.words.append(Words(_number(step), left, y + HIGH + 11, SIZE))
     end = x + len(STEPS) * WIDE
     group.words.append(Words("1", end, y + HIGH + 11, SIZE))
-    group.patches.append(Patch("masked", "masked", [(end + 22, y, HIGH, HIGH)]))
-    group.words.append(Words("masked", end + 37, y + 8.5, 10.5, "ink", "start"))
+    if masked:
+        group.patches.append(Patch("masked", "masked", [(end + 22, y, HIGH, HIGH)]))
+        group.words.append(Words("masked", end + 37, y + 8.5, 10.5, "ink", "start"))
     return group, y + HIGH + 12
 
 

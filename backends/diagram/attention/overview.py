@@ -12,7 +12,7 @@ from .legend import WHOLE, legend
 MOST_MAPS = 1024
 WIDTH = 860.0
 SIDES = (26.0, 96.0)
-"""Smallest and largest side of a one."""
+"""Smallest and largest side of a map."""
 GAP, TOP, LEFT = 6.0, 18.0, 14.0
 LABEL, SMALL = 10.5, 10.0
 NOTED = 60
@@ -37,7 +37,7 @@ def overview(title: str, maps: Sequence[HeatMap]) -> Sheet:
         groups.append(group)
     width = max(left + len(heads) * (side + GAP), LEFT + WHOLE) + LEFT
     bottom = max(y + high for y, high in rows.values())
-    key, y = legend(LEFT, bottom + 18)
+    key, y = legend(LEFT, bottom + 18, masked=any(one.masks for one in maps))
     for line in _tokens(maps, width - 2 * LEFT):
         y += 15
         key.words.append(Words(line, LEFT, y, SMALL, anchor="start"))
@@ -81,10 +81,22 @@ def _names(
 
 
 def _tokens(maps: Sequence[HeatMap], width: float) -> list[str]:
-    """The tokens of each stack."""
+    """The tokens of each stack, and which stacks are rows and columns."""
+    shown: dict[tuple[str, tuple[str, ...]], None] = {}
+    for one in maps:
+        shown |= dict.fromkeys(zip(one.stacks, (one.queries, one.keys), strict=True))
     found = []
-    for tokens in dict.fromkeys(tokens for one in maps for tokens in (one.queries, one.keys)):
+    for stack, tokens in shown:
         more = " …" if len(tokens) > NOTED else ""
-        shown = " ".join(tokens[:NOTED])
-        found += lines_of(f"{len(tokens)} tokens: {shown}{more}", SMALL, width)
-    return found
+        words = f"{len(tokens)} token{'' if len(tokens) == 1 else 's'}"
+        text = f"{f'{stack}, ' if stack else ''}{words}: {' '.join(tokens[:NOTED])}{more}"
+        found += lines_of(text, SMALL, width)
+    return [*found, *_axes(maps, width)]
+
+
+def _axes(maps: Sequence[HeatMap], width: float) -> list[str]:
+    """What rows and columns are, for maps between two stacks."""
+    crossing = {one.module.rpartition(".")[2]: one.stacks for one in maps if len({*one.stacks}) > 1}
+    found = ["rows are queries, columns are keys"]
+    found += [f"{name}: {rows} × {columns}" for name, (rows, columns) in crossing.items()]
+    return lines_of("; ".join(found), SMALL, width)
