@@ -211,27 +211,26 @@ HELPER_NAMES = frozenset(
     causal_gathered_attention causal_linear_attention causal_strided_attention
     causal_tiled_attention centred_grid_angles check_frames check_lengths check_shapes
     check_unplaced check_vectors clipped_places compiled_fading_attention compiled_flex_attention
-    compiled_linear_attention
-    content_to_position copied_keys cosines_and_sines difference_share distance_attention
-    distance_scores document_ranges drawn_blocks drawn_table drop_labels drop_path
-    dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention
-    first_token_index fused_attention fused_attention_with_sinks gathered_attention given_ranges
-    global_places global_queries grid_angles grid_offsets grid_offsets_behind grid_places grid_turns
-    grouped_expert_linear growing_sharpness gru_step gru_step_reset_after in_chunks in_one_block
-    interleave_inputs intersect_ranges join_inputs joined_names kept_as_ranges keys_of lambda_init
-    last_of_blocks last_token lightning_rates linear_attention llama3_frequencies load_checkpoint
-    log_buckets lstm_step mask_of_tile masked_softmax masks_of_heads max_pool mean_of_tokens
-    mean_pool merge_ranges mixed_heads modulate one_tile open_tensors opened_ranges
-    outer_product_mean padding_mask path_bias place_rows pool_heads position_to_content
-    positions_of_tokens positions_past_padding put_together queries_between query_runs quick_gelu
-    random_blocks random_ranges recur relative_log_places relative_places rope_angles
-    rope_frequencies row_origins same_score sample scaled_rope_angles scaled_scores scores_of_places
-    sinusoid_pairs sinusoids sliding_tiles softcap softmax_with_sinks sparse_mixer stored_tensor
-    strided_attention strided_keys strided_ranges strided_runs sum_of_places swish take_apart
-    tiled_attention tiles_of_blocks tiles_of_rows tiles_with_bias token_pool unfit_rest unfit_rows
-    unless_padding video_angles video_offsets video_offsets_behind video_places weighted_sum
-    weighted_values with_sinks within_capacity without_padding yarn_frequencies
-    yarn_frequencies_between_pairs z_loss zero_padding
+    compiled_linear_attention content_to_position copied_keys cosines_and_sines difference_share
+    distance_attention distance_scores document_ranges drawn_blocks drawn_table drop_labels
+    drop_path dynamic_frequencies elu_features expert_linear explicit_attention
+    fading_linear_attention first_token_index fused_attention fused_attention_with_sinks
+    gathered_attention given_ranges global_places global_queries grid_angles grid_offsets
+    grid_offsets_behind grid_places grid_turns grouped_expert_linear growing_sharpness gru_step
+    gru_step_reset_after in_chunks in_one_block interleave_inputs intersect_ranges join_inputs
+    joined_names kept_as_ranges keys_of lambda_init last_of_blocks last_token lightning_rates
+    linear_attention llama3_frequencies load_checkpoint log_buckets lstm_step mask_of_tile
+    masked_softmax masks_of_heads max_pool mean_of_tokens mean_pool merge_ranges mixed_heads
+    modulate one_tile open_tensors opened_ranges outer_product_mean padding_mask path_bias
+    place_rows pool_heads position_to_content positions_of_tokens positions_past_padding
+    put_together queries_between query_runs quick_gelu random_blocks random_ranges recomputed recur
+    relative_log_places relative_places rope_angles rope_frequencies row_origins same_score sample
+    scaled_rope_angles scaled_scores scores_of_places sinusoid_pairs sinusoids sliding_tiles softcap
+    softmax_with_sinks sparse_mixer stored_tensor strided_attention strided_keys strided_ranges
+    strided_runs sum_of_places swish take_apart tiled_attention tiles_of_blocks tiles_of_rows
+    tiles_with_bias token_pool unfit_rest unfit_rows unless_padding video_angles video_offsets
+    video_offsets_behind video_places weighted_sum weighted_values with_sinks within_capacity
+    without_padding yarn_frequencies yarn_frequencies_between_pairs z_loss zero_padding
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -211,7 +211,7 @@ class Measured:
     @contextmanager
     def checkpoints(self, note: Any) -> Iterator[None]:
         """Record the tensors that `torch.utils.checkpoint` stores: the arguments of each layer, and
-        the masks of tiles among them.
+        the masks of tiles among them. Those of a tile are recorded by the hooks.
         """
         plain = getattr(self.module, "checkpoint", None)
         if plain is None:
@@ -219,7 +219,7 @@ class Measured:
             return
 
         def checkpoint(layer: Any, *arguments: Any, **options: Any) -> Any:
-            for tensor in _tensors(arguments):
+            for tensor in _tensors(arguments) if isinstance(layer, nn.Module) else ():
                 note(tensor)
             return plain(layer, *arguments, **options)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
+from ..recomputed import Recomputed, recomputed
 from ..sizes import number
 from ..tiling import ONE_RANGE, TileKind, Tiling
 from .masks import for_each_sequence
@@ -175,17 +176,30 @@ def _alone(s: Saving, slot: str) -> bool:
 
 def attend_saves(s: Saving) -> Iterator[Kept]:
     kernel = s.op.attrs["kernel"]
-    if kernel in ("explicit", "additive", "mixed"):
+    if _computes_again(s):
+        yield from ("q", "k", "v", "bias" if s.given("bias") else "mask", *_reordered(s))
+    elif kernel in ("explicit", "additive", "mixed"):
         yield from _written_out(s)
     elif runs_fused(s):
         yield from _fused(s)
     else:
         yield from _in_steps(s)
-    if kernel == "distance":
+    if kernel == "distance" and not _computes_again(s):
         yield _repeated(s, "k")  # for the squares
     strided = 0 if s.tiles is None else _tiling(s).count(TileKind.CLASSES)
     if strided:  # the order of the queries, and back
         yield Own("int", 2 * strided * elements(s.shape("q")[-2:-1]))
+
+
+def _computes_again(s: Saving) -> bool:
+    """Whether tiles compute their scores again in the backward pass, and save only their inputs."""
+    if s.tiles is None or (s.tiles.tiles == 1 and not s.tiles.masks):
+        return False
+    bias = s.source("bias")
+    made = None if bias is None else bias.source("bias")
+    learned = made is not None and made.op.kind == "relative_bias"
+    when = recomputed(s.op, s.values, learned=learned)
+    return when is Recomputed.ALWAYS or (when is not None and not s.fused and not runs_fused(s))
 
 
 def _fused(s: Saving) -> Iterator[Kept]:

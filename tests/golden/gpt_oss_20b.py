@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 @dataclass(frozen=True)
@@ -289,6 +290,24 @@ def tiled_attention(
     return torch.cat(outputs, dim=1).transpose(1, 2)
 
 
+def recomputed(
+    tiled: Callable[..., Tensor],
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    tiles: list[Tile],
+    attend: Callable[..., Tensor],
+    when: bool = True,
+) -> Tensor:
+    """Attention tile by tile; scores are not saved, but computed again in the backward pass.
+
+    tiled: computes the attention from tiles
+    """
+    if when and tiles[0].keys and torch.is_grad_enabled():
+        attend = partial(checkpoint, attend, use_reentrant=False)  # repeats dropout
+    return tiled(q, k, v, tiles, attend)
+
+
 class BiasedRouter(nn.Linear):
     """A linear layer computed in float32 or wider, so that rounding does not change the routing."""
 
@@ -406,7 +425,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v, self.kept)  # (B, K, S, E) each
         attend = partial(attention_with_sinks, sinks=self.sinks)
-        y = tiled_attention(q, k, v, tiles, attend)  # (B, H, T, E)
+        y = recomputed(tiled_attention, q, k, v, tiles, attend)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -589,4 +608,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 405757ec43c89dd4f166988257d449b98ee2df9fa397377c33f26107a8f343f3
+# sha256 of the above: 1cc6f1a24c81c19652480c62759d24d42a6772452bcdec9afe335e08c1d6c9a6

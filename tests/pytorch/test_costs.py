@@ -177,6 +177,14 @@ TILED = {
         "causal & window(40)",
         ('mask=[causal, "causal & window(40)"]', "attention={heads: 4, kv_heads: 2, softcap: 5}"),
     ),
+    "softcap, several ranges": ("blocks(9, 1) | keys(0:2)", ("attention={heads: 4, softcap: 5}",)),
+    "dropout by head": (
+        "causal & window(40)",
+        (
+            'mask=["causal & window(40)", "causal & strided(16)"]',
+            "attention={heads: 4, dropout: 0.1}",
+        ),
+    ),
     "by head, causal": ("causal & window(40)", ('mask=[causal, "causal & window(40)"]',)),
 }
 """Masks that are computed in tiles: the formula, and options."""

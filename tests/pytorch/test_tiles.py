@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from tile_cases import (
     CASES,
+    DECODER,
     DECODERS,
     EXACT,
     LENGTH,
@@ -213,6 +216,88 @@ def test_training_keeps_little_more_than_its_inputs() -> None:
         y = module.tiled_attention(q, k, v, tiles, attend)
     results = y.numel() * y.element_size()
     assert sum(kept.values()) - results <= 1.5 * 3 * q.numel() * q.element_size()
+
+
+RECOMPUTED = {
+    "sinks": "sinks: true",
+    "softcap": "softcap: 5",
+    "dropout": "dropout: 0.1",
+    "all": "kv_heads: 1, sinks: true, softcap: 5, dropout: 0.1",
+    "relative bias": "",
+    "several ranges": "softcap: 5, dropout: 0.1",
+    "of a stride": "dropout: 0.1",
+}
+"""Attention whose kernel would save scores."""
+WINDOW = "causal & window(9)"
+RANGES = {
+    "several ranges": "causal & (window(9) | keys(0:2))",
+    "of a stride": "causal & strided(9)",
+}
+
+
+def recomputing(name: str, **options: bool) -> tuple[nn.Module, dict[str, Any]]:
+    """A model in training, and the names of its file."""
+    sets = [f"attention={{heads: 2, {RECOMPUTED[name]}}}", f"mask={RANGES.get(name, WINDOW)}"]
+    if name == "relative bias":
+        sets.append("positions={type: relative_bias, buckets: 6, bidirectional: false}")
+    model = mw.compile(mw.loads(DECODER, sets=sets), dtype="float64", **options).train()
+    return model, vars(sys.modules[type(model).__module__])
+
+
+def trained(model: nn.Module, file: dict[str, Any], recomputed: Any) -> list[Tensor]:
+    """Outputs and gradients of one step, and random numbers drawn before and after `backward`."""
+    ids = torch.randint(0, 40, (2, 40), generator=torch.Generator().manual_seed(5))
+    model.zero_grad()
+    torch.manual_seed(3)
+    module = sys.modules[type(model).__module__]
+    with tiles_of(module, 8), mock.patch.dict(file, recomputed=recomputed):
+        y = model(ids)
+        drawn = torch.rand(2)
+        y.sin().sum().backward()
+    return [y, drawn, torch.rand(2), *(w.grad for w in model.parameters() if w.grad is not None)]
+
+
+def saving(tiled: Any, *given: Any, when: bool = True) -> Any:
+    """In place of `recomputed`: computes nothing again."""
+    return tiled(*given)
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+@pytest.mark.parametrize("name", RECOMPUTED)
+def test_scores_computed_again_are_the_same(name: str, checkpointed: bool) -> None:
+    """Outputs, gradients and the next random numbers are those without recomputation."""
+    model, file = recomputing(name, gradient_checkpointing=checkpointed)
+    found = trained(model, file, file["recomputed"])
+    expected = trained(model, file, saving)
+    assert len(found) == len(expected) > 10
+    assert all(
+        torch.allclose(a, b, rtol=0, atol=EXACT) for a, b in zip(found, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in RECOMPUTED if name not in RANGES])
+def test_scores_are_not_kept(name: str) -> None:
+    """Training keeps the inputs of attention, which tiles share, and their masks."""
+    model, file = recomputing(name)
+    plain, kept, inputs = file["recomputed"], dict[int, int](), list[int]()
+
+    def pack(x: Tensor) -> Tensor:
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+    def watched(
+        tiled: Any, q: Tensor, k: Tensor, v: Tensor, tiles: Any, *given: Any, **when: Any
+    ) -> Any:
+        inputs.append(sum(x.nbytes for x in (q, k, v)))
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            y = plain(tiled, q, k, v, tiles, *given, **when)
+        for tile in tiles:
+            kept.pop(tile.mask.untyped_storage().data_ptr(), None)
+        return y
+
+    trained(model, file, watched)
+    assert len(inputs) == 2
+    assert 0 < sum(kept.values()) <= 1.5 * sum(inputs)
 
 
 def test_copies_of_keys_are_not_kept_for_the_backward() -> None:

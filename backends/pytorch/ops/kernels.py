@@ -8,6 +8,7 @@ from typing import Any
 
 from ....compiler.axes import ONE, show
 from ....compiler.graph import Op
+from ....compiler.recomputed import Recomputed, recomputed
 from ....compiler.sizes import Size
 from ....compiler.tile_counts import for_global_rows
 from ....compiler.tiling import TileKind, Tiling
@@ -71,10 +72,36 @@ def tiled(f: Writer, op: Op) -> Any:
         if Set(Name("attend"), partial) not in f.body:
             f.assign("attend", partial, "", op)
         attend = Name("attend")
-    function = function_of(op.attrs["tiles"])
+    of, first, last = _recomputed(f, op, q)
     if op.attrs["tiles"].by_head:
-        return call("attention_by_head", q, k, v, tiles, Name(function), attend)
-    return call(function, q, k, v, tiles, attend)
+        tiled = Call(Name("partial"), (Argument(of), *first, *last)) if first else of
+        return call("attention_by_head", q, k, v, tiles, tiled, attend)
+    return Call(of, (*first, *map(Argument, (q, k, v, tiles, attend)), *last))
+
+
+Arguments = tuple[Argument, ...]
+
+
+def _recomputed(f: Writer, op: Op, q: Any) -> tuple[Name, Arguments, Arguments]:
+    """The function that attends in tiles: `recomputed` of it, with its first and last arguments,
+    where the kernel would save scores.
+    """
+    tiled = Name(function_of(op.attrs["tiles"]))
+    bias = f.graph.producer(op.arg("bias"))
+    learned = bias is not None and bias.attrs["distance"]["kind"] == "relative_buckets"
+    when = recomputed(op, f.graph.values, learned=learned)
+    if when is None:
+        return tiled, (), ()
+    test = WHEN_RECOMPUTED[when]
+    last = () if test is None else (Argument(expression(test, q=q), "when"),)
+    return Name("recomputed"), (Argument(tiled),), last
+
+
+WHEN_RECOMPUTED = {
+    Recomputed.ALWAYS: None,
+    Recomputed.ON_CPU: "q.is_cpu",
+    Recomputed.DROPPED: "dropout > 0 and q.is_cpu",
+}
 
 
 def function_of(tiling: Tiling) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .ranges import query_runs
 
@@ -250,6 +252,24 @@ def causal_strided_attention(
     if q.size(2) > 1 and not tiles[0].keys and tiles[0].mask is None:
         return attend(q, k, v, is_causal=True)
     return strided_attention(q, k, v, tiles, attend)
+
+
+def recomputed(
+    tiled: Callable[..., Tensor],
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    tiles: list[Tile],
+    attend: Callable[..., Tensor],
+    when: bool = True,
+) -> Tensor:
+    """Attention tile by tile; scores are not saved, but computed again in the backward pass.
+
+    tiled: computes the attention from tiles
+    """
+    if when and tiles[0].keys and torch.is_grad_enabled():
+        attend = partial(checkpoint, attend, use_reentrant=False)  # repeats dropout
+    return tiled(q, k, v, tiles, attend)
 
 
 def attention_by_head(
