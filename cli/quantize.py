@@ -65,7 +65,7 @@ def quantize(
       modelwright quantize gpt.yaml --weights run/weights.safetensors --to int8 -o int8.safetensors
       modelwright generate gpt.yaml --weights int8.safetensors --tokenizer tokenizer.json …
 
-    Other embeddings and experts are not quantized; the command says what is not, and why.
+    Other embeddings and experts are not quantized; the command prints which, and why.
     """
     if output.suffix != ".safetensors":
         fail(f"{output}: the suffix must be .safetensors")

@@ -158,7 +158,7 @@ class Size(int):
 
 
 def _is(other: int, neutral: int) -> bool:
-    """Is it this number for good? A field of the Config with this value may have another one."""
+    """Whether it is this number for every Config: fields of the Config may change."""
     return other == neutral and not (isinstance(other, Size) and other.fields())
 
 

@@ -108,14 +108,14 @@ class TileCounts:
         return ranges_count(formula, self.tokens, self.size, rows=rows, bare=bare)
 
     def _left_to_sdpa(self, mask: Op, formula: Formula) -> bool:
-        """Is the mask the causal one of SDPA: with a window or block of all tokens, or none?"""
+        """Whether SDPA's causal mask is enough: no window or block, or one of all tokens."""
         windows = [atom.args[0] for atom in atoms(formula) if atom.name in ("window", "blocks")]
         covered = all(isinstance(n, int) and self.tokens <= n for n in windows)
         return mask.attrs["implicit"] == "causal" and covered
 
 
 def for_global_rows(graph: ModuleGraph, attend: Op) -> bool:
-    """Is the result used for the queries of global tokens alone?"""
+    """Whether the result is used only for the queries of global tokens."""
     users = graph.consumers(attend.outputs[0])
     return bool(users) and all(
         user.kind == "select" and user.arg("a") == attend.outputs[0] for user in users
@@ -123,7 +123,7 @@ def for_global_rows(graph: ModuleGraph, attend: Op) -> bool:
 
 
 def may_be_plain(graph: ModuleGraph, mask: Op) -> bool:
-    """Can the kernels that read a mask do without one where it hides nothing?"""
+    """Whether the kernels that read a mask need none where it hides nothing."""
     return not any(
         user.attrs.get("kernel") != "sdpa" or for_global_rows(graph, user)
         for user in readers(graph, mask)

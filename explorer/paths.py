@@ -74,7 +74,7 @@ class Written:
         return {line for key in keys for line in self.lines_of((key,))}
 
     def _stands_for_all(self, path: Path, mark: Mark) -> bool:
-        """Is this the place of the document, which a part has that no line of it names?"""
+        """Whether a part has only the location of the document, since no line names it."""
         whole = self.tree.at
         return len(path) != 1 and (mark.line, mark.column) == (whole.line, whole.column)
 

@@ -140,7 +140,7 @@ class Queue:
 
     @contextmanager
     def turn(self, page: str, ask: str, number: int) -> Iterator[bool]:
-        """Wait for the turn of a question; is it still the last of its kind from this page?"""
+        """Wait for a question's turn; whether it is still the page's last one of its kind."""
         key = page[:64], ask[:16]
         if len(self._newest) > self.MOST_PAGES:
             self._newest.clear()

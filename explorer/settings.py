@@ -40,13 +40,13 @@ class Settings:
 
     @property
     def is_local(self) -> bool:
-        """Does only this machine reach the server?"""
+        """Whether only this machine can reach the server."""
         return self.host == "localhost" or (
             is_address(self.host) and ip_address(self.host).is_loopback
         )
 
     def answers_to(self, name: str) -> bool:
-        """May a request name this host? A page elsewhere can point its own name at this machine.
+        """Whether a request may name this host. Another site can point its name at this machine.
 
         Names of this machine may, and the host that was given; every address may where the server
         listens at all of them, since an address cannot be pointed elsewhere.
@@ -58,7 +58,7 @@ class Settings:
 
 
 def is_address(text: str) -> bool:
-    """Is this an IPv4 or IPv6 address, and no name?"""
+    """Whether this is an IPv4 or IPv6 address, not a name."""
     try:
         ip_address(text)
     except ValueError:

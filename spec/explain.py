@@ -233,7 +233,7 @@ RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
 
 
 def _inherited(path: Sequence[int | str], missing: set[Path]) -> bool:
-    """Is the value missing in cross-attention only because the attention it inherits lacks it?"""
+    """Whether cross-attention lacks the value only because the attention it inherits from does."""
     attention = tuple("attention" if part == "cross_attention" else part for part in path)
     return attention != tuple(path) and attention in missing
 

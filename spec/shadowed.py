@@ -91,7 +91,7 @@ def _is_elsewhere(mark: Mark, own: set[str]) -> bool:
 
 
 def _is_other(node: Node, other: Node) -> bool:
-    """Does the value that replaces this one say something else, in the same document?"""
+    """Whether the value that replaces this one is another one, in the same document."""
     if other.mark.why == "--set" and node.mark.why != "--set":
         return False
     return bool(other.plain() != node.plain())
@@ -103,7 +103,7 @@ def _is_list_of_parts(node: Node) -> bool:
 
 
 def _stand_alone(tree: Node) -> bool:
-    """Has the document stacks, all of which start from another file?"""
+    """Whether the document has stacks and all of them extend another file."""
     stacks = tree.get("stacks")
     named = [node for _, node in stacks.items()] if stacks else []
     named += [node for key in ("encoder", "decoder") if (node := tree.get(key)) is not None]

@@ -32,6 +32,19 @@ def lowered(file: Path) -> ModuleGraph:
     return lower(mw.load(file))
 
 
+def test_docstrings_state_and_do_not_ask(root: Path) -> None:
+    """`Whether x is y.`, as in the documentation of Python and PyTorch."""
+    asking = [
+        f"{name}: {text}"
+        for name, path in modules(root)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        for text in (ast.get_docstring(node) or "").split("\n")[:1]
+        if text.endswith("?")
+    ]
+    assert asking == []
+
+
 # -- slots
 
 

@@ -51,7 +51,7 @@ def differential(
 
 
 def _product(weights: Weights, which: int, width: int) -> float:
-    """The product of the learned vectors of a map."""
+    """λq · λk of one of the two attention maps, from their learned vectors."""
     names = (f"lambda_query{which}", f"lambda_key{which}")
     first, second = (weights(name, width) for name in names)
     return float(first @ second)

@@ -89,7 +89,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 
 
 def _is_helper(part: Any) -> TypeGuard[Copied | Function]:
-    """Is it a function for all that call it, and not for one op?"""
+    """Whether a function serves all its callers, and not one op."""
     return isinstance(part, Copied) or (isinstance(part, Function) and not is_placed(part.origins))
 
 

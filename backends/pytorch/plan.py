@@ -492,7 +492,7 @@ class FilePlan:
         return Given(self.value_name(value, path), value, self.kind(value), optional=optional)
 
     def kind(self, value: str) -> str:
-        """Is a value a tensor, or a mask in tiles, or one for each group of heads?"""
+        """The kind of a value: a tensor, a mask in tiles, or one for each group of heads."""
         producer = self.graph.producer(value)
         if producer is not None and producer.kind == "mask" and producer.attrs.get("flex"):
             return "block mask"

@@ -79,7 +79,7 @@ def mask_functions(
 
 
 def all_forced(graph: ModuleGraph) -> bool:
-    """Is no sequence too short for tiles, whichever mask they are of?"""
+    """Whether no sequence is too short for tiles, for any mask."""
     tiled = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles")]
     return all(op.attrs.get("forced") for op in tiled)
 

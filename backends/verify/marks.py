@@ -59,7 +59,7 @@ class Marks:
         return [item for item in self.lengths.items() if item[0].endswith("attention_mask")]
 
     def source(self, name: str) -> InputFact | None:
-        """The input whose vectors an argument describes, one by one; None if it has several."""
+        """The features of which an argument has one value per vector; None for other inputs."""
         graph = self.arguments.graph
         stack = owner_of(graph, name)
         fact = graph.inputs[stack]

@@ -183,7 +183,7 @@ class Measured:
 
     @contextmanager
     def ranges(self, pack: Callable[[Tensor], Saved]) -> Iterator[None]:
-        """Record the tensors that tiles save by hooks of their own, which hide those outside."""
+        """Record what tiles save: their own hooks hide those around them."""
         plain = getattr(self.module, "kept_as_ranges", None)
         if plain is None:
             yield

@@ -208,7 +208,7 @@ def _is_changed(state: StackState, source: Tokens) -> bool:
 
 
 def _has_input_positions(state: StackState) -> bool:
-    """Are positions added to the input of the stack?"""
+    """Whether positions are added to the input of the stack."""
     positions = [plain(one) for one in state.stack.positions]
     return any(acts_on(one) == "input" and not in_attention(one) for one in positions)
 

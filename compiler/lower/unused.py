@@ -265,7 +265,7 @@ def _has_parts(value: Any) -> bool:
 
 
 def _says_nothing(option: Option) -> bool:
-    """Does it switch off what is not there?"""
+    """Whether the option switches off what is not there."""
     if option.path[-1] == "type":
         return bool(option.value == "none")
     found = NOTHING.get(str(option.path[-1]), ()) if option.inside else ()
@@ -332,7 +332,7 @@ class Levels:
         return option.usual or _is_default(option)
 
     def overrule(self, option: Option) -> bool:
-        """Do inner levels use another value?"""
+        """Whether inner levels use another value."""
         split = _split(option)
         if split is None:
             return False
@@ -343,14 +343,14 @@ class Levels:
         )
 
     def _is_of_a_stack(self, key: Key) -> bool:
-        """Has a stack this value too?"""
+        """Whether a stack has this value too."""
         written = self.written[key[:2]].items()
         return any(
             value == key[2] for level, value in written if level[0] == "stacks" and len(level) == 2
         )
 
     def _differs(self, key: Key, stack: Path) -> bool:
-        """Is another value of the option used in this stack?"""
+        """Whether another value of the option is used in this stack."""
         return any(
             other != key and other[:2] == key[:2] and any(level[:2] == stack for level in levels)
             for other, levels in self.used.items()
@@ -373,7 +373,7 @@ def _is_inside(level: Path, outer: Path) -> bool:
 
 
 def _is_default(option: Option) -> bool:
-    """Is it the type that the language gives an inherited option?"""
+    """Whether it is the type that the language gives an inherited option."""
     return option.path[-1] == "type" and option.value == DEFAULTS.get(str(option.path[-2]))
 
 
@@ -384,7 +384,7 @@ def _of_family(spec: ModelSpec, option: Option) -> bool:
 
 
 def _without_layers(spec: ModelSpec, option: Option) -> bool:
-    """Is it for the blocks of a stack that has none?"""
+    """Whether it is for the blocks of a stack that has none."""
     if option.path == ("init", "depth_scaled"):
         return not all(stack.order for stack in spec.stacks.values())
     if option.path[0] != "stacks" or spec.stacks[str(option.path[1])].order:

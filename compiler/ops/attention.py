@@ -170,7 +170,7 @@ def _kinds(s: Saving) -> tuple[TileKind, ...]:
 
 
 def _alone(s: Saving, slot: str) -> bool:
-    """Is there one key head for each group of heads? Products need no copy of it."""
+    """Whether each group of heads shares one key head; products need no copy of it."""
     return bool(_kinds(s)) and s.shape(slot)[1].size == len(_kinds(s))
 
 

@@ -96,8 +96,8 @@ def _stacks_with(masks: list[Op], kind: TileKind) -> set[str]:
 
 
 def _may_be_causal(graph: ModuleGraph, mask: Op) -> bool:
-    """Is the mask the causal one where its window or first block covers all tokens? It is left to
-    SDPA then.
+    """Whether the mask is plainly causal if its window or first block covers all tokens; SDPA
+    computes it then.
     """
     formula = mask.attrs["formula"]
     parts = getattr(formula, "parts", (formula,))

@@ -190,7 +190,7 @@ def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
         yield Finding(path, "a head of type `patches` needs `layout: image` in the input")
     if any(step != image.patch_size for step in image.steps):
         yield Finding(
-            path, "a head of type `patches` needs patches that do not overlap: no `stride`"
+            path, "a head of type `patches` needs patches that do not overlap; remove `stride`"
         )
     rest = [side for side in image.sides if side % image.patch_size]
     if rest:

@@ -221,8 +221,8 @@ def stack_inputs_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
         if source.skip and source.replace is None and _padded(spec, other):
             yield Finding(
                 (*place, "skip"),
-                f"`skip` leaves out the same vectors of each sequence, but those of "
-                f"`{source.stack}` may be padded; it needs `replace`, or an image or a signal",
+                f"`skip` removes the same positions of each sequence, but sequences of "
+                f"`{source.stack}` may be padded; add `replace`, or read images or signals",
             )
         if count is not None and source.skip >= count:
             yield Finding(
@@ -461,7 +461,7 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
                 who = "this stack" if seen[argument] == name else f"stack `{seen[argument]}`"
                 yield Finding(
                     path,
-                    f"argument `{argument}` is used twice, here and by {who}; rename one"
+                    f"argument `{argument}` exists already, in {who}; rename one"
                     + (" with `argument: …`" if step[-1] == "argument" else ""),
                 )
             seen.setdefault(argument, name)

@@ -137,7 +137,7 @@ def sdpa_of_tile(f: Writer, op: Op) -> tuple[Argument, ...]:
 
 
 def _shared(op: Op) -> bool:
-    """Do several query heads share keys and values?"""
+    """Whether several query heads share keys and values."""
     return bool(op.attrs["heads"] != op.attrs["kv_heads"])
 
 
@@ -226,7 +226,7 @@ if q.size(2) == 1:  # the heads of a group become its queries: k and v are read 
 
 
 def _by_head(f: Writer, op: Op) -> bool:
-    """Have the heads biases or masks of their own, (…, H, T, S)?"""
+    """Whether heads differ in biases or masks, (…, H, T, S)."""
     given = op.arg("bias") or ("" if op.attrs.get("tiles") else op.arg("mask"))
     shape = f.graph.values[given].shape if given else ()
     return bool(op.arg("sinks")) or (len(shape) > 2 and shape[-3].label != ONE.label)

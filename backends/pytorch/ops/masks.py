@@ -125,7 +125,7 @@ RING = (
 
 
 def tiled(op: Op) -> bool:
-    """Is a mask emitted as tiles, or as a mask of blocks?"""
+    """Whether a mask is emitted as tiles or as a block mask."""
     return bool(op.attrs.get("tiles") or op.attrs.get("flex"))
 
 

@@ -81,7 +81,7 @@ def block_ranges(
 
 
 def in_one_block(first: int, last: int, size: int, origins: list[int]) -> bool:
-    """Are the queries `first` to `last` in the same block of `size` tokens in each sequence?"""
+    """Whether the queries `first` to `last` are in one block of `size` tokens in each sequence."""
     return all((first - origin) // size == (last - 1 - origin) // size for origin in origins)
 
 

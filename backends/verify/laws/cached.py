@@ -128,5 +128,5 @@ def pieces(
 
 
 def has_static_cache(subject: Subject) -> bool:
-    """Is it the file of `build --static-cache`, whose cache is allocated at full size?"""
+    """Whether the file is built with `--static-cache`, so that the cache has its full size."""
     return bool(subject.cached) and isinstance(vars(subject.module)["Cache"](1).length, Tensor)

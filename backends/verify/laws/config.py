@@ -245,6 +245,6 @@ def _made(subject: Subject, name: str, value: float) -> nn.Module | None:
 
 
 def _stands_in(field: Field, spec: ModelSpec) -> bool:
-    """Is a number written in the spec, and not computed by the language?"""
+    """Whether a number is written in the spec, and not computed from others."""
     document = yaml.safe_load(show(spec))
     return any(_put(document, place, field.value, number(field.value)) for place in field.places)

@@ -216,7 +216,7 @@ def _rotated(
 
 
 def _is_normed_after(part: Mha) -> bool:
-    """Are the heads of queries and keys normalised after they are rotated?"""
+    """Whether queries and keys are normalised after rotation."""
     rule = part.qk_norm
     return isinstance(rule, HEADS) and bool(has_norm(rule, "type")) and rule.after_positions
 
