@@ -180,12 +180,22 @@ def _where_given(
 def _check(
     f: Writer, shape: Expr, group: list[Given], helper: str = "check_shapes"
 ) -> list[Statement]:
-    """One or several lines."""
-    ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
-    line = Do(call(helper, shape, **{one.name: Name(one.name) for one in group}))
-    if len(group) > 1 and width(line, 2) > LONG:
-        return [*_check(f, shape, group[:-1], helper), *_check(f, shape, group[-1:], helper)]
-    return [written_for(line, *ops)]
+    """One or several lines, each with as many arguments as fit."""
+    lines: list[Statement] = []
+    while group:
+        size = len(group)
+        line = _check_of(shape, group, helper)
+        while size > 1 and width(line, 2) > LONG:
+            size -= 1
+            line = _check_of(shape, group[:size], helper)
+        ops = [op.number for op in map(f.graph.producer, (g.value for g in group[:size])) if op]
+        lines.append(written_for(line, *ops))
+        group = group[size:]
+    return lines
+
+
+def _check_of(shape: Expr, group: list[Given], helper: str) -> Do:
+    return Do(call(helper, shape, **{one.name: Name(one.name) for one in group}))
 
 
 def is_integer(graph: ModuleGraph, one: Given) -> bool:

@@ -151,8 +151,7 @@ class BertBase(nn.Module):
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
         batch, length = (1, 1, *input_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
-        check_shapes((batch, length), position_ids=position_ids)
-        check_shapes((batch, length), token_type_ids=token_type_ids)
+        check_shapes((batch, length), position_ids=position_ids, token_type_ids=token_type_ids)
         if length == 0:
             raise ValueError("input_ids has no tokens; at least one is needed")
         if length > self.config.max_positions:
@@ -181,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: cd5e42b70c9546dc49c2a5244e125c2244a4950d59d927eba2b06c06b8da01bb
+# sha256 of the above: d90fb1d4f037c832f9b14001c7b7754736573be77c3878994718c992b38244e2

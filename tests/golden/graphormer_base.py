@@ -177,8 +177,7 @@ class GraphormerBase(nn.Module):
         """Hidden states (B, T, D) of `node_ids` (B, T)."""
         batch, length = (1, 1, *node_ids.shape)[-2:]  # check_shapes rejects other ranks
         check_shapes((batch, length), node_ids=node_ids, node_attention_mask=node_attention_mask)
-        check_shapes((batch, length), in_degree=in_degree)
-        check_shapes((batch, length), out_degree=out_degree)
+        check_shapes((batch, length), in_degree=in_degree, out_degree=out_degree)
         check_shapes((batch, length, length), spatial_pos=spatial_pos)
         check_shapes((batch, length, length, self.config.max_distance), edge_input=edge_input)
         if length == 0:
@@ -223,4 +222,4 @@ class GraphormerBase(nn.Module):
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
-# sha256 of the above: ba0de6ceecaf76f44e9abef2d3df77cc92abeeb5bc0f161d99ee9e1971ba74b9
+# sha256 of the above: bb291ad22f0182f002ceb40c1652056e467cd7c6dd9158662bc786abaa037102
