@@ -106,7 +106,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -437,4 +437,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: dc2d494f7a4cba1e7c96fa1f1705e700318d5853301090ab5ba7e4559d0b9a21
+# sha256 of the above: 5534ba419bc8670fe2276e6d663a96953f39dabf80e2afce85005318dfbea56a

@@ -63,7 +63,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -278,4 +278,4 @@ class DitXl2(nn.Module):
         return F.mse_loss(images, target.to(images.dtype))
 
 
-# sha256 of the above: 155c5d58adab8a37749ca2a76787df7a16ea1f1e878aeccd99ccb10c3158f19c
+# sha256 of the above: dfaea92e6b4f1ba4fb8f810a706a9146d124d552dc9b9a411f0c00c3b5bfaddb

@@ -99,7 +99,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -480,4 +480,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: dc9cc37a73b10ddf0743bca49ce739c5ddfb0eb7f78f5e7dffd587837e0584e0
+# sha256 of the above: 3dbd699744e6fd9d95ae891193d271a0e47477785f8948579f201c420f42a89a

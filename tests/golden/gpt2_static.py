@@ -75,7 +75,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -298,4 +298,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4deb6f761428655e7369ced6e97a19611b4d0ca1dca5ffd1639f9ca536d96974
+# sha256 of the above: bea6f527985790cdbb7ebe89353de2987f751299f691fa409b245adebf2cf37b

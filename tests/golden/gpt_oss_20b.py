@@ -117,7 +117,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -608,4 +608,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1cc6f1a24c81c19652480c62759d24d42a6772452bcdec9afe335e08c1d6c9a6
+# sha256 of the above: ae8fe5df60c71fa9e6453e899e23490324b45864796803f4e7f537699293bfa6

@@ -71,7 +71,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -285,4 +285,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d9053782855e9f0e29e98512b4f3628e5bf90d838440a5b5f3f507220cb7f05f
+# sha256 of the above: 257d319c8c54698c5ae5f79979f7e6972b7789517fa1fd5d2c8bf3ba5900644d

@@ -72,7 +72,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -352,4 +352,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5761ab24b64551195fa58c5c02031f9d14a62d88561a81208c251ad69b7228dd
+# sha256 of the above: 6500aa6b5a80036d560beab05d1addd9ca5b13dba0093fa359d6b2f20d7f12da

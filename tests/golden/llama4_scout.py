@@ -90,7 +90,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -584,4 +584,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3878780df59050643c2a46c278e60b8caa37025d8d76b2791de07fabceedde99
+# sha256 of the above: 1c542b997a109031dce99d4c42129d30354d7c7bd1468a7f612b0b17d5a362b8

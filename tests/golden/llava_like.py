@@ -107,7 +107,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -490,4 +490,4 @@ class LlavaLike(nn.Module):
         return tokens
 
 
-# sha256 of the above: e81dcc19dd130513154f673ce829f29d03825af7fd54e643b3f6a419f3d397a2
+# sha256 of the above: fff0355b3ce1cd1dc36b8b64d8c29982042b97e38e03ab65e38476685833777f

@@ -70,7 +70,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -413,4 +413,4 @@ class Rnnsearch(nn.Module):
         return tokens
 
 
-# sha256 of the above: d43f95f43c33ac8a9d38bed6f76e1a67e6ef364d62d93725259b7b7f5c83a0d9
+# sha256 of the above: 06dfa99eeaf054ff11bc3359d68cdfd0c5749623cd014467ab3cbb9a19a22f6a

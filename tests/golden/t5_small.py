@@ -79,7 +79,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -376,4 +376,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8c4c38ef3c9e7544928fa7c56120720b70c3757a79d8badcdb42ea3513408377
+# sha256 of the above: 48d038ca063332aee75d4299baf0c89c377c96ff004eb197f6c88f50c21399cd

@@ -70,7 +70,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -362,4 +362,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2d5f5427b2568daaa66c41cf68f0d5d1a2207e773a1b6b631f1f1b7a7c96b792
+# sha256 of the above: f265b7a95405f0fd8f6bcb5c46e6581fc77ff56ab78647e5eb083b8593ac05dd

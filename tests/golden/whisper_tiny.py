@@ -82,7 +82,7 @@ def check_shapes(shape: tuple[int, ...], **given: Tensor | None) -> None:
     """Check shapes and integer dtypes. Masks may be bool; positions may have a single row."""
     for name, x in [(name, x) for name, x in given.items() if x is not None]:
         kind, size = ("int or bool", 1) if name.endswith("mask") else ("int64", 4)  # min. bytes
-        shapes = [shape, *([(1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [])]
+        shapes = [shape, (1, *shape[1:]), shape[1:]] if name.endswith("position_ids") else [shape]
         if x.shape not in shapes or x.is_floating_point() or x.element_size() < size:
             raise ValueError(f"{name} must be {kind} {shape}, not {x.dtype} {(*x.shape,)}")
 
@@ -376,4 +376,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: c7e2b4d3c43ef67b8a7a78848f4e0690dd56fc7576c9f86a90fffbbf688f9c65
+# sha256 of the above: ea2e9d4901441725326a98c2373bffc7440e6d992c2a71cd905e834c1f3ddc9f
