@@ -178,8 +178,8 @@ class Contrastive(Part):
 
 class PatchesHead(HeadPart):
     """An image (B, channels, H, W): a linear layer gives the pixels of each patch of the stack's
-    input, in the order row, column, channel. `prefix_tokens` and `registers` are left out. The loss
-    is the mean squared error.
+    input, in the order row, column, channel. `prefix_tokens`, `registers` and the other inputs of
+    the stack are left out. The loss is the mean squared error.
 
     channels: number of channels of the image, which may differ from that of the input
     bias: whether the linear layer has a bias

@@ -114,6 +114,10 @@ def _skipped(op: Op, graph: ModuleGraph) -> str:
     return f"the first {plain(count)} tokens" if count > 1 else "the first token"
 
 
+def _part(op: Op, graph: ModuleGraph) -> str:
+    return f"{plain(int(op.attrs['length'].size))} tokens"
+
+
 def _placed(op: Op, graph: ModuleGraph) -> str:
     return f"at token {plain(int(op.attrs['token']))}"
 
@@ -293,6 +297,7 @@ LOOKS: dict[str, Look] = {
     "interleave_inputs": Look("pill", "other", _const("Interleave")),
     "take_turns": Look("pill", "other", _const("Take one input"), _turn),
     "skip_tokens": Look("pill", "other", _const("Skip"), _skipped),
+    "take_part": Look("pill", "other", _const("Image tokens"), _part),
     "place_rows": Look("pill", "embedding", _const("Place vectors"), _placed),
     "learned_tokens": Look("box", "embedding", _const("Learned tokens"), _learned),
     "zero_tokens": Look("text", "text", _const("zeros"), _learned),

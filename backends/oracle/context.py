@@ -114,3 +114,6 @@ class Memory:
     own: bool = False
     stack: Stack | None = None
     places: Array | int = 0
+
+
+Hidden = dict[str, list[Memory]]

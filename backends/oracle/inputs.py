@@ -1,14 +1,23 @@
 """Inputs of stacks."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches, StackInput
+from ...spec.embedding import (
+    ConvLayer,
+    ConvStem,
+    Features,
+    LearnedInput,
+    Patches,
+    StackInput,
+    has_grid,
+)
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
-from .context import Tokens
+from .context import Hidden, Tokens
 from .pointwise import activate, normalize, sigmoid
 from .positions import added, grouped
 from .vectors import Places, place, replacing
@@ -30,6 +39,24 @@ def source_of(spec: ModelSpec, name: str) -> Any:
     """The token ids of a stack, else its first input."""
     sources = sources_of(spec, name)
     return next((one for one in sources if isinstance(one, TokenInput)), sources[0])
+
+
+def length_of(source: Any, inputs: Mapping[str, Array], row: int, hidden: Hidden) -> int:
+    """Number of tokens of an input; 0 if it is absent."""
+    if isinstance(source, StackInput):
+        rows = hidden[source.stack]
+        return len(rows[row].x) - source.skip + source.prefix_tokens if rows else 0
+    if isinstance(source, LearnedInput):
+        return source.tokens
+    if source.argument not in inputs:
+        return 0
+    given = np.asarray(inputs[source.argument])[row]
+    learned = source.prefix_tokens + getattr(source, "registers", 0)
+    if has_grid(source):
+        return learned + math.prod(source.grid)
+    if isinstance(source, ConvStem):
+        return learned + source.tokens(given.shape[-1 if source.layout != "frames" else 0])
+    return learned + len(given)
 
 
 def module_of(source: Any) -> str:

@@ -1,13 +1,12 @@
 """A model: stacks in order of their dependencies, then heads."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ...spec.condition import Pooled
-from ...spec.embedding import ConvStem, Features, LearnedInput, StackInput, has_grid, interleaved
+from ...spec.embedding import Features, LearnedInput, StackInput, has_grid, interleaved
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -15,10 +14,10 @@ from ...spec.positions import in_attention
 from .blocks import run_block
 from .branches import branches
 from .condition import modulation, vector_of
-from .context import Chances, Draws, Layer, Memory, Tokens
+from .context import Chances, Draws, Hidden, Layer, Memory, Tokens
 from .feed_forward import auxiliary_loss
-from .heads import Hidden, run_head
-from .inputs import OUTPUT, Rows, module_of, read_input, source_of, sources_of, table_of
+from .heads import run_head
+from .inputs import OUTPUT, Rows, length_of, module_of, read_input, source_of, sources_of, table_of
 from .options import check_options
 from .pointwise import normalize
 from .positions import added
@@ -52,7 +51,7 @@ def run(
     for name in stacks_needed(spec):
         hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items() if rows}
-    results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
+    results |= {name: run_head(spec, name, store, inputs, hidden) for name in spec.heads}
     results |= {"auxiliary_loss": auxiliary_loss(store)} if store.routed else {}
     for name in spec.stacks:  # an embedding shared only by unused stacks belongs to the model
         if isinstance(source_of(spec, name), TokenInput):
@@ -205,24 +204,6 @@ def masked(spec: ModelSpec, name: str) -> Any:
     return sources[found[0]] if any(all(map(counted, side)) for side in sides) else None
 
 
-def length_of(source: Any, inputs: Inputs, row: int, hidden: Hidden) -> int:
-    """Number of tokens of an input; 0 if it is absent."""
-    if isinstance(source, StackInput):
-        rows = hidden[source.stack]
-        return len(rows[row].x) - source.skip + source.prefix_tokens if rows else 0
-    if isinstance(source, LearnedInput):
-        return source.tokens
-    if source.argument not in inputs:
-        return 0
-    given = np.asarray(inputs[source.argument])[row]
-    learned = source.prefix_tokens + getattr(source, "registers", 0)
-    if has_grid(source):
-        return learned + math.prod(source.grid)
-    if isinstance(source, ConvStem):
-        return learned + source.tokens(given.shape[-1 if source.layout != "frames" else 0])
-    return learned + len(given)
-
-
 def run_stack(
     spec: ModelSpec, name: str, weights: Weights, data: Data, hidden: Hidden
 ) -> list[Memory]:
@@ -237,7 +218,8 @@ def run_stack(
     count = max(counts, default=0)
     places = places_of(stack, own, hidden)
     for row in range(count):
-        rows: Rows = {a: np.asarray(value)[row] for a, value in inputs.items()}
+        given = {a: np.asarray(value)[row] for a, value in inputs.items()}
+        rows: Rows = {**given}
         for one in sources:
             if isinstance(one, StackInput) and hidden[one.stack]:
                 inside = own.below(module_of(one)) if len(sources) > 1 else own
@@ -245,7 +227,6 @@ def run_stack(
         tokens = tokens_of(spec, name, data, row, hidden)
         x = read_input(spec, name, weights, rows, tokens, places)
         memories = {other: rows_of[row] for other, rows_of in hidden.items() if row < len(rows_of)}
-        given = {a: np.asarray(value)[row] for a, value in inputs.items()}
         vector = vector_of(stack, own, given, tokens, memories)
         later: Array | int = 0
         if any(map(in_attention, stack.positions)):

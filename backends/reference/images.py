@@ -64,6 +64,16 @@ def skip_tokens(call: Call) -> Array:
     return call.given("x")[:, call.value("count") :]
 
 
+def take_part(call: Call) -> Array:
+    """The vectors of one input of a joined sequence, counted from its start or its end."""
+    x, count = call.given("x"), int(call.attrs["length"].size)
+    if call.attrs["before"] is None:
+        start = x.shape[1] - count - call.value("after")
+    else:
+        start = call.value("before")
+    return x[:, start : start + count]
+
+
 def place_rows(call: Call) -> Array:
     """The vectors of `rows`, one after the other, in the places of the token id, row by row."""
     x, rows = call.given("x").copy(), call.optional("rows")

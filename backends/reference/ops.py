@@ -72,6 +72,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "channels_first": signals.channels_first,
     "add_axis": signals.add_axis,
     "skip_tokens": images.skip_tokens,
+    "take_part": images.take_part,
     "take_turns": images.take_turns,
     "place_rows": images.place_rows,
     "insert_tokens": images.insert_tokens,

@@ -257,6 +257,11 @@ def lower_image(b: Builder, state: StackState, name: str, head: PatchesHead, x: 
     pixels = Dim("Px", patch**2 * channels.size)
     front = state.registers + (state.front or 0)
     with b.module(name, noun="ImageHead", title="An image from its patches."):
+        if state.around is not None and state.patches is not None:
+            before, after = state.around
+            count = Dim("G", state.patches)
+            before = before if after is None else None
+            x = b.op("take_part", x, before=before, after=after, length=count, out="x")
         x = b.op(
             "linear",
             x,

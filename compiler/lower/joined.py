@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
-from ...spec.embedding import Features, Input, StackInput, Tokens, joined
+from ...spec.embedding import Features, Input, Patches, StackInput, Tokens, joined
 from ...spec.names import camel_case
 from ..axes import Dim
 from ..facts import PartFact
@@ -53,6 +53,7 @@ def lower_joined(b: Builder, state: StackState, states: Mapping[str, StackState]
     if state.placed is not None:
         b.graph.lengths[state.name] = state.placed
     _of_padding(state, parts)
+    _of_image(state, parts)
     with b.in_scope(state.scope), b.at("join" if state.turn > 1 else "input"):
         kind = "interleave_inputs" if state.turn > 1 else "join_inputs"
         state.joined = b.op(kind, *values, out="x")
@@ -125,6 +126,17 @@ def _of_padding(state: StackState, parts: list[Part]) -> None:
     if before is not None or after is not None:  # the other one is the rest
         state.masked = padded[0].state
         state.beside = (None, after) if after is not None else (before, None)
+
+
+def _of_image(state: StackState, parts: list[Part]) -> None:
+    """The image among the inputs, for a head of type `patches`: the vectors around its patches."""
+    for place, part in enumerate(parts):
+        if isinstance(part.source, Patches):
+            learned = (part.state.front or Size.of(0)) + part.state.registers
+            before = _sum([*(one.length for one in parts[:place]), learned])
+            state.image, state.patches = part.state.image, part.state.patches
+            state.around = before, _sum([one.length for one in parts[place + 1 :]])
+            return
 
 
 def _sum(sizes: list[Size | None]) -> Size | None:

@@ -71,7 +71,7 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         x = inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
     before = number_of(b, "prefix_tokens", source.prefix_tokens)
     state.grid, state.front = (*times, rows, columns), before
-    state.image = (height, width), patch
+    state.image, state.patches = ((height, width), patch), count
     state.placed = count + before
     state.registers = number_of(b, "registers", source.registers)
     b.graph.lengths[state.name] = state.placed + state.registers

@@ -47,6 +47,8 @@ class StackState:
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
     grid: tuple[Size, ...] | None = None  # rows and columns of patches; frames first
     image: tuple[tuple[Size, Size], Size] | None = None  # height and width, size of a patch
+    around: tuple[Size | None, Size | None] | None = None  # of an image among joined inputs
+    patches: Size | None = None  # number of patches of the image
     front: Size | None = None  # prefix tokens, with positions
     registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions
     own: Dim = T  # the length of its argument, without learned tokens

@@ -377,6 +377,14 @@ ROWS: dict[str, Row] = {
         attrs=("count", "length"),
         view=view("x"),
     ),
+    "take_part": Row(
+        "the vectors of one of several joined inputs: `length` of them, after `before` others, or "
+        "if that is None, before `after` others",
+        ("x",),
+        lambda inputs, attrs: [(inputs["x"].shape[0], attrs["length"], inputs["x"].shape[2])],
+        attrs=("before", "after", "length"),
+        view=view("x"),
+    ),
     "place_rows": Row(
         "x (B, T, D) with the vectors of `rows` (N, M, D), in order, where ids == token; x itself "
         "without rows. Their numbers must be equal",

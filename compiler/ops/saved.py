@@ -129,7 +129,7 @@ IN_PLACE = (
 
 
 STRIDED = (
-    *("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams"),
+    *("channels_last", "flatten_image", "skip_tokens", "swap_axes", "swap_streams", "take_part"),
     *("learned_tokens", "zero_tokens"),  # every sequence reads the same rows
 )
 """Ops whose results are views that are not contiguous."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..branches import output_width
-from ..embedding import Patches, Tokens, interleaved, joined
+from ..embedding import LearnedInput, Patches, Source, Tokens, has_grid, interleaved, joined
 from ..errors import choices
 from ..head import (
     Classifier,
@@ -174,6 +174,32 @@ def input_is_interleaved(spec: ModelSpec, path: Path, head: Part) -> Iterator[Fi
         )
 
 
+def _image_is_found(path: Path, stack: Stack, image: Patches) -> Iterator[Finding]:
+    """Which of the joined vectors are those of the image."""
+    sources = members(stack.input)
+    parts = [sources[i] for i in joined(sources)]
+    place = next(i for i, one in enumerate(parts) if one is image)
+    if len(parts) == 1:
+        return
+    if stack.join == "interleave":
+        yield Finding(path, "a head of type `patches` needs inputs that are not interleaved")
+    if sum(isinstance(one, Patches) for one in parts) > 1:
+        yield Finding(path, "a head of type `patches` needs a stack with only one image")
+    elif image.optional:
+        yield Finding(path, "a head of type `patches` needs an image that is not `optional`")
+    elif not any(all(map(_is_counted, side)) for side in (parts[:place], parts[place + 1 :])):
+        yield Finding(
+            path,
+            "a head of type `patches` cannot find the image between inputs of any length; write it "
+            "as the first or the last input",
+        )
+
+
+def _is_counted(source: Source) -> bool:
+    """Whether the number of vectors of an input is fixed."""
+    return not source.optional and (has_grid(source) or isinstance(source, LearnedInput))
+
+
 def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     """A head of type `patches` needs patches that cover the image once."""
     stack = _stack(spec, head) if isinstance(head, PatchesHead) else None
@@ -181,11 +207,12 @@ def image_of_patches(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
         return
     sources = members(stack.input)
     image = next((s for s in sources if isinstance(s, Patches)), None)
-    if image is None or len(joined(sources)) > 1:
+    if image is None:
         yield Finding(
             path, "a head of type `patches` needs a stack with an input of type `patches`"
         )
         return
+    yield from _image_is_found(path, stack, image)
     if image.layout != "image":
         yield Finding(path, "a head of type `patches` needs `layout: image` in the input")
     if any(step != image.patch_size for step in image.steps):

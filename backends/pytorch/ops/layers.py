@@ -103,6 +103,21 @@ def skip_tokens(f: Writer, op: Op) -> Any:
     return expression("x[:, count:]", x=f.arg(op, "x"), count=f.number(op.attrs["count"]))
 
 
+def take_part(f: Writer, op: Op) -> Any:
+    x, count = f.arg(op, "x"), f.number(op.attrs["length"].size, "length")
+    before, after = op.attrs["before"], op.attrs["after"]
+    if before is not None and not int(before):
+        return expression("x[:, :count]", x=x, count=count)
+    if before is not None:
+        parts = {"count": count, "before": f.number(before, "before")}
+        return expression("x[:, before : before + count]", x=x, **parts)
+    if not int(after):
+        return expression("x[:, -count:]", x=x, count=count)
+    return expression(
+        "x[:, -count - after : -after]", x=x, count=count, after=f.number(after, "after")
+    )
+
+
 PLACED = """\
 if given is not None:
     x = place_rows(x, places, rows)
@@ -202,6 +217,7 @@ ROWS: dict[str, Row] = {
     "swap_axes": swap_axes,
     "add_axis": add_axis,
     "skip_tokens": skip_tokens,
+    "take_part": take_part,
     "take_turns": take_turns,
     "place_rows": place_rows,
     "insert_tokens": insert_tokens,
