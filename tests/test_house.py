@@ -350,7 +350,7 @@ def test_a_program_is_the_same_at_every_width(file: Path, mode: str) -> None:
         parts = program_of(lowered(file), MODES[mode]).parts
     except BuildError:
         pytest.skip("cannot be built so")
-    texts = ["\n".join(line.text for line in printed(parts, width)) for width in (60, 100, 400)]
+    texts = ["\n".join(line.text for line in printed(parts, width)) for width in (60, 80, 400)]
     assert len(set(texts)) == len(texts)
     assert len({ast.dump(_without_breaks(ast.parse(text))) for text in texts}) == 1
 

@@ -114,6 +114,3 @@ class Memory:
     own: bool = False
     stack: Stack | None = None
     places: Array | int = 0
-
-
-Hidden = dict[str, list[Memory]]

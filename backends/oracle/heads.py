@@ -1,6 +1,6 @@
 """Output heads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from ...spec.head import (
 )
 from ...spec.model import ModelSpec
 from ...spec.part import Nothing
-from .context import Hidden, Memory, Tokens
+from .context import Memory, Tokens
 from .inputs import length_of, sources_of, table_of
 from .pointwise import activate, normalize, softmax
 from .scores import softcapped, unit
 from .weights import Array, Weights
 
+Hidden = dict[str, list[Memory]]
 """Stack -> its output for each sequence of the batch."""
 
 
@@ -105,9 +106,7 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores
 
 
-def run_head(
-    spec: ModelSpec, name: str, weights: Weights, inputs: Mapping[str, Array], hidden: Hidden
-) -> Array:
+def run_head(spec: ModelSpec, name: str, weights: Weights, inputs: Any, hidden: Hidden) -> Array:
     """The output of a head for the whole batch."""
     head, own = spec.heads[name], weights.below(name)
     if isinstance(head, Contrastive):
@@ -118,27 +117,19 @@ def run_head(
     if isinstance(head, Classifier):
         return np.stack([classifier(head, own, row) for row in rows])
     if isinstance(head, PatchesHead):
-        sources = sources_of(spec, str(head.stack))
-        image, *later = sources[[isinstance(one, Patches) for one in sources].index(True) :]
-        ends = [sum(length_of(one, inputs, i, hidden) for one in later) for i in range(len(rows))]
-        return np.stack(
-            [
-                drawn(head, image, own, row.x[: len(row.x) - end])
-                for row, end in zip(rows, ends, strict=True)
-            ]
-        )
+        return np.stack([drawn(spec, head, own, inputs, hidden, i) for i in range(len(rows))])
     assert isinstance(head, ProjectionHead)
     return np.stack([projection(spec, head, own, row) for row in rows])
 
 
-def drawn(head: PatchesHead, image: Patches, own: Weights, x: Array) -> Array:
-    """(channels, H, W): each patch is linear in its token, in the order row, column, channel
-    (Peebles and Xie, 2022, arXiv:2212.09748, section 3.2, "Transformer decoder").
-    """
+def drawn(spec: ModelSpec, head: Any, own: Weights, inputs: Any, hidden: Hidden, i: int) -> Array:
+    """(channels, H, W) from the tokens (Peebles and Xie, 2022, arXiv:2212.09748, section 3.2)."""
+    sources, x = sources_of(spec, head.stack), hidden[head.stack][i].x
+    image, *later = sources[[isinstance(one, Patches) for one in sources].index(True) :]
     size, (rows, columns) = image.patch_size, image.grid
-    pixels = own.linear(
-        "output", x[len(x) - rows * columns :], size * size * head.channels, bias=head.bias
-    )
+    end = len(x) - sum(length_of(one, inputs, i, hidden) for one in later)
+    tokens = x[end - rows * columns : end]
+    pixels = own.linear("output", tokens, size * size * head.channels, bias=head.bias)
     patches = pixels.reshape(rows, columns, size, size, head.channels)
     whole = [np.concatenate(list(line), axis=1) for line in patches]
     return np.moveaxis(np.concatenate(whole, axis=0), -1, 0)

@@ -1,23 +1,14 @@
 """Inputs of stacks."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import (
-    ConvLayer,
-    ConvStem,
-    Features,
-    LearnedInput,
-    Patches,
-    StackInput,
-    has_grid,
-)
+from ...spec.embedding import ConvStem, Features, LearnedInput, Patches, StackInput, has_grid
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
-from .context import Hidden, Tokens
+from .context import Tokens
 from .pointwise import activate, normalize, sigmoid
 from .positions import added, grouped
 from .vectors import Places, place, replacing
@@ -41,7 +32,7 @@ def source_of(spec: ModelSpec, name: str) -> Any:
     return next((one for one in sources if isinstance(one, TokenInput)), sources[0])
 
 
-def length_of(source: Any, inputs: Mapping[str, Array], row: int, hidden: Hidden) -> int:
+def length_of(source: Any, inputs: Any, row: int, hidden: Any) -> int:
     """Number of tokens of an input; 0 if it is absent."""
     if isinstance(source, StackInput):
         rows = hidden[source.stack]
@@ -186,7 +177,7 @@ def over_image(
     return np.stack([np.sum([row(top, i) for i in range(size)], axis=0) for top in tops])
 
 
-def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array) -> Array:
+def convolve(source: ConvStem, layer: Any, weights: Weights, name: str, x: Array) -> Array:
     """activation(norm(gate(conv(x)))) of one layer."""
     slide, size = (grouped, over_image)[source.axes - 1], (layer.kernel,) * source.axes
     both = layer.dilation * (layer.kernel - 1) if source.padded else 0

@@ -14,9 +14,9 @@ from ...spec.positions import in_attention
 from .blocks import run_block
 from .branches import branches
 from .condition import modulation, vector_of
-from .context import Chances, Draws, Hidden, Layer, Memory, Tokens
+from .context import Chances, Draws, Layer, Memory, Tokens
 from .feed_forward import auxiliary_loss
-from .heads import run_head
+from .heads import Hidden, run_head
 from .inputs import OUTPUT, Rows, length_of, module_of, read_input, source_of, sources_of, table_of
 from .options import check_options
 from .pointwise import normalize

@@ -112,7 +112,12 @@ def _checks_of_memories(f: Writer, stack: str, given: list[Given]) -> list[State
 
 
 def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    name = f.graph.inputs[stack].argument
+    names = [f.graph.inputs[stack].argument, *(one.argument for one in f.graph.read_by(stack))]
+    found = (_checks_of_input(f, stack, given, name) for name in dict.fromkeys(names))
+    return next(filter(None, found), [])
+
+
+def _checks_of_input(f: Writer, stack: str, given: list[Given], name: str) -> list[Statement]:
     first = next((g for g in given if g.name in (name, "x")), given[0])
     part = _labels(f, first)
     if part[:1] != (BATCH,) or part[1:] in ((), (NEW,)) or not part[1].startswith(NEW):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.graph import Op, Weight
-from .code import measure
+from .code.measure import LONG
+from .code.measure import width as printed_width
 from .code.nodes import Call, Dictionary, Dot, Name, Pair, Set, Statement
 from .code.read import call, constant, expression
 from .code.walk import written_for
@@ -67,7 +68,7 @@ def make_embedding(f: Writer, op: Op) -> list[Statement]:
         return []
     rows, columns = map(sized, op.weights[0].shape)
     made = attribute(op.name, call("nn.Embedding", rows, columns))
-    if measure.width(made[0], depth=2) <= measure.LONG:
+    if printed_width(made[0], depth=2) <= LONG:
         return made
     return [
         Set(Name("rows"), rows),
@@ -163,7 +164,7 @@ def make_patches(f: Writer, op: Op) -> list[Statement]:
     step = down if down == across else expression("(down, across)", down=down, across=across)
     bias, size = _no_bias(op), Name("patch")
     found = attribute(op.name, _called("nn.Conv2d", channels, out, patch, stride=step, bias=bias))
-    if step != patch or measure.width(found[0], depth=2) <= measure.LONG:
+    if step != patch or printed_width(found[0], depth=2) <= LONG:
         return found
     short = _called("nn.Conv2d", channels, out, size, stride=size, bias=bias)
     return [Set(size, patch), *attribute(op.name, short)]

@@ -179,10 +179,8 @@ def _image_is_found(path: Path, stack: Stack, image: Patches) -> Iterator[Findin
     sources = members(stack.input)
     parts = [sources[i] for i in joined(sources)]
     place = next(i for i, one in enumerate(parts) if one is image)
-    if len(parts) == 1:
+    if len(parts) == 1 or stack.join == "interleave":  # images are refused there
         return
-    if stack.join == "interleave":
-        yield Finding(path, "a head of type `patches` needs inputs that are not interleaved")
     if sum(isinstance(one, Patches) for one in parts) > 1:
         yield Finding(path, "a head of type `patches` needs a stack with only one image")
     elif image.optional:

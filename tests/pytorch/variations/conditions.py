@@ -70,6 +70,18 @@ ROWS: dict[str, Variation] = {
         "input={image_size: [12, 8], registers: 2}",
         "head={type: patches, channels: 1, bias: false}",
     ),
+    "dit_with_text": images(
+        "input=[{type: features, size: 16}, {type: patches, image_size: [12, 8], patch_size: 4, "
+        "prefix_tokens: 1}, {type: conv, argument: hint, axes: 2, image_size: 4, channels: 1, "
+        "layers: [{channels: 16, kernel: 3, stride: 2}]}]",
+        "max_positions=32",
+        "head={type: patches, channels: 2}",
+    ),
+    "dit_before_text": images(
+        "input=[{type: patches, image_size: 12, patch_size: 4}, {type: features, size: 16}]",
+        "max_positions=32",
+        "head={type: patches, channels: 2}",
+    ),
     "adaln_sandwich": encoder(
         "condition={type: adaln, embed: [{type: timestep, argument: time, width: 6, layout: "
         "sin_cos, denominator: half_minus_one, hidden: 7, activation: relu}], activation: tanh}",
