@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,18 @@ def test_a_tied_table_that_differs_is_refused(tmp_path: Path) -> None:
     module = built(saved("gpt2", tmp_path))
     change(tmp_path, **{"lm_head.weight": torch.zeros(61, 32)})
     assert "lm_head.weight is not equal to wte.weight" in problems(module, tmp_path)
+
+
+def test_a_tied_table_may_be_stored_as_the_head_alone(tmp_path: Path) -> None:
+    module = built(saved("gpt2", tmp_path))
+    table = load_file(tmp_path / "model.safetensors")["transformer.wte.weight"]
+    change(tmp_path, **{"lm_head.weight": table, "transformer.wte.weight": None})
+    made = module.load_checkpoint(own_class(module)(), tmp_path)
+    assert torch.equal(made.token_embedding.weight, table)
+    assert equal(made, mw.from_pretrained(tmp_path))
+    config = json.loads((tmp_path / "config.json").read_text()) | {"tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps(config))  # two weights, of which one is there
+    assert "wte.weight is missing" in problems(built(tmp_path), tmp_path)
 
 
 def test_several_files_and_joined_projections(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Checkpoint:
     prefix   optional prefix of all names in the checkpoint
     renamed  (old, new) suffixes of names, for older checkpoints
     instead  (name, other): read the tensor `other` instead, if the checkpoint has it
-    copies   (name, other): the checkpoint also stores the tied weight `other` under `name`
+    copies   (name, other): the checkpoint may store the tied weight `other` under `name`, too
     unread   regular expression for names of tensors that are ignored
     """
 
@@ -190,11 +190,15 @@ def load_checkpoint(model: nn.Module, folder: str | Path) -> nn.Module:
     target = model.state_dict()
     with ExitStack() as files, torch.no_grad():
         stored = open_tensors(Path(folder), files)
-        instead = {old: new for old, new in CHECKPOINT.instead if new in stored}
-        moves = [
-            (ours, [instead.get(name, name) for name in theirs], row)
-            for ours, theirs, row in CHECKPOINT.moves(target)
-        ]
+        moves = CHECKPOINT.moves(target)
+        listed = {name for _, theirs, _ in moves for name in theirs}
+        instead = {
+            source: copy
+            for copy, source in CHECKPOINT.copies
+            if copy in stored and copy not in listed and source not in stored
+        }
+        instead |= {old: new for old, new in CHECKPOINT.instead if new in stored}
+        moves = [(ours, [instead.get(n, n) for n in theirs], row) for ours, theirs, row in moves]
         read = {name for _, theirs, _ in moves for name in theirs}
         unknown = target.keys() - {name for ours, _, _ in moves for name in ours}
         problems = [f"{name} is not in the table of names" for name in sorted(unknown)]
