@@ -11,76 +11,30 @@ from .values import RefusedError, Values
 KEY, GEMMA_KEY = "is_causal", "use_bidirectional_attention"
 WINDOW = re.compile(r"causal & window\((\d+)\)")
 
-BOTH_WAYS = frozenset(
-    [
-        "apertus",
-        "arcee",
-        "bert",
-        "bert-generation",
-        "codegen",
-        "cohere",
-        "cohere2",
-        "ctrl",
-        "cwm",
-        "diffllama",
-        "electra",
-        "emu3_text_model",
-        "ernie4_5",
-        "ernie4_5_moe",
-        "exaone4",
-        "flex_olmo",
-        "fuyu",
-        "gemma",
-        "gemma2",
-        "gemma3_text",
-        "glm",
-        "glm4",
-        "glm4_moe",
-        "gpt2",
-        "gpt_bigcode",
-        "gpt_neox_japanese",
-        "gpt_oss",
-        "gptj",
-        "granite",
-        "granite_swa",
-        "granitemoe",
-        "helium",
-        "hunyuan_v1_dense",
-        "hunyuan_v1_moe",
-        "hyperclovax",
-        "internlm3",
-        "iquestcoder",
-        "llama",
-        "minicpm3",
-        "ministral",
-        "ministral3",
-        "mistral",
-        "mixtral",
-        "modernbert-decoder",
-        "olmo",
-        "olmo2",
-        "olmo3",
-        "olmoe",
-        "opt",
-        "phi",
-        "phi3",
-        "qwen2",
-        "qwen2_moe",
-        "qwen3",
-        "qwen3_moe",
-        "seed_oss",
-        "smollm3",
-        "starcoder2",
-        "trocr",
-        "vaultgemma",
-        "xglm",
-        "youtu",
-    ]
+_IGNORED = "has no effect in the library, where this model type is always causal; remove the key"
+_PADDED = (
+    "is not supported: in the library, only batches with padding then attend in both directions"
 )
-"""Model types whose masks the library builds by functions that read this key."""
+CAUSAL_ONLY = {
+    "bloom": "is not supported: ALiBi of the library then depends on the position of the key alone",
+    "clip_text_model": _PADDED,
+    "gpt_neo": _IGNORED,
+    "imagegpt": _IGNORED,
+    "minimax": "is not supported: lightning attention is causal",
+    "mpt": "is not supported: the library cannot run such a model",
+    "nemotron": _PADDED,
+    "openai-gpt": _IGNORED,
+    "stablelm": _PADDED,
+}
+"""Model type of a decoder -> why `is_causal: false` is refused.
+
+The library builds the masks of all others by functions that read this key.
+"""
 
 
-def in_both_directions(data: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def in_both_directions(
+    data: Mapping[str, Any], values: Values, model_type: str = ""
+) -> dict[str, Any]:
     """The spec without causal masks if the config says so, as in embedding models.
 
     >>> llama = {"family": "decoder-only", "blocks": {"near": {"mask": "causal & window(4)"}}}
@@ -90,8 +44,10 @@ def in_both_directions(data: Mapping[str, Any], values: Values) -> dict[str, Any
     both, gemma = values.get(KEY) is False, bool(values.get(GEMMA_KEY))
     if both and gemma:
         raise RefusedError(f"`{KEY}: false` beside `{GEMMA_KEY}` is not supported")
-    if not (both or gemma):
+    if not (both or gemma) or data["family"] == "encoder-only":
         return dict(data)
+    if both and model_type in CAUSAL_ONLY:
+        raise RefusedError(f"`{KEY}: false` {CAUSAL_ONLY[model_type]}")
     changed: dict[str, Any] = _without_causal(data, halved=gemma)
     return {**changed, "family": "encoder-only"}
 

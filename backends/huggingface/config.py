@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .bidirectional import BOTH_WAYS, in_both_directions
+from .bidirectional import in_both_directions
 from .errors import CheckpointError
 from .families import ALSO, FAMILIES, SPELLINGS
 from .families._rows import Token
@@ -161,7 +161,7 @@ def fixed_of(family: Family, head: Head) -> dict[str, Any]:
     }
     if kind == "encoder-only":
         usual["is_decoder"] = False
-    elif family.model_type not in BOTH_WAYS:
+    elif kind == "encoder-decoder":
         usual["is_causal"] = True
     known = family.defaults.keys() | family.optional.keys() | family.irrelevant
     usual = {**HARMLESS_VALUES, **usual}
@@ -183,7 +183,7 @@ def spec_data(
             merged = _merged(inner, folded(layers))
             inner.clear()
             inner.update(merged)
-        data = in_both_directions(data, values)
+        data = in_both_directions(data, values, family.model_type)
     except RefusedError as error:
         problems.append(str(error))
     if problems:

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -18,7 +19,9 @@ from tiny import Case, all_cases
 from tiny.cases import TEXT_HEADS, text_cases
 from transformers.models.auto import modeling_auto
 
+from modelwright.backends.checkpoint_errors import CheckpointError
 from modelwright.backends.huggingface import FAMILIES
+from modelwright.backends.huggingface.bidirectional import CAUSAL_ONLY
 
 CASES = all_cases()
 ONE = Case("bert", "masked_lm")
@@ -71,6 +74,56 @@ def test_heads_that_are_built_otherwise(name: str) -> None:
     case = next(case for case in CASES if str(case) == name)
     verdict = judging.judge(case, more=False)
     assert verdict.word == "equal", verdict.why
+
+
+DECODERS = [
+    case
+    for case in CASES
+    if case.head == "causal_lm"
+    and not case.variant
+    and case.model_type in FAMILIES.keys() - CAUSAL_ONLY.keys() - {"llama4", "llama4_text"}
+    and FAMILIES[case.model_type].spec["family"] != "encoder-only"
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", DECODERS, ids=str)
+def test_decoders_that_attend_in_both_directions(case: Case) -> None:
+    inside = FAMILIES[case.model_type].inside
+    over = {"is_causal": False}
+    if inside:
+        over = {inside: {**case.over.get(inside, {}), **over}}
+    verdict = judging.judge(Case(case.model_type, case.head, "both", {**case.over, **over}))
+    assert verdict.word == "equal", verdict.why
+    assert verdict.padded in ("yes", "not invariant in HF")
+
+
+@pytest.mark.parametrize(
+    ("case", "over", "word", "why"),
+    [
+        ("gpt_neo/causal_lm", {"is_causal": False}, "not yet", "has no effect in the library"),
+        ("marian/causal_lm", {"vocab_size": 101}, "not yet", "sizes of the embedding and o"),
+        ("llama/causal_lm", {"unheard_of": 3}, "not yet", "`unheard_of` is not a known option"),
+    ],
+)
+def test_refusals_are_told_from_failures(
+    case: str, over: dict[str, Any], word: str, why: str
+) -> None:
+    base = next(each for each in CASES if str(each) == case)
+    verdict = judging.judge(Case(base.model_type, base.head, "odd", {**base.over, **over}))
+    assert (verdict.word, why in verdict.why) == (word, True), verdict
+
+
+def test_errors_of_rows_and_of_weights_are_failures() -> None:
+    """The reason of a refusal is in config.json, and no exception of a row."""
+    for place, cause, word in (
+        ("m/config.json", None, "not yet"),
+        ("m/config.json", KeyError("row"), "fails"),
+        ("m/model.safetensors", None, "fails"),
+    ):
+        refusal = CheckpointError(place, ["a reason"])
+        refusal.__cause__ = cause
+        assert judging._refused(ONE, refusal) == Verdict(word, "a reason")
 
 
 def test_the_cases_are_complete() -> None:

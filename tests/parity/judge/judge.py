@@ -17,13 +17,14 @@ from torch import nn
 
 import modelwright as mw
 from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder
+from modelwright.backends.huggingface.folder import CONFIG
 from modelwright.backends.huggingface.unsupported import REASONS
 from modelwright.compiler import lower
 
 from .calling import distance, ours, theirs
 from .generation import greedy, padded
 from .reasons import NO_TRANSFORMERS, PARTLY
-from .verdict import ALONE, SHORT, Verdict, bound, one_line
+from .verdict import ALONE, SHORT, Verdict, Word, bound, one_line
 
 
 def judge(case: Case, *, more: bool = True) -> Verdict:
@@ -82,7 +83,9 @@ def _refused(case: Case, refusal: CheckpointError) -> Verdict:
         kind = case.model_type
         why = PARTLY.get(kind) or REASONS.get(kind) or "no family of this type"
         return Verdict("not yet", one_line(why))
-    word = "not yet" if any(" yet" in problem for problem in problems) else "fails"
+    # Proper refusals are of config.json alone, and not made of an exception of a row.
+    proper = Path(refusal.place).name == CONFIG and refusal.__cause__ is None
+    word: Word = "not yet" if proper else "fails"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     first = next((problem for problem in problems if " yet" in problem), problems[0])
     return Verdict(word, one_line(first, 110 - len(more)) + more)
