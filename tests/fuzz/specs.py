@@ -25,6 +25,7 @@ from .joined import with_images
 from .parts import MEETS, Data, Parts, Place, buildable
 from .pruned import pruned
 from .queries_and_keys import move_positions
+from .rare import OFTEN, rare
 from .values import LENGTH, VOCABULARY, WIDTHS
 from .videos import make_video
 
@@ -837,6 +838,9 @@ def own_norms(block: Data) -> bool:
 
 def random_spec(seed: int) -> Document:
     """The spec of a seed, without what has no effect."""
+    own = seeded(seed + 2**31)  # the other seeds stay as they were
+    if own.often(OFTEN):
+        return Document(rare(own))
     return pruned(Specs(seeded(seed)).spec())
 
 

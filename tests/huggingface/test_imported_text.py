@@ -25,8 +25,32 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "imported.yaml"
 EVERY = 12
 """Of so many settings, one is tried in the normal run."""
 TITLE = "# ---- {}\n"
-OTHER = {"esm: token dropout": {"model_type": "esm", **NEEDED["esm"], "token_dropout": True}}
-"""Settings that say something in a comment and nothing in a spec."""
+OTHER = {
+    "esm: token dropout": {"model_type": "esm", **NEEDED["esm"], "token_dropout": True},
+    "laguna: a gate per element": {"model_type": "laguna", "gating": "per-element"},
+    "speech_to_text: two channels": {"model_type": "speech_to_text", "input_channels": 2},
+    "qwen2: windows that are off": {
+        "model_type": "qwen2",
+        "num_hidden_layers": 2,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "sliding_window": 8,
+        "use_sliding_window": False,
+    },
+    "deberta-v2: buckets": {"model_type": "deberta-v2", "position_buckets": 16}
+    | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "granite_swa: a base for each layer": {
+        "model_type": "granite_swa",
+        "num_hidden_layers": 3,
+        "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+        "layer_rope_theta": [5000, 0, 70000],
+    },
+    "bart: classes": {"model_type": "bart", "architectures": ["BartForSequenceClassification"]},
+    "switch_transformers: the encoder": {
+        "model_type": "switch_transformers",
+        "architectures": ["SwitchTransformersEncoderModel"],
+    },
+}
+"""Settings of which the tiny models have no variant: also those that only a comment mentions."""
 
 
 def settings() -> Iterator[tuple[str, dict[str, Any]]]:

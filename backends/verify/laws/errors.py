@@ -39,7 +39,7 @@ def errors(subject: Subject) -> Measured | NotHere:
     For ids and masks a RuntimeError of torch is accepted.
     """
     shapes, calls = [*_arguments(subject)], [*_cache(subject), *_generation(subject)]
-    calls += _vectors(subject)
+    calls += [*_vectors(subject), *_signals(subject)]
     if not shapes and not calls:
         return NotHere("there is nothing to refuse: no tokens, no cache")
     wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
@@ -96,6 +96,22 @@ def _vectors(subject: Subject) -> Iterator[Call]:
         for other in wrong:
             words = f"{name} of the shape {tuple(other.shape)}"
             yield words, lambda o=other, n=name: subject.model(**{**data, n: o})  # type: ignore[misc]
+
+
+def _signals(subject: Subject) -> Iterator[Call]:
+    """Calls with signals that are one frame too short for a single token."""
+    data = subject.tensors(subject.data("plain"))
+    for stack, fact in subject.graph.inputs.items():
+        if fact.kind != "conv" or fact.argument not in data or stack in subject.graph.parts:
+            continue
+        given = data[fact.argument]
+        short = fact.frames(1) - 1
+        while short > 0 and fact.tokens(short) > 0:
+            short -= 1
+        if short > 0:
+            words, name = f"{fact.argument} of {short} frames", fact.argument
+            signal = given.narrow(fact.axis, 0, short)
+            yield words, lambda n=name, x=signal: subject.model(**{**data, n: x})  # type: ignore[misc]
 
 
 def _cache(subject: Subject) -> Iterator[Call]:
