@@ -46,20 +46,9 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     found += checked
     if needs_a_token(f.graph, stack) and [dim.label for dim in shape[1:2]] == [NEW]:
         length = Name("length") if found else expression("x.size(1)", x=tokens)
-        text = "if length == 0:\n    raise ValueError(message)"
-        message = f"{f.graph.inputs[stack].argument or stack} has no tokens; at least one is needed"
-        found += statements(text, length=length, message=constant(message))
+        found += _at_least_one(f.graph.inputs[stack].argument or stack, length)
     if limit is not None:
-        end = Name("end" if f.cached else "length")
-        of: dict[str, Expr] = {"end": end, "most": f.number(limit)}
-        text = 'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")'
-        if (turn := turn_of(f.graph, stack)) > 1:  # interleaved inputs share the position of a step
-            of["turn"] = constant(turn)
-            text = (
-                "if end > turn * most:\n"
-                '    raise ValueError(f"{end // turn} steps, but max_positions is {most}")'
-            )
-        found += statements(text, **of)
+        found += _at_most(f, stack, limit)
     if f.cached:
         found += [line for most in switches(f.graph, stack) for line in _no_switch(f, given, most)]
     if f.static:
@@ -70,6 +59,27 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
             x=tokens,
         )
     return found
+
+
+def _at_least_one(name: str, length: Expr) -> tuple[Statement, ...]:
+    """An error if an input has no tokens."""
+    message = constant(f"{name} has no tokens; at least one is needed")
+    text = "if length == 0:\n    raise ValueError(message)"
+    return statements(text, length=length, message=message)
+
+
+def _at_most(f: Writer, stack: str, limit: Any) -> tuple[Statement, ...]:
+    """An error if there are more tokens than `max_positions`."""
+    of: dict[str, Expr] = {"end": Name("end" if f.cached else "length"), "most": f.number(limit)}
+    turn = turn_of(f.graph, stack)
+    if turn < 2:
+        text = 'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")'
+        return statements(text, **of)
+    text = (  # interleaved inputs share the position of a step
+        "if end > turn * most:\n"
+        '    raise ValueError(f"{end // turn} steps, but max_positions is {most}")'
+    )
+    return statements(text, turn=constant(turn), **of)
 
 
 def needs_a_token(graph: ModuleGraph, stack: str) -> bool:

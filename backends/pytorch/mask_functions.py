@@ -161,6 +161,7 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
 COUNTED = ("blocks", "fixed", "prefix")
 """Predicates that count from the first real token of a row."""
 FIRST = "first_token_index(attention_mask, like.device)"
+KEYS = expression("torch.arange(end, device=like.device)")
 
 
 def mask_function(
@@ -184,8 +185,46 @@ def mask_function(
     static, indexed = static or strided, indexed or strided
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
+    padded = "attention_mask" in given
+    admits = _admits(formula, padded=padded, static=static, indexed=indexed)
+    if held:
+        admits = Binary(Bracketed(admits), "&", expression("(k <= q[-1:])"))
+    read = Names([Return(admits)]).outer
+    whole = admits == expression("k <= q") and not indexed
+    body: list[Statement] = [*_left_to_kernel(implicit, padded, static)]
+    if "q" in read:
+        body.append(_queries(static=static, indexed=indexed))
+    if "k" in read and not (whole or indexed):
+        body.append(Set(Name("k"), KEYS, "(S,)"))
+    if padded and _counts(formula):
+        body.append(Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)"))
+    for absent in given:
+        body += ABSENT.get(absent, ())
+    if whole:
+        admits = Binary(KEYS, "<=", Name("q"))
+    tokens = "positions.size(0)" if static else "stop - start" if indexed else "end - start"
+    seen = "k" if indexed else ":"
+    body += _result(formula, admits, read, tokens, seen, padded=padded)
+    parameters = (
+        Parameter("positions", TENSOR) if static else Parameter("start", INT),
+        *([Parameter("stop", INT)] if indexed and not strided else []),
+        *([Parameter("k", TENSOR)] if indexed else []),
+        Parameter("end", INT),
+        *(Parameter(size.code(), INT) for size in mask_sizes(formula)),
+        *(Parameter(name, OPTIONAL) for name in given),
+        Parameter("like", TENSOR),
+    )
+    title = _title(formula, implicit=implicit, held=held)
+    result = OPTIONAL if implicit else TENSOR
+    made_for = Function(name, parameters, result, tuple(body), title)
+    found: Function = written_for(made_for, *[op.number for op in ops])
+    return found
+
+
+def _admits(formula: Any, *, padded: bool, static: bool, indexed: bool) -> Expr:
+    """The condition of a mask over `q` and `k`, with the names that the function has."""
     queries = Name("positions") if static else START_TO_STOP if indexed else START_TO_END
-    admits = with_queries(predicate(formula), queries)
+    admits: Expr = with_queries(predicate(formula), queries)
     if not indexed:
         admits = change(admits, {Name("stop"): Name("end")})
     if static:  # only masks of whole sequences draw blocks by their first query
@@ -193,49 +232,30 @@ def mask_function(
     for data in DATA if indexed else ():
         every, some = (expression(f"{data}[:, None, None, {keys}]") for keys in (":", "k"))
         admits = change(admits, {every: some})
-    counts = any(atom.name in COUNTED for atom in atoms_of(formula))
-    if counts and "attention_mask" not in given:  # no padding
+    if _counts(formula) and not padded:
         admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
-    if held:
-        admits = Binary(Bracketed(admits), "&", expression("(k <= q[-1:])"))
-    body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
-    read = Names([Return(admits)]).outer
-    if "q" in read:
-        stop = "stop" if indexed else "end"
-        made = f"torch.arange(start, {stop}, device=like.device)[:, None]"
-        body.append(Set(Name("q"), expression("positions[:, None]" if static else made), "(T, 1)"))
-    if indexed:
-        pass
-    elif admits == expression("k <= q"):
-        admits = expression("torch.arange(end, device=like.device) <= q")
-    elif "k" in read:
-        body.append(Set(Name("k"), expression("torch.arange(end, device=like.device)"), "(S,)"))
-    if counts and "attention_mask" in given:
-        body.append(Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)"))
-    for absent in given:
-        body += ABSENT.get(absent, ())
-    tokens = "positions.size(0)" if static else "stop - start" if indexed else "end - start"
-    seen = "k" if indexed else ":"
-    body += _result(formula, admits, read, tokens, seen, padded="attention_mask" in given)
-    sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
-    parameters = (
-        Parameter("positions", TENSOR) if static else Parameter("start", INT),
-        *([Parameter("stop", INT)] if indexed and not strided else []),
-        *([Parameter("k", TENSOR)] if indexed else []),
-        Parameter("end", INT),
-        *sizes,
-        *(Parameter(name, OPTIONAL) for name in given),
-        Parameter("like", TENSOR),
-    )
+    return admits
+
+
+def _counts(formula: Any) -> bool:
+    """Whether the mask counts tokens from the first one that is not padding."""
+    return any(atom.name in COUNTED for atom in atoms_of(formula))
+
+
+def _queries(*, static: bool, indexed: bool) -> Set:
+    """The positions of the queries, as a column."""
+    stop = "stop" if indexed else "end"
+    made = f"torch.arange(start, {stop}, device=like.device)[:, None]"
+    return Set(Name("q"), expression("positions[:, None]" if static else made), "(T, 1)")
+
+
+def _title(formula: Any, *, implicit: bool, held: bool) -> str:
     title = f"True where query q may attend to key k: {formula.text(argument_name)}."
     if implicit:
         title += " None if `is_causal` is enough."
     if held:
         title += " The cache holds no later keys than the last query's."
-    result = OPTIONAL if implicit else TENSOR
-    made_for = Function(name, parameters, result, tuple(body), title)
-    found: Function = written_for(made_for, *[op.number for op in ops])
-    return found
+    return title
 
 
 def argument_name(argument: Any) -> str:
