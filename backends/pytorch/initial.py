@@ -143,10 +143,9 @@ class Initial:
         at = ways.index(ONE) if ONE in ways else 0
         if ways[at : at + 2] == [ONE, ZERO]:
             ones, zeros = names[at : at + 2]
-            either = Choice(constant(1.0), endings(ones, [zeros]), constant(0.0))
-            one_or_zero = statements("nn.init.constant_(weight, either)", either=either)
-            if width(one_or_zero[0], depth=4) <= LONG:
-                names[at : at + 2], settings[at : at + 2] = [[*ones, *zeros]], [one_or_zero]
+            both = ones_or_zeros(ones, zeros)
+            if width(both[0], depth=4) <= LONG:
+                names[at : at + 2], settings[at : at + 2] = [[*ones, *zeros]], [both]
         tests = [endings(own, names[i + 1 :]) for i, own in enumerate(names)]
         chain: tuple[Statement, ...] = ()
         for setting, test in reversed(list(zip(settings, tests, strict=True))):
@@ -239,6 +238,12 @@ class Initial:
         test = expression("isinstance(module, JoinedLinear)")
         inner = If(test, (For(matrix, over, (self.draw(matrix, STD),)),))
         return [For(Name("module"), expression("self.modules()"), (inner,))]
+
+
+def ones_or_zeros(ones: list[str], zeros: list[str]) -> tuple[Statement, ...]:
+    """One statement that sets weights of some names to 1 and of others to 0."""
+    either = Choice(constant(1.0), endings(ones, [zeros]), constant(0.0))
+    return statements("nn.init.constant_(weight, either)", either=either)
 
 
 # -- names

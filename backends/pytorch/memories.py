@@ -118,15 +118,10 @@ def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
     if not cross.scope.general:
         return None
     given, read = plan.given(own.scope.path), plan.given(cross.scope.path)
-    if len(given) + 1 != len(own.forward.parameters) or made_by(own) != made_by(cross):
-        return None
-    if len(read) + 1 != len(cross.forward.parameters):  # it shares a class that has a mask
-        return None
     masks, others = masks_of(plan, given), masks_of(plan, read)
-    kinds = {g.kind for g in given}
-    if not kinds <= {"tensor", "causal", "cache"} or not {g.kind for g in read} <= kinds:
+    if made_by(own) != made_by(cross) or not len(others) <= len(masks) <= 1:
         return None
-    if not len(others) <= len(masks) <= 1:
+    if not (_has_all(own, given) and _has_all(cross, read) and _kinds_fit(given, read)):
         return None
     names = {g.name for g in (*masks, *others)}
     mask = Name(names.pop() if len(names) == 1 else "mask")
@@ -142,6 +137,17 @@ def joint_of(plan: FilePlan, own: Written, cross: Written) -> Joint | None:
             parameters[number] = _mask(parameters[number], mask.id, optional=optional)
     maker, forward = own.constructor.parameters, _with_memory(parameters, lacking)
     return Joint(own.noun, cross.scope.general, maker, forward, renamed, frozenset(lacking))
+
+
+def _has_all(one: Written, given: list[Given]) -> bool:
+    """Whether `forward` has these parameters only, not also those of a class that it shares."""
+    return len(one.forward.parameters) == len(given) + 1
+
+
+def _kinds_fit(own: list[Given], cross: list[Given]) -> bool:
+    """Whether attention to tokens has all kinds of parameters of both, and no other than these."""
+    kinds = {g.kind for g in own}
+    return {g.kind for g in cross} <= kinds <= {"tensor", "causal", "cache"}
 
 
 def masks_of(plan: FilePlan, given: list[Given]) -> list[Given]:
