@@ -73,7 +73,7 @@ class Cache:
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         kept = self.capacity if kept is None else kept
-        keys, values = self.kv.get(layer, [k[..., :0, :], v[..., :0, :]])
+        keys, values = self.kv[layer] if layer in self.kv else [k[..., :0, :], v[..., :0, :]]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first.get(layer, 0)
@@ -480,4 +480,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3dbd699744e6fd9d95ae891193d271a0e47477785f8948579f201c420f42a89a
+# sha256 of the above: b602e485f2b868b0adbc2decef8456a95e3f0286c625a9aa6927f98b20582945

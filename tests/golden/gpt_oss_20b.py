@@ -91,7 +91,7 @@ class Cache:
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         kept = self.capacity if kept is None else kept
-        keys, values = self.kv.get(layer, [k[..., :0, :], v[..., :0, :]])
+        keys, values = self.kv[layer] if layer in self.kv else [k[..., :0, :], v[..., :0, :]]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first.get(layer, 0)
@@ -608,4 +608,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ae8fe5df60c71fa9e6453e899e23490324b45864796803f4e7f537699293bfa6
+# sha256 of the above: 4d9f24b64ccaddb35bfb35b726420a83b355cc5f32d8415783a80c47ac0a2955

@@ -185,6 +185,7 @@ SAMPLING |= {
 SAMPLING |= {"isinstance(eos_token_id, Tensor)", "isinstance(stop, (tuple, list))", "stops"}
 SAMPLING |= {"stop is None"}
 LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
+LIMITS |= {"layer in self.kv"}
 LIMITS |= {"length == 0", "attention_mask.size(-1) == 0", "len(k) != len(x)"}  # no tokens
 LIMITS |= {"memory is None"}  # attention to tokens, not to a memory
 LIMITS |= {"last <= keys.size(-2)"}  # is there room left?

@@ -26,7 +26,7 @@ class SlidingCache:
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         kept = self.capacity if kept is None else kept
-        keys, values = self.kv.get(layer, [k[..., :0, :], v[..., :0, :]])
+        keys, values = self.kv[layer] if layer in self.kv else [k[..., :0, :], v[..., :0, :]]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"batch {len(k)}, {k.dtype}; the cache has {len(keys)}, {keys.dtype}")
         first = self.first.get(layer, 0)
