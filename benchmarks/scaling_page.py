@@ -15,11 +15,16 @@ WAYS = {"forward": "forward", "both": "forward and backward"}
 TABLES = tuple(
     f"scaling, {dtype}, {way}" for dtype in ("float32", "bfloat16") for way in WAYS.values()
 )
+MEMORY = {dtype: f"memory, {dtype}" for dtype in ("float32", "bfloat16")}
+"""Tables of peak memory."""
 DECODING = "decode"
 
 
 def write_scaling(records: list[Record], grown: list[Record]) -> None:
-    """A table for each dtype and way, and a figure for each dtype; `grown`: exponents."""
+    """A table for each dtype and way, a figure for each dtype, and tables of the memory.
+
+    grown: exponents
+    """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record["dtype"], record["way"]), []).append(record)
@@ -30,6 +35,9 @@ def write_scaling(records: list[Record], grown: list[Record]) -> None:
         own = [each for each in grown if (each["dtype"], each["way"]) == (dtype, way)]
         exponents = {each["mask"]: f"{each['exponent']:.2f}" for each in own}
         write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group, exponents))
+    for dtype, key in MEMORY.items():
+        if used := [each for each in records if each["dtype"] == dtype and "MB" in each]:
+            write_rows(key, _facts(used), memory_rows(used))
 
 
 def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
@@ -43,33 +51,44 @@ def milliseconds(group: list[Record]) -> dict[str, dict[int, float]]:
 
 
 def scaling_rows(group: list[Record], exponents: Mapping[str, str] | None = None) -> list[Row]:
-    """A row per mask: how many times as fast as dense attention, growth, and memory.
+    """A row per mask: how many times as fast as dense attention, and growth.
 
     exponents: those that were measured in one run, for some masks
     """
     lengths = sorted({record["length"] for record in group})
-    with_memory = [record["length"] for record in group if "MB" in record]
-    longest = max(with_memory, default=0)
     by_mask: dict[str, dict[int, Record]] = {}
     for record in group:
         by_mask.setdefault(record["mask"], {})[record["length"]] = record
-    head = ("mask", *(f"{length // 1024}k" for length in lengths), "exponent")
-    found: list[Row] = [(*head, f"MB at {longest // 1024}k", "dense") if with_memory else head]
+    found: list[Row] = [("mask", *_heads(lengths), "exponent")]
     times = milliseconds(group)
     for mask, records in by_mask.items():
         ratios = [f"{records[n]['ratio']:.2f}" if n in records else "" for n in lengths]
-        used = records.get(longest, {}).get("MB", {})
-        memory = [
-            f"{used[name]:.0f}" if name in used else "" for name in (mask, _dense(used, mask))
-        ]
-        name = f"`{mask}`" if "(" in mask else mask
         growth = (exponents or {}).get(mask, exponent(times[mask]))
-        found.append((name, *ratios, growth, *(memory if with_memory else ())))
+        found.append((_code(mask), *ratios, growth))
     return found
 
 
-def _dense(used: Mapping[str, float], mask: str) -> str:
-    return next((name for name in used if name != mask), "")
+def memory_rows(records: list[Record]) -> list[Row]:
+    """A row per way and mask: the peak, in MB, for each length; causal SDPA comes first."""
+    lengths = sorted({record["length"] for record in records})
+    used: dict[tuple[str, str], dict[int, float]] = {}
+    for way in WAYS:
+        for record in (each for each in records if each["way"] == way):
+            for name, megabytes in record["MB"].items():
+                used.setdefault((way, name), {})[record["length"]] = megabytes
+    found: list[Row] = [("mask", *_heads(lengths))]
+    for (way, name), peaks in used.items():
+        cells = [f"{peaks[length]:.0f}" if length in peaks else "" for length in lengths]
+        found.append((f"{_code(name)}, {WAYS[way]}", *cells))
+    return found
+
+
+def _heads(lengths: list[int]) -> list[str]:
+    return [f"{length // 1024}k" for length in lengths]
+
+
+def _code(mask: str) -> str:
+    return f"`{mask}`" if "(" in mask else mask
 
 
 def exponent(times: Mapping[int, float], start: int = 4096) -> str:

@@ -141,19 +141,20 @@ def test_the_page_has_a_place_for_each_table(module: Module) -> None:
         tables = (*tables, *(f"{part}, {name}" for name in module(part).TABLES))
     scaling = module("scaling_page")
     keys = [module(part).KEY for part in ("long", "windows", "smaller_by_hand")]
-    tables = (*tables, *scaling.TABLES, *keys, scaling.DECODING)
+    tables = (*tables, *scaling.TABLES, *scaling.MEMORY.values(), *keys, scaling.DECODING)
     places = [text.index(pages.begin(key)) for key in tables]
     assert text.count("<!-- numbers of ") == len(places)
     for image in re.findall(r'src="(benchmarks_[^"]+)"', text):
         assert (pages.DOCS / image).is_file()
 
 
-def test_a_table_by_length_has_ratios_growth_and_memory(module: Module) -> None:
+def test_tables_by_length_have_ratios_growth_and_memory(module: Module) -> None:
     """Dense attention: 4 times the time for twice the tokens; the mask: twice, half the memory."""
     page = module("scaling_page")
     records = [
         {
             "mask": "band(256)",
+            "way": "forward",
             "length": 1024 * n,
             "ratio": n / 2,
             "seconds": {"dense": 1e-3 * n**2, "band(256)": 2e-3 * n},
@@ -162,13 +163,18 @@ def test_a_table_by_length_has_ratios_growth_and_memory(module: Module) -> None:
         for n in (4, 8, 16)
     ]
     head, row = page.scaling_rows(records)
-    assert head == ("mask", "4k", "8k", "16k", "exponent", "MB at 16k", "dense")
-    assert row == ("`band(256)`", "2.00", "4.00", "8.00", "1.00", "64", "128")
+    assert head == ("mask", "4k", "8k", "16k", "exponent")
+    assert row == ("`band(256)`", "2.00", "4.00", "8.00", "1.00")
+    assert page.memory_rows(records) == [
+        ("mask", "4k", "8k", "16k"),
+        ("dense, forward", "32", "64", "128"),
+        ("`band(256)`, forward", "16", "32", "64"),
+    ]
     times = page.milliseconds(records)
     assert list(times) == ["dense", "band(256)"]
     assert page.exponent(times["dense"]) == "2.00"
     (_, grown) = page.scaling_rows(records, {"band(256)": "1.07"})
-    assert grown == (*row[:4], "1.07", *row[5:]), "an exponent of its own run"
+    assert grown == (*row[:4], "1.07"), "an exponent of its own run"
     drawn = module("chart").chart("a title", times)
     assert drawn.count("<polyline") == 2
     assert ">16k</text>" in drawn
