@@ -80,6 +80,35 @@ def _units(graph: ModuleGraph, op: Op) -> Iterator[tuple[str, int, int, tuple[in
         value = source.first
 
 
+def bias_tables(graph: ModuleGraph) -> dict[tuple[Layer, str], str]:
+    """Names of the tables of position biases, by layer and attention that reads them. Several
+    layers may read one table (T5).
+    """
+    found: dict[tuple[Layer, str], str] = {}
+    for op in graph.ops():
+        block = graph.block_of(op.scope)
+        if op.kind != "attend" or block is None:
+            continue
+        attention = graph.scopes[op.scope].weights
+        for number, table in enumerate(_tables_of(graph, op.arg("bias"))):
+            prefix = graph.scopes[table.scope].weights
+            name = ".".join(filter(None, [prefix, table.name, table.weights[0].name]))
+            for index in block.layer_indices:
+                place = (block.stack, index), f"{attention} {number}"
+                found[place] = name.replace("{layer}", str(index))
+    return found
+
+
+def _tables_of(graph: ModuleGraph, value: str) -> Iterator[Op]:
+    """The ops with weights from which the bias of scores is computed."""
+    source = graph.producer(value)
+    if source is not None and source.weights:
+        yield source
+    elif source is not None and source.kind != "attend":
+        for read in source.inputs:
+            yield from _tables_of(graph, read)
+
+
 def _halved(graph: ModuleGraph, scope: str) -> tuple[str, ...]:
     """The linear layers of a scope whose heads are halved, as in differential attention."""
     found = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import TrainingError
 from .layer_names import Layer, layers_by_stack
-from .prunable import Prunable
+from .prunable import Prunable, bias_tables
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,12 +42,15 @@ def smaller_spec(spec: ModelSpec, kept: Sequence[Layer], units: Units) -> ModelS
         for layer in (at for at in kept if at[0] == name):
             old = given.order[layer[1]]
             here = {part: left for part, left in units.items() if part.layer == layer}
-            block = _block(stack["blocks"][old], here)
+            block = _block(stack["blocks"][old], here, stack["positions"])
             known = (n for n, other in made.items() if other == block and n.startswith(old))
             fresh = old if old not in made else f"{old}_{len(made) + 1}"
             pattern.append(next(known, fresh))
             made[pattern[-1]] = block
         stack.pop("overrides", None)
+        inner = [found for block in made.values() for found in _positions(block)]
+        if inner and stack["positions"] not in inner:  # they would have no effect
+            stack["positions"] = deepcopy(inner[0])
         stack |= {"blocks": made, "pattern": pattern, "layers": len(pattern)}
     try:
         return loads(yaml.safe_dump(data, sort_keys=False))
@@ -58,13 +61,17 @@ def smaller_spec(spec: ModelSpec, kept: Sequence[Layer], units: Units) -> ModelS
         ) from None
 
 
-def _block(block: Mapping[str, Any], units: Units) -> dict[str, Any]:
+def _block(block: Mapping[str, Any], units: Units, positions: Any) -> dict[str, Any]:
+    """A block of which these units remain; `positions` are those of its stack."""
     made = deepcopy(dict(block))
     for part, left in units.items():
         options: Any = made
         for key in part.place:
             options = options[key]
         if part.kind == "heads":
+            if len(left) < part.units and part.place[0] != "cross_attention":
+                where = made if "positions" in made else options  # of `sublayers`
+                where["positions"] = _own_tables(where.get("positions", positions))
             options |= {**_widths(options["type"], part), **options}
             if "kv_heads" in options:
                 options["kv_heads"] = len(left)
@@ -72,6 +79,18 @@ def _block(block: Mapping[str, Any], units: Units) -> dict[str, Any]:
         else:
             options["d_ff"] = len(left)
     return made
+
+
+def _own_tables(positions: Any) -> Any:
+    """Positions with biases of each layer, if its heads differ from those of others (T5)."""
+    if not isinstance(positions, list):
+        return positions
+    return [{**one, "share": "layer"} if "share" in one else {**one} for one in positions]
+
+
+def _positions(block: Mapping[str, Any]) -> list[Any]:
+    """The positions of a block, or of its sublayers."""
+    return [one["positions"] for one in (block, *block.get("sublayers", ())) if "positions" in one]
 
 
 def _widths(kind: str, part: Prunable) -> dict[str, int]:
@@ -93,7 +112,10 @@ def smaller_weights(
     Raises TrainingError for weights that layers with other heads cannot share.
     """
     ours, theirs = layers_by_stack(small, "pruning"), layers_by_stack(large, "pruning")
-    places = [(f"{name}.", theirs[at]) for name, at in zip(ours.values(), kept, strict=True)]
+    old = dict(zip(ours, kept, strict=True))
+    places = [(f"{name}.", theirs[old[at]]) for at, name in ours.items()]
+    tables = bias_tables(large)
+    sources = {name: tables[old[at], place] for (at, place), name in bias_tables(small).items()}
     made = {}
     for weight in small.weights():
         source, parts = weight.name, Units()
@@ -102,7 +124,7 @@ def smaller_weights(
                 source = f"{place}.{source.removeprefix(prefix)}"
                 parts = {p: u for p, u in units.items() if source.startswith(f"{p.prefix}.")}
                 break
-        tensor = weights.get(source)
+        tensor = weights.get(sources.get(weight.name, source))
         cut = None if tensor is None else _cut(tensor, weight.shape, parts, source)
         if cut is None or cut.shape != weight.shape:
             raise TrainingError(

@@ -19,7 +19,7 @@ from modelwright.training.errors import TrainingError
 from modelwright.training.prunable import prunable
 from modelwright.training.pruning import Amount, prune
 from modelwright.training.sampling import loss_of, samples_of
-from modelwright.training.smaller import smaller_spec
+from modelwright.training.smaller import smaller_spec, smaller_weights
 from modelwright.training.tasks import task_of
 from modelwright.training.token_files import Request, write_data
 
@@ -81,6 +81,14 @@ SAME = {
     "ranges": (["overrides={0..1: {attention: {heads: 4, head_dim: 8}, bias: false}}"], 3),
     "sublayers": (["attention=none", "sublayers=[{type: mha, heads: 4}, mlp]"], 3),
     "tied": (["head.tied=true"], 3),
+    "tables": (
+        [
+            "attention=none",
+            "sublayers=[{type: mha, heads: 4}, mlp]",
+            "positions={type: relative_bias, bidirectional: false}",
+        ],
+        3,
+    ),
 }
 
 
@@ -201,8 +209,6 @@ REFUSED = {
     "experts": (["--d-ff", "3"],
                 [f"feed_forward.{option}" for option in ("type=moe", "experts=2", "top_k=1")],
                 "no feed-forward whose hidden units can be removed; those of experts cannot"),
-    "tables": (["--heads", "1"], ["positions={type: relative_bias, bidirectional: false}"],
-               "heads cannot be removed from attention with `block_2_relative_bias`"),
     "talking": (["--heads", "3"], ["attention.talking_heads=both"], "talking heads"),
     "lambda": (["--layers", "1"], ["attention={type: differential, heads: 4}"],
                "the number of its layer"),
@@ -226,6 +232,20 @@ def test_parts_that_cannot_be_removed_are_refused(
     assert not (tmp_path / "small.yaml").exists()
 
 
+def test_weights_that_a_layer_cannot_have_for_itself_are_refused(spec: Path) -> None:
+    large = mw.load(spec, sets=["positions={type: relative_bias, bidirectional: false}"])
+    graph, model = mw.lower(large), mw.compile(large, device="meta")
+    parts = prunable(graph)
+    few = {parts["decoder", 0][0]: (0, 1, 3)}
+    small, stored = mw.lower(smaller_spec(large, list(parts), few)), model.state_dict()
+    made = smaller_weights(small, graph, stored, list(parts), few)
+    assert made["layers.0.attention.relative_bias.weight"].shape == (32, 3)
+    assert made["relative_bias.weight"].shape == (32, 4)
+    stored["relative_bias.weight"] = torch.empty(32, 2)
+    with pytest.raises(TrainingError, match="removed from attention with `relative_bias`, whose"):
+        smaller_weights(small, graph, stored, list(parts), few)
+
+
 def test_from_python(spec: Path, weights: Path, tokens: Path, tmp_path: Path) -> None:
     made = mw.prune(spec, weights, tokens, tmp_path / "small.yaml", layers=2, samples=8)
     assert mw.load(tmp_path / "small.yaml").stacks["decoder"].order == ("block",)
@@ -246,7 +266,9 @@ def test_widths_of_heads_do_not_follow_from_their_number(
 
 
 def test_stacks_are_pruned_together(tmp_path: Path) -> None:
-    """An encoder-decoder: layers of both, heads of self- and cross-attention."""
+    """An encoder-decoder: layers of both, heads of self- and cross-attention. All layers of a stack
+    read one table of position biases; those that lose heads get a part of it.
+    """
     (tmp_path / "t5.yaml").write_text(T5, encoding="utf-8")
     line = json.dumps({"source": "a house and a tree", "target": "two things"})
     (tmp_path / "pairs.jsonl").write_text(f"{line}\n" * 30, encoding="utf-8")
@@ -257,9 +279,7 @@ def test_stacks_are_pruned_together(tmp_path: Path) -> None:
     made = prune(large, tmp_path / "w", tmp_path / "pairs", d_ff=64, layers=2, samples=8)
     assert {name: len(left) for name, left in made.layers.items()} == {"encoder": 1, "decoder": 1}
     assert made.removed == {"heads": 0, "d_ff": 2 * 64}
-    none = T5.replace("{bidirectional: false}", "none").replace("positions: {type", "mask: full #")
-    large = mw.loads(none)
-    mw.save_weights(mw.compile(large, seed=1), tmp_path / "w")
+    assert made.weights["encoder.relative_bias.weight"].shape == (8, 4)
     made = prune(large, tmp_path / "w", tmp_path / "pairs", heads="50%", samples=8)
     assert made.removed == {"heads": 12, "d_ff": 0}
     wide = {
@@ -269,6 +289,11 @@ def test_stacks_are_pruned_together(tmp_path: Path) -> None:
     }
     assert sum(wide.values()) == 12
     assert any(n < 4 for name, n in wide.items() if name.endswith("cross_attention"))
+    for name, heads in wide.items():
+        if not name.endswith("cross_attention"):  # layers with all heads read the table of before
+            own = f"{name}.relative_bias.weight"
+            assert (own in made.weights) == (heads < 4)
+            assert heads == 4 or made.weights[own].shape == (8, heads)
 
 
 def test_a_pruned_spec_is_short(spec: Path, weights: Path, tokens: Path, tmp_path: Path) -> None:
