@@ -20,6 +20,7 @@ MODULES = "modules.json"
 _OTHER_WEIGHTS = frozenset(
     [".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pt", ".pth", ".safetensors"]
 )
+_PART = re.compile(r"\w[\w-]{0,40}")
 _SNAPSHOT = re.compile(r"[0-9a-f]{40}\Z")
 _COMMON_NAMES = frozenset(["model", "checkpoint", "snapshot", "output", "pretrained", "weights"])
 
@@ -56,16 +57,29 @@ class Folder:
     @property
     def later_modules(self) -> str:
         """A note about what sentence-transformers computes after the model; not imported."""
-        path = self.path / MODULES
-        try:
-            modules = read_json(path) if path.is_file() else []
-        except (ValueError, RecursionError):
-            return ""
+        modules = _json_or_none(self.path / MODULES)
         if not (isinstance(modules, list) and all(isinstance(part, dict) for part in modules)):
             return ""
-        names = [str(part.get("type")).rpartition(".")[2] for part in modules]
-        names = [name for name in names if name.isidentifier() and name != "Transformer"][:8]
+        kinds = [(str(part.get("type")).rpartition(".")[2], part.get("path")) for part in modules]
+        kinds = [kind for kind in kinds if kind[0].isidentifier() and kind[0] != "Transformer"][:8]
+        names = [
+            f"{name}{self._pooling(part) if name == 'Pooling' else ''}" for name, part in kinds
+        ]
         return f"Not imported from {MODULES}: {', '.join(names)}" if names else ""
+
+    def _pooling(self, part: object) -> str:
+        """How the module in this folder pools, such as ` (mean_tokens)`; "" if it does not say."""
+        if not isinstance(part, str) or not _PART.fullmatch(part):
+            return ""
+        config = _json_or_none(self.path / part / CONFIG)
+        if not isinstance(config, dict):
+            return ""
+        start = "pooling_mode"
+        older = [key.removeprefix(f"{start}_") for key, on in config.items() if on is True]
+        mode = config.get(start) or [key for key in older if f"{start}_{key}" in config]
+        found = [str(name) for name in (mode if isinstance(mode, list) else [mode])]
+        found = [name for name in found if name.isidentifier()][:4]
+        return f" ({' and '.join(found)})" if found else ""
 
     @property
     def keys(self) -> set[str]:
@@ -157,3 +171,11 @@ def read_mapping(path: Path) -> dict[str, Any] | None:
     if not isinstance(config, dict):
         raise CheckpointError(path, [f"must contain a JSON object, not a {type(config).__name__}"])
     return config
+
+
+def _json_or_none(path: Path) -> Any:
+    """The content of a JSON file; None if there is none, or if it is not valid."""
+    try:
+        return read_json(path) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None

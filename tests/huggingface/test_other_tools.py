@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers as tf
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 import modelwright as mw
 from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
@@ -97,3 +98,38 @@ def test_modules_after_the_model_are_named(text: str | None, folder: Path) -> No
     note = "Not imported from modules.json: Pooling, Dense, Normalize"
     comment = " ".join(line[2:] for line in made.splitlines() if line.startswith("# "))
     assert comment.endswith(note) if text is None else made == before
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, " (mean_tokens)"),
+        ({"pooling_mode": "lasttoken", "include_prompt": True}, " (lasttoken)"),
+        ({"pooling_mode": ["max", "cls"]}, " (max and cls)"),
+        ({"pooling_mode": 3, "include_prompt": True}, ""),
+        ([], ""),
+    ],
+)
+def test_the_pooling_of_sentences_is_named(config: Any, said: str, folder: Path) -> None:
+    kind = "sentence_transformers.models.Pooling"
+    (folder / "modules.json").write_text(json.dumps([{"type": kind, "path": "1_Pooling"}]))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
+    comment = " ".join(line[2:] for line in import_folder(folder).splitlines() if line[:2] == "# ")
+    assert comment.endswith(f"Not imported from modules.json: Pooling{said}")
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_the_mean_of_imported_states_is_the_sentence_s_embedding(minilm: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["A cat.", "A longer sentence, which the other two are padded to.", "No"]
+    wanted = torch.as_tensor(SentenceTransformer(str(minilm), device="cpu").encode(texts))
+    encoded = Tokenizer.from_file(str(minilm / "tokenizer.json")).encode_batch(texts)
+    mask = torch.tensor([each.attention_mask for each in encoded])
+    model = from_pretrained(minilm)
+    states = model.hidden_states(torch.tensor([each.ids for each in encoded]), attention_mask=mask)
+    mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    assert "Pooling (mean_tokens), Normalize" in import_folder(minilm).replace("\n# ", " ")
+    assert (torch.nn.functional.normalize(mean, dim=-1) - wanted).abs().max() < 1e-6
