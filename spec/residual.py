@@ -17,8 +17,9 @@ class Joining(Part):
         2022, arXiv:2203.00555)
     activation: applied to the branch's output first (`relu` in GTrXL)
     gate: a learned gate of the branch's output y: `rezero`: x + α y, with one learned number α per
-        branch, initialised to 0 (Bachlechner et al., 2020, arXiv:2003.04887); `output`: x + σ(W x +
-        b) ∘ y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
+        branch, initialised to 0 (Bachlechner et al., 2020, arXiv:2003.04887); `tanh`: x + tanh(α)
+        y, with such a number (Alayrac et al., 2022, arXiv:2204.14198); `output`: x + σ(W x + b) ∘
+        y; `highway`: σ(W x + b) ∘ x + (1 - σ(W x + b)) ∘ y (Srivastava et al., 2015,
         arXiv:1505.00387); `gru`: (1 - z) ∘ x + z ∘ h with r = σ(W_r y + U_r x), z = σ(W_z y + U_z x
         + b) and h = tanh(W_h y + U_h (r ∘ x)), the gate of GTrXL. x is the vector to which the
         output is added. `output`, `highway` and `gru` are compared by Parisotto et al. (2019,
@@ -40,7 +41,7 @@ class Joining(Part):
     scale: Number = 1
     stream_scale: Number = 1
     activation: Activation = Identity.model_construct()
-    gate: OneOf[Literal["none", "rezero", "output", "highway", "gru"]] = "none"
+    gate: OneOf[Literal["none", "rezero", "tanh", "output", "highway", "gru"]] = "none"
     gate_bias: Number = 0
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0

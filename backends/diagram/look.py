@@ -365,6 +365,7 @@ LOOKS: dict[str, Look] = {
     "similarity": Look("circle", "sum", _const("·")),
     "stack": Look("through"),
     "exp_scale": Look("pill", "linear", _const("× learned number")),
+    "tanh_scale": Look("pill", "linear", _const("× tanh of a number")),
     "unpatchify": Look("pill", "other", _const("Image"), _shape),
     "join_tokens": Look("pill", "other", _const("Pool"), _joined),
     "pool": Look("pill", "other", _const("Pool"), _pool),

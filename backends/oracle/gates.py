@@ -44,11 +44,12 @@ def gru(weights: Weights, x: Array, y: Array) -> Array:
 
 def weighed(residual: Any, weights: Weights, key: str, gave: Array) -> Array:
     """The output after its activation, times a learned vector (Touvron et al., 2021,
-    arXiv:2103.17239, eq. 3), or times a learned number (Bachlechner et al., 2020, eq. 1).
+    arXiv:2103.17239, eq. 3), or a number (Bachlechner et al., 2020; Alayrac et al., 2022).
     """
     gave = activate(residual.activation, gave)
-    if residual.gate == "rezero":
-        gave = gave * weights(f"{key}_scale", 1)
+    if residual.gate in ("rezero", "tanh"):
+        number = weights(f"{key}_scale", 1)
+        gave = gave * (number if residual.gate == "rezero" else np.tanh(number))
     if residual.layer_scale != "none":
         gave = gave * weights(f"{key}_scale", gave.shape[-1])
     return gave

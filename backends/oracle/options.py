@@ -66,7 +66,7 @@ Moe: experts top_k expert shared_expert weigh=output|input shared_gate router ca
 Moe: capacity_factor balance_loss z_loss; Groups: count top_k score=max|top2_sum
 Router: score=softmax|sigmoid|sparsemixer normalize bias selection_bias choose_by=scores|logits
 Router: groups scale jitter
-Sequential Parallel: gate=none|rezero|output|highway|gru activation
+Sequential Parallel: gate=none|rezero|tanh|output|highway|gru activation
 Sequential Parallel: scale stream_scale layer_scale from_=input|normed|block; Parallel: shared_norm
 *Adaptive: embed activation; AdaLn AdaLnZero:; Timestep: argument width hidden activation
 Timestep: layout=cos_sin|sin_cos denominator=half|half_minus_one; Label: argument classes

@@ -238,6 +238,7 @@ MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "activation": make_activation,
     "learned_scale": make_vector,
     "exp_scale": make_vector,
+    "tanh_scale": make_vector,
     "add_bias": make_vector,
     "head_bias": _parameter("zeros"),
     "sinks": make_vector,

@@ -201,6 +201,11 @@ def exp_scale(call: Call) -> Array:
     return result
 
 
+def tanh_scale(call: Call) -> Array:
+    result: Array = call.given("x") * np.tanh(call.weights[""])
+    return result
+
+
 def head_bias(call: Call) -> Array:
     """Add a vector per head, (B, H, T, E)."""
     return call.given("x") + _along(call.weights[""])

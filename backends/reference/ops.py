@@ -154,6 +154,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "similarity": arithmetic.similarity,
     "stack": arithmetic.stack,
     "exp_scale": arithmetic.exp_scale,
+    "tanh_scale": arithmetic.tanh_scale,
     "unpatchify": images.unpatchify,
     "join_tokens": pooling.join_tokens,
     "pool": pooling.pool,

@@ -177,6 +177,8 @@ SHORTLY = {
 GATES = {
     "rezero": "\n\nA learned number multiplies each branch (ReZero, Bachlechner et al. 2020, "
     "arXiv:2003.04887).",
+    "tanh": "\n\nTanh of a learned number multiplies each branch (Flamingo, Alayrac et al. 2022, "
+    "arXiv:2204.14198).",
     "output": "\n\nEach branch has a gate (Parisotto et al. 2019, arXiv:1910.06764).",
     "highway": "\n\nA gate chooses between each branch and its input (Srivastava et al. 2015, "
     "arXiv:1505.00387).",
@@ -402,8 +404,9 @@ def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
             dim=b.width(y),
             initial=float(residual.layer_scale),
         )
-    if residual.gate == "rezero":
-        y = b.op("learned_scale", y, name=f"{name}_scale", dim=ONE, initial=0.0)
+    if residual.gate in ("rezero", "tanh"):
+        kind = "learned_scale" if residual.gate == "rezero" else "tanh_scale"
+        y = b.op(kind, y, name=f"{name}_scale", dim=ONE, initial=0.0)
     if residual.scale != 1:
         y = b.op("scale", y, factor=b.field("residual_scale", float(residual.scale)))
     if residual.drop_path:

@@ -76,6 +76,14 @@ ROWS: dict[str, Row] = {
         attrs=("dim", "initial"),
         saves=exp_scale_saves,
     ),
+    "tanh_scale": Row(
+        "x * tanh(s) with a learned number s",
+        ("x",),
+        same,
+        vector_weights,
+        attrs=("dim", "initial"),
+        saves=exp_scale_saves,
+    ),
     "unpatchify": Row(
         "(B, T, patch * patch * channels) to an image (B, channels, height, width): the tokens "
         "after the first `front` are patches in row-major order; the numbers of each are in the "

@@ -230,10 +230,10 @@ def gates_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
     if not isinstance(residual, Joining) or residual.gate == "none":
         return
     gate = residual.gate
-    if gate == "rezero" and residual.layer_scale != "none":
+    if gate in ("rezero", "tanh") and residual.layer_scale != "none":
         yield Finding(
             (*path, "residual", "layer_scale"),
-            "`layer_scale` and `gate: rezero` both multiply the branch's output; keep one",
+            f"`layer_scale` and `gate: {gate}` both multiply the branch's output; keep one",
         )
     whole = gate in ("highway", "gru")
     if whole and residual.stream_scale != 1:

@@ -570,11 +570,12 @@ class Parts:
         normed = place.sizes.get("placements", set()) <= {"pre", "sandwich"}
         said: Data = {"from": "normed" if normed and self.dice.often(0.1) else None}
         dice = seeded(len(self.said))  # of its own: the other draws stay as they were
-        gate = dice.one(("rezero", "output", "highway", "gru")) if dice.often(0.2) else None
+        gate = dice.one(("rezero", "tanh", "output", "highway", "gru")) if dice.often(0.2) else None
         said["gate"] = gate
         if gate:
             self.said.add(("Sequential", "gate", repr(gate)))
-        replaced = {"rezero": "layer_scale", "highway": "stream_scale", "gru": "stream_scale"}
+        replaced = dict.fromkeys(("highway", "gru"), "stream_scale")
+        replaced |= dict.fromkeys(("rezero", "tanh"), "layer_scale")
         if gate not in ("output", "highway", "gru"):
             said["gate_bias"] = None
         return {**said, **({replaced[gate]: None} if gate in replaced else {})}

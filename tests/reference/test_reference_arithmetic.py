@@ -118,6 +118,7 @@ def test_sums_products_and_vectors(compute):
     assert compute("multiply", [3.0], [2.0]).tolist() == [6.0]
     assert compute("shift", [3.0], amount=2).tolist() == [5.0]
     assert compute("learned_scale", [[3.0, 4.0]], weights={"": [2.0, 0.5]}).tolist() == [[6.0, 2.0]]
+    assert compute("tanh_scale", [[3.0]], weights={"": [0.5]}).item() == 3 * math.tanh(0.5)
     assert compute("add_bias", [[3.0, 4.0]], weights={"": [2.0, 0.5]}).tolist() == [[5.0, 4.5]]
 
 

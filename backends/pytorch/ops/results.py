@@ -25,6 +25,10 @@ def exp_scale(f: Writer, op: Op) -> Any:
     return expression("x * scale.exp()", x=f.arg(op, "x"), scale=f.own(op))
 
 
+def tanh_scale(f: Writer, op: Op) -> Any:
+    return expression("x * scale.tanh()", x=f.arg(op, "x"), scale=f.own(op))
+
+
 WHOLE = {  # pooling of sequences without padding
     "last": "x[:, -1]",
     "mean": "x.mean(1)",
@@ -84,6 +88,7 @@ ROWS: dict[str, Row] = {
     "similarity": similarity,
     "stack": stack,
     "exp_scale": exp_scale,
+    "tanh_scale": tanh_scale,
     "join_tokens": join_tokens,
     "unpatchify": unpatchify,
     "pool": pool,

@@ -203,6 +203,7 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
     "group_norm": _identity,
     "learned_scale": _layer_scale,
     "exp_scale": _temperature,
+    "tanh_scale": _nothing,
     "add_bias": _added_bias,
     "head_bias": _nothing,
     "expert_bias": _nothing,

@@ -30,6 +30,8 @@ RESIDUALS = {
     "stream_scale: 1.5, drop_path: 0.1}",
     "rezero": "residual={gate: rezero, scale: 0.5}",
     "parallel_rezero": "residual={type: parallel, gate: rezero}",
+    "tanh_gate": "residual={gate: tanh, scale: 0.5}",
+    "parallel_tanh_gate": "residual={type: parallel, gate: tanh}",
     "gate": "residual={gate: output, stream_scale: 1.5, drop_path: 0.1}",
     "parallel_gate": "residual={type: parallel, gate: output, layer_scale: 0.1}",
     "highway": "residual={gate: highway, gate_bias: 1, layer_scale: 0.1}",
