@@ -20,7 +20,12 @@ from .sight import COUNT_PADDING, CROWDED, attending, crowded, masks_of, word_st
 
 
 def padding(subject: Subject) -> Measured | NotHere:
-    """Compare hidden states of real tokens and outputs, for left and right padding."""
+    """Compare hidden states of real tokens and outputs, for left and right padding.
+
+    Every stack that attends to tokens takes a mask of padding.
+    """
+    if missing := _without_mask(subject):
+        return Measured(float("inf"), 0, f"no argument `{missing[0]}`")
     if crowded(subject):
         return NotHere(CROWDED)
     largest, reasons = Largest(), []
@@ -51,6 +56,16 @@ def padding(subject: Subject) -> Measured | NotHere:
     if not largest.compared:
         return NotHere("; ".join(reasons) or "there is no argument for padding")
     return largest.measured("; ".join(reasons))
+
+
+def _without_mask(subject: Subject) -> list[str]:
+    """The masks of padding that the model should take, but does not."""
+    known = subject.arguments.known()
+    streams = [
+        s for s in subject.arguments.streams() if attending(subject, subject.stack_of(s.ids))
+    ]
+    masks = [f"{stream.prefix}attention_mask" for stream in streams]
+    return [name for name in masks if name not in known]
 
 
 def _row_of_padding(subject: Subject, largest: Largest) -> None:
