@@ -18,6 +18,7 @@ from ....compiler.graph import ModuleGraph
 from ....compiler.sizes import Field, number
 from ....spec import SpecErrors, loads
 from ....spec.model import ModelSpec
+from ..arguments import LENGTHS
 from ..levels import text_of
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
@@ -126,10 +127,23 @@ def _tried(
         graph = lower(spec)
         if {f.name for f in graph.fields} != {f.name for f in subject.graph.fields}:
             continue  # what was one number is two, or the other way round
+        if _crowded(graph) and not _crowded(subject.graph):
+            continue  # such as an image whose patches take the positions of the text
         if field.key == "layers" and (_mixes_kinds(spec) or _mixes_kinds(subject.spec)):
             continue  # the order of several kinds of layers is not a number
         return _compare_config(subject, spec, graph, (field.name, value), largest, compared)
     return False
+
+
+def _crowded(graph: ModuleGraph) -> bool:
+    """Whether the joined inputs of a stack leave no position for a sequence of its longest case."""
+    longest = LENGTHS[0][0]
+    return any(
+        sum(longest if part.length is None else int(part.length) for part in parts)
+        > int(graph.limits[stack])
+        for stack, parts in graph.parts.items()
+        if stack in graph.limits
+    )
 
 
 def _mixes_kinds(spec: ModelSpec) -> bool:
