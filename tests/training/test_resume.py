@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ def test_every_checkpoint_is_complete(script: Script, tmp_path: Path) -> None:
     code, _, said = script.run(out, steps=4)
     assert code == 0, said
     assert not (out / "unfinished").exists()
+
+
+def test_a_checkpoint_that_was_not_yet_removed_is(script: Script, tmp_path: Path) -> None:
+    """Killed after a checkpoint is complete, and before the one before it is removed."""
+    out = tmp_path / "run"
+    assert script.run(out, steps=4)[0] == 0
+    before = {path.name for path in out.iterdir()}
+    shutil.copytree(out / "step-00000004", out / "step-00000002")
+    code, _, said = script.run(out, steps=4)
+    assert code == 0, said
+    assert {path.name for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("setting", [{"optimizer": "muon"}, {"recompute": True}])

@@ -103,9 +103,14 @@ def save(
                 shutil.rmtree(fresh, ignore_errors=True)
             return wrong
     if rank == 0:
-        for old in set(path.parent.glob("step-*")) - set(find(path.parent)[-keep:]):
-            remove(old)
+        remove_old(path.parent, keep)
     return ""
+
+
+def remove_old(out: Path, keep: int) -> None:
+    """Remove all checkpoints of a run but the newest `keep`, and incomplete ones."""
+    for old in set(out.glob("step-*")) - set(find(out)[-keep:]):
+        remove(old)
 
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> str:

@@ -109,6 +109,8 @@ class Run:
                     "choose another folder to start a new run"
                 )
         checkpoints.load(found[-1], self.model, self.optimizers)
+        if self.rank == 0:
+            checkpoints.remove_old(self.out, self.settings.keep)  # left by a killed process
         return int(about["step"])
 
     def share(self, data: Samples, step: int) -> Iterator[tuple[int, dict[str, Tensor], Tensor]]:

@@ -109,6 +109,8 @@ class Run:
                     "choose another folder to start a new run"
                 )
         checkpoints.load(found[-1], self.model, self.optimizers)
+        if self.rank == 0:
+            checkpoints.remove_old(self.out, self.settings.keep)  # left by a killed process
         return int(about["step"])
 
     def share(self, data: Samples, step: int) -> Iterator[tuple[int, dict[str, Tensor], Tensor]]:
@@ -288,4 +290,4 @@ if __name__ == "__main__":
     main()
 
 
-# sha256 of the above: 4bb3e79b4b71ca3a195a56a84c28ca8dfacef840c923295a782db59e6862c296
+# sha256 of the above: b488727378278b96938c05ea0930c1032d8bacb231fb96777fa68b48e455ca81
