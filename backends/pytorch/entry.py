@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...compiler.axes import Dim
-from ...compiler.graph import ModuleGraph
+from ...compiler.graph import ModuleGraph, Op
+from ...compiler.sizes import Size
 from ...compiler.stack_lengths import turn_of
 from .code.measure import LONG, width
 from .code.nodes import Do, Expr, If, Name, Raise, Sequence, Statement
@@ -110,15 +111,25 @@ def _checks_of_memories(f: Writer, stack: str, given: list[Given]) -> list[State
         pads = [op for op in f.graph.consumers(one.value) if op.kind == PADS and not op.arg("x")]
         owner = owner_of(f.graph, one.name) if pads else stack
         memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
-        if memory and owner != stack:
+        learned = _learned_around(f.graph, stack, owner, pads) if memory and owner != stack else []
+        if any(map(int, learned)):
             length: Expr = expression("memory.size(1)", memory=Name(memory))
-            for size in (pads[0].attrs[side] for side in SIDES):
+            for size in learned:
                 if int(size):
                     length = expression("length - size", length=length, size=f.number(size))
             batch = expression("memory.size(0)", memory=Name(memory))
             lines = _check(f, Sequence((batch, length), "()"), [one])
             found += _where_given(f, stack, given, [one], lines)
     return found
+
+
+def _learned_around(graph: ModuleGraph, stack: str, owner: str, pads: list[Op]) -> list[Size]:
+    """The numbers of learned tokens in the states of a memory, which have no mask."""
+    own = [op for op in pads if graph.scopes[op.scope].stack == owner]
+    if own or graph.inputs[stack].stack != owner:  # otherwise they have tokens of `stack`, too
+        return [(own or pads)[0].attrs[side] for side in SIDES]
+    inserted = (op for op in graph.ops() if op.kind == "insert_tokens")
+    return [op.attrs["rows"] for op in inserted if graph.scopes[op.scope].stack == owner]
 
 
 def _checks_of_own(f: Writer, stack: str, given: list[Given]) -> list[Statement]:

@@ -273,6 +273,8 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
     own = {hidden for other, hidden in graph.hidden.items() if not plan.is_input(other)}
     own |= {g.value for g in given if g.name in needed_inputs(graph, stack)}
+    if stack not in graph.parts and graph.inputs[stack].stack:
+        own.add(graph.hidden[graph.inputs[stack].stack])
     given = [replace(g, optional=False, by_default=False) if g.value in own else g for g in given]
     if stack in plan.cached:  # only the steps with the tokens that they replace have vectors
         later = {graph.hidden[other] for other in graph.stack_facts[stack].inputs}

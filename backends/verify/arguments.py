@@ -122,24 +122,26 @@ class Arguments:
     @cached_property
     def sources(self) -> set[str]:
         """The arguments whose vectors replace tokens: their number never changes in these cases."""
-        return {self.graph.inputs[stack].argument for _, stack, *_ in self._placed()}
+        return {self.first_argument(stack) for _, stack, *_ in self._placed()}
 
     def length_of(self, stack: str) -> int:
         """Number of tokens of a stack in these cases, without those that stand for vectors."""
         fact, length = self.graph.inputs[stack], self.graph.lengths.get(stack)
         if length is not None:
             return int(length)
+        if fact.stack:
+            return self.length_of(fact.stack) - fact.skip + fact.prefix
         if stack in self.graph.parts:
             own = [s.longest for s in self._plain_streams() if s.ids == fact.argument]
             return sum([*own, fact.prefix, *map(self.of_part, self.graph.parts[stack])])
         for stream in self._plain_streams():
             if stream.ids == fact.argument:
-                return stream.longest
+                return stream.longest + fact.prefix
         return fact.tokens(self._floats(self.known()[fact.argument]).shape[fact.axis])
 
     def vectors(self, stream: Stream) -> list[str]:
         """The arguments whose vectors replace tokens of this stream."""
-        return [self.graph.inputs[stack].argument for stack, *_ in self.states(stream)]
+        return [self.first_argument(stack) for stack, *_ in self.states(stream)]
 
     def may_be_absent(self, stream: Stream) -> bool:
         """Whether tokens of this stream need not stand for vectors."""

@@ -104,11 +104,17 @@ class Measured:
     def fits(self, arguments: Arguments) -> bool:
         """Whether all vectors that replace tokens have places in sequences of this length."""
         for stream in arguments.streams():
-            sizes = [(self.graph.lengths.get(s), skip) for s, _, skip in arguments.states(stream)]
-            needed = sum((self.tokens if size is None else int(size)) - k for size, k in sizes)
+            needed = sum(self._vectors(s) - skipped for s, _, skipped in arguments.states(stream))
             if needed > self.tokens - sum(arguments.around(stream)):
                 return False
         return True
+
+    def _vectors(self, stack: str) -> int:
+        """The number of vectors that a stack computes."""
+        fact, size = self.graph.inputs[stack], self.graph.lengths.get(stack)
+        if size is None and fact.stack:
+            return self._vectors(fact.stack) - fact.skip + fact.prefix
+        return self.tokens if size is None else int(size)
 
     def _ids(self, arguments: Arguments, stream: Stream, draw: torch.Generator) -> Tensor:
         """Token ids, of which the first stand for the vectors of other stacks."""
@@ -120,8 +126,7 @@ class Measured:
         ids = words[torch.randint(0, len(words), shape, generator=draw)]
         place = 0
         for stack, token, skipped in arguments.states(stream):
-            size = self.graph.lengths.get(stack)
-            count = (self.tokens if size is None else int(size)) - skipped
+            count = self._vectors(stack) - skipped
             ids[:, place : place + count] = token
             place += count
         return ids

@@ -194,7 +194,7 @@ def _lower_stack(
         for one in spec.stacks[name].input
         if isinstance(one, StackInput)
     }
-    state.absent = may_be_absent(spec, name)
+    state.absent = may_be_absent(spec, name) and _input_may_be_absent(b, spec, name)
     first = stack.input[main]
     several = streams is None and len(joined(stack.input)) > 1
     state.padded = source is not None or isinstance(first, Features)
@@ -264,7 +264,8 @@ def _lower_stack(
             )
     b.graph.hidden[name] = b.rename(x, "x")
     if state.absent:
-        b.may_be_absent(x, *([state.ids] if state.ids else []))
+        own = [state.ids] if state.ids and not isinstance(first, StackInput) else []
+        b.may_be_absent(x, *own)
     return state
 
 
@@ -274,6 +275,14 @@ def _memory(b: Builder, state: StackState, *, masked: bool = True) -> Memory:
     mask = argument(b, state, "attention_mask", (B, S)) if masked else ""
     length = b.graph.lengths.get(state.name)
     return Memory(value, mask, b.width(value), state.direction, length, state)
+
+
+def _input_may_be_absent(b: Builder, spec: ModelSpec, name: str) -> bool:
+    """Whether the vectors of another stack that are the input of this one may be absent."""
+    inputs = spec.stacks[name].input
+    if len(inputs) != 1 or not isinstance(inputs[0], StackInput):
+        return True
+    return b.graph.values[b.graph.hidden[inputs[0].stack]].optional
 
 
 def may_be_absent(spec: ModelSpec, name: str) -> bool:
@@ -289,8 +298,10 @@ def may_be_absent(spec: ModelSpec, name: str) -> bool:
     ]
     read = any(name in stacks for stacks in heads or [[last]])
     inputs = [
-        source.replace is not None or bool(peek(source, "optional"))
-        for stack in spec.stacks.values()
+        source.replace is not None
+        or bool(peek(source, "optional"))
+        or (len(stack.input) == 1 and may_be_absent(spec, other))
+        for other, stack in spec.stacks.items()
         for source in stack.input
         if isinstance(source, StackInput) and source.stack == name
     ]

@@ -81,7 +81,7 @@ def _check_row(op: Op, where: str) -> None:
         raise IllegalGraphError(f"{where}: its attribute {missing[0]} is missing")
 
 
-LENGTH = re.compile(r"\b(?:M|G|T\d+)\b")
+LENGTH = re.compile(r"\b(?:M|G|T\d+|T-\d+)\b")
 
 
 def _is_weight(graph: ModuleGraph, name: str) -> bool:

@@ -79,19 +79,32 @@ def vectors_in(graph: ModuleGraph, argument: str, found: Arrays) -> list[int]:
     places: list[int] = []
     for one in placed_vectors(graph):
         if one.argument == argument:
-            source, size = graph.inputs[one.stack], graph.lengths.get(one.stack)
-            if size is None and one.stack in graph.parts:  # ids and images
-                ids = found[source.argument].shape[1] + source.prefix
-                size = ids + sum(int(part.length or 0) for part in graph.parts[one.stack])
-            elif size is None:
-                size = source.tokens(found[source.argument].shape[source.axis])
-            places += [one.token] * (int(size) - one.skipped)
+            places += [one.token] * (vectors_of(graph, one.stack, found) - one.skipped)
     return places
+
+
+def vectors_of(graph: ModuleGraph, stack: str, found: Arrays) -> int:
+    """How many vectors a stack computes from these arguments."""
+    source, size = graph.inputs[stack], graph.lengths.get(stack)
+    if size is not None:
+        return int(size)
+    if source.kind == "stack":
+        return vectors_of(graph, source.stack, found) - source.skip + source.prefix
+    if stack in graph.parts:  # ids and images
+        ids = found[source.argument].shape[1] + source.prefix
+        return int(ids + sum(int(part.length or 0) for part in graph.parts[stack]))
+    return int(source.tokens(found[source.argument].shape[source.axis]))
 
 
 def sources(graph: ModuleGraph) -> set[str]:
     """The arguments whose vectors stand in the place of tokens: none of them is padding."""
-    return {graph.inputs[one.stack].argument for one in placed_vectors(graph)}
+    return {first_argument(graph, one.stack) for one in placed_vectors(graph)}
+
+
+def first_argument(graph: ModuleGraph, stack: str) -> str:
+    """The argument whose tokens are those of a stack, through the stacks before it."""
+    source = graph.inputs[stack]
+    return first_argument(graph, source.stack) if source.stack else source.argument
 
 
 def padded(graph: ModuleGraph, side: str) -> Arrays:

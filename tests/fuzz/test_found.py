@@ -708,3 +708,37 @@ stacks:
   outputs: {input: {type: learned, tokens: 4}, cross_attention: {memory: latents}}
 """
     finds(text, "oracle", "padding")
+
+
+@pytest.mark.parametrize("learned", [(0, 0), (2, 1)], ids=["none", "both"])
+def test_vectors_in_the_place_of_tokens_that_come_through_two_stacks(
+    learned: tuple[int, int],
+) -> None:
+    """Learned tokens of the stack between have no mask; without the vectors, all is absent."""
+    text = f"""
+name: small
+head: {{type: language_model, stack: notes}}
+d_model: 8
+attention: {{heads: 2}}
+layers: 1
+stacks:
+  text:
+    vocab_size: 24
+    max_positions: 40
+    input: {{argument: text_ids, prefix_tokens: {learned[0]}}}
+  question:
+    input:
+      {{type: stack, stack: text, prefix_tokens: {learned[1]}, projector: {{type: glu, d_ff: 10}}}}
+    cross_attention: none
+  notes:
+    vocab_size: 24
+    max_positions: 64
+    cross_attention: none
+    input:
+      - {{argument: notes_ids}}
+      - {{type: stack, stack: question, replace: 4}}
+"""
+    passes(text)
+    code = emit_file(lower(loads(text))).text
+    assert "None if text_states is None else self.question(" in code
+    assert "text_states: Tensor | None" not in code

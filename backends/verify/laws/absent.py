@@ -75,8 +75,7 @@ def _read_by(spec: ModelSpec, part: PartFact) -> tuple[set[str], set[str]]:
     while waiting:
         name = waiting.pop()
         stacks.add(name)
-        inputs = (one.stack for one in spec.stacks[name].input if isinstance(one, StackInput))
-        waiting += {*inputs, *_memories(spec, name)} - stacks
+        waiting += _read_stacks(spec, name) - stacks
     return {argument for name in stacks for argument in _arguments(spec, name)}, stacks
 
 
@@ -90,6 +89,8 @@ def _without_vectors(subject: Subject) -> Iterator[tuple[str, Data, set[str]]]:
         if not _only_replaces(spec, name):
             continue
         gone = {a for one in _feeding(spec, name) for a in _arguments(spec, one)}
+        if not gone:  # computed from what others read too
+            continue
         data = {key: value for key, value in plain.items() if key not in gone}
         for stream in subject.arguments.streams():
             ids, ordinary = data.get(stream.ids), subject.arguments.ordinary(stream)[0]
@@ -113,21 +114,39 @@ def _memories(spec: ModelSpec, name: str) -> set[str]:
 
 def _only_replaces(spec: ModelSpec, name: str) -> bool:
     """Whether the output of a stack does nothing but replace tokens of others."""
-    read = {list(spec.stacks)[-1]} if not spec.heads else set[str]()
-    for head in spec.heads.values():
-        own = getattr(head, "stack", None) or list(spec.stacks)[-1]
-        read |= set(getattr(head, "towers", None) or [own])
     attended = any(name in _memories(spec, other) for other in spec.stacks)
     sources = _sources(spec, name)
     replaces = bool(sources) and all(one.replace is not None for one in sources)
-    return replaces and not attended and name not in read
+    return replaces and not attended and name not in _under_heads(spec)
+
+
+def _under_heads(spec: ModelSpec) -> set[str]:
+    """The stacks whose outputs a head reads, or the model returns."""
+    if not spec.heads:
+        return {list(spec.stacks)[-1]}
+    read = set[str]()
+    for head in spec.heads.values():
+        own = getattr(head, "stack", None) or list(spec.stacks)[-1]
+        read |= set(getattr(head, "towers", None) or [own])
+    return read
+
+
+def _read_stacks(spec: ModelSpec, name: str) -> set[str]:
+    """The stacks that this one attends to or whose outputs are its input."""
+    inputs = {one.stack for one in spec.stacks[name].input if isinstance(one, StackInput)}
+    return inputs | _memories(spec, name)
 
 
 def _feeding(spec: ModelSpec, name: str) -> set[str]:
-    """A stack, and those that only it reads or attends to."""
-    others = [other for other in spec.stacks if other != name]
-    own = {m for m in _memories(spec, name) if not any(m in _memories(spec, o) for o in others)}
-    return {name, *(one for one in own if not _sources(spec, one))}
+    """A stack, and those that only it and they read or attend to."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        for below in _read_stacks(spec, one) - _under_heads(spec):
+            readers = {other for other in spec.stacks if below in _read_stacks(spec, other)}
+            waiting += [below] if readers <= found else []
+    return found
 
 
 def _arguments(spec: ModelSpec, name: str) -> list[str]:
