@@ -18,7 +18,6 @@ Record = dict[str, Any]
 
 def measured(timed: Timed, clock: str, **facts: object) -> Record:
     """A record: what was measured, where, how busy the machine was, and the seconds."""
-    where = {key: conditions()[key] for key in ("date", "processor", "cores", "torch")}
     return {
         **facts,
         "seconds": {name: round(timed.median(name), 6) for name in timed.rounds},
@@ -26,8 +25,13 @@ def measured(timed: Timed, clock: str, **facts: object) -> Record:
         "clock": clock,
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 1),
-        **where,
+        **place(),
     }
+
+
+def place() -> Record:
+    """When and where something is measured."""
+    return {key: conditions()[key] for key in ("date", "processor", "cores", "torch")}
 
 
 def append(path: Path, record: Record) -> None:
@@ -37,8 +41,10 @@ def append(path: Path, record: Record) -> None:
 
 
 def latest(path: Path, *keys: str) -> list[Record]:
-    """The last record of each piece: of those that agree in `keys`."""
+    """The last record of each piece: of those that agree in `keys`. None if there is no file."""
     found: dict[tuple[object, ...], Record] = {}
+    if not path.exists():
+        return []
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         found[tuple(record[key] for key in keys)] = record

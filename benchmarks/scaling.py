@@ -22,6 +22,7 @@ separate process, minus its memory before the call.
 from __future__ import annotations
 
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -41,8 +42,8 @@ import modelwright as mw
 
 from .__main__ import CLOCKS
 from .measure import Timed, alternate
-from .results import FOLDER, Record, append, latest, measured
-from .scaling_page import exponent, write_scaling
+from .results import FOLDER, Record, append, latest, measured, place
+from .scaling_page import exponent, write_memory, write_scaling
 
 HEADS, WIDTH = 12, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
@@ -203,7 +204,6 @@ def most_kilobytes() -> int:
 )
 @click.option("--clock", type=click.Choice(list(CLOCKS)), default="cpu", show_default=True)
 @click.option("--quick", is_flag=True, help="Up to 8k tokens, float32, three rounds.")
-@click.option("--memory/--no-memory", default=True, help="Also measure peak memory.")
 @click.option(
     "--results",
     "path",
@@ -212,6 +212,7 @@ def most_kilobytes() -> int:
     help="File to which the numbers are appended. [default: benchmarks/results/scaling.jsonl]",
 )
 @click.option("--growth", is_flag=True, help="Measure exponents, and append them to growth.jsonl.")
+@click.option("--memory", is_flag=True, help="Measure peaks, and append them to memory.jsonl.")
 @click.option("--show", is_flag=True, help="Print the table of the file and measure nothing.")
 @click.option("--write", is_flag=True, help="Also write all tables of it into docs/benchmarks.md.")
 @click.option("--peak", "of_peak", hidden=True)
@@ -223,9 +224,9 @@ def main(
     rounds: int | None,
     clock: str,
     quick: bool,
-    memory: bool,
     path: Path,
     growth: bool,
+    memory: bool,
     show: bool,
     write: bool,
     of_peak: str | None,
@@ -238,19 +239,24 @@ def main(
         report_peak(of_peak, lengths[0], getattr(torch, dtypes[0]), backward=BOTH in ways)
         return
     names, grown = masks or tuple(MASKS), path.with_name("growth.jsonl")
+    peaks = path.with_name("memory.jsonl")
     rounds = rounds or (3 if quick or growth else None)
     for dtype, way in product(dtypes, ways or WAYS) if not show else ():
         if growth:
             measure_growth(grown, names, dtype, way, rounds or 3, clock)
             continue
         for length in lengths:
-            print_table(piece(path, names, length, dtype, way, rounds, clock, memory=memory))
-    if growth and not (show or write):
+            if memory:
+                measure_peaks(peaks, names, length, dtype, way)
+            else:
+                print_table(piece(path, names, length, dtype, way, rounds, clock))
+    if (growth or memory) and not (show or write):
         return
     found = latest(path, "dtype", "way", "mask", "length")
     print_table(found)
     if write:
-        write_scaling(found, latest(grown, "dtype", "way", "mask") if grown.exists() else [])
+        write_scaling(found, latest(grown, "dtype", "way", "mask"))
+        write_memory(latest(peaks, "dtype", "way", "mask", "length"))
 
 
 def measure_growth(
@@ -270,6 +276,16 @@ def measure_growth(
         click.echo(f"{dtype}, {way}: exponent of {mask} from 4k to 32k tokens: {exponent:.2f}")
 
 
+def measure_peaks(path: Path, masks: tuple[str, ...], length: int, dtype: str, way: str) -> None:
+    """Append the peak memory of dense attention and of masks to a file."""
+    for mask in (DENSE, *masks):
+        used = peak(mask, length, dtype, way)
+        facts = {"mask": mask, "length": length, "dtype": dtype, "way": way, "MB": round(used, 1)}
+        facts |= {"threads": torch.get_num_threads(), "load": round(os.getloadavg()[0], 1)}
+        append(path, {**facts, **place()})
+        click.echo(f"{dtype}, {way}, {length} tokens: {mask} {used:,.0f} MB")
+
+
 def piece(
     path: Path,
     masks: tuple[str, ...],
@@ -278,8 +294,6 @@ def piece(
     way: str,
     rounds: int | None,
     clock: str,
-    *,
-    memory: bool,
 ) -> list[Record]:
     """Time masks and dense attention alternately, and append the numbers to a file."""
     click.echo(f"{dtype}, {way}, {length} tokens: {', '.join(masks)}", err=True)
@@ -288,13 +302,10 @@ def piece(
     candidates = {name: work(attention(name), length, kind, backward=backward) for name in names}
     count = rounds or (5 if length < 16384 else 3 if length < 32768 else 2)
     timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
-    peaks = {name: peak(name, length, dtype, way) for name in names} if memory else {}
     found = []
     for mask in masks:
         facts: dict[str, object] = {"mask": mask, "length": length, "dtype": dtype, "way": way}
         facts["ratio"] = round(timed.ratio(DENSE, mask), 3)
-        if memory:
-            facts["MB"] = {name: peaks[name] for name in (DENSE, mask)}
         pair = Timed(timed.task, {name: timed.rounds[name] for name in (DENSE, mask)})
         found.append(measured(pair, clock, **facts))
         append(path, found[-1])
@@ -302,20 +313,19 @@ def piece(
 
 
 def print_table(records: list[Record]) -> None:
-    """Print ms, speedup over dense attention, MB, and growth with the length."""
+    """Print ms, speedup over dense attention, and growth with the length."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record["dtype"], record["way"]), []).append(record)
     for (dtype, way), group in groups.items():
         click.echo(f"\n{dtype}, {way}")
-        click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'MB':>8} {'load':>6}")
+        click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'load':>6}")
         times: dict[str, dict[int, float]] = {}
         for record in sorted(group, key=lambda record: record["length"]):
             mask, length, seconds = record["mask"], record["length"], record["seconds"]
             for name in (DENSE, mask):
                 times.setdefault(name, {})[length] = seconds[name]
-            used = record.get("MB", {}).get(mask, math.nan)
-            numbers = f"{seconds[mask] * 1e3:10.1f} {record['ratio']:8.2f} {used:8.0f}"
+            numbers = f"{seconds[mask] * 1e3:10.1f} {record['ratio']:8.2f}"
             click.echo(f"{length:7d} {mask:14} {numbers} {record['load']:6.1f}")
         for name, by_length in times.items():
             if growth := exponent(by_length):

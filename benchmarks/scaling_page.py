@@ -21,7 +21,7 @@ DECODING = "decode"
 
 
 def write_scaling(records: list[Record], grown: list[Record]) -> None:
-    """A table for each dtype and way, a figure for each dtype, and tables of the memory.
+    """A table for each dtype and way, and a figure for each dtype.
 
     grown: exponents
     """
@@ -35,8 +35,12 @@ def write_scaling(records: list[Record], grown: list[Record]) -> None:
         own = [each for each in grown if (each["dtype"], each["way"]) == (dtype, way)]
         exponents = {each["mask"]: f"{each['exponent']:.2f}" for each in own}
         write_rows(f"scaling, {dtype}, {WAYS[way]}", _facts(group), scaling_rows(group, exponents))
+
+
+def write_memory(records: list[Record]) -> None:
+    """A table for each dtype."""
     for dtype, key in MEMORY.items():
-        if used := [each for each in records if each["dtype"] == dtype and "MB" in each]:
+        if used := [each for each in records if each["dtype"] == dtype]:
             write_rows(key, _facts(used), memory_rows(used))
 
 
@@ -74,8 +78,7 @@ def memory_rows(records: list[Record]) -> list[Row]:
     used: dict[tuple[str, str], dict[int, float]] = {}
     for way in WAYS:
         for record in (each for each in records if each["way"] == way):
-            for name, megabytes in record["MB"].items():
-                used.setdefault((way, name), {})[record["length"]] = megabytes
+            used.setdefault((way, record["mask"]), {})[record["length"]] = record["MB"]
     found: list[Row] = [("mask", *_heads(lengths))]
     for (way, name), peaks in used.items():
         cells = [f"{peaks[length]:.0f}" if length in peaks else "" for length in lengths]
