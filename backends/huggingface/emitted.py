@@ -131,12 +131,14 @@ class EmittedFile:
         attends = [op for op in graph.ops() if op.kind in ATTENDS]
         blocks = [scope for scope in graph.scopes.values() if scope.role == "block"]
         decoder = "" if self.pair is None else self.pair[1]
+        if not blocks or not all(op.kind == "attend" and _is_fused(op) for op in attends):
+            return False
         for block in blocks:
             inside = [op for op in attends if f"{op.scope}.".startswith(f"{block.path}.")]
             crossed = [str(graph.values[op.arg("k")].shape[-2]) == "M" for op in inside]
             if crossed != ([False, True] if block.stack == decoder else [False]):
                 return False
-        return bool(blocks) and all(op.kind == "attend" and _is_fused(op) for op in attends)
+        return True
 
 
 ATTENDS = ("attend", "attend_linearly", "pool_heads")

@@ -177,7 +177,7 @@ SHORTLY = {
 GATES = {
     "rezero": "\n\nA learned number multiplies each branch (ReZero, Bachlechner et al. 2020, "
     "arXiv:2003.04887).",
-    "tanh": "\n\nTanh of a learned number multiplies each branch (Flamingo, Alayrac et al. 2022, "
+    "tanh": "\n\nTanh of a number multiplies each branch (Flamingo, Alayrac et al. 2022, "
     "arXiv:2204.14198).",
     "output": "\n\nEach branch has a gate (Parisotto et al. 2019, arXiv:1910.06764).",
     "highway": "\n\nA gate chooses between each branch and its input (Srivastava et al. 2015, "

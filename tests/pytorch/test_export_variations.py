@@ -81,8 +81,13 @@ def test_the_text_is_plain(name: str) -> None:
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert str(node.module).split(".")[0] in {
                     "__future__", "collections", "contextlib", "dataclasses", "functools",
-                    "itertools", "math", "torch", "transformers", "typing",
+                    "inspect", "itertools", "math", "torch", "transformers", "typing",
                 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["example tiny_fastformer", "example tiny_linear"])
+def test_attention_without_scores_returns_no_weights(name: str) -> None:
+    assert not read(name).fused_attention
 
 
 def test_ruff_reports_nothing(tmp_path: Path, linted: Callable[[Path], None]) -> None:
