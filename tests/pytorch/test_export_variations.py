@@ -26,7 +26,7 @@ WIDTH = 100
 VECTORS = [name for name in ALL if name.startswith("features")]
 VECTORS += ["example tiny_series", "example blip2_qformer", "score_biases_of_vectors"]
 VECTORS += ["example decision_transformer", "learned_tokens_read", "example pix2struct_base"]
-VECTORS += ["joined_with_language", "example evoformer"]
+VECTORS += ["joined_with_language", "example evoformer", "dit_with_text", "dit_before_text"]
 KNOWN = [name for name in ALL if name not in VECTORS]
 KINDS = {  # one of each, and what is odd
     "decoder": "AutoModelForCausalLM",

@@ -47,7 +47,8 @@ from .nodes import Sequence as Items
 from .walk import origins_in, placed, walk
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-BREAKS = ((" ",), ("or",), ("and",), COMPARISONS, ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
+TIMES = ("*", "/", "//", "%")
+BREAKS = ((" ",), ("or",), ("and",), COMPARISONS, ("|",), ("^",), ("&",), ("+", "-"), TIMES)
 """Operators at which a long expression breaks, by increasing precedence."""
 
 
@@ -330,7 +331,7 @@ def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
 
 def _in_brackets(line: Line, split: Split | None, at: Place) -> bool:
     """Whether a long value is put into parentheses, to break at its operators or methods."""
-    if line.lead not in ("name", "names", "return", "test") or any(
+    if line.lead not in ("name", "names", "dotted", "return", "test") or any(
         _chooses(piece) for piece in line.value
     ):
         return False
