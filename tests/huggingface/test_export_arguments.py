@@ -42,7 +42,8 @@ def case(
 ) -> tuple[str, Any, Any]:
     """The name of a kind, its exported model, and a tokenizer that returns token types."""
     text, loader, _ = KINDS[request.param]
-    folder = tmp_path_factory.mktemp("arguments") / request.param
+    # Old versions of the library keep the code of folders by the name of the folder alone.
+    folder = tmp_path_factory.mktemp("arguments") / f"arguments_{request.param}"
     exported(text, folder)
     tokenizer = transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)})
     return request.param, load(folder, loader).eval(), tokenizer
