@@ -195,7 +195,8 @@ def test_a_full_disk_leaves_nothing(
     """Neither a spec without its weights nor weights without their spec."""
     made = prune(mw.load(spec), weights, tokens, layers=1, samples=8)
     before = sorted(tmp_path.iterdir())
-    with full_disk(bytes_), pytest.raises(OutputError, match="cannot be written: File too large"):
+    said = r"cannot be written: .*File too large"
+    with full_disk(bytes_), pytest.raises(OutputError, match=said):
         pruning.write_pruned(made, tmp_path / "small.yaml")
     assert sorted(tmp_path.iterdir()) == before
 
