@@ -52,7 +52,7 @@ def expected(links: Any, pane: str, key: str) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("name", ["gpt2", "t5_small"])
+@pytest.mark.parametrize("name", ["gpt2", pytest.param("t5_small", marks=pytest.mark.slow)])
 def test_pointing_at_a_box_marks_its_partners(view: View, name: str) -> None:
     view.example(name)
     links = links_of(view, name)

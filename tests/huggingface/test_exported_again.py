@@ -103,7 +103,7 @@ def test_an_export_without_its_spec_is_refused(tmp_path: Path) -> None:
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_text_of_a_spec_is_the_spec(path: Path) -> None:
     spec = mw.load(path)
