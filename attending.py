@@ -155,17 +155,11 @@ def _words(graph: ModuleGraph, tokens: Tokens, ids: list[int], argument: str) ->
 
 def _placed(graph: ModuleGraph, argument: str) -> dict[int, str]:
     """Token id -> the stack whose vectors replace it."""
-    found = {}
-    stacks = {value: stack for stack, value in graph.hidden.items()}
-    for op in graph.ops():
-        if op.kind == "place_rows" and graph.values[op.arg("ids")].name == argument:
-            value = op.arg("rows")
-            while value not in stacks:
-                source = graph.producer(value)
-                assert source is not None
-                value = source.first
-            found[int(op.attrs["token"])] = stacks[value]
-    return found
+    return {
+        int(op.attrs["token"]): graph.from_states(op.arg("rows"))[0]
+        for op in graph.ops()
+        if op.kind == "place_rows" and graph.values[op.arg("ids")].name == argument
+    }
 
 
 # -- which arguments are texts

@@ -357,6 +357,16 @@ class ModuleGraph(Displayed):
         """The scope in which a value is computed."""
         return self.op(self.producers[value]).scope
 
+    def from_states(self, value: str) -> tuple[str, list[Op]]:
+        """The stack from whose hidden states a value is computed, and the ops between them, last
+        first.
+        """
+        stacks, between = {states: stack for stack, states in self.hidden.items()}, list[Op]()
+        while value not in stacks:
+            between.append(self.op(self.producers[value]))
+            value = between[-1].first
+        return stacks[value], between
+
     def keepers(self, path: str | None = None) -> list[Op]:
         """The ops (within a scope) whose results depend on a cache."""
         ops = self.ops() if path is None else self.subtree(path)

@@ -43,13 +43,7 @@ def memory_of(graph: ModuleGraph, op: Op) -> str:
     """The stack whose states are the keys of a cross-attention; "" for self-attention."""
     if graph.scopes[graph.scope_of(op.arg("k"))].role != "method":
         return ""
-    stacks = {value: stack for stack, value in graph.hidden.items()}
-    value = op.arg("k")
-    while value not in stacks:
-        source = graph.producer(value)
-        assert source is not None  # the keys are computed from the states of a stack
-        value = source.first
-    return stacks[value]
+    return graph.from_states(op.arg("k"))[0]
 
 
 def tokens_of(graph: ModuleGraph, stack: str, inputs: Mapping[str, Any]) -> int:

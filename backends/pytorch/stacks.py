@@ -363,9 +363,7 @@ def placing(graph: ModuleGraph, step: Step) -> list[str]:
     for op in graph.subtree(step.path):
         if op.kind != "place_rows":
             continue
-        value = op.arg("rows")
-        while value not in graph.hidden.values():
-            value = graph.op(graph.producers[value]).first
+        value = graph.hidden[graph.from_states(op.arg("rows"))[0]]
         given = next((g.name for g in step.given if g.value == value), "")
         token = op.attrs["token"].code()
         if given:

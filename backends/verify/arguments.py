@@ -103,13 +103,8 @@ class Arguments:
         for op in self.graph.ops():
             if op.kind != "place_rows":
                 continue
-            skipped, value = 0, op.arg("rows")
-            while value not in self.graph.hidden.values():
-                source = self.graph.producer(value)
-                assert source is not None
-                skipped += int(source.attrs["count"]) if source.kind == "skip_tokens" else 0
-                value = source.first
-            stack = next(name for name, hidden in self.graph.hidden.items() if hidden == value)
+            stack, between = self.graph.from_states(op.arg("rows"))
+            skipped = sum(int(one.attrs["count"]) for one in between if one.kind == "skip_tokens")
             ids = self.graph.values[op.arg("ids")].name
             yield ids, stack, int(op.attrs["token"]), skipped
 

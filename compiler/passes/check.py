@@ -107,7 +107,7 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
 
 def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
     """Check the shape of each result by the op's row, which says T for the lengths of memories (M),
-    of joined inputs (T1, T2 …) and of images before learned tokens (G) too.
+    of joined inputs (T1, T2 …), and of images (G) and other stacks (T-1) before learned tokens too.
     """
     given = Inputs.of(op.slots, op.inputs, graph.values)
     shapes = OPS[op.kind].shape(given, op.attrs)

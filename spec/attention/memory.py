@@ -7,8 +7,8 @@ from ..scalars import Name
 class Memory(Part):
     """Keys and values come from another stack.
 
-    memory: the stack to attend to. If it has a single sequence, all sequences of this stack read
-        it; otherwise the numbers of sequences must be equal
+    memory: the stack to attend to. Give it as many sequences as this stack, or a single one, which
+        all sequences of this stack then read
     """
 
     memory: Name

@@ -148,8 +148,7 @@ def absent_source(f: Writer, value: str) -> Any:
 
     None if they are always given.
     """
-    while value not in f.graph.hidden.values():
-        value = f.graph.op(f.graph.producers[value]).first
+    value = f.graph.hidden[f.graph.from_states(value)[0]]
     return f.names[value] if f.cached or f.graph.values[value].optional else None
 
 
